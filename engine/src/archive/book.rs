@@ -1,0 +1,299 @@
+//! What an archive knows beside its rows: custodians, runs, counters, checkpoints, links.
+//!
+//! A [`Book`] is either everything, or what was added since the last ledger. Additions are
+//! written to the journal with their commit and later to a ledger; the whole is their sum.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::ranges::Ranges;
+use crate::error::{Error, Result};
+use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
+use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, Timestamp};
+
+/// Counters of copies; `offered = stored + variants + duplicates + quarantined` always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Copies offered.
+    pub offered: u64,
+    /// New versions stored.
+    pub stored: u64,
+    /// New variants of a version that was there.
+    pub variants: u64,
+    /// Copies of what was there.
+    pub duplicates: u64,
+    /// Copies that cannot be keyed.
+    pub quarantined: u64,
+}
+
+impl Counts {
+    /// Does the conservation law hold?
+    pub fn balance(&self) -> bool {
+        self.offered == self.stored + self.variants + self.duplicates + self.quarantined
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        for count in [self.offered, self.stored, self.variants, self.duplicates, self.quarantined] {
+            put_varint(out, count);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            offered: reader.varint()?,
+            stored: reader.varint()?,
+            variants: reader.varint()?,
+            duplicates: reader.varint()?,
+            quarantined: reader.varint()?,
+        })
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.offered += other.offered;
+        self.stored += other.stored;
+        self.variants += other.variants;
+        self.duplicates += other.duplicates;
+        self.quarantined += other.quarantined;
+    }
+}
+
+/// An ingest run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) label: String,
+    pub(crate) started: Timestamp,
+}
+
+/// An object that belongs to a message.
+pub(crate) type Link = (String, ContentAddress);
+
+/// See the module's description.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Book {
+    /// By number.
+    pub(crate) custodians: BTreeMap<u32, Custodian>,
+    pub(crate) runs: BTreeMap<u32, Run>,
+    /// By run and custodian.
+    /// Shared with snapshots, copied when a commit changes it under one.
+    pub(crate) counts: Arc<BTreeMap<(u32, u32), Counts>>,
+    pub(crate) checkpoints: BTreeMap<String, Vec<u8>>,
+    pub(crate) links: BTreeMap<MessageKey, Vec<Link>>,
+}
+
+impl Book {
+    /// Adds what another book added.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.custodians.extend(other.custodians.iter().map(|(n, name)| (*n, name.clone())));
+        self.runs.extend(other.runs.iter().map(|(n, run)| (*n, run.clone())));
+        if !other.counts.is_empty() {
+            let sums = Arc::make_mut(&mut self.counts);
+            for (place, counts) in other.counts.iter() {
+                *sums.entry(*place).or_default() += *counts;
+            }
+        }
+        let checkpoints = other.checkpoints.iter();
+        self.checkpoints.extend(checkpoints.map(|(name, value)| (name.clone(), value.clone())));
+        for (key, links) in &other.links {
+            let known = self.links.entry(key.clone()).or_default();
+            for link in links {
+                if !known.contains(link) {
+                    known.push(link.clone());
+                }
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// All runs and custodians together.
+    pub(crate) fn total(&self) -> Counts {
+        self.counts.values().fold(Counts::default(), |mut sum, counts| {
+            sum += *counts;
+            sum
+        })
+    }
+
+    /// All runs of each custodian.
+    pub(crate) fn by_custodian(
+        &self,
+        counts: &BTreeMap<(u32, u32), Counts>,
+    ) -> BTreeMap<Custodian, Counts> {
+        let mut sums: BTreeMap<Custodian, Counts> = BTreeMap::new();
+        for ((_, custodian), counts) in counts {
+            if let Some(name) = self.custodians.get(custodian) {
+                *sums.entry(name.clone()).or_default() += *counts;
+            }
+        }
+        sums
+    }
+
+    /// Bytes: FORMAT.md, "Payload of a commit".
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.custodians.len() as u64);
+        let mut before = 0;
+        for (number, name) in &self.custodians {
+            put_varint(out, u64::from(number - std::mem::replace(&mut before, *number)));
+            put_block(out, name.as_str().as_bytes());
+        }
+        put_varint(out, self.runs.len() as u64);
+        for (number, run) in &self.runs {
+            put_varint(out, u64::from(*number));
+            put_block(out, run.label.as_bytes());
+            put_signed(out, run.started.0);
+        }
+        put_varint(out, self.counts.len() as u64);
+        let mut before = 0;
+        for ((run, custodian), counts) in self.counts.iter() {
+            put_varint(out, u64::from(*run));
+            let number = i64::from(*custodian);
+            put_signed(out, number - std::mem::replace(&mut before, number));
+            counts.put(out);
+        }
+        put_varint(out, self.checkpoints.len() as u64);
+        for (name, value) in &self.checkpoints {
+            put_block(out, name.as_bytes());
+            put_block(out, value);
+        }
+        put_varint(out, self.links.len() as u64);
+        self.links.iter().for_each(|(key, links)| put_links(out, key, links));
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        Self::try_read(reader).ok_or_else(|| Error::corrupt("ledger is damaged"))
+    }
+
+    fn try_read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut book = Self::default();
+        let mut number = 0_u32;
+        for _ in 0..reader.count()? {
+            number = number.checked_add(reader.varint32()?)?;
+            drop(book.custodians.insert(number, Custodian::parse(reader.text()?)));
+        }
+        for _ in 0..reader.count()? {
+            let number = reader.varint32()?;
+            let label = reader.text()?.to_owned();
+            let started = Timestamp(reader.signed()?);
+            drop(book.runs.insert(number, Run { label, started }));
+        }
+        let mut custodian = 0_i64;
+        for _ in 0..reader.count()? {
+            let run = reader.varint32()?;
+            custodian = custodian.checked_add(reader.signed()?)?;
+            let counts = Counts::read(reader)?;
+            let place = (run, u32::try_from(custodian).ok()?);
+            let _ = Arc::make_mut(&mut book.counts).insert(place, counts);
+        }
+        for _ in 0..reader.count()? {
+            let name = reader.text()?.to_owned();
+            drop(book.checkpoints.insert(name, reader.block()?.to_vec()));
+        }
+        for _ in 0..reader.count()? {
+            let (key, links) = read_links(reader)?;
+            drop(book.links.insert(key, links));
+        }
+        Some(book)
+    }
+}
+
+fn put_links(out: &mut Vec<u8>, key: &MessageKey, links: &[Link]) {
+    out.push(key.record.code());
+    put_block(out, key.conversation.as_bytes());
+    out.push(u8::from(key.reply_to.is_some()));
+    put_block(out, key.reply_to.as_deref().unwrap_or_default().as_bytes());
+    put_block(out, key.id.as_bytes());
+    put_varint(out, links.len() as u64);
+    for (attachment, object) in links {
+        put_block(out, attachment.as_bytes());
+        out.extend_from_slice(&object.0);
+    }
+}
+
+fn read_links(reader: &mut Reader<'_>) -> Option<(MessageKey, Vec<Link>)> {
+    let record = RecordKind::from_code(reader.u8()?)?;
+    let conversation = reader.text()?.to_owned();
+    let is_reply = reader.u8()? == 1;
+    let root = reader.text()?.to_owned();
+    let id = reader.text()?.to_owned();
+    let key = MessageKey { record, conversation, reply_to: is_reply.then_some(root), id };
+    let count = reader.count()?;
+    let mut link = || Some((reader.text()?.to_owned(), ContentAddress(reader.array()?)));
+    let links = (0..count).map(|_| link()).collect::<Option<Vec<Link>>>()?;
+    Some((key, links))
+}
+
+/// A copy that could not be keyed, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) custodian: u32,
+    pub(crate) run: u32,
+    pub(crate) sequence: u64,
+    pub(crate) reason: String,
+    pub(crate) source: String,
+    pub(crate) offset: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Refused {
+    /// Bytes: FORMAT.md, "Quarantine".
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, u64::from(self.custodian));
+        put_varint(out, u64::from(self.run));
+        put_varint(out, self.sequence);
+        put_block(out, self.reason.as_bytes());
+        put_block(out, self.source.as_bytes());
+        put_varint(out, self.offset);
+        put_block(out, &self.bytes);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            custodian: reader.varint32()?,
+            run: reader.varint32()?,
+            sequence: reader.varint()?,
+            reason: reader.text()?.to_owned(),
+            source: reader.text()?.to_owned(),
+            offset: reader.varint()?,
+            bytes: reader.block()?.to_vec(),
+        })
+    }
+
+    /// What stands for it in a multiset of quarantined copies.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        let mut bytes = Vec::new();
+        self.put(&mut bytes);
+        *blake3::hash(&bytes).as_bytes()
+    }
+}
+
+/// Numbers of custodians by name.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    known: HashMap<Custodian, u32, RandomState>,
+}
+
+impl Names {
+    pub(crate) fn of(book: &Book) -> Self {
+        let known = book.custodians.iter().map(|(number, name)| (name.clone(), *number));
+        Self { known: known.collect() }
+    }
+
+    pub(crate) fn get(&self, name: &Custodian) -> Option<u32> {
+        self.known.get(name).copied()
+    }
+
+    pub(crate) fn add(&mut self, name: &Custodian) -> u32 {
+        let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        let _ = self.known.insert(name.clone(), number);
+        number
+    }
+}
+
+/// Ranges of a segment, by the segment's file number.
+pub(crate) type SegmentRanges = BTreeMap<u64, Ranges>;

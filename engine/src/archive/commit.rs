@@ -1,0 +1,469 @@
+//! Committing: what is new is told from what is there, written to the journal, acknowledged.
+//!
+//! Invariants: a copy is called a duplicate only of a row whose whole content address was
+//! compared, or whose exact bytes have the fingerprint of a copy of it; numbers (sequences,
+//! custodians, files) are given under the writer's lock and never twice.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use hashbrown::{HashMap, HashTable};
+
+use super::batch::{Contents, Fresh, Rejected};
+use super::book::{Book, Counts, Names, Refused, Run};
+use super::recall::Fingerprint;
+use super::record::{self, Home};
+use super::slab::{Key, RowRef, Slab, SlabRow};
+use super::state::{State, find_in_segment};
+use super::summary::Probe;
+use super::{Report, Shared};
+use crate::error::{Error, Result};
+use crate::journal::Journal;
+use crate::row::{Canonical, Limits, Parser, Shape};
+use crate::segment::RowReader;
+use crate::types::{ContentAddress, Custodian, RunId, Sequence};
+
+type Fast = foldhash::fast::RandomState;
+
+/// What only the holder of the writer's lock may change.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) next_sequence: u64,
+    pub(crate) next_file: u64,
+    pub(crate) names: Names,
+    /// Runs that no commit has written down yet.
+    new_runs: HashMap<u32, Run, Fast>,
+    next_run: u32,
+    /// Added since the last freeze.
+    pub(crate) unsealed: Book,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) active_bytes: usize,
+    pub(crate) frozen: Option<super::seal::Frozen>,
+    /// Rows of slabs by their message.
+    pub(crate) index: Index,
+    pub(crate) homes: HashMap<u32, Home, Fast>,
+    pub(crate) stopped: Option<String>,
+}
+
+/// Rows of slabs by the hash of their message key.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    table: HashTable<(u64, RowRef)>,
+    slabs: HashMap<u32, Arc<Slab>, Fast>,
+    hasher: Fast,
+}
+
+impl Index {
+    fn hash(&self, key: &Key<'_>) -> u64 {
+        use std::hash::BuildHasher;
+        self.hasher.hash_one(key)
+    }
+
+    pub(crate) fn add(&mut self, slab: &Arc<Slab>) {
+        for (index, row) in slab.rows.iter().enumerate() {
+            let hash = self.hash(&row.key());
+            let place = RowRef { generation: slab.generation, index: narrow(index) };
+            let _ = self.table.insert_unique(hash, (hash, place), |entry| entry.0);
+        }
+        drop(self.slabs.insert(slab.generation, Arc::clone(slab)));
+    }
+
+    /// Forgets slabs that are segments now.
+    pub(crate) fn remove(&mut self, generations: &[u32]) {
+        self.table.retain(|(_, row)| !generations.contains(&row.generation));
+        self.slabs.retain(|generation, _| !generations.contains(generation));
+    }
+
+    pub(crate) fn find(&self, key: &Key<'_>) -> Vec<(RowRef, &SlabRow)> {
+        let hash = self.hash(key);
+        let places = self.table.iter_hash(hash).filter(|(there, _)| *there == hash);
+        let rows = places.filter_map(|(_, place)| {
+            let slab = self.slabs.get(&place.generation)?;
+            Some((*place, slab.rows.get(place.index as usize)?))
+        });
+        rows.filter(|(_, row)| row.is_of(key)).collect()
+    }
+}
+
+/// What a fresh copy turned out to be.
+enum Found {
+    Duplicate(RowRef),
+    New { sibling: bool, variant: bool },
+}
+
+impl Writer {
+    pub(crate) fn new(
+        journal: Journal,
+        (next_sequence, next_file): (u64, u64),
+        book: &Book,
+        unsealed: Book,
+    ) -> Self {
+        let next_run = book.runs.keys().next_back().map_or(1, |last| last + 1);
+        Self {
+            journal: Arc::new(journal),
+            next_sequence,
+            next_file,
+            names: Names::of(book),
+            new_runs: HashMap::default(),
+            next_run,
+            unsealed,
+            refused: Vec::new(),
+            active_bytes: 0,
+            frozen: None,
+            index: Index::default(),
+            homes: HashMap::default(),
+            stopped: None,
+        }
+    }
+
+    /// Remembers why nothing can be written any more.
+    pub(crate) fn stop(&mut self, error: &Error) {
+        let _ = self.stopped.get_or_insert_with(|| format!("an earlier write failed: {error}"));
+    }
+
+    /// Puts a slab where later commits find it.
+    pub(crate) fn remember(&mut self, slab: &Arc<Slab>) {
+        self.index.add(slab);
+        let _ = self.homes.insert(slab.generation, Home::Slab(slab.sequence.0));
+        self.active_bytes += slab.bytes();
+    }
+}
+
+impl Shared {
+    pub(crate) fn begin_run(&self, label: &str) -> Result<RunId> {
+        let mut writer = self.writer()?;
+        let number = writer.next_run;
+        writer.next_run += 1;
+        let run = Run { label: label.to_owned(), started: self.host.clock.now() };
+        drop(writer.new_runs.insert(number, run));
+        Ok(RunId(number))
+    }
+
+    pub(crate) fn commit(&self, run: RunId, contents: Contents) -> Result<Report> {
+        let mut writer = self.room()?;
+        let linked = contents.links.iter().map(|(.., object)| object);
+        self.seal_linked(&mut writer, linked)?;
+        let mut committing = Committing {
+            shared: self,
+            state: self.state(),
+            writer,
+            compare: Compare::default(),
+            known: contents.known,
+        };
+        let prepared = Prepared {
+            custodians: contents.custodians,
+            counts: contents.counts,
+            documents: contents.documents,
+            links: contents.links,
+            checkpoints: contents.checkpoints,
+        };
+        let (report, journal) = committing.run(run, prepared, contents.fresh, contents.rejected)?;
+        drop(committing);
+        if let Err(error) = journal.wait(report.sequence) {
+            if let Some(writer) = &self.writer {
+                writer.lock().unwrap_or_else(PoisonError::into_inner).stop(&error);
+            }
+            self.changed.notify_all();
+            return Err(error);
+        }
+        Ok(report)
+    }
+
+    /// The writer, with room for another commit: waits for the seal that makes it.
+    fn room(&self) -> Result<MutexGuard<'_, Writer>> {
+        let mut writer = self.writer()?;
+        while writer.active_bytes >= self.options.memtable_bytes {
+            if writer.frozen.is_none() {
+                self.freeze(&mut writer)?;
+                self.changed.notify_all();
+                break;
+            }
+            writer = self.changed.wait(writer).unwrap_or_else(PoisonError::into_inner);
+            if writer.stopped.is_some() {
+                drop(writer);
+                return self.writer();
+            }
+        }
+        Ok(writer)
+    }
+}
+
+/// What of a batch goes into the commit as it is.
+struct Prepared {
+    custodians: Vec<Custodian>,
+    counts: Vec<Counts>,
+    documents: Vec<u8>,
+    links: Vec<(crate::types::MessageKey, String, ContentAddress)>,
+    checkpoints: Vec<(String, Vec<u8>)>,
+}
+
+struct Committing<'s> {
+    shared: &'s Shared,
+    state: Arc<State>,
+    writer: MutexGuard<'s, Writer>,
+    compare: Compare,
+    /// (row, custodian index) of copies that are rows already.
+    known: Vec<(RowRef, u32)>,
+}
+
+impl Committing<'_> {
+    fn run(
+        &mut self,
+        run: RunId,
+        mut batch: Prepared,
+        fresh: Vec<Fresh>,
+        rejected: Vec<Rejected>,
+    ) -> Result<(Report, Arc<Journal>)> {
+        let sequence = Sequence(self.writer.next_sequence);
+        let mut book = Book::default();
+        if let Some(started) = self.writer.new_runs.get(&run.0) {
+            drop(book.runs.insert(run.0, started.clone()));
+        }
+        let numbers: Vec<u32> =
+            batch.custodians.iter().map(|name| self.number(name, &mut book)).collect();
+        for (_, custodian) in &self.known {
+            batch.counts[*custodian as usize].duplicates += 1;
+        }
+        let mut new = self.sort_out(fresh, &mut batch, &numbers)?;
+        new.sort_by(|a, b| a.0.order(&b.0));
+        let (rows, prints): (Vec<SlabRow>, Vec<Vec<Fingerprint>>) = new.into_iter().unzip();
+        let mut sightings = std::mem::take(&mut self.known);
+        for (_, place) in &mut sightings {
+            *place = numbers[*place as usize];
+        }
+        self.shared.moves.resolve_all(&mut sightings);
+        let report = report(sequence, &batch);
+        let sums = Arc::make_mut(&mut book.counts);
+        for (name, counts) in numbers.iter().zip(&batch.counts) {
+            *sums.entry((run.0, *name)).or_default() += *counts;
+        }
+        book.checkpoints.extend(batch.checkpoints);
+        for (key, attachment, object) in batch.links {
+            book.links.entry(key).or_default().push((attachment, object));
+        }
+        let refused = refuse(rejected, &numbers, run, sequence);
+        let generation = self.shared.moves.generation();
+        let documents = batch.documents;
+        let slab = Slab { generation, sequence, run, documents, rows, sightings };
+        self.write(slab, &book, refused, &prints)?;
+        Ok((report, Arc::clone(&self.writer.journal)))
+    }
+
+    /// The number of a custodian, given here if it is new.
+    fn number(&mut self, name: &Custodian, book: &mut Book) -> u32 {
+        self.writer.names.get(name).unwrap_or_else(|| {
+            let number = self.writer.names.add(name);
+            drop(book.custodians.insert(number, name.clone()));
+            number
+        })
+    }
+
+    /// From now on copies with these fingerprints are known to be this row.
+    fn recall(&self, prints: &[Fingerprint], row: RowRef) {
+        for print in prints {
+            self.shared.recall.insert(*print, row);
+        }
+    }
+
+    /// Tells new rows from copies of rows that are there; counts both.
+    fn sort_out(
+        &mut self,
+        fresh: Vec<Fresh>,
+        batch: &mut Prepared,
+        numbers: &[u32],
+    ) -> Result<Vec<(SlabRow, Vec<Fingerprint>)>> {
+        let mut new: Vec<(SlabRow, Vec<Fingerprint>)> = Vec::with_capacity(fresh.len());
+        let mut keys: HashTable<(u64, u32)> = HashTable::new();
+        for Fresh { mut row, prints, copies } in fresh {
+            let hash = self.writer.index.hash(&row.key());
+            let first = copies.first().copied().unwrap_or(0) as usize;
+            let mut found = self.look_up(&row)?;
+            if let Found::New { sibling, variant } = &mut found {
+                let same = keys.iter_hash(hash).filter(|(there, _)| *there == hash);
+                let same = same.map(|(_, at)| &new[*at as usize].0);
+                for other in same.filter(|other| other.is_of(&row.key())) {
+                    *sibling = true;
+                    *variant |= other.version == row.version;
+                }
+            }
+            match found {
+                Found::Duplicate(place) => {
+                    self.recall(&prints, place);
+                    for custodian in copies {
+                        batch.counts[custodian as usize].duplicates += 1;
+                        self.known.push((place, custodian));
+                    }
+                }
+                Found::New { sibling, variant } => {
+                    row.sibling = sibling;
+                    let counts = &mut batch.counts;
+                    *(if variant {
+                        &mut counts[first].variants
+                    } else {
+                        &mut counts[first].stored
+                    }) += 1;
+                    for copy in copies.iter().skip(1) {
+                        counts[*copy as usize].duplicates += 1;
+                    }
+                    row.custodians = copies.iter().map(|copy| numbers[*copy as usize]).collect();
+                    row.custodians.sort_unstable();
+                    row.custodians.dedup();
+                    let _ = keys.insert_unique(hash, (hash, narrow(new.len())), |entry| entry.0);
+                    new.push((row, prints));
+                }
+            }
+        }
+        Ok(new)
+    }
+
+    /// Does the archive have this row?
+    fn look_up(&mut self, row: &SlabRow) -> Result<Found> {
+        let key = row.key();
+        let (mut sibling, mut variant) = (false, false);
+        for (place, there) in self.writer.index.find(&key) {
+            sibling = true;
+            if there.version == row.version {
+                if there.address == row.address {
+                    return Ok(Found::Duplicate(place));
+                }
+                variant = true;
+            }
+        }
+        let conversation = Probe::of(row.conversation.as_bytes());
+        for live in &self.state.segments {
+            if !live.may_have(conversation) {
+                continue;
+            }
+            for index in find_in_segment(&live.segment, &key)? {
+                sibling = true;
+                let group = live.segment.group_of(index);
+                let keys = live.segment.keys(group)?;
+                let local = (index - live.segment.group(group)?.first_row) as usize;
+                if keys.version(local) != row.version {
+                    continue;
+                }
+                variant = true;
+                if keys.tag(local) == &row.address.0[..keys.tag(local).len()]
+                    && self.compare.address(live, index)? == row.address
+                {
+                    return Ok(Found::Duplicate(RowRef { generation: live.generation, index }));
+                }
+            }
+        }
+        Ok(Found::New { sibling, variant })
+    }
+
+    /// Writes the commit to the journal; from here on others see it.
+    fn write(
+        &mut self,
+        slab: Slab,
+        book: &Book,
+        refused: Vec<Refused>,
+        prints: &[Vec<Fingerprint>],
+    ) -> Result<()> {
+        let writer = &mut *self.writer;
+        let mut sightings = Vec::with_capacity(slab.sightings.len());
+        for (row, custodian) in &slab.sightings {
+            let home = writer.homes.get(&row.generation).copied();
+            let home = home.ok_or_else(|| Error::corrupt("sighting of a row that is nowhere"))?;
+            sightings.push((home, row.index, *custodian));
+        }
+        let rows = (&slab.documents[..], &slab.rows[..]);
+        let payload = record::put(slab.run, book, rows, &refused, &mut sightings);
+        if let Err(error) = writer.journal.append(slab.sequence, &payload) {
+            writer.stop(&error);
+            return Err(error);
+        }
+        writer.next_sequence += 1;
+        drop(writer.new_runs.remove(&slab.run.0));
+        writer.unsealed.absorb(book);
+        writer.active_bytes +=
+            refused.iter().map(|refused| refused.bytes.len() + 128).sum::<usize>();
+        writer.refused.extend(refused);
+        let slab = Arc::new(slab);
+        writer.remember(&slab);
+        self.shared.book().absorb(book);
+        for (index, prints) in prints.iter().enumerate() {
+            let row = RowRef { generation: slab.generation, index: narrow(index) };
+            self.recall(prints, row);
+        }
+        let mut state = (*self.state).clone();
+        state.sequence = slab.sequence;
+        state.slabs.push(slab);
+        self.shared.set_state(state);
+        Ok(())
+    }
+}
+
+fn report(sequence: Sequence, batch: &Prepared) -> Report {
+    let mut report = Report { sequence, ..Report::default() };
+    for (name, counts) in batch.custodians.iter().zip(&batch.counts) {
+        report.counts += *counts;
+        *report.by_custodian.entry(name.clone()).or_default() += *counts;
+    }
+    assert!(report.counts.balance(), "every copy offered is accounted for");
+    report
+}
+
+fn refuse(
+    rejected: Vec<Rejected>,
+    numbers: &[u32],
+    run: RunId,
+    sequence: Sequence,
+) -> Vec<Refused> {
+    let refuse = |rejected: Rejected| Refused {
+        custodian: numbers[rejected.custodian as usize],
+        run: run.0,
+        sequence: sequence.0,
+        reason: rejected.reason,
+        source: rejected.source,
+        offset: rejected.offset,
+        bytes: rejected.bytes,
+    };
+    rejected.into_iter().map(refuse).collect()
+}
+
+/// Recomputes content addresses of rows in segments.
+#[derive(Debug, Default)]
+pub(crate) struct Compare {
+    parser: Parser,
+    shape: Shape,
+    canonical: Canonical,
+    document: Vec<u8>,
+    reader: Option<(u32, RowReader)>,
+}
+
+impl Compare {
+    /// The content address of a row, and the length of its canonical form.
+    pub(crate) fn row(&mut self, live: &super::Live, row: u32) -> Result<(ContentAddress, usize)> {
+        let reader = match self.reader.take() {
+            Some((generation, reader)) if generation == live.generation => reader,
+            _ => RowReader::new(Arc::clone(&live.segment))?,
+        };
+        let (_, reader) = self.reader.insert((live.generation, reader));
+        self.document.clear();
+        reader.render(row, &mut self.document)?;
+        let document = std::mem::take(&mut self.document);
+        let found = self.document(&document);
+        self.document = document;
+        found
+    }
+
+    fn address(&mut self, live: &super::Live, row: u32) -> Result<ContentAddress> {
+        self.row(live, row).map(|(address, _)| address)
+    }
+
+    /// The content address of a stored document, and the length of its canonical form.
+    pub(crate) fn document(&mut self, document: &[u8]) -> Result<(ContentAddress, usize)> {
+        self.parser.relax();
+        let limits = Limits::of(usize::MAX);
+        self.parser
+            .parse(document, limits, &mut self.shape)
+            .map_err(|reason| Error::corrupt(format!("stored row is no document: {reason}")))?;
+        Ok(self.canonical.address(&self.parser.templates, document, &self.shape))
+    }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

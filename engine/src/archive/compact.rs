@@ -1,0 +1,305 @@
+//! Compaction: merges published, in the background or because somebody asked.
+//!
+//! The outputs are built without any lock. Publishing takes the writer's lock for a moment:
+//! sightings that came meanwhile are carried over to the new rows, in the journal (written again)
+//! and in a new ledger; then one manifest puts the outputs in the inputs' place.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use super::book::SegmentRanges;
+use super::ledger::Ledger;
+use super::merge::{self, Merge};
+use super::ranges::Ranges;
+use super::record::Home;
+use super::seal::with_ranges;
+use super::slab::RowRef;
+use super::state::{Live, State};
+use super::{Archive, CompactReport, Shared, ledger};
+use crate::error::Result;
+use crate::format::names::FileKind;
+use crate::manifest::{Change, FileEntry};
+use crate::segment::{self, Effort};
+
+/// Told (rows done, all rows); false asks to stop.
+type Progress<'p> = dyn FnMut(u64, u64) -> bool + 'p;
+
+impl Archive {
+    /// Merges all segments in conversation order and packs them as small as they get.
+    ///
+    /// Slow on purpose (about 10,000 rows a second) and out of nobody's way: commits and readers
+    /// go on meanwhile. `progress` is told (rows done, all rows) and stops it by saying false;
+    /// what is not finished then changes nothing. `InvalidInput` on a reader.
+    pub fn compact(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<CompactReport> {
+        self.shared.seal_now()?;
+        let mut report = CompactReport::default();
+        let _turn = self.shared.merging.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.shared.state();
+        report.segments_before = state.segments.len() as u64;
+        report.rows = state.segments.iter().map(|live| live.entry.rows).sum();
+        report.bytes_before = bytes(&state);
+        let packed = |live: &Arc<Live>| live.entry.level == HARD_LEVEL && live.ranges.is_empty();
+        let done = match &state.segments[..] {
+            [] => true,
+            [one] if packed(one) => true,
+            inputs => self.shared.merge(inputs, Effort::HARD, HARD_LEVEL, progress)?,
+        };
+        if done {
+            self.shared.sum_up_ledgers()?;
+        }
+        let state = self.shared.state();
+        report.segments_after = state.segments.len() as u64;
+        report.bytes_after = bytes(&state);
+        report.finished = done;
+        Ok(report)
+    }
+}
+
+/// The level of what cannot be packed smaller.
+const HARD_LEVEL: u8 = 9;
+
+fn bytes(state: &State) -> u64 {
+    let kinds = [FileKind::Segment, FileKind::Ledger];
+    let files = state.manifest.files.iter().filter(|file| kinds.contains(&file.kind));
+    files.map(|file| file.bytes).sum()
+}
+
+impl Shared {
+    /// One merge in the background, if there is one to do.
+    pub(crate) fn merge_some(&self, progress: &mut Progress<'_>) -> Result<()> {
+        let Ok(_turn) = self.merging.try_lock() else { return Ok(()) };
+        let state = self.state();
+        let rows: Vec<u64> = state.segments.iter().map(|live| live.entry.rows).collect();
+        let Some(picked) = merge::pick(&rows) else { return Ok(()) };
+        let inputs: Vec<Arc<Live>> =
+            picked.into_iter().map(|at| Arc::clone(&state.segments[at])).collect();
+        let level = inputs.iter().map(|live| live.entry.level).max().unwrap_or(0);
+        let merged = self.merge(&inputs, Effort::MERGE, (level + 1).min(HARD_LEVEL - 1), progress);
+        merged.map(drop)
+    }
+
+    /// Merges segments; false if it was asked to stop. The caller holds `merging`.
+    fn merge(
+        &self,
+        inputs: &[Arc<Live>],
+        effort: Effort,
+        level: u8,
+        progress: &mut Progress<'_>,
+    ) -> Result<bool> {
+        let merge = Merge::of(inputs)?;
+        let total: u64 = inputs.iter().map(|live| live.entry.rows).sum();
+        let nowhere = RowRef { generation: 0, index: 0 };
+        let rows = |live: &Arc<Live>| vec![nowhere; live.segment.meta.rows as usize];
+        let mut merged = Merged {
+            inputs: inputs.to_vec(),
+            moves: inputs.iter().map(rows).collect(),
+            lives: Vec::new(),
+        };
+        let mut done = 0;
+        for output in merge.outputs() {
+            let mut rows = merge.rows(&output)?;
+            let mut source = Watched { rows: &mut rows, seen: 0, done, total, progress };
+            let number = self.file_number()?;
+            let built = match segment::build(self.archive, number, effort, &mut source) {
+                Err(error) if is_stop(&error) => {
+                    self.discard(&merged.lives);
+                    return Ok(false);
+                }
+                built => built?,
+            };
+            done += output.count;
+            let entry = self.write_segment(&built, level)?;
+            drop(built);
+            let live = self.open_live(&entry, Arc::default())?;
+            rows.moves(live.generation, &mut merged.moves);
+            merged.lives.push(Arc::new(live));
+        }
+        self.publish_merged(&merged)?;
+        Ok(true)
+    }
+
+    fn file_number(&self) -> Result<u64> {
+        let mut writer = self.writer()?;
+        writer.next_file += 1;
+        Ok(writer.next_file - 1)
+    }
+
+    /// Forgets outputs of a merge that was stopped.
+    fn discard(&self, lives: &[Arc<Live>]) {
+        for live in lives {
+            // What stays behind is moved to the trash at the next opening.
+            drop(self.host.storage.remove(&live.entry.path()));
+        }
+    }
+
+    fn publish_merged(&self, merged: &Merged) -> Result<()> {
+        // Not while a seal is being built: its sightings are for the segments of before.
+        let _turn = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer()?;
+        let published = self.try_publish_merged(&mut writer, merged);
+        if let Err(error) = &published {
+            writer.stop(error);
+        }
+        published?;
+        // Under the lock: a pack that is being sealed has its name before a manifest names it.
+        let cleared = self.clear_out(&self.state().manifest);
+        drop(writer);
+        merged.inputs.iter().for_each(|live| self.cache.forget(live.entry.number));
+        self.update_catalog();
+        cleared
+    }
+
+    fn try_publish_merged(
+        &self,
+        writer: &mut super::commit::Writer,
+        merged: &Merged,
+    ) -> Result<()> {
+        let state = self.state();
+        let late = merged.late_ranges(&state);
+        for (live, to) in merged.inputs.iter().zip(&merged.moves) {
+            self.moves.record(live.generation, to.clone());
+        }
+        for live in &merged.lives {
+            let _ = writer.homes.insert(live.generation, Home::Segment(live.entry.number));
+        }
+        // Nothing is frozen now, so all slabs are later than what the manifest holds.
+        self.write_again(writer, &state, state.manifest.sequence)?;
+        let state = self.state();
+        let mut change = Change::none(&state.manifest, self.host.clock.now());
+        change.added = merged.lives.iter().map(|live| live.entry.clone()).collect();
+        change.removed = merged.inputs.iter().map(|live| live.entry.number).collect();
+        if !late.is_empty() {
+            let number = writer.next_file;
+            writer.next_file += 1;
+            let ledger = Ledger { ranges: late.clone(), ..Ledger::default() };
+            change.added.push(self.write_ledger(number, &ledger)?);
+        }
+        let removed = change.removed.clone();
+        let mut next = self.publish(&state, change)?;
+        next.segments.retain(|live| !removed.contains(&live.entry.number));
+        next.segments.extend(with_ranges(&merged.lives, &late));
+        writer.homes.retain(|_, home| !matches!(home, Home::Segment(n) if removed.contains(n)));
+        self.set_state(next);
+        Ok(())
+    }
+
+    /// Replaces all ledgers by their sum, and all quarantine files by one.
+    fn sum_up_ledgers(&self) -> Result<()> {
+        let _turn = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer()?;
+        let state = self.state();
+        let of = |kind| state.manifest.files.iter().filter(move |file| file.kind == kind);
+        let mut sum = Ledger::default();
+        let mut removed: Vec<u64> = Vec::new();
+        for entry in of(FileKind::Ledger) {
+            let (storage, path) = (&*self.host.storage, entry.path());
+            sum.book.absorb(&ledger::read(storage, self.archive, entry.number, &path)?.book);
+            removed.push(entry.number);
+        }
+        for live in state.segments.iter().filter(|live| !live.ranges.is_empty()) {
+            drop(sum.ranges.insert(live.entry.number, (*live.ranges).clone()));
+        }
+        if removed.len() < 2 && sum.ranges.is_empty() {
+            return Ok(());
+        }
+        let number = writer.next_file;
+        writer.next_file += 2;
+        let mut added: Vec<FileEntry> = vec![self.write_ledger(number, &sum)?];
+        let quarantine: Vec<FileEntry> = of(FileKind::Quarantine).cloned().collect();
+        if quarantine.len() > 1 {
+            let mut refused = Vec::new();
+            for entry in &quarantine {
+                let (storage, path) = (&*self.host.storage, entry.path());
+                refused.extend(ledger::read_refused(storage, self.archive, entry.number, &path)?);
+                removed.push(entry.number);
+            }
+            added.push(self.write_refused(number + 1, &refused)?);
+        }
+        let mut change = Change::none(&state.manifest, self.host.clock.now());
+        (change.added, change.removed) = (added, removed);
+        let next = self.publish(&state, change);
+        match next {
+            Ok(next) => self.set_state(next),
+            Err(error) => {
+                writer.stop(&error);
+                return Err(error);
+            }
+        }
+        let cleared = self.clear_out(&self.state().manifest);
+        drop(writer);
+        self.update_catalog();
+        cleared
+    }
+}
+
+/// Segments and what they became.
+struct Merged {
+    inputs: Vec<Arc<Live>>,
+    moves: Vec<Vec<RowRef>>,
+    lives: Vec<Arc<Live>>,
+}
+
+impl Merged {
+    /// Sightings that ledgers added to the inputs while they were merged, for the outputs.
+    fn late_ranges(&self, state: &State) -> SegmentRanges {
+        let mut late: BTreeMap<u64, Vec<(u32, u32, u32)>> = BTreeMap::new();
+        for (input, moves) in self.inputs.iter().zip(&self.moves) {
+            let same = |live: &&Arc<Live>| live.generation == input.generation;
+            let Some(now) = state.segments.iter().find(same) else { continue };
+            for range in now.ranges.all() {
+                // Rows that the segment does not have are damage that `verify` reports.
+                let rows = (range.start..range.end).zip(moves.iter().skip(range.start as usize));
+                let late_rows =
+                    rows.filter(|(row, _)| !input.ranges.contains(range.custodian, *row));
+                for (_, to) in late_rows {
+                    self.carry(*to, (range.custodian, range.run), &mut late);
+                }
+            }
+        }
+        late.into_iter().map(|(number, list)| (number, Ranges::of(list))).collect()
+    }
+
+    fn carry(
+        &self,
+        to: RowRef,
+        (custodian, run): (u32, u32),
+        late: &mut BTreeMap<u64, Vec<(u32, u32, u32)>>,
+    ) {
+        let output = self.lives.iter().find(|live| live.generation == to.generation);
+        if let Some(output) = output {
+            late.entry(output.entry.number).or_default().push((custodian, to.index, run));
+        }
+    }
+}
+
+/// Rows with progress: each is gone through twice.
+struct Watched<'w, 'p, 'm> {
+    rows: &'w mut merge::MergedRows<'m>,
+    seen: u64,
+    done: u64,
+    total: u64,
+    progress: &'w mut Progress<'p>,
+}
+
+impl segment::Source for Watched<'_, '_, '_> {
+    fn visit(&mut self, each: &mut segment::Visit<'_>) -> Result<()> {
+        let Self { rows, seen, done, total, progress } = self;
+        rows.visit(&mut |row| {
+            *seen += 1;
+            if *seen % 4096 == 1 && !progress(*done + *seen / 2, *total) {
+                return Err(stop());
+            }
+            each(row)
+        })
+    }
+}
+
+const STOP: &str = "asked to stop";
+
+fn stop() -> crate::error::Error {
+    crate::error::Error::invalid(STOP)
+}
+
+fn is_stop(error: &crate::error::Error) -> bool {
+    error.kind() == crate::error::ErrorKind::InvalidInput && error.to_string().ends_with(STOP)
+}

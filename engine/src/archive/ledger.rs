@@ -1,0 +1,217 @@
+//! Ledger and quarantine files: a book's additions and sightings of rows in segments, sealed; and
+//! the copies that were refused.
+//!
+//! Invariant: ranges count for a segment only as long as the manifest names it.
+//!
+//! Bytes: FORMAT.md, "Ledger" and "Quarantine".
+
+use std::collections::BTreeMap;
+
+use super::book::{Book, Refused, SegmentRanges};
+use super::ranges::Ranges;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::bytes::{Reader, put_varint};
+use crate::format::frame::{self, Codec, MAX_RAW_BYTES};
+use crate::format::unpack;
+use crate::storage::{Storage, whole};
+
+const LEDGER_MAGIC: [u8; 8] = *b"CVLEDG01";
+const QUARANTINE_MAGIC: [u8; 8] = *b"CVQUAR01";
+const LEVEL: i32 = 12;
+
+/// What a ledger holds.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) book: Book,
+    pub(crate) ranges: SegmentRanges,
+}
+
+/// Encodes a ledger file.
+pub(crate) fn encode(archive: [u8; 16], number: u64, ledger: &Ledger) -> Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    ledger.book.put(&mut payload);
+    put_varint(&mut payload, ledger.ranges.len() as u64);
+    let mut before = 0;
+    for (segment, ranges) in &ledger.ranges {
+        put_varint(&mut payload, segment - std::mem::replace(&mut before, *segment));
+        ranges.put(&mut payload);
+    }
+    wrap(LEDGER_MAGIC, archive, number, &payload)
+}
+
+/// Reads a ledger file.
+pub(crate) fn read(
+    storage: &dyn Storage,
+    archive: [u8; 16],
+    number: u64,
+    path: &str,
+) -> Result<Ledger> {
+    let payload = unwrap(storage, LEDGER_MAGIC, archive, number, path)?;
+    let reader = &mut Reader::new(&payload);
+    let ledger = Book::read(reader).and_then(|book| {
+        let ranges = read_ranges(reader).filter(|_| reader.is_empty());
+        ranges
+            .map(|ranges| Ledger { book, ranges })
+            .ok_or_else(|| Error::corrupt("ledger is damaged"))
+    });
+    ledger.map_err(|error| error.in_file(path))
+}
+
+fn read_ranges(reader: &mut Reader<'_>) -> Option<SegmentRanges> {
+    let mut segments = BTreeMap::new();
+    let mut number = 0_u64;
+    for _ in 0..reader.count()? {
+        number = number.checked_add(reader.varint()?)?;
+        drop(segments.insert(number, Ranges::read(reader)?));
+    }
+    Some(segments)
+}
+
+/// Encodes a quarantine file.
+pub(crate) fn encode_refused(
+    archive: [u8; 16],
+    number: u64,
+    refused: &[Refused],
+) -> Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    put_varint(&mut payload, refused.len() as u64);
+    for refused in refused {
+        refused.put(&mut payload);
+    }
+    wrap(QUARANTINE_MAGIC, archive, number, &payload)
+}
+
+/// Reads a quarantine file.
+pub(crate) fn read_refused(
+    storage: &dyn Storage,
+    archive: [u8; 16],
+    number: u64,
+    path: &str,
+) -> Result<Vec<Refused>> {
+    let payload = unwrap(storage, QUARANTINE_MAGIC, archive, number, path)?;
+    let reader = &mut Reader::new(&payload);
+    let refused = reader.count().and_then(|count| {
+        (0..count).map(|_| Refused::read(reader)).collect::<Option<Vec<Refused>>>()
+    });
+    let refused = refused.filter(|_| reader.is_empty());
+    refused.ok_or_else(|| Error::corrupt("quarantine is damaged").in_file(path))
+}
+
+fn wrap(magic: [u8; 8], archive: [u8; 16], number: u64, payload: &[u8]) -> Result<Vec<u8>> {
+    if payload.len() > MAX_RAW_BYTES {
+        let message = format!("{} bytes at once are over the limit of a frame", payload.len());
+        return Err(Error::invalid(message));
+    }
+    let packed = zstd::bulk::compress(payload, LEVEL)
+        .map_err(|cause| Error::new(ErrorKind::Io, "compression failed").caused_by(cause))?;
+    let mut file = [&magic[..], &archive, &number.to_le_bytes()].concat();
+    frame::put(&mut file, 1, Codec::Zstd, payload.len(), &packed);
+    Ok(file)
+}
+
+fn unwrap(
+    storage: &dyn Storage,
+    magic: [u8; 8],
+    archive: [u8; 16],
+    number: u64,
+    path: &str,
+) -> Result<Vec<u8>> {
+    let bytes =
+        whole::read(storage, path, MAX_RAW_BYTES as u64).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::corrupt("file is missing").in_file(path),
+            _ => error,
+        })?;
+    let header = [&magic[..], &archive, &number.to_le_bytes()].concat();
+    let damaged = |message: &str| Error::corrupt(message).in_file(path).at(0);
+    let body = bytes
+        .strip_prefix(&header[..])
+        .ok_or_else(|| damaged("header is not that of this file"))?;
+    let offset = header.len() as u64;
+    let (frame, rest) = frame::split(body).map_err(|error| error.in_file(path).at(offset))?;
+    if !rest.is_empty() || frame.kind != 1 || frame.codec != Codec::Zstd {
+        return Err(damaged("file does not end with its frame"));
+    }
+    unpack::unpack(frame.payload, frame.raw_bytes, None, "frame")
+        .map_err(|error| error.in_file(path).at(offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Counts;
+    use crate::format::document::{ARCHIVE, check_shown};
+    use crate::format::names::FileKind;
+    use crate::storage::Memory;
+    use crate::types::Custodian;
+
+    fn ledger() -> Ledger {
+        let mut ledger = Ledger::default();
+        drop(ledger.book.custodians.insert(0, Custodian::user("ada")));
+        let counts = Counts { offered: 9, duplicates: 9, ..Counts::default() };
+        let _ = std::sync::Arc::make_mut(&mut ledger.book.counts).insert((1, 0), counts);
+        let sightings = (100..108).chain([110]).map(|row| (0, row, 1)).collect();
+        drop(ledger.ranges.insert(7, Ranges::of(sightings)));
+        ledger
+    }
+
+    fn refused() -> Refused {
+        let (reason, source) = ("no id".to_owned(), "p.json".to_owned());
+        Refused {
+            custodian: 0,
+            run: 1,
+            sequence: 1,
+            reason,
+            source,
+            offset: 25,
+            bytes: b"{}".to_vec(),
+        }
+    }
+
+    fn stored(bytes: &[u8], kind: FileKind) -> (Memory, String) {
+        let (storage, path) = (Memory::default(), kind.path(8));
+        storage.make_folder("").unwrap();
+        storage.make_folder(kind.folder()).unwrap();
+        whole::write_new(&storage, &path, bytes).unwrap();
+        (storage, path)
+    }
+
+    fn payload(file: &[u8], magic: [u8; 8]) -> Vec<u8> {
+        let (storage, path) = stored(file, FileKind::Ledger);
+        unwrap(&storage, magic, ARCHIVE, 8, &path).unwrap()
+    }
+
+    #[test]
+    fn both_files_are_as_the_format_document_shows_them() {
+        let file = encode(ARCHIVE, 8, &ledger()).unwrap();
+        check_shown(&file[..32]);
+        check_shown(&payload(&file, LEDGER_MAGIC));
+        let file = encode_refused(ARCHIVE, 8, &[refused()]).unwrap();
+        check_shown(&payload(&file, QUARANTINE_MAGIC));
+    }
+
+    #[test]
+    fn a_ledger_comes_back_and_any_flipped_bit_is_damage() {
+        let file = encode(ARCHIVE, 8, &ledger()).unwrap();
+        let read_back = |bytes: &[u8]| {
+            let (storage, path) = stored(bytes, FileKind::Ledger);
+            read(&storage, ARCHIVE, 8, &path)
+        };
+        let back = read_back(&file).unwrap();
+        assert_eq!((back.book, back.ranges), (ledger().book, ledger().ranges));
+        for bit in 0..file.len() * 8 {
+            let mut damaged = file.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(read_back(&damaged).is_err(), "bit {bit}");
+        }
+        assert!(read_back(&[&file[..], &[0]].concat()).is_err(), "something behind the frame");
+    }
+
+    #[test]
+    fn a_quarantine_comes_back_and_is_no_ledger() {
+        let file = encode_refused(ARCHIVE, 8, &[refused()]).unwrap();
+        let (storage, path) = stored(&file, FileKind::Quarantine);
+        assert_eq!(read_refused(&storage, ARCHIVE, 8, &path).unwrap(), [refused()]);
+        assert!(read_refused(&storage, ARCHIVE, 9, &path).is_err(), "another number");
+        assert!(read(&storage, ARCHIVE, 8, &path).is_err());
+    }
+}

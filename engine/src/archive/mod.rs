@@ -1,0 +1,203 @@
+//! An open archive: who may write, what readers see, and what goes on in the background.
+//!
+//! Locks, in the order in which they are taken: `merging`, `sealing`, `writer` (commits, seals and
+//! merges publish under it), `packing` (packs change and are published under it), `catalog` (while
+//! it is brought up to date), then `state`, `book`, `preparers` (each held for a moment, never
+//! together).
+//!
+//! Durability, in order: rows and sightings are synced in a journal frame, then acknowledged;
+//! later a segment, a ledger and a quarantine file are synced under their names, then named by a
+//! synced manifest, and only then the journal files that held the same are removed.
+
+mod batch;
+mod book;
+mod commit;
+mod compact;
+mod disposal;
+mod ledger;
+mod maintain;
+mod merge;
+mod open;
+mod put_object;
+mod ranges;
+mod recall;
+mod record;
+mod report;
+mod seal;
+mod sightings;
+mod slab;
+mod stat;
+mod state;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use batch::{Batch, Origin};
+pub use book::Counts;
+pub use report::{CompactReport, Damage, Depth, Report, Stat, VerifyReport};
+
+pub(crate) use batch::Preparer;
+pub(crate) use book::{Book, Refused};
+pub(crate) use commit::Compare;
+pub(crate) use ledger::read_refused;
+pub(crate) use sightings::Delivered;
+pub(crate) use slab::{Key, Slab, SlabRow};
+pub(crate) use state::{Live, RowId, State};
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::cache::Cache;
+use crate::catalog::Catalog;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{Host, Options};
+use crate::snapshot::Snapshot;
+use crate::storage::LockGuard;
+use crate::types::RunId;
+use commit::Writer;
+use put_object::Packing;
+use recall::Recall;
+use slab::Moves;
+
+/// An open archive: its one writer, or one of any number of readers. Cloning shares it.
+///
+/// What [`Batch::commit`] acknowledged survives a crash or power cut at any moment. Dropping the
+/// last clone of a writer gives the lock back and leaves what is not yet in segments in the
+/// journal; [`Archive::close`] also seals that and reports errors.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    shared: Arc<Shared>,
+    /// Stops the background work when the last handle goes.
+    keeper: Arc<maintain::Keeper>,
+}
+
+/// What all handles, batches and snapshots of an open archive share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) host: Host,
+    pub(crate) options: Options,
+    pub(crate) archive: [u8; 16],
+    pub(crate) cache: Arc<Cache>,
+    recall: Recall,
+    moves: Moves,
+    /// What there is, unacknowledged commits included; replaced as a whole.
+    state: RwLock<Arc<State>>,
+    /// Everything counted and named so far.
+    book: Mutex<Book>,
+    /// `None` for a reader.
+    writer: Option<Mutex<Writer>>,
+    /// Held while a seal is built and published: a merge publishes before or after, not between.
+    sealing: Mutex<()>,
+    /// Held by whoever merges.
+    merging: Mutex<()>,
+    /// A reader's copies that are refused and in the journal only.
+    read_refused: Mutex<Vec<Refused>>,
+    /// Tells the background work, and whoever waits for it, that `writer` changed.
+    changed: Condvar,
+    catalog: Mutex<Option<Catalog>>,
+    /// Packs that are being filled.
+    packing: Mutex<Packing>,
+    #[expect(clippy::vec_box, reason = "a preparer is large, and moves between threads")]
+    preparers: Mutex<Vec<Box<Preparer>>>,
+    lock: Mutex<Option<Box<dyn LockGuard>>>,
+}
+
+impl Archive {
+    /// Makes a new archive and opens it for writing; `Exists` if there is one.
+    pub fn create(host: Host, options: Options) -> Result<Self> {
+        open::create(host, options).map(Self::start)
+    }
+
+    /// Opens an archive for writing. `NotFound` without one, `Locked` if somebody else writes.
+    ///
+    /// Recovers what a crash left: every acknowledged commit is there afterwards, or the error is
+    /// `Corrupt` and says what is lost.
+    pub fn open(host: Host, options: Options) -> Result<Self> {
+        open::open(host, options).map(Self::start)
+    }
+
+    /// Opens an archive for reading, beside a writer in this or another process if there is one.
+    pub fn open_read_only(host: Host, options: Options) -> Result<Self> {
+        open::open_read_only(host, options).map(Self::start)
+    }
+
+    fn start(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        let keeper = Arc::new(maintain::Keeper::start(&shared));
+        Self { shared, keeper }
+    }
+
+    /// Starts a run: the counters of what is offered under it are kept by its number.
+    ///
+    /// It is on disk with the first commit under it. `InvalidInput` on a reader.
+    pub fn begin_run(&self, label: &str) -> Result<RunId> {
+        self.shared.begin_run(label)
+    }
+
+    /// An empty batch.
+    pub fn batch(&self, run: RunId) -> Batch {
+        Batch::new(Arc::clone(&self.shared), run)
+    }
+
+    /// A fixed view of everything acknowledged so far. A reader looks again at what the writer
+    /// has made durable since.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::take(&self.shared)
+    }
+
+    /// A value that a batch stored, by its name.
+    pub fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.shared.refresh()?;
+        Ok(self.shared.book().checkpoints.get(name).cloned())
+    }
+}
+
+impl Shared {
+    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The sightings of a state.
+    pub(crate) fn delivered(&self, state: &State) -> Delivered {
+        Delivered::of(state, &self.moves)
+    }
+
+    fn set_state(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+
+    /// The state that is acknowledged.
+    pub(crate) fn acknowledged(&self) -> Arc<State> {
+        let state = self.state();
+        let Some(writer) = &self.writer else { return state };
+        let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let sequence = writer.journal.acknowledged().max(state.manifest.sequence);
+        drop(writer);
+        if sequence >= state.sequence { state } else { Arc::new(state.until(sequence)) }
+    }
+
+    /// The writer, if this handle has it and nothing failed before.
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
+        let writer = self.writer.as_ref().ok_or_else(|| {
+            Error::invalid("the archive is open for reading: open it for writing")
+        })?;
+        let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &writer.stopped {
+            None => Ok(writer),
+            Some(reason) => Err(Error::new(ErrorKind::Stopped, reason.clone())),
+        }
+    }
+
+    fn take_preparer(&self) -> Box<Preparer> {
+        let mut spare = self.preparers.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.pop().unwrap_or_default()
+    }
+
+    fn give_preparer(&self, preparer: Box<Preparer>) {
+        self.preparers.lock().unwrap_or_else(PoisonError::into_inner).push(preparer);
+    }
+}

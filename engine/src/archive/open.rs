@@ -1,0 +1,295 @@
+//! Creating and opening: what the manifest names, and what the journal holds beyond it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::Shared;
+use super::book::{Book, Refused};
+use super::commit::Writer;
+use super::disposal::TRASH;
+use super::ledger;
+use super::ranges::Ranges;
+use super::recall::Recall;
+use super::record::{self, Home};
+use super::slab::{Moves, RowRef, Slab};
+use super::state::{Live, State};
+use crate::cache::Cache;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::head::Head;
+use crate::format::names::{self, FileKind};
+use crate::journal::{self, Chain, FileHeader, Journal, Recovery, Wanted};
+use crate::manifest::{self, Manifest};
+use crate::objects::Pack;
+use crate::options::{Host, Options};
+use crate::row::Parser;
+use crate::storage::{LockGuard, Storage, whole};
+use crate::types::Sequence;
+
+/// A reader that a busy writer overtakes looks again at most this often.
+const MAX_LOOKS: usize = 20;
+const FOLDERS: [&str; 6] = ["journal", "manifest", "segments", "objects", TRASH, "quarantine"];
+
+pub(super) fn create(host: Host, options: Options) -> Result<Shared> {
+    let storage = Arc::clone(&host.storage);
+    match Head::load(&*storage) {
+        Ok(_) => return Err(Error::new(ErrorKind::Exists, "an archive is here already: open it")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    for folder in [""].iter().chain(&FOLDERS) {
+        storage.make_folder(folder).map_err(|cause| Error::io("make folder", folder, cause))?;
+    }
+    let lock = lock(&*storage)?;
+    clear_unfinished(&*storage)?;
+    let archive = host.clock.random();
+    let header = FileHeader {
+        archive,
+        nonce: host.clock.random(),
+        number: 1,
+        last: Sequence(0),
+        chain: Chain::default(),
+    };
+    // FORMAT comes last: an archive is there completely or not at all.
+    drop(Journal::start(&*storage, header)?);
+    let _ = manifest::store(&*storage, &Manifest::first(archive, host.clock.now(), 1))?;
+    storage.sync_folder("").map_err(|cause| Error::io("sync folder", "", cause))?;
+    Head::new(archive).create(&*storage)?;
+    open_writer(host, options, lock)
+}
+
+/// Removes what a `create` that was cut off left; never rows.
+fn clear_unfinished(storage: &dyn Storage) -> Result<()> {
+    let mut left = Vec::new();
+    for folder in FOLDERS {
+        for file in storage.list(folder).map_err(|cause| Error::io("list", folder, cause))? {
+            left.push(format!("{folder}/{}", file.name));
+        }
+    }
+    let first = [names::journal(1), names::manifest(1)];
+    let ours = |path: &String| {
+        let path = path.strip_suffix(".tmp").unwrap_or(path);
+        first.iter().any(|first| first == path)
+    };
+    if let Some(other) = left.iter().find(|path| !ours(path)) {
+        let message = "files of an archive are here, but no FORMAT: restore it from a copy";
+        return Err(Error::new(ErrorKind::Exists, message).in_file(other.clone()));
+    }
+    left.iter().try_for_each(|path| whole::discard(storage, path))
+}
+
+pub(super) fn open(host: Host, options: Options) -> Result<Shared> {
+    drop(Head::load(&*host.storage)?);
+    let lock = lock(&*host.storage)?;
+    open_writer(host, options, lock)
+}
+
+fn lock(storage: &dyn Storage) -> Result<Box<dyn LockGuard>> {
+    let holder = format!("pid {}\n", std::process::id());
+    let taken = storage.try_lock(names::LOCK, &holder);
+    let taken = taken.map_err(|cause| Error::io("lock", names::LOCK, cause))?;
+    taken.ok_or_else(|| {
+        let message = "another process (or handle) has the archive open for writing";
+        Error::new(ErrorKind::Locked, message).in_file(names::LOCK)
+    })
+}
+
+fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result<Shared> {
+    for folder in FOLDERS {
+        let made = host.storage.make_folder(folder);
+        made.map_err(|cause| Error::io("make folder", folder, cause))?;
+    }
+    let mut shared = Shared::empty(host, options)?;
+    let loaded = shared.load(false)?;
+    let storage = Arc::clone(&shared.host.storage);
+    shared.clear_out(&loaded.state.manifest)?;
+    let nonce = shared.host.clock.random();
+    let journal = Journal::resume(&*storage, shared.archive, nonce, &loaded.recovery)?;
+    let numbers = (loaded.state.sequence.0 + 1, loaded.state.manifest.next_file);
+    let mut writer = Writer::new(journal, numbers, &loaded.book, loaded.unsealed);
+    writer.refused = loaded.refused;
+    for live in &loaded.state.segments {
+        let _ = writer.homes.insert(live.generation, Home::Segment(live.entry.number));
+    }
+    loaded.state.slabs.iter().for_each(|slab| writer.remember(slab));
+    shared.lock = Mutex::new(Some(lock));
+    shared.writer = Some(Mutex::new(writer));
+    shared.book = Mutex::new(loaded.book);
+    shared.open_catalog(&loaded.state);
+    shared.state = RwLock::new(Arc::new(loaded.state));
+    shared.update_catalog();
+    Ok(shared)
+}
+
+pub(super) fn open_read_only(host: Host, options: Options) -> Result<Shared> {
+    let mut shared = Shared::empty(host, options)?;
+    let loaded = shared.look()?;
+    shared.book = Mutex::new(loaded.book);
+    shared.read_refused = Mutex::new(loaded.refused);
+    shared.state = RwLock::new(Arc::new(loaded.state));
+    Ok(shared)
+}
+
+/// What was read at opening.
+struct Loaded {
+    state: State,
+    book: Book,
+    /// What of the book no ledger has.
+    unsealed: Book,
+    refused: Vec<Refused>,
+    recovery: Recovery,
+}
+
+impl Shared {
+    fn empty(host: Host, options: Options) -> Result<Self> {
+        let head = Head::load(&*host.storage)?;
+        let cache = Arc::new(Cache::new(options.cache_bytes));
+        let recall = Recall::new(host.clock.random(), options.recall_bytes);
+        let state = State {
+            manifest: Arc::new(Manifest::first(head.archive, host.clock.now(), 1)),
+            manifest_hash: [0; 32],
+            segments: Vec::new(),
+            slabs: Vec::new(),
+            packs: Vec::new(),
+            sequence: Sequence(0),
+        };
+        Ok(Self {
+            host,
+            options,
+            archive: head.archive,
+            cache,
+            recall,
+            moves: Moves::default(),
+            state: RwLock::new(Arc::new(state)),
+            book: Mutex::default(),
+            writer: None,
+            sealing: Mutex::default(),
+            merging: Mutex::default(),
+            changed: Condvar::new(),
+            catalog: Mutex::default(),
+            packing: Mutex::default(),
+            preparers: Mutex::default(),
+            read_refused: Mutex::default(),
+            lock: Mutex::default(),
+        })
+    }
+
+    /// A reader looks at what the writer has made durable by now; nothing to do for a writer.
+    pub(crate) fn refresh(&self) -> Result<()> {
+        if self.writer.is_some() {
+            return Ok(());
+        }
+        let loaded = self.look()?;
+        *self.book() = loaded.book;
+        *self.read_refused() = loaded.refused;
+        self.set_state(loaded.state);
+        Ok(())
+    }
+
+    /// Loads beside a writer that may replace files under our hands.
+    fn look(&self) -> Result<Loaded> {
+        let mut looks = 0;
+        loop {
+            let newest = manifest::numbers(&*self.host.storage)?.last().copied();
+            let error = match self.load(true) {
+                Ok(loaded) => return Ok(loaded),
+                Err(error) => error,
+            };
+            looks += 1;
+            let now = manifest::numbers(&*self.host.storage)?.last().copied();
+            if now == newest || looks == MAX_LOOKS {
+                return Err(error);
+            }
+        }
+    }
+
+    fn load(&self, live: bool) -> Result<Loaded> {
+        let storage = &*self.host.storage;
+        let (manifest, manifest_hash) = manifest::load(storage, self.archive)?;
+        let before = self.state();
+        let mut book = Book::default();
+        let mut ranges: BTreeMap<u64, Ranges> = BTreeMap::new();
+        for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
+            let ledger = ledger::read(storage, self.archive, entry.number, &entry.path())?;
+            book.absorb(&ledger.book);
+            for (segment, more) in ledger.ranges {
+                if manifest.file(segment).is_some() {
+                    let known = ranges.entry(segment).or_default();
+                    *known = known.join(&more);
+                }
+            }
+        }
+        let mut segments = Vec::new();
+        let mut packs = Vec::new();
+        for entry in &manifest.files {
+            match entry.kind {
+                FileKind::Segment => {
+                    let ranges = Arc::new(ranges.remove(&entry.number).unwrap_or_default());
+                    let known = before.segments.iter().find(|live| live.entry == *entry);
+                    segments.push(Arc::new(match known {
+                        Some(live) => Live { ranges, ..(**live).clone() },
+                        None => self.open_live(entry, ranges)?,
+                    }));
+                }
+                FileKind::Pack => {
+                    packs.push(Arc::new(Pack::open(storage, entry.number, self.archive)?));
+                }
+                FileKind::Ledger | FileKind::Quarantine => {}
+            }
+        }
+        let sequence = manifest.sequence;
+        let wanted =
+            Wanted { archive: self.archive, from: manifest.journal_from, after: sequence, live };
+        let manifest = Arc::new(manifest);
+        let state = State { manifest, manifest_hash, segments, slabs: Vec::new(), packs, sequence };
+        self.replay(state, book, wanted)
+    }
+
+    fn replay(&self, mut state: State, mut book: Book, wanted: Wanted) -> Result<Loaded> {
+        let mut places: HashMap<Home, u32, RandomState> = HashMap::default();
+        for live in &state.segments {
+            let _ = places.insert(Home::Segment(live.entry.number), live.generation);
+        }
+        let (mut unsealed, mut refused) = (Book::default(), Vec::new());
+        let mut parser = Parser::default();
+        let storage = &*self.host.storage;
+        let known = self.state();
+        let recovery = journal::recover(storage, wanted, &mut |sequence, payload| {
+            let commit = record::read(payload, &mut parser)?;
+            book.absorb(&commit.book);
+            unsealed.absorb(&commit.book);
+            refused.extend(commit.refused);
+            let same = known.slabs.iter().find(|slab| slab.sequence == sequence);
+            let generation = same.map_or_else(|| self.moves.generation(), |slab| slab.generation);
+            let _ = places.insert(Home::Slab(sequence.0), generation);
+            let place = |(home, index, custodian): (Home, u32, u32)| {
+                Some((RowRef { generation: *places.get(&home)?, index }, custodian))
+            };
+            state.slabs.push(Arc::new(Slab {
+                generation,
+                sequence,
+                run: commit.run,
+                documents: commit.documents,
+                rows: commit.rows,
+                sightings: commit.sightings.into_iter().filter_map(place).collect(),
+            }));
+            state.sequence = sequence;
+            Ok(())
+        })?;
+        Ok(Loaded { state, book, unsealed, refused, recovery })
+    }
+
+    fn read_refused(&self) -> std::sync::MutexGuard<'_, Vec<Refused>> {
+        self.read_refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Refused copies that no quarantine file has yet, acknowledged or not.
+    pub(crate) fn unsealed_refused(&self) -> Vec<Refused> {
+        let Some(writer) = &self.writer else { return self.read_refused().clone() };
+        let writer = writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let frozen = writer.frozen.as_ref().map(super::seal::Frozen::refused).unwrap_or_default();
+        [frozen, &writer.refused].concat()
+    }
+}

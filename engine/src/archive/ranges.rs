@@ -1,0 +1,129 @@
+//! Sightings of a segment's rows beside those in the segment: ranges of rows per custodian.
+
+use crate::format::bytes::{Reader, put_varint};
+
+/// "Custodian's export delivered rows `start..end`, first in this run."
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sighted {
+    pub(crate) custodian: u32,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) run: u32,
+}
+
+/// Ranges in order of custodian and row; those of one custodian do not overlap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ranges {
+    list: Vec<Sighted>,
+}
+
+impl Ranges {
+    /// From (custodian, row, run) in any order; of equal pairs the lowest run counts.
+    pub(crate) fn of(mut sightings: Vec<(u32, u32, u32)>) -> Self {
+        sightings.sort_unstable();
+        sightings.dedup_by_key(|(custodian, row, _)| (*custodian, *row));
+        let mut list: Vec<Sighted> = Vec::new();
+        for (custodian, row, run) in sightings {
+            match list.last_mut() {
+                Some(open) if (open.custodian, open.end, open.run) == (custodian, row, run) => {
+                    open.end += 1;
+                }
+                _ => list.push(Sighted { custodian, start: row, end: row + 1, run }),
+            }
+        }
+        Self { list }
+    }
+
+    /// Both; `other` holds nothing that is here already.
+    pub(crate) fn join(&self, other: &Self) -> Self {
+        let mut list = self.list.clone();
+        list.extend_from_slice(&other.list);
+        list.sort_unstable();
+        // Files may be damaged: what overlaps would be counted twice, and cannot be written.
+        let mut before = (0, 0);
+        list.retain_mut(|range| {
+            if range.custodian == before.0 {
+                range.start = range.start.max(before.1);
+            }
+            let some = range.start < range.end;
+            if some {
+                before = (range.custodian, range.end);
+            }
+            some
+        });
+        Self { list }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn all(&self) -> &[Sighted] {
+        &self.list
+    }
+
+    /// The ranges of one custodian.
+    pub(crate) fn of_custodian(&self, custodian: u32) -> &[Sighted] {
+        let start = self.list.partition_point(|range| range.custodian < custodian);
+        let rest = &self.list[start..];
+        &rest[..rest.partition_point(|range| range.custodian == custodian)]
+    }
+
+    pub(crate) fn contains(&self, custodian: u32, row: u32) -> bool {
+        let ranges = self.of_custodian(custodian);
+        let after = ranges.partition_point(|range| range.start <= row);
+        after.checked_sub(1).is_some_and(|at| row < ranges[at].end)
+    }
+
+    /// Bytes: FORMAT.md, "Ledger".
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.list.len() as u64);
+        let (mut custodian, mut end) = (0, 0);
+        for range in &self.list {
+            let gap = range.custodian - custodian;
+            end = if gap == 0 { end } else { 0 };
+            put_varint(out, u64::from(gap));
+            put_varint(out, u64::from(range.start - end));
+            put_varint(out, u64::from(range.end - range.start));
+            put_varint(out, u64::from(range.run));
+            (custodian, end) = (range.custodian, range.end);
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let count = reader.count()?;
+        let mut list = Vec::with_capacity(count);
+        let (mut custodian, mut end) = (0_u32, 0_u32);
+        for _ in 0..count {
+            let gap = reader.varint32()?;
+            custodian = custodian.checked_add(gap)?;
+            let base = if gap == 0 { end } else { 0 };
+            let start = base.checked_add(reader.varint32()?)?;
+            let rows = reader.varint32().filter(|rows| *rows > 0)?;
+            end = start.checked_add(rows)?;
+            list.push(Sighted { custodian, start, end, run: reader.varint32()? });
+        }
+        Some(Self { list })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_join_and_everything_comes_back() {
+        let sightings = vec![(1, 5, 1), (1, 6, 1), (1, 7, 2), (0, 9, 1), (1, 5, 2), (2, 0, 1)];
+        let ranges = Ranges::of(sightings);
+        let list: Vec<_> =
+            ranges.all().iter().map(|r| (r.custodian, r.start, r.end, r.run)).collect();
+        assert_eq!(list, [(0, 9, 10, 1), (1, 5, 7, 1), (1, 7, 8, 2), (2, 0, 1, 1)]);
+        assert!(ranges.contains(1, 7) && !ranges.contains(1, 8) && !ranges.contains(3, 0));
+        let mut out = Vec::new();
+        ranges.put(&mut out);
+        assert_eq!(Ranges::read(&mut Reader::new(&out)), Some(ranges));
+        for cut in 0..out.len() {
+            assert_eq!(Ranges::read(&mut Reader::new(&out[..cut])), None);
+        }
+    }
+}

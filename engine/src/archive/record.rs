@@ -1,0 +1,288 @@
+//! The payload of a journal frame: everything that one commit adds.
+//!
+//! Invariant: a sighting of a row in a slab or segment that is not there (any more) is void:
+//! whoever moved the row wrote the sighting again, with its new place, before the move.
+//!
+//! Bytes: FORMAT.md, "Payload of a commit".
+
+use super::book::{Book, Refused};
+use super::slab::SlabRow;
+use crate::error::{Error, Result};
+use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
+use crate::row::{Limits, Parser, Shape, identify};
+use crate::types::{ContentAddress, Custodian, RecordKind, RunId};
+
+/// A row's place by names that outlive the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Home {
+    /// The slab of this sequence.
+    Slab(u64),
+    /// The segment of this file number.
+    Segment(u64),
+}
+
+/// A sighting by durable names: (home, row, custodian).
+pub(crate) type HomeSighting = (Home, u32, u32);
+
+/// What a commit adds, decoded.
+#[derive(Debug)]
+pub(crate) struct Commit {
+    pub(crate) run: RunId,
+    pub(crate) book: Book,
+    pub(crate) documents: Vec<u8>,
+    pub(crate) rows: Vec<SlabRow>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) sightings: Vec<HomeSighting>,
+}
+
+/// Encodes a commit; sorts the sightings.
+pub(crate) fn put(
+    run: RunId,
+    book: &Book,
+    (documents, rows): (&[u8], &[SlabRow]),
+    refused: &[Refused],
+    sightings: &mut Vec<HomeSighting>,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(documents.len() + rows.len() * 48 + 256);
+    put_varint(&mut out, u64::from(run.0));
+    book.put(&mut out);
+    put_varint(&mut out, rows.len() as u64);
+    for row in rows {
+        out.extend_from_slice(&[row.record.code(), u8::from(row.sibling)]);
+        put_varint(&mut out, u64::from(row.canonical_bytes));
+        out.extend_from_slice(&row.address.0);
+        put_varint(&mut out, row.custodians.len() as u64);
+        row.custodians.iter().for_each(|number| put_varint(&mut out, u64::from(*number)));
+        put_block(&mut out, documents.get(row.document.clone()).unwrap_or_default());
+        if row.record == RecordKind::CopilotInteraction {
+            put_block(&mut out, row.conversation.as_bytes());
+        }
+    }
+    put_varint(&mut out, refused.len() as u64);
+    for refused in refused {
+        refused.put(&mut out);
+    }
+    put_sightings(&mut out, sightings);
+    out
+}
+
+fn put_sightings(out: &mut Vec<u8>, sightings: &mut Vec<HomeSighting>) {
+    sightings.sort_unstable();
+    sightings.dedup();
+    let groups = || sightings.chunk_by(|a, b| a.0 == b.0);
+    put_varint(out, groups().count() as u64);
+    for group in groups() {
+        let Some((home, ..)) = group.first() else { continue };
+        let (kind, number) = match home {
+            Home::Slab(sequence) => (0, *sequence),
+            Home::Segment(number) => (1, *number),
+        };
+        out.push(kind);
+        put_varint(out, number);
+        put_varint(out, group.len() as u64);
+        let mut before = (0, 0);
+        for (_, row, custodian) in group {
+            let (row, custodian) = (i64::from(*row), i64::from(*custodian));
+            put_signed(out, row - before.0);
+            put_signed(out, custodian - before.1);
+            before = (row, custodian);
+        }
+    }
+}
+
+/// Decodes a commit; documents are taken apart again for their keys.
+pub(crate) fn read(payload: &[u8], parser: &mut Parser) -> Result<Commit> {
+    let damaged = || Error::corrupt("commit is damaged");
+    let reader = &mut Reader::new(payload);
+    let run = RunId(reader.varint32().ok_or_else(damaged)?);
+    let book = Book::read(reader)?;
+    let count = reader.count().ok_or_else(damaged)?;
+    let mut commit = Commit {
+        run,
+        book,
+        documents: Vec::with_capacity(payload.len()),
+        rows: Vec::new(),
+        refused: Vec::new(),
+        sightings: Vec::new(),
+    };
+    let mut shape = Shape::default();
+    for _ in 0..count {
+        let stored = read_row(reader).ok_or_else(damaged)?;
+        let row = revive(&stored, &commit, parser, &mut shape)?;
+        commit.documents.extend_from_slice(stored.document);
+        commit.rows.push(row);
+    }
+    let count = reader.count().ok_or_else(damaged)?;
+    for _ in 0..count {
+        commit.refused.push(Refused::read(reader).ok_or_else(damaged)?);
+    }
+    commit.sightings = read_sightings(reader).filter(|_| reader.is_empty()).ok_or_else(damaged)?;
+    Ok(commit)
+}
+
+struct StoredRow<'a> {
+    record: RecordKind,
+    sibling: bool,
+    canonical_bytes: u32,
+    address: ContentAddress,
+    custodians: Vec<u32>,
+    document: &'a [u8],
+    conversation: Option<&'a str>,
+}
+
+fn read_row<'a>(reader: &mut Reader<'a>) -> Option<StoredRow<'a>> {
+    let record = RecordKind::from_code(reader.u8()?)?;
+    let sibling = reader.u8()? == 1;
+    let canonical_bytes = reader.varint32()?;
+    let address = ContentAddress(reader.array()?);
+    let count = reader.count()?;
+    let custodians = (0..count).map(|_| reader.varint32()).collect::<Option<Vec<u32>>>()?;
+    let document = reader.block()?;
+    let names_user = record == RecordKind::CopilotInteraction;
+    let conversation = if names_user { Some(reader.text()?) } else { None };
+    Some(StoredRow {
+        record,
+        sibling,
+        canonical_bytes,
+        address,
+        custodians,
+        document,
+        conversation,
+    })
+}
+
+fn revive(
+    stored: &StoredRow<'_>,
+    commit: &Commit,
+    parser: &mut Parser,
+    shape: &mut Shape,
+) -> Result<SlabRow> {
+    parser.relax();
+    let unkeyed = |reason| Error::corrupt(format!("row of a commit has no key any more: {reason}"));
+    parser.parse(stored.document, Limits::of(usize::MAX), shape).map_err(unkeyed)?;
+    let document = stored.document;
+    // The custodian matters to a conversation that names its user, and that is stored.
+    let nobody = Custodian::user("");
+    let identity = identify(&parser.templates, document, shape, stored.record, &nobody);
+    let identity = identity.map_err(unkeyed)?;
+    let start = commit.documents.len();
+    let place = start..start + stored.document.len();
+    let canonical = usize::try_from(stored.canonical_bytes).unwrap_or(usize::MAX);
+    let mut row = SlabRow::new(identity, place, (stored.address, canonical));
+    if let Some(conversation) = stored.conversation {
+        row.conversation = conversation.into();
+    }
+    row.sibling = stored.sibling;
+    row.custodians.clone_from(&stored.custodians);
+    Ok(row)
+}
+
+fn read_sightings(reader: &mut Reader<'_>) -> Option<Vec<HomeSighting>> {
+    let mut sightings = Vec::new();
+    for _ in 0..reader.count()? {
+        let kind = reader.u8()?;
+        let number = reader.varint()?;
+        let home = if kind == 0 { Home::Slab(number) } else { Home::Segment(number) };
+        let (mut row, mut custodian) = (0_i64, 0_i64);
+        for _ in 0..reader.count()? {
+            row = row.checked_add(reader.signed()?)?;
+            custodian = custodian.checked_add(reader.signed()?)?;
+            sightings.push((home, u32::try_from(row).ok()?, u32::try_from(custodian).ok()?));
+        }
+    }
+    Some(sightings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Counts;
+    use crate::archive::book::Run;
+    use crate::format::document::check_shown;
+    use crate::row::Canonical;
+    use crate::types::{MessageKey, Timestamp};
+
+    const DOCUMENT: &[u8] = br#"{"id":"1","chatId":"c"}"#;
+
+    fn row(parser: &mut Parser) -> SlabRow {
+        let mut shape = Shape::default();
+        parser.parse(DOCUMENT, Limits::of(usize::MAX), &mut shape).unwrap();
+        let address = Canonical::default().address(&parser.templates, DOCUMENT, &shape);
+        let ada = Custodian::user("ada");
+        let record = RecordKind::Message;
+        let identity = identify(&parser.templates, DOCUMENT, &shape, record, &ada).unwrap();
+        let mut row = SlabRow::new(identity, 0..DOCUMENT.len(), address);
+        row.custodians = vec![0];
+        row
+    }
+
+    fn book() -> Book {
+        let mut book = Book::default();
+        drop(book.custodians.insert(0, Custodian::user("ada")));
+        let started = Timestamp::from_ms(1_772_438_400_000);
+        drop(book.runs.insert(1, Run { label: "march".to_owned(), started }));
+        let counts = Counts { offered: 3, stored: 1, variants: 0, duplicates: 1, quarantined: 1 };
+        let _ = std::sync::Arc::make_mut(&mut book.counts).insert((1, 0), counts);
+        book
+    }
+
+    fn refused() -> Refused {
+        let (reason, source) = ("no id".to_owned(), "p.json".to_owned());
+        Refused {
+            custodian: 0,
+            run: 1,
+            sequence: 1,
+            reason,
+            source,
+            offset: 25,
+            bytes: b"{}".to_vec(),
+        }
+    }
+
+    fn payload(parser: &mut Parser) -> Vec<u8> {
+        let mut sightings = vec![(Home::Segment(7), 5, 0)];
+        put(RunId(1), &book(), (DOCUMENT, &[row(parser)]), &[refused()], &mut sightings)
+    }
+
+    #[test]
+    fn a_commit_is_as_the_format_document_shows_it() {
+        check_shown(&payload(&mut Parser::default()));
+    }
+
+    #[test]
+    fn a_commit_comes_back_and_a_part_of_it_is_damage() {
+        let mut parser = Parser::default();
+        let bytes = payload(&mut parser);
+        let commit = read(&bytes, &mut parser).unwrap();
+        assert_eq!((commit.run, commit.book), (RunId(1), book()));
+        assert_eq!(commit.documents, DOCUMENT);
+        let [there] = &commit.rows[..] else { panic!("one row") };
+        let stored = row(&mut parser);
+        assert_eq!((there.address, &there.custodians), (stored.address, &stored.custodians));
+        assert_eq!(there.key(), stored.key());
+        assert_eq!(commit.refused, [refused()]);
+        assert_eq!(commit.sightings, [(Home::Segment(7), 5, 0)]);
+        for cut in 0..bytes.len() {
+            assert!(read(&bytes[..cut], &mut parser).is_err(), "cut at {cut}");
+        }
+        assert!(read(&[&bytes[..], &[0]].concat(), &mut parser).is_err(), "something behind it");
+    }
+
+    #[test]
+    fn links_checkpoints_and_every_home_come_back() {
+        let mut book = book();
+        drop(book.checkpoints.insert("delta".to_owned(), b"token".to_vec()));
+        for reply_to in [None, Some("7".to_owned())] {
+            let record = RecordKind::Message;
+            let key = MessageKey { record, conversation: "c".into(), reply_to, id: "1".into() };
+            drop(book.links.insert(key, vec![("a1".to_owned(), ContentAddress([3; 32]))]));
+        }
+        let mut sightings =
+            vec![(Home::Segment(7), 9, 0), (Home::Slab(3), 1, 2), (Home::Segment(7), 5, 4)];
+        let bytes = put(RunId(2), &book, (b"", &[]), &[], &mut sightings);
+        let commit = read(&bytes, &mut Parser::default()).unwrap();
+        assert_eq!(commit.book, book);
+        sightings.sort_unstable();
+        assert_eq!(commit.sightings, sightings);
+    }
+}

@@ -1,0 +1,409 @@
+//! Sealing: slabs become a segment, sightings and counters a ledger, refused copies a file.
+//!
+//! A *freeze* (under the writer's lock, short) starts a new journal file and sets aside what the
+//! old ones hold. The segment is built without the lock. *Publishing* (under it again) writes the
+//! sightings that arrived meanwhile once more with the rows' new places, then the manifest: from
+//! then on the old journal files are not needed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use super::book::{Book, Refused, SegmentRanges};
+use super::commit::Writer;
+use super::ledger::{self, Ledger};
+use super::ranges::Ranges;
+use super::record::{self, Home};
+use super::slab::{RowRef, Slab};
+use super::state::{Live, State};
+use super::{Shared, sightings};
+use crate::error::{Error, Result};
+use crate::format::multiset::Multiset;
+use crate::format::names::{self, FileKind};
+use crate::journal::{FileHeader, Journal};
+use crate::manifest::{self, Change, FileEntry};
+use crate::segment::{self, Built, Effort, Segment, Source, Visit};
+use crate::storage::whole;
+use crate::types::{RunId, Sequence};
+
+/// What was set aside to be sealed.
+#[derive(Debug)]
+pub(crate) struct Frozen {
+    /// Commits up to this one.
+    through: Sequence,
+    /// The journal file that holds what came later.
+    journal_from: u64,
+    slabs: Vec<Arc<Slab>>,
+    book: Book,
+    refused: Vec<Refused>,
+}
+
+impl Frozen {
+    pub(crate) fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
+}
+
+impl Shared {
+    /// Sets aside everything that is in the journal; nothing may be set aside already.
+    pub(crate) fn freeze(&self, writer: &mut Writer) -> Result<()> {
+        assert!(writer.frozen.is_none(), "one freeze at a time");
+        let frozen = self.try_freeze(writer);
+        if let Err(error) = &frozen {
+            writer.stop(error);
+        }
+        frozen
+    }
+
+    fn try_freeze(&self, writer: &mut Writer) -> Result<()> {
+        let state = self.state();
+        writer.journal.seal()?;
+        let number = writer.journal.number() + 1;
+        let header = FileHeader {
+            archive: self.archive,
+            nonce: self.host.clock.random(),
+            number,
+            last: state.sequence,
+            chain: writer.journal.chain(),
+        };
+        writer.journal = Arc::new(Journal::start(&*self.host.storage, header)?);
+        writer.frozen = Some(Frozen {
+            through: state.sequence,
+            journal_from: number,
+            slabs: state.slabs.clone(),
+            book: std::mem::take(&mut writer.unsealed),
+            refused: std::mem::take(&mut writer.refused),
+        });
+        writer.active_bytes = 0;
+        Ok(())
+    }
+
+    /// Seals what is frozen, if something is. Only the background work and `close` call it.
+    pub(crate) fn seal_frozen(&self) -> Result<bool> {
+        let _turn = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer()?;
+        let Some(frozen) = &writer.frozen else { return Ok(false) };
+        let (slabs, through) = (frozen.slabs.clone(), frozen.through);
+        let (book, refused) = (frozen.book.clone(), frozen.refused.clone());
+        let journal_from = frozen.journal_from;
+        let number = writer.next_file;
+        writer.next_file += 3;
+        drop(writer);
+        let sealed = self
+            .build_sealed(number, &slabs, &book, &refused)
+            .and_then(|sealed| self.publish_sealed(sealed, through, journal_from));
+        let mut writer = self
+            .writer
+            .as_ref()
+            .map(|writer| writer.lock().unwrap_or_else(PoisonError::into_inner));
+        if let (Err(error), Some(writer)) = (&sealed, writer.as_mut()) {
+            writer.stop(error);
+        }
+        drop(writer);
+        self.changed.notify_all();
+        sealed.map(|()| true)
+    }
+
+    fn build_sealed(
+        &self,
+        number: u64,
+        slabs: &[Arc<Slab>],
+        book: &Book,
+        refused: &[Refused],
+    ) -> Result<Sealed> {
+        let state = self.state();
+        let mut order = Sorted::of(slabs);
+        let arrived = sightings::arrived(&self.moves, slabs);
+        order.add_sightings(&arrived);
+        let mut files = Vec::new();
+        let mut live = None;
+        if !order.rows.is_empty() {
+            let built = segment::build(self.archive, number, Effort::FRESH, &mut order)?;
+            let entry = self.write_segment(&built, 0)?;
+            live = Some(Arc::new(self.open_live(&entry, Arc::default())?));
+            files.push(entry);
+        }
+        let ranges = sightings::new_ranges(&state, &arrived)?;
+        if !book.is_empty() || !ranges.is_empty() {
+            let ledger = Ledger { book: book.clone(), ranges: ranges.clone() };
+            files.push(self.write_ledger(number + 1, &ledger)?);
+        }
+        if !refused.is_empty() {
+            files.push(self.write_refused(number + 2, refused)?);
+        }
+        let moves = order.moves(live.as_ref().map_or(0, |live| live.generation));
+        Ok(Sealed { files, live, ranges, moves })
+    }
+
+    fn publish_sealed(&self, sealed: Sealed, through: Sequence, journal_from: u64) -> Result<()> {
+        let mut writer = self.writer()?;
+        for (generation, to) in sealed.moves {
+            self.moves.record(generation, to);
+        }
+        if let Some(live) = &sealed.live {
+            let _ = writer.homes.insert(live.generation, Home::Segment(live.entry.number));
+        }
+        let state = self.state();
+        self.write_again(&mut writer, &state, through)?;
+        let state = self.state();
+        let mut change = Change::none(&state.manifest, self.host.clock.now());
+        change.sequence = through;
+        change.journal_from = journal_from;
+        change.added = sealed.files;
+        let mut next = self.publish(&state, change)?;
+        let gone: Vec<u32> = next
+            .slabs
+            .iter()
+            .filter(|slab| slab.sequence <= through)
+            .map(|slab| slab.generation)
+            .collect();
+        next.slabs.retain(|slab| slab.sequence > through);
+        next.segments = with_ranges(&next.segments, &sealed.ranges);
+        next.segments.extend(sealed.live);
+        writer.index.remove(&gone);
+        writer.homes.retain(|generation, _| !gone.contains(generation));
+        writer.frozen = None;
+        self.set_state(next);
+        self.drop_journals(journal_from)?;
+        drop(writer);
+        self.update_catalog();
+        Ok(())
+    }
+
+    /// Writes the sightings of later commits once more, by the present places of their rows: the
+    /// places they were written with are about to go.
+    pub(crate) fn write_again(
+        &self,
+        writer: &mut Writer,
+        state: &State,
+        through: Sequence,
+    ) -> Result<()> {
+        let later: Vec<Arc<Slab>> =
+            state.slabs.iter().filter(|slab| slab.sequence > through).cloned().collect();
+        let mut by_run: BTreeMap<RunId, Vec<(RowRef, u32)>> = BTreeMap::new();
+        for slab in later {
+            let moved = slab.sightings.iter().filter_map(|(row, custodian)| {
+                let now = self.moves.resolve(*row);
+                (now != *row).then_some((now, *custodian))
+            });
+            let moved: Vec<(RowRef, u32)> = moved.collect();
+            if !moved.is_empty() {
+                by_run.entry(slab.run).or_default().extend(moved);
+            }
+        }
+        for (run, sightings) in by_run {
+            let mut homes = Vec::with_capacity(sightings.len());
+            for (row, custodian) in sightings {
+                let home = writer.homes.get(&row.generation).copied();
+                let lost = || Error::corrupt("sighting of a row that is nowhere");
+                homes.push((home.ok_or_else(lost)?, row.index, custodian));
+            }
+            let sequence = Sequence(writer.next_sequence);
+            let payload = record::put(run, &Book::default(), (b"", &[]), &[], &mut homes);
+            writer.journal.append(sequence, &payload)?;
+            writer.next_sequence += 1;
+            let mut state = (*self.state()).clone();
+            state.sequence = sequence;
+            self.set_state(state);
+        }
+        let last = self.state().sequence;
+        if last > through { writer.journal.wait(last) } else { Ok(()) }
+    }
+
+    /// Makes the next manifest durable; gives the state with it.
+    pub(crate) fn publish(&self, state: &State, change: Change) -> Result<State> {
+        let next = manifest::successor(&state.manifest, state.manifest_hash, change)?;
+        let hash = manifest::store(&*self.host.storage, &next)?;
+        let _ = manifest::prune(&*self.host.storage)?;
+        let mut state = state.clone();
+        state.manifest = Arc::new(next);
+        state.manifest_hash = hash;
+        Ok(state)
+    }
+
+    /// Drops journal files before the newest, once nothing is in them that is not sealed.
+    pub(crate) fn forget_empty_journals(&self, writer: &Writer) -> Result<()> {
+        let state = self.state();
+        let newest = writer.journal.number();
+        if !state.slabs.is_empty() || state.manifest.journal_from == newest {
+            return Ok(());
+        }
+        let mut change = Change::none(&state.manifest, self.host.clock.now());
+        change.sequence = state.sequence;
+        change.journal_from = newest;
+        let next = self.publish(&state, change)?;
+        self.set_state(next);
+        self.drop_journals(newest)
+    }
+
+    fn drop_journals(&self, from: u64) -> Result<()> {
+        let storage = &*self.host.storage;
+        for number in crate::journal::numbers(storage)? {
+            if number < from {
+                whole::discard(storage, &names::journal(number))?;
+            }
+        }
+        let sync = storage.sync_folder(names::JOURNAL);
+        sync.map_err(|cause| Error::io("sync folder", names::JOURNAL, cause))
+    }
+
+    /// Writes a built segment under its name, durably.
+    pub(crate) fn write_segment(&self, built: &Built, level: u8) -> Result<FileEntry> {
+        let meta = &built.meta;
+        let path = FileKind::Segment.path(meta.number);
+        whole::write_new(&*self.host.storage, &path, &built.file)?;
+        let sequence = |ticks: i64| Sequence(ticks.cast_unsigned());
+        Ok(FileEntry {
+            kind: FileKind::Segment,
+            number: meta.number,
+            level,
+            bytes: built.file.len() as u64,
+            hash: *blake3::hash(&built.file).as_bytes(),
+            rows: u64::from(meta.rows),
+            multiset: Multiset(meta.multiset),
+            first: sequence(meta.sequence.low),
+            last: sequence(meta.sequence.high),
+        })
+    }
+
+    pub(crate) fn write_ledger(&self, number: u64, ledger: &Ledger) -> Result<FileEntry> {
+        let bytes = ledger::encode(self.archive, number, ledger)?;
+        self.write_file(FileKind::Ledger, number, &bytes, [])
+    }
+
+    pub(crate) fn write_refused(&self, number: u64, refused: &[Refused]) -> Result<FileEntry> {
+        let bytes = ledger::encode_refused(self.archive, number, refused)?;
+        let hashes = refused.iter().map(Refused::hash);
+        self.write_file(FileKind::Quarantine, number, &bytes, hashes)
+    }
+
+    fn write_file(
+        &self,
+        kind: FileKind,
+        number: u64,
+        bytes: &[u8],
+        rows: impl IntoIterator<Item = [u8; 32]>,
+    ) -> Result<FileEntry> {
+        whole::write_new(&*self.host.storage, &kind.path(number), bytes)?;
+        let (mut count, mut multiset) = (0, Multiset::default());
+        for hash in rows {
+            count += 1;
+            multiset.insert(&hash);
+        }
+        Ok(FileEntry {
+            kind,
+            number,
+            level: 0,
+            bytes: bytes.len() as u64,
+            hash: *blake3::hash(bytes).as_bytes(),
+            rows: count,
+            multiset,
+            first: Sequence(0),
+            last: Sequence(0),
+        })
+    }
+
+    /// Opens a segment of the manifest, or one that is about to be.
+    pub(crate) fn open_live(&self, entry: &FileEntry, ranges: Arc<Ranges>) -> Result<Live> {
+        let (storage, cache) = (&*self.host.storage, Arc::clone(&self.cache));
+        let (number, path) = (entry.number, entry.path());
+        let segment = Segment::open(storage, self.archive, number, &path, cache)?;
+        let generation = self.moves.generation();
+        let (entry, segment, summary) = (entry.clone(), Arc::new(segment), Arc::default());
+        Ok(Live { generation, entry, segment, ranges, summary })
+    }
+}
+
+/// Segments with more sightings.
+pub(crate) fn with_ranges(segments: &[Arc<Live>], more: &SegmentRanges) -> Vec<Arc<Live>> {
+    let add = |live: &Arc<Live>| match more.get(&live.entry.number) {
+        None => Arc::clone(live),
+        Some(more) => {
+            let ranges = Arc::new(live.ranges.join(more));
+            Arc::new(Live { ranges, ..(**live).clone() })
+        }
+    };
+    segments.iter().map(add).collect()
+}
+
+/// Files that are written and not yet named by a manifest.
+struct Sealed {
+    files: Vec<FileEntry>,
+    live: Option<Arc<Live>>,
+    ranges: SegmentRanges,
+    moves: Vec<(u32, Vec<RowRef>)>,
+}
+
+/// Rows of slabs in segment order.
+struct Sorted<'a> {
+    slabs: &'a [Arc<Slab>],
+    /// (slab, row in it).
+    rows: Vec<(u32, u32)>,
+    /// (custodian, run) of each row in order; as long as `rows`.
+    sightings: Vec<Vec<(u32, u32)>>,
+}
+
+impl<'a> Sorted<'a> {
+    fn of(slabs: &'a [Arc<Slab>]) -> Self {
+        let mut rows = Vec::new();
+        for (number, slab) in slabs.iter().enumerate() {
+            rows.extend((0..slab.rows.len()).map(|row| (narrow(number), narrow(row))));
+        }
+        let row = |at: &(u32, u32)| &slabs[at.0 as usize].rows[at.1 as usize];
+        rows.sort_by(|a, b| row(a).order(row(b)));
+        let sightings = rows.iter().map(|at| {
+            let run = slabs[at.0 as usize].run.0;
+            row(at).custodians.iter().map(|custodian| (*custodian, run)).collect()
+        });
+        let sightings = sightings.collect();
+        Self { slabs, rows, sightings }
+    }
+
+    /// Where the rows of each slab end up.
+    fn moves(&self, generation: u32) -> Vec<(u32, Vec<RowRef>)> {
+        let empty = RowRef { generation: 0, index: 0 };
+        let mut moves: Vec<(u32, Vec<RowRef>)> =
+            self.slabs.iter().map(|slab| (slab.generation, vec![empty; slab.rows.len()])).collect();
+        for (index, (slab, row)) in self.rows.iter().enumerate() {
+            let place = RowRef { generation, index: narrow(index) };
+            moves[*slab as usize].1[*row as usize] = place;
+        }
+        moves
+    }
+
+    fn add_sightings(&mut self, arrived: &sightings::Arrived) {
+        let mut places: BTreeMap<u32, usize> = BTreeMap::new();
+        for (number, slab) in self.slabs.iter().enumerate() {
+            let _ = places.insert(slab.generation, number);
+        }
+        let mut back: Vec<Vec<u32>> =
+            self.slabs.iter().map(|slab| vec![0; slab.rows.len()]).collect();
+        for (index, (slab, row)) in self.rows.iter().enumerate() {
+            back[*slab as usize][*row as usize] = narrow(index);
+        }
+        for (generation, list) in arrived {
+            let Some(slab) = places.get(generation) else { continue };
+            for (custodian, row, run) in list {
+                let index = back[*slab][*row as usize];
+                self.sightings[index as usize].push((*custodian, *run));
+            }
+        }
+        for list in &mut self.sightings {
+            list.sort_unstable();
+            list.dedup_by_key(|(custodian, _)| *custodian);
+        }
+    }
+}
+
+impl Source for Sorted<'_> {
+    fn visit(&mut self, each: &mut Visit<'_>) -> Result<()> {
+        for ((slab, row), sightings) in self.rows.iter().zip(&self.sightings) {
+            let slab = &self.slabs[*slab as usize];
+            each(&slab.new_row(&slab.rows[*row as usize], sightings))?;
+        }
+        Ok(())
+    }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

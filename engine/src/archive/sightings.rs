@@ -1,0 +1,192 @@
+//! Who delivered which row: sets in segments, ranges from ledgers, and what is in the journal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::book::SegmentRanges;
+use super::ranges::Ranges;
+use super::slab::{Moves, RowRef, Slab};
+use super::state::{Live, RowId, State};
+use crate::error::Result;
+use crate::segment::Tables;
+
+/// (custodian, row, run) by the generation where the row is now.
+pub(crate) type Arrived = BTreeMap<u32, Vec<(u32, u32, u32)>>;
+
+/// The sightings of slabs, by the present places of their rows.
+pub(crate) fn arrived(moves: &Moves, slabs: &[Arc<Slab>]) -> Arrived {
+    arrived_at(slabs, |sightings| moves.resolve_all(sightings))
+}
+
+fn arrived_at(slabs: &[Arc<Slab>], resolve: impl Fn(&mut [(RowRef, u32)])) -> Arrived {
+    let mut arrived: Arrived = BTreeMap::new();
+    for slab in slabs {
+        let mut sightings = slab.sightings.clone();
+        resolve(&mut sightings);
+        // Neighbours are mostly of one generation: look its list up once for a run of them.
+        for run in sightings.chunk_by(|a, b| a.0.generation == b.0.generation) {
+            let Some((RowRef { generation, .. }, _)) = run.first() else { continue };
+            let list = arrived.entry(*generation).or_default();
+            list.extend(run.iter().map(|(row, custodian)| (*custodian, row.index, slab.run.0)));
+        }
+    }
+    arrived
+}
+
+/// What of these sightings segments do not know yet, as ranges by file number.
+pub(crate) fn new_ranges(state: &State, arrived: &Arrived) -> Result<SegmentRanges> {
+    let mut all = SegmentRanges::new();
+    for live in &state.segments {
+        let Some(list) = arrived.get(&live.generation) else { continue };
+        let mut fresh = Vec::new();
+        let tables = live.segment.tables()?;
+        let mut sorted = list.clone();
+        sorted.sort_unstable_by_key(|(custodian, row, run)| (*row, *custodian, *run));
+        sorted.dedup_by_key(|(custodian, row, _)| (*custodian, *row));
+        let mut rows = SetReader::new(live, &tables);
+        for (custodian, row, run) in sorted {
+            let known = rows.has(row, custodian)? || live.ranges.contains(custodian, row);
+            if !known {
+                fresh.push((custodian, row, run));
+            }
+        }
+        if !fresh.is_empty() {
+            drop(all.insert(live.entry.number, Ranges::of(fresh)));
+        }
+    }
+    Ok(all)
+}
+
+/// Reads the custodian sets of a segment's rows, best in row order.
+struct SetReader<'a> {
+    live: &'a Live,
+    tables: &'a Tables,
+    group: Option<(u32, u32, Arc<crate::segment::Keys>)>,
+}
+
+impl<'a> SetReader<'a> {
+    fn new(live: &'a Live, tables: &'a Tables) -> Self {
+        Self { live, tables, group: None }
+    }
+
+    fn set(&mut self, row: u32) -> Result<&'a [(u32, u32)]> {
+        let there = self.group.as_ref().filter(|(first, end, _)| (*first..*end).contains(&row));
+        if there.is_none() {
+            let number = self.live.segment.group_of(row);
+            let group = self.live.segment.group(number)?;
+            let keys = self.live.segment.keys(number)?;
+            self.group = Some((group.first_row, group.end_row(), keys));
+        }
+        let set =
+            self.group.as_ref().map_or(0, |(first, _, keys)| keys.set((row - first) as usize));
+        Ok(self.tables.sets.get(set).map_or(&[], Vec::as_slice))
+    }
+
+    fn has(&mut self, row: u32, custodian: u32) -> Result<bool> {
+        let set = self.set(row)?;
+        Ok(set.binary_search_by_key(&custodian, |(there, _)| *there).is_ok())
+    }
+}
+
+/// All sightings of a state, for questions about custodians.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    arrived: BTreeMap<u32, Ranges>,
+}
+
+impl Delivered {
+    pub(crate) fn of(state: &State, moves: &Moves) -> Self {
+        let segments = state.segments.iter().map(|live| live.generation);
+        let there = segments.chain(state.slabs.iter().map(|slab| slab.generation)).collect();
+        let arrived = arrived_at(&state.slabs, |sightings| moves.resolve_within(sightings, &there));
+        let arrived = arrived.into_iter().map(|(place, list)| (place, Ranges::of(list)));
+        Self { arrived: arrived.collect() }
+    }
+
+    /// Who delivered a row, and in which run first; in order of custodian.
+    pub(crate) fn of_row(&self, state: &State, at: RowId) -> Result<Vec<(u32, u32)>> {
+        let mut all = Vec::new();
+        let generation = if let Some(live) = state.segments.get(at.source as usize) {
+            let tables = live.segment.tables()?;
+            all.extend_from_slice(SetReader::new(live, &tables).set(at.row)?);
+            push_of_row(&live.ranges, at.row, &mut all);
+            live.generation
+        } else {
+            let slab = &state.slabs[at.source as usize - state.segments.len()];
+            let custodians = &slab.rows[at.row as usize].custodians;
+            all.extend(custodians.iter().map(|custodian| (*custodian, slab.run.0)));
+            slab.generation
+        };
+        if let Some(ranges) = self.arrived.get(&generation) {
+            push_of_row(ranges, at.row, &mut all);
+        }
+        all.sort_unstable();
+        all.dedup_by_key(|(custodian, _)| *custodian);
+        Ok(all)
+    }
+
+    /// Did one of these custodians deliver a row of a segment, beside the row's own set?
+    pub(crate) fn beside(&self, live: &Live, row: u32, custodians: &[u32]) -> bool {
+        let arrived = self.arrived.get(&live.generation);
+        custodians.iter().any(|custodian| {
+            live.ranges.contains(*custodian, row)
+                || arrived.is_some_and(|ranges| ranges.contains(*custodian, row))
+        })
+    }
+
+    /// Has anything of a segment been delivered by one of these beside the sets?
+    pub(crate) fn any_beside(&self, live: &Live, custodians: &[u32]) -> bool {
+        let arrived = self.arrived.get(&live.generation);
+        custodians.iter().any(|custodian| {
+            !live.ranges.of_custodian(*custodian).is_empty()
+                || arrived.is_some_and(|ranges| !ranges.of_custodian(*custodian).is_empty())
+        })
+    }
+
+    /// Did one of these custodians deliver a row of a slab?
+    pub(crate) fn of_slab(&self, slab: &Slab, row: u32, custodians: &[u32]) -> bool {
+        let own = &slab.rows[row as usize].custodians;
+        let arrived = self.arrived.get(&slab.generation);
+        custodians.iter().any(|custodian| {
+            own.contains(custodian)
+                || arrived.is_some_and(|ranges| ranges.contains(*custodian, row))
+        })
+    }
+}
+
+fn push_of_row(ranges: &Ranges, row: u32, out: &mut Vec<(u32, u32)>) {
+    let of_row = ranges.all().iter().filter(|range| (range.start..range.end).contains(&row));
+    out.extend(of_row.map(|range| (range.custodian, range.run)));
+}
+
+/// Follows a segment's rows in order and says who delivered each.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    ranges: Vec<super::ranges::Sighted>,
+    next: usize,
+    open: Vec<super::ranges::Sighted>,
+}
+
+impl Sweep {
+    pub(crate) fn new(ranges: &Ranges) -> Self {
+        let mut ranges = ranges.all().to_vec();
+        ranges.sort_unstable_by_key(|range| range.start);
+        Self { ranges, next: 0, open: Vec::new() }
+    }
+
+    /// Adds to `set` who delivered `row`; rows come in order.
+    pub(crate) fn add(&mut self, row: u32, set: &mut Vec<(u32, u32)>) {
+        self.open.retain(|range| range.end > row);
+        while let Some(range) = self.ranges.get(self.next).filter(|range| range.start <= row) {
+            if range.end > row {
+                self.open.push(*range);
+            }
+            self.next += 1;
+        }
+        if !self.open.is_empty() {
+            set.extend(self.open.iter().map(|range| (range.custodian, range.run)));
+            set.sort_unstable();
+            set.dedup_by_key(|(custodian, _)| *custodian);
+        }
+    }
+}

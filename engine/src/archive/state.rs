@@ -1,0 +1,154 @@
+//! What an archive consists of at one moment: immutable, shared by the writer and its snapshots.
+
+use std::sync::{Arc, OnceLock};
+
+use super::ranges::Ranges;
+use super::slab::{Key, Slab};
+use crate::catalog::Summary;
+use crate::error::Result;
+use crate::manifest::{FileEntry, Manifest};
+use crate::objects::Pack;
+use crate::segment::{Group, Keys, Segment};
+use crate::types::{Sequence, TICKS_PER_MS};
+
+/// A segment that the manifest names, with the sightings that ledgers add to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) generation: u32,
+    pub(crate) entry: FileEntry,
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) ranges: Arc<Ranges>,
+    /// See the module `summary`; `None` inside once it was tried and could not be had.
+    pub(crate) summary: Arc<OnceLock<Option<Summary>>>,
+}
+
+/// The files and slabs of one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) manifest_hash: [u8; 32],
+    pub(crate) segments: Vec<Arc<Live>>,
+    /// In order of sequence.
+    pub(crate) slabs: Vec<Arc<Slab>>,
+    pub(crate) packs: Vec<Arc<Pack>>,
+    /// Commits up to this one are in here.
+    pub(crate) sequence: Sequence,
+}
+
+/// A row of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RowId {
+    /// Segments first, then slabs.
+    pub(crate) source: u32,
+    pub(crate) row: u32,
+}
+
+impl State {
+    /// This state without the commits behind `sequence`.
+    pub(crate) fn until(&self, sequence: Sequence) -> Self {
+        let mut state = self.clone();
+        let slabs = self.slabs.partition_point(|slab| slab.sequence <= sequence);
+        state.slabs.truncate(slabs);
+        state.sequence = sequence;
+        state
+    }
+
+    /// Every row of a message.
+    pub(crate) fn rows_of(&self, key: &Key<'_>) -> Result<Vec<RowId>> {
+        let mut found = Vec::new();
+        for (source, live) in self.segments.iter().enumerate() {
+            for row in find_in_segment(&live.segment, key)? {
+                found.push(RowId { source: narrow(source), row });
+            }
+        }
+        let first = self.segments.len();
+        for (number, slab) in self.slabs.iter().enumerate() {
+            let range = slab.rows_of(key.conversation);
+            let rows = slab.rows.get(range.clone()).unwrap_or_default();
+            let matches = rows.iter().enumerate().filter(|(_, row)| row.is_of(key));
+            found.extend(matches.map(|(at, _)| RowId {
+                source: narrow(first + number),
+                row: narrow(range.start + at),
+            }));
+        }
+        Ok(found)
+    }
+}
+
+/// The rows of a message in one segment.
+pub(crate) fn find_in_segment(segment: &Segment, key: &Key<'_>) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    let tables = segment.tables()?;
+    let Some((start, end)) = tables.rows_of(key.conversation, segment.meta.rows) else {
+        return Ok(found);
+    };
+    let number = crate::segment::numeric(key.id);
+    let mut search = Search { key, number, found: &mut found, scratch: Vec::new() };
+    let (first, last) = (segment.group_of(start), segment.group_of(end.saturating_sub(1)));
+    for index in first..=last {
+        let group = segment.group(index)?;
+        if search.can_be_in(group) {
+            let keys = segment.keys(index)?;
+            let rows = (start.max(group.first_row), end.min(group.end_row()));
+            search.group(group, &keys, rows);
+        }
+    }
+    Ok(found)
+}
+
+struct Search<'s, 'k> {
+    key: &'s Key<'k>,
+    number: Option<i64>,
+    found: &'s mut Vec<u32>,
+    scratch: Vec<u8>,
+}
+
+impl Search<'_, '_> {
+    /// Ids are creation times, nearly always: then the row is where its time is.
+    fn can_be_in(&self, group: &Group) -> bool {
+        if group.odd_ids {
+            return true;
+        }
+        let at = |ms: i64| ms.saturating_mul(TICKS_PER_MS);
+        self.number.is_some_and(|ms| group.created.meets(at(ms), at(ms.saturating_add(1))))
+    }
+
+    fn group(&mut self, group: &Group, keys: &Keys, (start, end): (u32, u32)) {
+        let local = |row: u32| (row - group.first_row) as usize;
+        let (mut low, mut high) = (local(start), local(end));
+        if !group.odd_ids {
+            let Some(ms) = self.number else { return };
+            let from = ms.saturating_mul(TICKS_PER_MS);
+            let to = from.saturating_add(TICKS_PER_MS);
+            let rows = &keys.created[low..high];
+            high = low + rows.partition_point(|created| *created < to);
+            low += rows.partition_point(|created| *created < from);
+        }
+        for row in low..high {
+            if self.is_row(keys, row) {
+                self.found.push(group.first_row + narrow(row));
+            }
+        }
+    }
+
+    fn is_row(&mut self, keys: &Keys, row: usize) -> bool {
+        if keys.numeric_id(row) != self.number || keys.kind(row).0 != self.key.record {
+            return false;
+        }
+        let scratch = &mut self.scratch;
+        let mut same_id = self.number.is_some();
+        if !same_id {
+            scratch.clear();
+            keys.put_id(row, scratch);
+            same_id = scratch == self.key.id.as_bytes();
+        }
+        scratch.clear();
+        let is_reply = keys.put_reply_to(row, scratch);
+        let reply_to = is_reply.then_some(&scratch[..]);
+        same_id && reply_to == self.key.reply_to.map(str::as_bytes)
+    }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

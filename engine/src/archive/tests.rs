@@ -1,0 +1,229 @@
+//! Whole archives, small ones: objects, counts, the catalog. Also helps other tests.
+
+#![expect(clippy::disallowed_methods, reason = "the test looks at a folder on disk")]
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::summary::Probe;
+use super::*;
+use crate::options::{Host, Options};
+use crate::storage::{Disk, Memory, Storage};
+use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, Timestamp};
+
+pub(super) type Place = Arc<dyn Storage>;
+
+pub(super) fn place() -> Place {
+    Arc::new(Memory::default())
+}
+
+pub(super) fn options() -> Options {
+    Options { background_compaction: false, ..Options::default() }
+}
+
+pub(super) fn document(chat: usize, number: u64) -> String {
+    let id = 1_700_000_000_000 + number * 1000;
+    let time = Timestamp::from_ms(id.cast_signed());
+    let text = blake3::hash(&number.to_le_bytes()).to_hex();
+    format!(
+        r#"{{"id":"{id}","etag":"{id}","messageType":"message","createdDateTime":"{0}","lastModifiedDateTime":"{0}","chatId":"19:chat{chat:04}@thread.v2","from":{{"user":{{"id":"sender-{1}"}}}},"body":{{"contentType":"text","content":"{text}"}}}}"#,
+        iso(time),
+        number % 7,
+    )
+}
+
+fn iso(time: Timestamp) -> String {
+    let time = chrono::DateTime::from_timestamp_millis(time.ms()).unwrap();
+    time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+pub(super) fn offer(archive: &Archive, custodian: &str, documents: &[String]) -> u64 {
+    let run = archive.begin_run("test").unwrap();
+    let mut batch = archive.batch(run);
+    let origin = Origin { source: "test", offset: 0 };
+    for document in documents {
+        let custodian = Custodian::user(custodian);
+        batch.offer(&custodian, RecordKind::Message, document.as_bytes(), origin);
+    }
+    batch.commit().unwrap().sequence.0
+}
+
+pub(super) fn documents(chats: usize, each: u64) -> Vec<String> {
+    let of_chat = |chat| (0..each).map(move |number| document(chat, number));
+    (0..chats).flat_map(of_chat).collect()
+}
+
+pub(super) fn bytes(place: &Place, path: &str) -> Vec<u8> {
+    let file = place.open(path).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
+    file.read_at(0, &mut bytes).unwrap();
+    bytes
+}
+
+pub(super) fn replace(place: &Place, path: &str, bytes: &[u8]) {
+    place.remove(path).unwrap();
+    place.create(path).unwrap().write_at(0, bytes).unwrap();
+}
+
+fn key() -> MessageKey {
+    let conversation = "19:chat0000@thread.v2".to_owned();
+    let id = "1700000000000".to_owned();
+    MessageKey { record: RecordKind::Message, conversation, reply_to: None, id }
+}
+
+fn link(archive: &Archive, object: ContentAddress) -> Result<Report> {
+    let mut batch = archive.batch(archive.begin_run("links").unwrap());
+    batch.link(&key(), "attachment", object);
+    batch.commit()
+}
+
+fn open_again(place: &Place) -> Archive {
+    Archive::open(Host::new(Arc::clone(place)), options()).unwrap()
+}
+
+fn packs(place: &Place) -> usize {
+    let files = place.list("objects").unwrap();
+    files.iter().filter(|file| !file.name.ends_with("tmp")).count()
+}
+
+#[test]
+fn objects_are_kept_once_and_a_commit_that_links_makes_them_durable() {
+    let place = place();
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    let address = archive.put_object(&mut &b"a picture"[..]).unwrap();
+    assert_eq!(address.0, *blake3::hash(b"a picture").as_bytes());
+    assert_eq!(archive.put_object(&mut &b"a picture"[..]).unwrap(), address);
+    assert_eq!((packs(&place), archive.stat().unwrap().objects), (0, 1));
+    drop(link(&archive, address).unwrap());
+    assert_eq!(archive.put_object(&mut &b"a picture"[..]).unwrap(), address);
+    let unlinked = archive.put_object(&mut &b"another"[..]).unwrap();
+    assert_eq!((packs(&place), archive.stat().unwrap().objects), (1, 2));
+    // Dropped like a crash: what no commit linked to is gone.
+    drop(archive);
+    let archive = open_again(&place);
+    assert_eq!((packs(&place), archive.stat().unwrap().objects), (1, 1));
+    assert_eq!(link(&archive, unlinked).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let _ = archive.put_object(&mut &b"another"[..]).unwrap();
+    archive.close().unwrap();
+    let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
+    assert_eq!((packs(&place), reader.stat().unwrap().objects), (2, 2));
+    let refused = reader.put_object(&mut &b"x"[..]).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn large_objects_have_packs_of_their_own_and_full_packs_are_sealed() {
+    let place = place();
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    let large = |seed: u8, bytes: u64| {
+        let mut noise = blake3::Hasher::new().update(&[seed]).finalize_xof();
+        let mut out = vec![0; usize::try_from(bytes).unwrap()];
+        noise.fill(&mut out);
+        out
+    };
+    let (first, second) = (large(1, 20 << 20), large(2, 50 << 20));
+    let _ = archive.put_object(&mut &b"small"[..]).unwrap();
+    let address = archive.put_object(&mut &first[..]).unwrap();
+    assert_eq!(archive.put_object(&mut &first[..]).unwrap(), address);
+    assert_eq!(packs(&place), 0);
+    let _ = archive.put_object(&mut &second[..]).unwrap();
+    assert_eq!(packs(&place), 3);
+    let _ = archive.put_object(&mut &b"small too"[..]).unwrap();
+    archive.seal().unwrap();
+    assert_eq!(packs(&place), 4);
+    let report = archive.verify(Depth::Deep, &mut |_, _| true).unwrap();
+    assert_eq!((report.damages, report.strangers), (Vec::new(), Vec::new()));
+    let state = archive.shared.state();
+    let mut found = state.packs.iter().filter_map(|pack| pack.find(&address));
+    assert_eq!(found.next().map(|entry| entry.bytes), Some(20 << 20));
+    assert!(found.next().is_none());
+}
+
+/// Fails in the middle.
+struct Breaks(u64);
+
+impl Read for Breaks {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let bytes = usize::try_from(self.0).unwrap().min(out.len());
+        self.0 -= bytes as u64;
+        if bytes == 0 { Err(std::io::Error::other("connection lost")) } else { Ok(bytes) }
+    }
+}
+
+#[test]
+fn an_object_that_cannot_be_read_to_its_end_is_not_stored() {
+    let place = place();
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    for bytes in [10, 9 << 20] {
+        let error = archive.put_object(&mut Breaks(bytes)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert_eq!(archive.stat().unwrap().objects, 0);
+    }
+    assert_eq!(place.list("objects").unwrap(), []);
+    let _ = archive.put_object(&mut &b"fine"[..]).unwrap();
+    assert_eq!(archive.stat().unwrap().objects, 1);
+}
+
+#[test]
+fn counts_and_sizes_are_those_of_the_files() {
+    let place = place();
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    let all = documents(5, 20);
+    let _ = offer(&archive, "anna", &all);
+    archive.seal().unwrap();
+    let _ = offer(&archive, "ben", &documents(6, 10));
+    let edited =
+        document(0, 0).replacen(r#""etag":"1700000000000""#, r#""etag":"1700000000001""#, 1);
+    let variant = document(0, 0).replacen(r#""content":""#, r#""content":"v"#, 1);
+    let _ = offer(&archive, "ben", &[edited.clone(), variant.clone()]);
+    let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
+    for archive in [&archive, &reader] {
+        let stat = archive.stat().unwrap();
+        let raw: usize = all.iter().chain(&documents(6, 10)[50..]).map(String::len).sum();
+        assert_eq!(stat.raw_bytes, (raw + edited.len() + variant.len()) as u64);
+        assert_eq!((stat.versions, stat.variants, stat.messages), (111, 1, 110));
+        assert_eq!((stat.conversations, stat.senders, stat.custodians), (6, 7, 2));
+        assert_eq!((stat.segments, stat.runs, stat.journal_rows, stat.raw_rows), (1, 3, 12, 0));
+        let total: u64 = stat.bytes_by_part.values().sum();
+        let there: u64 = ["", "manifest", "journal", "segments", "objects"]
+            .iter()
+            .flat_map(|folder| place.list(folder).unwrap())
+            .map(|file| file.bytes)
+            .sum();
+        assert_eq!(total, there);
+        let segment = place.list("segments").unwrap()[0].bytes;
+        assert_eq!(stat.bytes_by_part["segments"], segment);
+    }
+}
+
+#[test]
+fn summaries_say_no_only_where_no_row_is_and_come_back_from_the_catalog() {
+    let folder = tempfile::tempdir().unwrap();
+    let place: Place = Arc::new(Disk::new(folder.path().join("archive")));
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    let _ = offer(&archive, "anna", &documents(200, 3));
+    archive.seal().unwrap();
+    let ask = |archive: &Archive| {
+        let live = Arc::clone(&archive.shared.state().segments[0]);
+        assert!(live.summary.get().is_some_and(Option::is_some));
+        let chat = |number| format!("19:chat{number:04}@thread.v2");
+        let may_have = |number| live.may_have(Probe::of(chat(number).as_bytes()));
+        assert!((0..200).all(may_have), "what is there is never denied");
+        let wrong = (200..10_200).filter(|number| may_have(*number)).count();
+        assert!(wrong < 20, "200 of a million hashes, 10,000 questions: {wrong}");
+        live.summary.get().cloned()
+    };
+    let made = ask(&archive);
+    archive.close().unwrap();
+    let archive = open_again(&place);
+    assert_eq!(ask(&archive), made);
+    assert_eq!(archive.rebuild_catalog().unwrap(), 1);
+    assert!(archive.stat().unwrap().bytes_by_part["catalog"] > 0);
+    drop(archive);
+    std::fs::remove_dir_all(folder.path().join("archive/catalog")).unwrap();
+    let archive = open_again(&place);
+    assert_eq!(ask(&archive), made);
+    let _ = offer(&archive, "ben", &documents(200, 3));
+    let counts = archive.stat().unwrap().counts;
+    assert_eq!((counts.stored, counts.duplicates), (600, 600));
+}

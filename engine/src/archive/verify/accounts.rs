@@ -1,0 +1,393 @@
+//! What ledgers, quarantine files and the journal say, put together from the files, and the law:
+//! `offered = stored + variants + duplicates + quarantined`, for every run and custodian, with as
+//! many rows and quarantined copies as are counted.
+
+use std::collections::BTreeMap;
+
+use super::super::book::{Book, Refused, SegmentRanges};
+use super::super::commit::Compare;
+use super::super::ledger;
+use super::super::record::{self, Commit, Home, HomeSighting};
+use super::super::report::Depth;
+use super::super::slab::SlabRow;
+use super::{Findings, rows};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::multiset::Multiset;
+use crate::format::names::{self, JOURNAL};
+use crate::journal::{self, Recovery, Wanted};
+use crate::manifest::{FileEntry, FileKind, Manifest};
+use crate::row::Parser;
+use crate::storage::Storage;
+use crate::types::Sequence;
+
+/// A reader beside a busy writer sees another end of the journal at every look; damage stays.
+const MAX_READS: usize = 8;
+
+/// The sums of everything that is counted.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    pub(super) book: Book,
+    pub(super) findings: Findings,
+    /// Files of the journal, and bytes of them.
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    pub(super) journal_rows: u64,
+    /// Refused copies by run and custodian.
+    refused: BTreeMap<(u32, u32), u64>,
+    /// Custodians that something is about, and a file that says so.
+    named: BTreeMap<u32, String>,
+    /// A file of the sums could not be read: then they say nothing.
+    incomplete: bool,
+}
+
+impl Accounts {
+    /// Reads them; the journal must hold everything up to `acknowledged`.
+    pub(super) fn read(
+        storage: &dyn Storage,
+        manifest: &Manifest,
+        acknowledged: Sequence,
+        depth: Depth,
+    ) -> Result<Self> {
+        let mut accounts = Self::default();
+        for entry in &manifest.files {
+            let taken = match entry.kind {
+                FileKind::Ledger => accounts.take_ledger(storage, manifest, entry),
+                FileKind::Quarantine => accounts.take_quarantine(storage, manifest, entry),
+                FileKind::Segment | FileKind::Pack => Ok(()),
+            };
+            if let Err(error) = taken {
+                accounts.incomplete = true;
+                accounts.findings.add(error)?;
+            }
+        }
+        accounts.take_journal(storage, manifest, acknowledged, depth)?;
+        Ok(accounts)
+    }
+
+    fn take_ledger(
+        &mut self,
+        storage: &dyn Storage,
+        manifest: &Manifest,
+        entry: &FileEntry,
+    ) -> Result<()> {
+        let path = entry.path();
+        let ledger = ledger::read(storage, manifest.archive, entry.number, &path)?;
+        self.take_book(&ledger.book, &path);
+        self.take_ranges(&ledger.ranges, manifest, &path)
+    }
+
+    fn take_book(&mut self, book: &Book, path: &str) {
+        book.counts.keys().for_each(|(_, custodian)| self.name(*custodian, path));
+        self.book.absorb(book);
+    }
+
+    fn take_ranges(
+        &mut self,
+        ranges: &SegmentRanges,
+        manifest: &Manifest,
+        path: &str,
+    ) -> Result<()> {
+        for (segment, ranges) in ranges {
+            let Some(rows) = segment_rows(manifest, *segment) else { continue };
+            for range in ranges.all() {
+                self.name(range.custodian, path);
+                if range.start >= range.end || u64::from(range.end) > rows {
+                    let message = format!(
+                        "sightings of rows {}..{} of segment {segment}, which has {rows}",
+                        range.start, range.end
+                    );
+                    self.findings.add(Error::corrupt(message).in_file(path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_quarantine(
+        &mut self,
+        storage: &dyn Storage,
+        manifest: &Manifest,
+        entry: &FileEntry,
+    ) -> Result<()> {
+        let path = entry.path();
+        let copies = ledger::read_refused(storage, manifest.archive, entry.number, &path)?;
+        let multiset: Multiset = copies.iter().map(|copy| Multiset(copy.hash())).sum();
+        self.take_refused(&copies, &path);
+        if (copies.len() as u64, multiset) == (entry.rows, entry.multiset) {
+            return Ok(());
+        }
+        let message =
+            format!("{} refused copies, the manifest names {} or others", copies.len(), entry.rows);
+        Err(Error::corrupt(message).in_file(path))
+    }
+
+    fn take_refused(&mut self, copies: &[Refused], path: &str) {
+        for copy in copies {
+            self.name(copy.custodian, path);
+            *self.refused.entry((copy.run, copy.custodian)).or_default() += 1;
+        }
+    }
+
+    fn name(&mut self, custodian: u32, path: &str) {
+        let _ = self.named.entry(custodian).or_insert_with(|| path.to_owned());
+    }
+
+    /// Reads the journal to its end. What seems lost may be a frame that is being written: then
+    /// it is elsewhere, or not there, when looked for again.
+    fn take_journal(
+        &mut self,
+        storage: &dyn Storage,
+        manifest: &Manifest,
+        acknowledged: Sequence,
+        depth: Depth,
+    ) -> Result<()> {
+        let mut before: Option<String> = None;
+        for _ in 0..MAX_READS {
+            let (commits, recovery) = Commits::read(storage, manifest, depth);
+            let error = match recovery {
+                Ok(recovery) => return self.take_commits(commits, &recovery, acknowledged),
+                Err(error) if error.kind() == ErrorKind::Io => return Err(error),
+                Err(error) => error,
+            };
+            let now = format!("{error} {:?} {:?}", error.file(), error.offset());
+            if before.as_ref() == Some(&now) {
+                self.incomplete = true;
+                return self.findings.add(error.in_file(JOURNAL));
+            }
+            before = Some(now);
+        }
+        // Every look found another end: the writer is fast, and nothing stayed wrong.
+        self.incomplete = true;
+        Ok(())
+    }
+
+    fn take_commits(
+        &mut self,
+        commits: Commits<'_>,
+        recovery: &Recovery,
+        acknowledged: Sequence,
+    ) -> Result<()> {
+        if recovery.last < acknowledged {
+            let message = format!(
+                "lost acknowledged data: the journal ends behind commit {}, {} was acknowledged",
+                recovery.last.0, acknowledged.0
+            );
+            self.incomplete = true;
+            let place = names::journal(recovery.highest);
+            self.findings.add(Error::corrupt(message).in_file(place))?;
+        }
+        self.incomplete |= commits.unreadable;
+        self.book.absorb(&commits.book);
+        self.take_refused(&commits.refused, JOURNAL);
+        commits.named.iter().for_each(|custodian| self.name(*custodian, JOURNAL));
+        for damage in commits.damages {
+            self.findings.add(damage)?;
+        }
+        self.journal_rows = commits.rows;
+        self.files = commits.files;
+        self.bytes = recovery.bytes;
+        Ok(())
+    }
+
+    /// Custodians whose counters were checked.
+    pub(super) fn custodians(&self) -> u64 {
+        let mut custodians: Vec<u32> = self.book.counts.keys().map(|(_, number)| *number).collect();
+        custodians.sort_unstable();
+        custodians.dedup();
+        custodians.len() as u64
+    }
+
+    pub(super) fn knows(&self, custodian: u32) -> bool {
+        // With a ledger that cannot be read, nobody can be called unknown.
+        self.incomplete || self.book.custodians.contains_key(&custodian)
+    }
+
+    /// The law, and that every custodian has a name.
+    pub(super) fn check(&self, manifest: &Manifest, findings: &mut Findings) -> Result<()> {
+        let place = names::manifest(manifest.number);
+        for message in self.broken_laws(rows(manifest)) {
+            findings.add(Error::corrupt(message).in_file(&*place))?;
+        }
+        for (custodian, path) in &self.named {
+            if !self.knows(*custodian) {
+                let message = format!("names custodian {custodian}, who has no name");
+                findings.add(Error::corrupt(message).in_file(&**path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn broken_laws(&self, segment_rows: u64) -> Vec<String> {
+        let mut broken = Vec::new();
+        for ((run, custodian), counts) in self.book.counts.iter() {
+            if !counts.balance() {
+                broken.push(format!(
+                    "counters of run {run} and custodian {custodian} do not balance: {counts:?}"
+                ));
+            }
+        }
+        if self.incomplete {
+            return broken;
+        }
+        let total = self.book.total();
+        let (counted, there) = (total.stored + total.variants, segment_rows + self.journal_rows);
+        if !total.balance() {
+            broken.push(format!("counters do not balance: {total:?}"));
+        }
+        if counted != there {
+            broken.push(format!(
+                "{counted} versions and variants were stored, {there} rows are there"
+            ));
+        }
+        broken.extend(self.broken_quarantine());
+        broken
+    }
+
+    fn broken_quarantine(&self) -> Vec<String> {
+        let mut copies: BTreeMap<(u32, u32), (u64, u64)> = BTreeMap::new();
+        for (place, counts) in self.book.counts.iter() {
+            copies.entry(*place).or_default().0 += counts.quarantined;
+        }
+        for (place, there) in &self.refused {
+            copies.entry(*place).or_default().1 += there;
+        }
+        let wrong = copies.into_iter().filter(|(_, (counted, there))| counted != there);
+        let wrong = wrong.map(|((run, custodian), (counted, there))| {
+            format!(
+                "{counted} copies of run {run} and custodian {custodian} were quarantined, \
+                 {there} are there"
+            )
+        });
+        wrong.collect()
+    }
+}
+
+fn segment_rows(manifest: &Manifest, number: u64) -> Option<u64> {
+    let file = manifest.file(number).filter(|file| file.kind == FileKind::Segment)?;
+    Some(file.rows)
+}
+
+/// What the journal holds beyond the manifest.
+#[derive(Debug)]
+struct Commits<'m> {
+    manifest: &'m Manifest,
+    depth: Depth,
+    parser: Parser,
+    compare: Compare,
+    book: Book,
+    rows: u64,
+    /// Rows of each commit.
+    slabs: BTreeMap<u64, u64>,
+    refused: Vec<Refused>,
+    named: Vec<u32>,
+    damages: Vec<Error>,
+    files: u64,
+    /// A commit could not be read.
+    unreadable: bool,
+}
+
+impl<'m> Commits<'m> {
+    fn read(
+        storage: &dyn Storage,
+        manifest: &'m Manifest,
+        depth: Depth,
+    ) -> (Self, Result<Recovery>) {
+        let mut commits = Self {
+            manifest,
+            depth,
+            parser: Parser::default(),
+            compare: Compare::default(),
+            book: Book::default(),
+            rows: 0,
+            slabs: BTreeMap::new(),
+            refused: Vec::new(),
+            named: Vec::new(),
+            damages: Vec::new(),
+            files: 0,
+            unreadable: false,
+        };
+        let (archive, from) = (manifest.archive, manifest.journal_from);
+        // Not as a reader beside a writer would: that takes damage at the end for the end.
+        let wanted = Wanted { archive, from, after: manifest.sequence, live: false };
+        let recovery = journal::recover(storage, wanted, &mut |sequence, payload| {
+            commits.take(sequence, payload);
+            Ok(())
+        });
+        let recovery = recovery.and_then(|recovery| {
+            let needed = journal::numbers(storage)?.into_iter().filter(|number| *number >= from);
+            commits.files = needed.count() as u64;
+            Ok(recovery)
+        });
+        (commits, recovery)
+    }
+
+    fn take(&mut self, sequence: Sequence, payload: &[u8]) {
+        let commit = match record::read(payload, &mut self.parser) {
+            Ok(commit) => commit,
+            Err(error) => {
+                self.unreadable = true;
+                return self.damage(sequence, "cannot be read", Some(error));
+            }
+        };
+        let in_order = |a: &SlabRow, b: &SlabRow| match a.order(b) {
+            std::cmp::Ordering::Equal => a.record != b.record,
+            order => order.is_lt(),
+        };
+        if !commit.rows.is_sorted_by(in_order) {
+            self.damage(sequence, "has rows out of order", None);
+        }
+        if self.depth == Depth::Deep {
+            self.check_addresses(sequence, &commit);
+        }
+        let Commit { book, rows, refused, sightings, .. } = commit;
+        self.rows += rows.len() as u64;
+        let _ = self.slabs.insert(sequence.0, rows.len() as u64);
+        if let Some((.., row, _)) = sightings.iter().find(|sighting| !self.is_there(sighting)) {
+            let what = format!("has a sighting of row {row}, which is not there");
+            self.damage(sequence, &what, None);
+        }
+        self.named.extend(book.counts.keys().map(|(_, custodian)| *custodian));
+        self.named.extend(rows.iter().flat_map(|row| &row.custodians));
+        self.named.extend(sightings.iter().map(|(.., custodian)| *custodian));
+        self.named.sort_unstable();
+        self.named.dedup();
+        self.book.absorb(&book);
+        self.refused.extend(refused);
+    }
+
+    fn check_addresses(&mut self, sequence: Sequence, commit: &Commit) {
+        for row in &commit.rows {
+            let document = commit.documents.get(row.document.clone()).unwrap_or_default();
+            let differs = match self.compare.document(document) {
+                Ok((address, bytes)) => {
+                    (address, u32::try_from(bytes).ok()) != (row.address, Some(row.canonical_bytes))
+                }
+                Err(error) => {
+                    self.damage(sequence, "has a row that is no document", Some(error));
+                    continue;
+                }
+            };
+            if differs {
+                let what = format!("has a row of {} with another address", row.conversation);
+                self.damage(sequence, &what, None);
+            }
+        }
+    }
+
+    /// Is the row of a sighting there? One of a place that is gone is void.
+    fn is_there(&self, (home, row, _): &HomeSighting) -> bool {
+        let rows = match home {
+            Home::Slab(sequence) => self.slabs.get(sequence).copied(),
+            Home::Segment(number) => segment_rows(self.manifest, *number),
+        };
+        rows.is_none_or(|rows| u64::from(*row) < rows)
+    }
+
+    fn damage(&mut self, sequence: Sequence, what: &str, cause: Option<Error>) {
+        let error = Error::corrupt(format!("commit {} {what}", sequence.0)).in_file(JOURNAL);
+        self.damages.push(match cause {
+            Some(cause) => error.caused_by(cause),
+            None => error,
+        });
+    }
+}

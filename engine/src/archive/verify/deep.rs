@@ -1,0 +1,320 @@
+//! Every row of every segment: rendered, its address recomputed, its keys compared.
+//!
+//! Row groups are handed out to threads in order; the calling thread puts the results back into
+//! order and sums them up per segment. What waits for its turn is a few groups' addresses.
+
+use std::cmp::Ordering as Order;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use super::Verification;
+use super::files::Readable;
+use super::rows::{Kept, RowCheck};
+use crate::error::{Error, Result};
+use crate::format::merkle;
+use crate::format::multiset::Multiset;
+use crate::segment::{Bounds, Group, Keys, RowReader, Segment, Tables, conversations};
+use crate::types::{ContentAddress, RecordKind};
+
+/// More threads than this wait for the disk, and each takes memory.
+const MAX_THREADS: usize = 8;
+/// Results that may wait for the calling thread.
+const WAITING: usize = 4;
+
+/// What was found in a row group.
+#[derive(Debug, Default)]
+pub(super) struct GroupRead {
+    rows: u32,
+    /// Of all rows in order, unless something is damaged.
+    pub(super) addresses: Vec<ContentAddress>,
+    messages: u32,
+    raw_bytes: u64,
+    /// Order of the first and the last row.
+    edges: Option<(Place, Place)>,
+    pub(super) damage: Option<(Error, Vec<String>)>,
+    /// All rows were read.
+    pub(super) whole: bool,
+}
+
+/// A row's place in the order of its segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    conversation: usize,
+    created: i64,
+    id: Vec<u8>,
+    version: u64,
+    address: ContentAddress,
+    record: RecordKind,
+}
+
+impl Place {
+    fn of(kept: Kept<'_>, address: ContentAddress) -> Self {
+        let Kept { tables, keys, row, local } = kept;
+        let mut id = Vec::new();
+        keys.put_id(local, &mut id);
+        Self {
+            conversation: tables.view().conversation(row),
+            created: keys.created.get(local).copied().unwrap_or_default(),
+            id,
+            version: keys.version(local),
+            address,
+            record: keys.kind(local).0,
+        }
+    }
+
+    /// May this row stand right before the other? Equal ones differ in their kind of record.
+    fn precedes(&self, other: &Self) -> bool {
+        let key = |place: &Self| (place.conversation, place.created);
+        let order = key(self)
+            .cmp(&key(other))
+            .then_with(|| self.id.cmp(&other.id))
+            .then_with(|| (self.version, self.address).cmp(&(other.version, other.address)));
+        match order {
+            Order::Less => true,
+            Order::Equal => self.record != other.record,
+            Order::Greater => false,
+        }
+    }
+}
+
+impl Verification<'_> {
+    pub(super) fn read_segments(&mut self, segments: &[Readable]) -> Result<()> {
+        let groups = |(number, one): (usize, &Readable)| {
+            (0..one.segment.meta.groups.len()).map(move |group| (number, group))
+        };
+        let tasks: Vec<(usize, usize)> = segments.iter().enumerate().flat_map(groups).collect();
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (send, receive) = mpsc::sync_channel(WAITING);
+        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let work = |send: mpsc::SyncSender<(usize, GroupRead)>| {
+            let mut reader = Reader::default();
+            while !stop.load(Ordering::Relaxed) {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some((segment, group)) = tasks.get(number) else { return };
+                let read = reader.read(&segments[*segment], *segment, *group);
+                if send.send((number, read)).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..cores.min(MAX_THREADS).min(tasks.len()) {
+                let send = send.clone();
+                drop(scope.spawn(|| work(send)));
+            }
+            drop(send);
+            let mut sums =
+                Sums { verification: self, segments, tasks: &tasks, sum: Sum::default() };
+            let summed = sums.take_all(&receive);
+            stop.store(true, Ordering::Relaxed);
+            // Whoever waits with a result learns that nobody wants it.
+            drop(receive);
+            summed
+        })
+    }
+}
+
+/// A thread's reader: goes on in the segment that it has open.
+#[derive(Default)]
+pub(super) struct Reader {
+    open: Option<(usize, RowReader, Arc<Tables>)>,
+    check: RowCheck,
+    document: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn read(&mut self, readable: &Readable, number: usize, group: usize) -> GroupRead {
+        let segment = &readable.segment;
+        let mut read = GroupRead { rows: rows(segment, group), ..GroupRead::default() };
+        if readable.damaged.contains(&group) {
+            return read;
+        }
+        if let Err((error, touched)) = self.try_read(segment, number, group, &mut read) {
+            let error = error.in_file(segment.path());
+            read.damage = Some((error, touched));
+        }
+        read
+    }
+
+    fn try_read(
+        &mut self,
+        segment: &Arc<Segment>,
+        number: usize,
+        index: usize,
+        read: &mut GroupRead,
+    ) -> std::result::Result<(), (Error, Vec<String>)> {
+        let unknown = |error: Error| (error, Vec::new());
+        let group = segment.group(index).map_err(unknown)?;
+        let open = self.open.take().filter(|(open, ..)| *open == number).map_or_else(
+            || {
+                let rows = RowReader::new(Arc::clone(segment))?;
+                Ok((number, rows, segment.tables()?))
+            },
+            Ok,
+        );
+        let (_, rows, tables) = self.open.insert(open.map_err(unknown)?);
+        let touching = |error: Error| (error, conversations(tables, group));
+        let keys = segment.keys(index).map_err(touching)?;
+        check_bounds(group, &keys).map_err(touching)?;
+        let (mut first, mut last) = (None, None::<Place>);
+        let mut wrong = Wrong::default();
+        for local in 0..keys.rows() {
+            let row = group.first_row + narrow(local);
+            let kept = Kept { tables, keys: &keys, row, local };
+            let (check, document) = (&mut self.check, &mut self.document);
+            document.clear();
+            rows.render(row, document).map_err(touching)?;
+            let one = |error: Error| (error, vec![tables.conversation(row).to_owned()]);
+            let (address, differs) = check.check(kept, document).map_err(one)?;
+            let place = Place::of(kept, address);
+            let ordered = last.as_ref().is_none_or(|last| last.precedes(&place));
+            let differs = differs.or((!ordered).then_some("place in the order"));
+            wrong.add(kept, differs);
+            read.addresses.push(address);
+            read.messages += u32::from(!keys.is_sibling(local));
+            read.raw_bytes += document.len() as u64;
+            let _ = first.get_or_insert_with(|| place.clone());
+            last = Some(place);
+        }
+        read.edges = first.zip(last);
+        read.whole = true;
+        wrong.into_damage(group).map_or(Ok(()), Err)
+    }
+}
+
+fn rows(segment: &Segment, group: usize) -> u32 {
+    segment.group(group).map_or(0, |group| group.rows)
+}
+
+/// Do the bounds that queries skip groups by fit the keys?
+fn check_bounds(group: &Group, keys: &Keys) -> Result<()> {
+    let bounds = |values: &mut dyn Iterator<Item = i64>| {
+        let mut bounds = Bounds::EMPTY;
+        values.for_each(|value| bounds.add(value));
+        bounds
+    };
+    let sequences = (0..keys.rows()).map(|row| keys.sequence(row).cast_signed());
+    let same = bounds(&mut keys.created.iter().copied()) == group.created
+        && bounds(&mut keys.modified.iter().copied()) == group.modified
+        && bounds(&mut { sequences }) == group.sequence;
+    if same { Ok(()) } else { Err(Error::corrupt("bounds of a row group do not fit its rows")) }
+}
+
+/// Rows of a group that do not agree with their documents: the first one, and how many.
+#[derive(Debug, Default)]
+struct Wrong {
+    first: Option<(u32, &'static str)>,
+    rows: u64,
+    conversations: Vec<String>,
+}
+
+impl Wrong {
+    fn add(&mut self, kept: Kept<'_>, differs: Option<&'static str>) {
+        let Some(key) = differs else { return };
+        let _ = self.first.get_or_insert((kept.row, key));
+        self.rows += 1;
+        let conversation = kept.tables.conversation(kept.row);
+        if self.conversations.last().is_none_or(|last| last != conversation) {
+            self.conversations.push(conversation.to_owned());
+        }
+    }
+
+    fn into_damage(self, group: &Group) -> Option<(Error, Vec<String>)> {
+        let (row, key) = self.first?;
+        let more = self.rows - 1;
+        let message = format!("{key} of row {row} is not that of its document ({more} rows more)");
+        Some((Error::corrupt(message).at(group.keys.offset), self.conversations))
+    }
+}
+
+/// The sums of the segment whose groups come in.
+#[derive(Default)]
+struct Sum {
+    multiset: Multiset,
+    tree: merkle::Builder,
+    messages: u64,
+    raw_bytes: u64,
+    last: Option<Place>,
+    incomplete: bool,
+}
+
+struct Sums<'s, 'a> {
+    verification: &'s mut Verification<'a>,
+    segments: &'s [Readable],
+    tasks: &'s [(usize, usize)],
+    sum: Sum,
+}
+
+impl Sums<'_, '_> {
+    /// Takes all results, in the order of the tasks.
+    fn take_all(&mut self, receive: &mpsc::Receiver<(usize, GroupRead)>) -> Result<()> {
+        let (mut early, mut number) = (BTreeMap::new(), 0);
+        for (at, read) in receive {
+            drop(early.insert(at, read));
+            while let Some(read) = early.remove(&number) {
+                let rows = u64::from(read.rows);
+                self.take(self.tasks[number], read)?;
+                number += 1;
+                self.verification.report.rows += rows;
+                if !self.verification.progress.add(rows) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, (segment, group): (usize, usize), read: GroupRead) -> Result<()> {
+        let segment = &*self.segments[segment].segment;
+        let findings = &mut self.verification.findings;
+        if let Some((error, touched)) = read.damage {
+            findings.add_touching(error, touched)?;
+        }
+        let sum = &mut self.sum;
+        sum.incomplete |= !read.whole;
+        sum.messages += u64::from(read.messages);
+        sum.raw_bytes += read.raw_bytes;
+        for address in &read.addresses {
+            sum.multiset.insert(&address.0);
+            sum.tree.push(&address.0);
+        }
+        if let Some((first, last)) = read.edges {
+            let before = sum.last.replace(last);
+            if read.whole && before.is_some_and(|before| !before.precedes(&first)) {
+                let message = "row group does not follow the one before it in order";
+                let offset = segment.group(group)?.keys.offset;
+                findings.add(Error::corrupt(message).in_file(segment.path()).at(offset))?;
+            }
+        }
+        if group + 1 < segment.meta.groups.len() {
+            return Ok(());
+        }
+        match std::mem::take(&mut self.sum).differs(segment) {
+            None => Ok(()),
+            Some(message) => findings.add(Error::corrupt(message).in_file(segment.path())),
+        }
+    }
+}
+
+impl Sum {
+    /// What the footer says differently.
+    fn differs(self, segment: &Segment) -> Option<String> {
+        let meta = &segment.meta;
+        let checks = [
+            ("multiset of addresses", self.multiset.0 == meta.multiset),
+            ("Merkle root of addresses", self.tree.root() == meta.root),
+            ("number of messages", self.messages == u64::from(meta.messages)),
+            ("number of document bytes", self.raw_bytes == meta.raw_bytes),
+        ];
+        let wrong: Vec<&str> =
+            checks.into_iter().filter(|(_, same)| !same).map(|(what, _)| what).collect();
+        let differs = !self.incomplete && !wrong.is_empty();
+        differs.then(|| format!("footer does not fit the rows: {}", wrong.join(", ")))
+    }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,117 @@
+//! FORMAT.md and the writers agree: what is shown there in hex is what they write.
+
+use std::sync::Arc;
+
+use super::frame::{self, Codec};
+use super::head::Head;
+use super::unpack;
+use crate::error::Result;
+use crate::manifest::{self, Manifest};
+use crate::objects::PackWriter;
+use crate::segment::{self, Effort, NewRow, Source, Visit};
+use crate::storage::{Memory, Storage};
+use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
+
+const DOCUMENT: &str = include_str!("../../FORMAT.md");
+/// The archive of all examples.
+pub(crate) const ARCHIVE: [u8; 16] = [
+    0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
+];
+
+/// Fails unless the document shows exactly these bytes between two quotation marks.
+pub(crate) fn check_shown(bytes: &[u8]) {
+    let is_pair = |word: &str| word.len() == 2;
+    let shown = DOCUMENT.split('"').map(|text| text.split_whitespace().collect::<Vec<_>>());
+    let mut shown = shown.filter(|words| words.iter().all(|word| is_pair(word)));
+    let written: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(shown.any(|words| words == written), "FORMAT.md should show: {}", written.join(" "));
+}
+
+fn memory() -> Arc<dyn Storage> {
+    let storage = Arc::new(Memory::default());
+    for folder in ["", "manifest", "objects"] {
+        storage.make_folder(folder).unwrap();
+    }
+    storage
+}
+
+fn file(storage: &dyn Storage, path: &str) -> Vec<u8> {
+    let file = storage.open(path).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
+    file.read_at(0, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn the_frame_is_shown() {
+    let mut bytes = Vec::new();
+    frame::put(&mut bytes, 7, Codec::None, 5, b"hello");
+    check_shown(&bytes);
+}
+
+#[test]
+fn the_head_is_shown() {
+    let head = Head::new(ARCHIVE).encode();
+    assert!(DOCUMENT.contains(&head), "FORMAT.md should show: {head}");
+}
+
+#[test]
+fn the_first_manifest_is_shown() {
+    let storage = memory();
+    let written = Timestamp::from_ms(1_772_409_600_000);
+    let _hash = manifest::store(&*storage, &Manifest::first(ARCHIVE, written, 1)).unwrap();
+    check_shown(&file(&*storage, "manifest/0000000000000001.mft"));
+}
+
+#[test]
+fn the_pack_is_shown() {
+    let storage = memory();
+    let mut pack = PackWriter::start(Arc::clone(&storage), 3, ARCHIVE).unwrap();
+    let _address = pack.put(&mut &b"hello"[..]).unwrap();
+    let _summary = pack.finish().unwrap();
+    check_shown(&file(&*storage, "objects/0000000000000003.pack"));
+}
+
+/// The row of the example of a segment.
+const MESSAGE: &str = r#"{"id":"1772438400000","chatId":"19:a@thread.v2","createdDateTime":"2026-03-02T08:00:00Z","body":{"content":"hi"},"reactions":[{"n":3},{"n":3}]}"#;
+
+struct OneRow;
+
+impl Source for OneRow {
+    fn visit(&mut self, each: &mut Visit<'_>) -> Result<()> {
+        let time = Timestamp::from_ms(1_772_438_400_000);
+        each(&NewRow {
+            document: MESSAGE.as_bytes(),
+            record: RecordKind::Message,
+            conversation: "19:a@thread.v2",
+            reply_to: None,
+            id: "1772438400000",
+            version: 1_772_438_400_000,
+            created: time,
+            modified: time,
+            sender: None,
+            kind: MessageKind::Other,
+            sequence: Sequence(1),
+            address: ContentAddress([0xab; 32]),
+            sightings: &[(0, 1)],
+            sibling: false,
+        })
+    }
+}
+
+#[test]
+fn the_segment_is_shown() {
+    assert!(DOCUMENT.contains(MESSAGE), "FORMAT.md should show the document");
+    let built = segment::build(ARCHIVE, 7, Effort::FRESH, &mut OneRow).unwrap();
+    let group = &built.meta.groups[0];
+    check_shown(&built.file[..usize::try_from(group.text).unwrap()]);
+    // How zstd packs is no part of the format: what is packed is shown unpacked.
+    let frame = |offset: u64| {
+        let (frame, _) = frame::split(&built.file[usize::try_from(offset).unwrap()..]).unwrap();
+        unpack::unpack(frame.payload, frame.raw_bytes, None, "frame").unwrap()
+    };
+    assert_eq!(frame(group.text), b"hi\0");
+    let [templates, tables, ..] = built.meta.sections;
+    check_shown(&frame(templates.offset));
+    check_shown(&frame(tables.offset));
+}

@@ -1,0 +1,292 @@
+//! A journal file's header and frames as bytes: FORMAT.md, "Journal".
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::bytes::Reader;
+use crate::format::frame::{Codec, MAX_RAW_BYTES};
+use crate::types::Sequence;
+
+/// The header has a disk sector of its own, which no later write touches.
+pub(super) const FILE_HEADER_BYTES: usize = 4096;
+/// Bytes before a frame's payload.
+pub(super) const FRAME_HEADER_BYTES: usize = 56;
+/// Frames begin at multiples of this, so that a search for one can step by it.
+pub(super) const ALIGNMENT: usize = 8;
+const MAGIC: [u8; 8] = *b"CVLTJRNL";
+const VERSION: u32 = 1;
+const CHECKSUM_BYTES: usize = 4;
+
+const _: () = assert!(FRAME_HEADER_BYTES.is_multiple_of(ALIGNMENT));
+const _: () = assert!(FILE_HEADER_BYTES.is_multiple_of(ALIGNMENT));
+
+/// The hash of a frame, which the next one carries: BLAKE3 cut to 16 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chain(pub(crate) [u8; 16]);
+
+/// What a journal file says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileHeader {
+    pub(crate) archive: [u8; 16],
+    /// Chance that goes into every checksum, so that no other file's frame is taken for ours.
+    pub(crate) nonce: [u8; 16],
+    pub(crate) number: u64,
+    /// Everything up to it is durable in earlier journal files or in sealed files.
+    pub(crate) last: Sequence,
+    /// The hash of the frame in an earlier file that this one goes on behind.
+    pub(crate) chain: Chain,
+}
+
+impl FileHeader {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(FILE_HEADER_BYTES);
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.archive);
+        out.extend_from_slice(&self.nonce);
+        out.extend_from_slice(&self.number.to_le_bytes());
+        out.extend_from_slice(&self.last.0.to_le_bytes());
+        out.extend_from_slice(&self.chain.0);
+        out.resize(FILE_HEADER_BYTES - CHECKSUM_BYTES, 0);
+        let sum = crc32fast::hash(&out);
+        out.extend_from_slice(&sum.to_le_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8; FILE_HEADER_BYTES]) -> Result<Self> {
+        let damaged = || Error::corrupt("journal header is damaged").at(0);
+        let (body, sum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or_else(damaged)?;
+        if crc32fast::hash(body) != u32::from_le_bytes(*sum) || !body.starts_with(&MAGIC) {
+            return Err(damaged());
+        }
+        let mut reader = Reader::new(body.get(MAGIC.len()..).unwrap_or_default());
+        let version = reader.u32().ok_or_else(damaged)?;
+        if version != VERSION {
+            let message = format!("journal version {version}, this program knows {VERSION}");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        Self::fields(&mut reader).ok_or_else(damaged)
+    }
+
+    fn fields(reader: &mut Reader<'_>) -> Option<Self> {
+        let _reserved = reader.u32()?;
+        Some(Self {
+            archive: reader.array()?,
+            nonce: reader.array()?,
+            number: reader.u64()?,
+            last: Sequence(reader.u64()?),
+            chain: Chain(reader.array()?),
+        })
+    }
+}
+
+/// What a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One commit.
+    Commit,
+    /// The file was closed in order: what its sequence says was acknowledged, all of it.
+    End,
+}
+
+/// A frame's header without its own checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FrameHeader {
+    pub(super) payload_sum: u32,
+    pub(super) stored_bytes: usize,
+    pub(super) raw_bytes: usize,
+    pub(super) kind: Kind,
+    pub(super) codec: u8,
+    pub(super) cipher: u8,
+    pub(super) sequence: Sequence,
+    pub(super) acknowledged: Sequence,
+    pub(super) chain: Chain,
+}
+
+impl FrameHeader {
+    /// Reads a header; `None` if these bytes are no frame header of the file with this nonce.
+    pub(super) fn decode(nonce: &[u8; 16], bytes: &[u8]) -> Option<Self> {
+        let (head, _) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>()?;
+        let (sum, fields) = head.split_first_chunk::<CHECKSUM_BYTES>()?;
+        let header = Self::fields(&mut Reader::new(fields))?;
+        (checksum(nonce, fields) == u32::from_le_bytes(*sum)).then_some(header)
+    }
+
+    /// The cheap refusals come before the checksum: a search tries every eighth byte.
+    fn fields(reader: &mut Reader<'_>) -> Option<Self> {
+        let payload_sum = reader.u32()?;
+        let stored_bytes = usize::try_from(reader.u32()?).ok()?;
+        let raw_bytes = usize::try_from(reader.u32()?).ok()?;
+        let [kind, codec, cipher, reserved] = reader.array()?;
+        let kind = match kind {
+            1 => Kind::Commit,
+            2 => Kind::End,
+            _ => return None,
+        };
+        let possible = stored_bytes.max(raw_bytes) <= MAX_RAW_BYTES && reserved == 0;
+        if !possible || reader.u32()? != 0 {
+            return None;
+        }
+        let (sequence, acknowledged) = (Sequence(reader.u64()?), Sequence(reader.u64()?));
+        let chain = Chain(reader.array()?);
+        #[rustfmt::skip]
+        let header = Self { payload_sum, stored_bytes, raw_bytes, kind, codec, cipher, sequence, acknowledged, chain };
+        Some(header)
+    }
+
+    pub(super) fn encode(&self, nonce: &[u8; 16]) -> [u8; FRAME_HEADER_BYTES] {
+        assert!(self.stored_bytes <= MAX_RAW_BYTES && self.raw_bytes <= MAX_RAW_BYTES);
+        let mut fields = Vec::with_capacity(FRAME_HEADER_BYTES);
+        fields.extend_from_slice(&self.payload_sum.to_le_bytes());
+        fields.extend_from_slice(&width(self.stored_bytes).to_le_bytes());
+        fields.extend_from_slice(&width(self.raw_bytes).to_le_bytes());
+        let kind = match self.kind {
+            Kind::Commit => 1,
+            Kind::End => 2,
+        };
+        fields.extend_from_slice(&[kind, self.codec, self.cipher, 0]);
+        fields.extend_from_slice(&[0; 4]);
+        fields.extend_from_slice(&self.sequence.0.to_le_bytes());
+        fields.extend_from_slice(&self.acknowledged.0.to_le_bytes());
+        fields.extend_from_slice(&self.chain.0);
+        let mut out = [0; FRAME_HEADER_BYTES];
+        let (sum, rest) = out.split_at_mut(CHECKSUM_BYTES);
+        sum.copy_from_slice(&checksum(nonce, &fields).to_le_bytes());
+        rest.copy_from_slice(&fields);
+        out
+    }
+
+    /// Bytes from this frame's start to the next one's.
+    pub(super) fn frame_bytes(&self) -> usize {
+        (FRAME_HEADER_BYTES + self.stored_bytes).next_multiple_of(ALIGNMENT)
+    }
+}
+
+fn width(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+/// CRC-32 of the file's nonce and the bytes.
+pub(super) fn checksum(nonce: &[u8; 16], bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(nonce);
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+/// The chain value behind a frame. The header carries the value before it and the payload's
+/// checksum, and is hashed with the payload: one value stands for the whole history.
+pub(super) fn chain_behind(header: &[u8; FRAME_HEADER_BYTES], payload: &[u8]) -> Chain {
+    let mut hasher = blake3::Hasher::new();
+    let _ = hasher.update(header).update(payload);
+    let mut out = [0; 16];
+    hasher.finalize_xof().fill(&mut out);
+    Chain(out)
+}
+
+/// A payload as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packed<'a> {
+    pub(super) codec: u8,
+    pub(super) raw_bytes: usize,
+    pub(super) stored: &'a [u8],
+}
+
+/// What a frame says beside its payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) kind: Kind,
+    pub(super) sequence: Sequence,
+    pub(super) acknowledged: Sequence,
+    pub(super) chain: Chain,
+}
+
+/// Appends a frame, padded with zeros; gives the chain value behind it.
+pub(super) fn put(out: &mut Vec<u8>, nonce: &[u8; 16], place: Place, payload: Packed<'_>) -> Chain {
+    let header = FrameHeader {
+        payload_sum: checksum(nonce, payload.stored),
+        stored_bytes: payload.stored.len(),
+        raw_bytes: payload.raw_bytes,
+        kind: place.kind,
+        codec: payload.codec,
+        cipher: 0,
+        sequence: place.sequence,
+        acknowledged: place.acknowledged,
+        chain: place.chain,
+    };
+    let end = out.len() + header.frame_bytes();
+    let head = header.encode(nonce);
+    out.extend_from_slice(&head);
+    out.extend_from_slice(payload.stored);
+    out.resize(end, 0);
+    chain_behind(&head, payload.stored)
+}
+
+/// Undoes a frame's codec. The lengths were checked against the limit with the header.
+pub(super) fn unpack(
+    header: &FrameHeader,
+    stored: &[u8],
+    codec: &mut zstd::bulk::Decompressor<'_>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    if header.cipher != 0 {
+        let message = format!("cipher {} of a newer version", header.cipher);
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    out.clear();
+    match Codec::from_id(header.codec)? {
+        Codec::None => out.extend_from_slice(stored),
+        Codec::Zstd => {
+            out.reserve(header.raw_bytes);
+            let _ = codec
+                .decompress_to_buffer(stored, out)
+                .map_err(|cause| Error::corrupt("payload does not unpack").caused_by(cause))?;
+        }
+        Codec::ZstdDictionary => {
+            return Err(Error::corrupt("a journal frame has no dictionary"));
+        }
+    }
+    if out.len() != header.raw_bytes {
+        let message = format!("payload has {} bytes, should be {}", out.len(), header.raw_bytes);
+        return Err(Error::corrupt(message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONCE: [u8; 16] = [7; 16];
+
+    fn header() -> FileHeader {
+        let chain = Chain([3; 16]);
+        FileHeader { archive: [1; 16], nonce: NONCE, number: 9, last: Sequence(4), chain }
+    }
+
+    #[test]
+    fn a_file_header_comes_back_and_any_flipped_bit_is_noticed() {
+        let bytes: [u8; FILE_HEADER_BYTES] = header().encode().try_into().unwrap();
+        assert_eq!(FileHeader::decode(&bytes).unwrap(), header());
+        for bit in 0..FILE_HEADER_BYTES * 8 {
+            let mut damaged = bytes;
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let kind = FileHeader::decode(&damaged).unwrap_err().kind();
+            assert_eq!(kind, ErrorKind::Corrupt, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_frame_header_comes_back_only_under_its_files_nonce() {
+        let mut out = Vec::new();
+        let (sequence, acknowledged) = (Sequence(5), Sequence(3));
+        let place = Place { kind: Kind::Commit, sequence, acknowledged, chain: Chain([2; 16]) };
+        let payload = Packed { codec: 0, raw_bytes: 3, stored: b"abc" };
+        let chain = put(&mut out, &NONCE, place, payload);
+        assert_eq!(out.len(), 64, "padded to the alignment");
+        let found = FrameHeader::decode(&NONCE, &out).unwrap();
+        assert_eq!((found.sequence, found.acknowledged), (sequence, acknowledged));
+        assert_eq!((found.frame_bytes(), found.chain), (64, Chain([2; 16])));
+        assert_ne!(chain, found.chain);
+        assert_eq!(FrameHeader::decode(&[8; 16], &out), None);
+    }
+}

@@ -1,0 +1,35 @@
+//! The archive itself: rows in, rows out, durable and ordered.
+
+mod archive;
+mod cache;
+mod catalog;
+mod error;
+mod format;
+mod journal;
+mod manifest;
+mod objects;
+mod options;
+mod row;
+mod scan;
+mod segment;
+mod snapshot;
+mod storage;
+mod types;
+
+/// The examples of FORMAT.md, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../FORMAT.md")]
+mod format_document {}
+
+/// The examples of README.md, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
+pub use archive::*;
+pub use error::{Error, ErrorKind, Result};
+pub use options::{Clock, Host, Options, SystemClock};
+pub use scan::{Cursor, Explain, Order, Row, Rows, Scan, TimeRange, Versions};
+pub use snapshot::{Quarantined, Snapshot, Stored};
+pub use storage::{Disk, FileName, LockGuard, Memory, ReadFile, Storage, WriteFile};
+pub use types::*;

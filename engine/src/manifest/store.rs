@@ -1,0 +1,109 @@
+//! Manifests in their folder.
+
+use super::{Manifest, check_step, codec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::head::check_features;
+use crate::format::names::{self, MANIFEST, Name};
+use crate::storage::{Storage, whole};
+
+/// So many of the newest are kept.
+const KEPT: usize = 8;
+
+/// Makes a manifest the newest, durably; gives its hash. All files it names must be durable.
+pub(crate) fn store(storage: &dyn Storage, manifest: &Manifest) -> Result<[u8; 32]> {
+    assert!(codec::is_orderly(manifest), "only an orderly manifest is written");
+    let (bytes, hash) = codec::encode(manifest)?;
+    whole::write_new(storage, &names::manifest(manifest.number), &bytes)?;
+    Ok(hash)
+}
+
+/// The newest manifest and its hash. It is never another one: see the module above.
+pub(crate) fn load(storage: &dyn Storage, archive: [u8; 16]) -> Result<(Manifest, [u8; 32])> {
+    let mut number = newest(storage)?;
+    loop {
+        match read(storage, archive, number) {
+            // A reader beside a busy writer may be so slow that its choice was removed.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let again = newest(storage)?;
+                if again == number {
+                    return Err(Error::corrupt("manifest is gone").in_file(names::manifest(number)));
+                }
+                number = again;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// One manifest and its hash; `NotFound` if it is not kept any more.
+pub(crate) fn read(
+    storage: &dyn Storage,
+    archive: [u8; 16],
+    number: u64,
+) -> Result<(Manifest, [u8; 32])> {
+    let path = names::manifest(number);
+    let bytes = whole::read(storage, &path, codec::MAX_BYTES)?;
+    let (manifest, hash) = codec::decode(&bytes).map_err(|error| error.in_file(&path))?;
+    if manifest.archive != archive || manifest.number != number {
+        let message = "manifest belongs to another archive or has another number";
+        return Err(Error::corrupt(message).in_file(path));
+    }
+    check_features(&manifest.required_features).map_err(|error| error.in_file(path))?;
+    Ok((manifest, hash))
+}
+
+/// The numbers of all manifests, ascending.
+pub(crate) fn numbers(storage: &dyn Storage) -> Result<Vec<u64>> {
+    let files = storage.list(MANIFEST).map_err(|cause| Error::io("list", MANIFEST, cause))?;
+    let number = |name: &str| match Name::parse(&format!("{MANIFEST}/{name}")) {
+        Name::Manifest(number) => Some(number),
+        _ => None,
+    };
+    let mut numbers: Vec<u64> = files.iter().filter_map(|file| number(&file.name)).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn newest(storage: &dyn Storage) -> Result<u64> {
+    let newest = numbers(storage)?.last().copied();
+    newest.ok_or_else(|| Error::corrupt("no manifest is there").in_file(MANIFEST))
+}
+
+/// Removes all but the newest few; gives how many went.
+pub(crate) fn prune(storage: &dyn Storage) -> Result<usize> {
+    let numbers = numbers(storage)?;
+    let old = numbers.len().saturating_sub(KEPT);
+    for number in numbers.iter().take(old) {
+        whole::discard(storage, &names::manifest(*number))?;
+    }
+    if old > 0 {
+        let sync = storage.sync_folder(MANIFEST);
+        sync.map_err(|cause| Error::io("sync folder", MANIFEST, cause))?;
+    }
+    Ok(old)
+}
+
+/// Every damage in the kept manifests and in the chain between them.
+pub(crate) fn check(storage: &dyn Storage, archive: [u8; 16]) -> Result<Vec<Error>> {
+    let mut damages = Vec::new();
+    let mut before: Option<(Manifest, [u8; 32])> = None;
+    for number in numbers(storage)? {
+        let found = read(storage, archive, number).and_then(|(manifest, hash)| {
+            if let Some((previous, hash)) = &before {
+                check_step(previous, *hash, &manifest)?;
+            }
+            Ok((manifest, hash))
+        });
+        match found {
+            Ok(manifest) => before = Some(manifest),
+            Err(error) if error.kind() == ErrorKind::Io => return Err(error),
+            // Removed by a writer since it was listed.
+            Err(error) if error.kind() == ErrorKind::NotFound => before = None,
+            Err(error) => {
+                before = None;
+                damages.push(error.in_file(names::manifest(number)));
+            }
+        }
+    }
+    Ok(damages)
+}

@@ -1,0 +1,88 @@
+//! What a caller can choose, and what holds an archive to the world: place, clock, chance.
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::storage::{Disk, Storage};
+use crate::types::Timestamp;
+
+/// Bounds of an open archive. Memory stays within these whatever the archive's size.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Decoded row groups, texts and dictionaries kept for reuse. 64 MiB.
+    pub cache_bytes: usize,
+    /// Raw JSON that waits in memory and journal for its segment. 64 MiB.
+    pub memtable_bytes: usize,
+    /// Fingerprints of raw copies remembered to tell duplicates apart fast. 96 MiB.
+    pub recall_bytes: usize,
+    /// Largest JSON document taken as a row; a larger one is quarantined. 16 MiB.
+    pub document_bytes: usize,
+    /// Merge segments in the background while the archive is open. On.
+    pub background_compaction: bool,
+    /// How long files that compaction replaced are kept for readers elsewhere. 24 hours.
+    pub grace_seconds: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 << 20,
+            memtable_bytes: 64 << 20,
+            recall_bytes: 96 << 20,
+            document_bytes: 16 << 20,
+            background_compaction: true,
+            grace_seconds: 24 * 60 * 60,
+        }
+    }
+}
+
+/// What an archive needs from the world around it.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Where the files are.
+    pub storage: Arc<dyn Storage>,
+    /// Time and chance.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Host {
+    /// A folder on disk, the system's clock and its randomness.
+    pub fn disk(folder: impl AsRef<Path>) -> Self {
+        Self { storage: Arc::new(Disk::new(folder)), clock: Arc::new(SystemClock) }
+    }
+
+    /// Any storage with the system's clock.
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Self { storage, clock: Arc::new(SystemClock) }
+    }
+}
+
+/// Time and chance, passed in so that tests can repeat a run.
+pub trait Clock: Send + Sync + Debug {
+    /// The time now, UTC.
+    fn now(&self) -> Timestamp;
+    /// Sixteen bytes that nobody can guess.
+    fn random(&self) -> [u8; 16];
+}
+
+/// The system's clock and randomness.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is where `Clock` meets the system")]
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(chrono::Utc::now().timestamp_millis())
+    }
+
+    fn random(&self) -> [u8; 16] {
+        use std::hash::{BuildHasher, Hasher, RandomState};
+        let half = || RandomState::new().build_hasher().finish().to_le_bytes();
+        let mut out = [0; 16];
+        let (low, high) = out.split_at_mut(8);
+        low.copy_from_slice(&half());
+        high.copy_from_slice(&half());
+        out
+    }
+}

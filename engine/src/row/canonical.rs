@@ -1,0 +1,214 @@
+//! The canonical JSON of a document, from its nodes, and its content address.
+//!
+//! Keys sorted by code point, no insignificant white space, shortest string escapes, number
+//! tokens as written, members with equal keys in their order.
+
+use super::escape;
+use super::parse::{Shape, Span};
+use super::template::{HoleKind, Step, TemplateId, Templates};
+use crate::types::ContentAddress;
+
+/// Renders canonical forms; keeps its buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Canonical {
+    out: Vec<u8>,
+    places: Vec<Position>,
+}
+
+/// A position in both lists of a shape.
+#[derive(Clone, Copy, Debug, Default)]
+struct Position {
+    node: usize,
+    value: usize,
+}
+
+impl Canonical {
+    /// The canonical JSON of a parsed document.
+    pub(crate) fn render(
+        &mut self,
+        templates: &Templates,
+        document: &[u8],
+        shape: &Shape,
+    ) -> &[u8] {
+        self.out.clear();
+        self.places.clear();
+        let walk = Walk { templates, document, shape };
+        self.node(&walk, Position::default());
+        &self.out
+    }
+
+    /// The content address of a parsed document, and the length of its canonical form.
+    pub(crate) fn address(
+        &mut self,
+        templates: &Templates,
+        document: &[u8],
+        shape: &Shape,
+    ) -> (ContentAddress, usize) {
+        let form = self.render(templates, document, shape);
+        (ContentAddress(*blake3::hash(form).as_bytes()), form.len())
+    }
+
+    fn node(&mut self, walk: &Walk<'_>, at: Position) {
+        let Some(template) = walk.shape.nodes.get(at.node) else { return };
+        let template = walk.templates.get(TemplateId(*template));
+        let base = self.places.len();
+        let mut next = Position { node: at.node + 1, value: at.value };
+        for hole in &template.holes {
+            self.places.push(next);
+            next = walk.behind(hole.kind, next);
+        }
+        for step in &template.canonical {
+            match step {
+                Step::Bytes(bytes) => self.out.extend_from_slice(bytes),
+                Step::Hole(hole) => {
+                    let place = self.places[base + hole];
+                    match template.holes[*hole].kind {
+                        HoleKind::Array => self.elements(walk, place),
+                        HoleKind::Number => self.out.extend_from_slice(walk.value(place)),
+                        HoleKind::Text => escape::canonical(walk.value(place), &mut self.out),
+                    }
+                }
+            }
+        }
+        self.places.truncate(base);
+    }
+
+    fn elements(&mut self, walk: &Walk<'_>, at: Position) {
+        let mut next = Position { node: at.node + 1, value: at.value };
+        for element in 0..walk.count(at) {
+            if element > 0 {
+                self.out.push(b',');
+            }
+            self.node(walk, next);
+            next = walk.behind_node(next);
+        }
+    }
+}
+
+struct Walk<'a> {
+    templates: &'a Templates,
+    document: &'a [u8],
+    shape: &'a Shape,
+}
+
+impl<'a> Walk<'a> {
+    fn value(&self, at: Position) -> &'a [u8] {
+        self.shape.values.get(at.value).copied().map_or(b"", |span: Span| span.of(self.document))
+    }
+
+    fn count(&self, at: Position) -> u32 {
+        self.shape.nodes.get(at.node).copied().unwrap_or(0)
+    }
+
+    fn behind(&self, kind: HoleKind, at: Position) -> Position {
+        if kind != HoleKind::Array {
+            return Position { node: at.node, value: at.value + 1 };
+        }
+        let first = Position { node: at.node + 1, value: at.value };
+        (0..self.count(at)).fold(first, |next, _| self.behind_node(next))
+    }
+
+    fn behind_node(&self, at: Position) -> Position {
+        let Some(template) = self.shape.nodes.get(at.node) else { return at };
+        let holes = &self.templates.get(TemplateId(*template)).holes;
+        let first = Position { node: at.node + 1, value: at.value };
+        holes.iter().fold(first, |next, hole| self.behind(hole.kind, next))
+    }
+}
+
+/// The index in `values` of a hole of the root.
+pub(super) fn root_value(templates: &Templates, shape: &Shape, hole: usize) -> Option<usize> {
+    let walk = Walk { templates, document: b"", shape };
+    let holes = &templates.get(TemplateId(*shape.nodes.first()?)).holes;
+    let first = Position { node: 1, value: 0 };
+    let before = holes.get(..hole)?;
+    Some(before.iter().fold(first, |next, hole| walk.behind(hole.kind, next)).value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::{Limits, Parser};
+    use super::*;
+
+    fn canonical(document: &str) -> Result<String, String> {
+        let (mut parser, mut shape) = (Parser::default(), Shape::default());
+        parser.parse(document.as_bytes(), Limits::of(1 << 20), &mut shape)?;
+        let mut canonical = Canonical::default();
+        let form = canonical.render(&parser.templates, document.as_bytes(), &shape);
+        Ok(String::from_utf8(form.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn keys_are_sorted_space_is_gone_and_tokens_stay() {
+        for (document, wanted) in [
+            (r#"{"b":1,"a":2}"#, r#"{"a":2,"b":1}"#),
+            (" {}".trim(), "{}"),
+            ("{ \"a\" : [ ] , \"b\":{ } }", r#"{"a":[],"b":{}}"#),
+            (
+                r#"{"a":[1, "x" ,{"d":[] , "c":[[3],[ ]]}]}"#,
+                r#"{"a":[1,"x",{"c":[[3],[]],"d":[]}]}"#,
+            ),
+            (
+                r#"{"n":[-0,1E400,1.0e+5,123456789012345678901]}"#,
+                r#"{"n":[-0,1E400,1.0e+5,123456789012345678901]}"#,
+            ),
+            (r#"{"b":1,"a":2,"b":0}"#, r#"{"a":2,"b":1,"b":0}"#),
+            (r#"{"\u0062":"\u0041\/","a":"\ud800"}"#, r#"{"a":"\ud800","b":"A/"}"#),
+            (
+                "{\"é\":1,\"z\":2,\"😀\":3,\"\u{ffff}\":4}",
+                "{\"z\":2,\"é\":1,\"\u{ffff}\":4,\"😀\":3}",
+            ),
+            (
+                r#"{"x":{"r":[{"u":{"n":"b","i":1}},{"u":{"i":2}}]},"t":true,"f":false,"n":null}"#,
+                r#"{"f":false,"n":null,"t":true,"x":{"r":[{"u":{"i":1,"n":"b"}},{"u":{"i":2}}]}}"#,
+            ),
+        ] {
+            assert_eq!(canonical(document).as_deref(), Ok(wanted), "{document}");
+            assert_eq!(canonical(wanted).as_deref(), Ok(wanted), "the canonical form is its own");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused() {
+        for document in [
+            "",
+            "[]",
+            "1",
+            "{",
+            "{}}",
+            "{} {}",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{,"a":1}"#,
+            r#"{"a":[,1]}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":[1,,2]}"#,
+            r#"{"a":[1 2]}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1.}"#,
+            r#"{"a":.5}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":-}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":"\u12g4"}"#,
+            "{\"a\":\"\n\"}",
+            r#"{"a":"x}"#,
+            r#"{"a":tru}"#,
+            r#"{"a":nul}"#,
+            r"{'a':1}",
+            "{\"a\":\"\u{0}\"}",
+            "{\u{1}}",
+            r#"{"a":"x"#,
+            r#"{"a":[}"#,
+        ] {
+            assert!(canonical(document).is_err(), "{document}");
+        }
+        let deep =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(canonical(&deep(127)).is_ok());
+        assert!(canonical(&deep(128)).is_err());
+        assert!(canonical(&deep(100_000)).is_err());
+    }
+}

@@ -1,0 +1,18 @@
+//! One JSON document taken apart: skeleton and values, canonical form, content address, identity.
+//!
+//! A document is split into *nodes*: the root, and one for each element of a non-empty array. A
+//! node is a *template* (its bytes with the values cut out) and the values that fill the holes.
+//! Putting the values back gives the exact bytes; putting them back in the order of the sorted
+//! keys gives the canonical JSON. Neither needs a second parse.
+
+mod canonical;
+pub(crate) mod escape;
+mod identity;
+mod parse;
+mod template;
+pub(crate) mod time;
+
+pub(crate) use canonical::Canonical;
+pub(crate) use identity::{Identity, identify};
+pub(crate) use parse::{Limits, Parser, Shape};
+pub(crate) use template::{Hole, HoleKind, PathId, Role, TemplateId, Templates};

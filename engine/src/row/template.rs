@@ -1,0 +1,402 @@
+//! Templates: the bytes of a node with its values cut out, and what is known about the holes.
+//!
+//! In a skeleton the byte 0 stands for a scalar and 1 for the elements of an array; neither can
+//! occur in JSON outside strings. A template is known by its skeleton and the path of its node.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::escape;
+
+/// Marks a scalar's place in a skeleton.
+pub(crate) const SCALAR: u8 = 0;
+/// Marks the place of an array's elements in a skeleton.
+pub(crate) const ARRAY: u8 = 1;
+
+const MAX_TEMPLATES: usize = 1 << 16;
+const MAX_BYTES: usize = 32 << 20;
+
+/// A key path from the root, interned: `reactions`, `[]`, `user`, `id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PathId(pub(crate) u32);
+
+impl PathId {
+    pub(crate) const ROOT: Self = Self(0);
+}
+
+/// A template among those of one [`Templates`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TemplateId(pub(crate) u32);
+
+/// What stands in a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HoleKind {
+    Number,
+    Text,
+    Array,
+}
+
+/// A hole of a skeleton, in reading order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hole {
+    pub(crate) kind: HoleKind,
+    pub(crate) path: PathId,
+}
+
+/// The values of a root node that identify a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Id,
+    Etag,
+    Created,
+    Modified,
+    Chat,
+    Channel,
+    ReplyTo,
+    User,
+    Application,
+    Device,
+    MessageType,
+    Session,
+    Meeting,
+}
+
+impl Role {
+    pub(crate) const ALL: [(Self, &'static [&'static [u8]]); 13] = [
+        (Self::Id, &[b"id"]),
+        (Self::Etag, &[b"etag"]),
+        (Self::Created, &[b"createdDateTime"]),
+        (Self::Modified, &[b"lastModifiedDateTime"]),
+        (Self::Chat, &[b"chatId"]),
+        (Self::Channel, &[b"channelIdentity", b"channelId"]),
+        (Self::ReplyTo, &[b"replyToId"]),
+        (Self::User, &[b"from", b"user", b"id"]),
+        (Self::Application, &[b"from", b"application", b"id"]),
+        (Self::Device, &[b"from", b"device", b"id"]),
+        (Self::MessageType, &[b"messageType"]),
+        (Self::Session, &[b"sessionId"]),
+        (Self::Meeting, &[b"meetingId"]),
+    ];
+}
+
+/// A node's skeleton, understood.
+#[derive(Debug)]
+pub(crate) struct Template {
+    pub(crate) skeleton: Box<[u8]>,
+    pub(crate) holes: Vec<Hole>,
+    /// The hole of each [`Role`], in the order of [`Role::ALL`]; only strings play a role.
+    roles: [Option<u16>; Role::ALL.len()],
+    /// There is an `eventDetail` that is not null.
+    pub(crate) has_event: bool,
+    pub(crate) canonical: Vec<Step>,
+}
+
+impl Template {
+    /// The hole that plays a role.
+    pub(crate) fn hole(&self, role: Role) -> Option<usize> {
+        self.roles[role as usize].map(usize::from)
+    }
+
+    pub(crate) fn arrays(&self) -> bool {
+        self.holes.iter().any(|hole| hole.kind == HoleKind::Array)
+    }
+}
+
+/// A piece of a node's canonical form.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Bytes(Box<[u8]>),
+    Hole(usize),
+}
+
+type Interned<K> = HashMap<K, u32, RandomState>;
+
+/// All templates met, and the paths of their nodes and holes.
+#[derive(Debug, Default)]
+pub(crate) struct Templates {
+    list: Vec<Template>,
+    known: Interned<(PathId, Box<[u8]>)>,
+    paths: Vec<(PathId, Box<[u8]>)>,
+    children: Interned<(PathId, Box<[u8]>)>,
+    bytes: usize,
+}
+
+impl Templates {
+    pub(crate) fn get(&self, TemplateId(id): TemplateId) -> &Template {
+        &self.list[id as usize]
+    }
+
+    /// Lends a skeleton out; [`Templates::give_skeleton`] brings it back.
+    pub(crate) fn take_skeleton(&mut self, TemplateId(id): TemplateId) -> Box<[u8]> {
+        std::mem::take(&mut self.list[id as usize].skeleton)
+    }
+
+    pub(crate) fn give_skeleton(&mut self, TemplateId(id): TemplateId, skeleton: Box<[u8]>) {
+        self.list[id as usize].skeleton = skeleton;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= MAX_TEMPLATES || self.bytes >= MAX_BYTES
+    }
+
+    /// The id of a template, met before or not. `None`: there are too many.
+    pub(crate) fn intern(&mut self, path: PathId, skeleton: &[u8]) -> Option<TemplateId> {
+        if let Some(id) = self.known.get(&(path, skeleton) as &dyn Keyed) {
+            return Some(TemplateId(*id));
+        }
+        // A full table still takes one document's worth of shapes before `relax`.
+        if self.list.len() >= 2 * MAX_TEMPLATES || self.bytes >= 2 * MAX_BYTES {
+            return None;
+        }
+        let template = self.understand(path, skeleton)?;
+        let id = u32::try_from(self.list.len()).ok()?;
+        self.bytes += skeleton.len() * 4 + 512;
+        self.list.push(template);
+        let _ = self.known.insert((path, skeleton.into()), id);
+        Some(TemplateId(id))
+    }
+
+    /// The path of a member below another path.
+    pub(crate) fn child(&mut self, path: PathId, key: &[u8]) -> PathId {
+        if let Some(id) = self.children.get(&(path, key) as &dyn Keyed) {
+            return PathId(*id);
+        }
+        self.paths.push((path, key.into()));
+        // Path 0 is the root, which has no key.
+        let id = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
+        self.bytes += key.len() * 2 + 64;
+        let _ = self.children.insert((path, key.into()), id);
+        PathId(id)
+    }
+
+    /// The last key of a path.
+    pub(crate) fn key(&self, PathId(id): PathId) -> &[u8] {
+        id.checked_sub(1).and_then(|at| self.paths.get(at as usize)).map_or(b"", |path| &path.1)
+    }
+
+    /// The path above a path.
+    pub(crate) fn parent(&self, PathId(id): PathId) -> PathId {
+        id.checked_sub(1).and_then(|at| self.paths.get(at as usize)).map_or(PathId::ROOT, |p| p.0)
+    }
+
+    fn understand(&mut self, path: PathId, skeleton: &[u8]) -> Option<Template> {
+        let start = skeleton
+            .iter()
+            .position(|byte| !matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t'))?;
+        let mut reading = Outline { templates: self, skeleton, at: start, holes: Vec::new() };
+        let tree = reading.value(path)?;
+        let holes = reading.holes;
+        let mut canonical = Vec::new();
+        let mut text = Vec::new();
+        tree.canonical(&mut text, &mut canonical);
+        flush(&mut text, &mut canonical);
+        let mut roles = [None; Role::ALL.len()];
+        if path == PathId::ROOT {
+            for (place, (_, keys)) in roles.iter_mut().zip(Role::ALL) {
+                *place = tree.text_at(keys).and_then(|hole| u16::try_from(hole).ok());
+            }
+        }
+        let has_event = tree.member(b"eventDetail").is_some_and(|event| !event.is_null());
+        Some(Template { skeleton: skeleton.into(), holes, roles, has_event, canonical })
+    }
+}
+
+/// Lets a map of owned keys be asked with borrowed ones.
+trait Keyed {
+    fn parts(&self) -> (PathId, &[u8]);
+}
+
+impl Keyed for (PathId, Box<[u8]>) {
+    fn parts(&self) -> (PathId, &[u8]) {
+        (self.0, &self.1)
+    }
+}
+
+impl Keyed for (PathId, &[u8]) {
+    fn parts(&self) -> (PathId, &[u8]) {
+        (self.0, self.1)
+    }
+}
+
+impl std::hash::Hash for dyn Keyed + '_ {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+impl hashbrown::Equivalent<(PathId, Box<[u8]>)> for dyn Keyed + '_ {
+    fn equivalent(&self, key: &(PathId, Box<[u8]>)) -> bool {
+        self.parts() == key.parts()
+    }
+}
+
+/// A skeleton as a tree.
+enum Tree<'s> {
+    Literal(&'s [u8]),
+    Scalar { hole: usize, quoted: bool },
+    Array { hole: usize },
+    Object(Vec<Member<'s>>),
+}
+
+struct Member<'s> {
+    /// Decoded, for order and look-up.
+    name: Vec<u8>,
+    /// Canonical, without quotes.
+    spelled: Vec<u8>,
+    value: Tree<'s>,
+}
+
+impl Tree<'_> {
+    /// The last member of a name: the one that counts.
+    fn member(&self, name: &[u8]) -> Option<&Self> {
+        let Tree::Object(members) = self else { return None };
+        members.iter().rev().find(|member| member.name == name).map(|member| &member.value)
+    }
+
+    fn text_at(&self, keys: &[&[u8]]) -> Option<usize> {
+        match keys.iter().try_fold(self, |tree, key| tree.member(key))? {
+            Tree::Scalar { hole, quoted: true } => Some(*hole),
+            _ => None,
+        }
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(self, Tree::Literal(b"null"))
+    }
+
+    fn canonical(&self, text: &mut Vec<u8>, steps: &mut Vec<Step>) {
+        match self {
+            Tree::Literal(bytes) => text.extend_from_slice(bytes),
+            Tree::Scalar { hole, quoted } => {
+                let quote: &[u8] = if *quoted { b"\"" } else { b"" };
+                text.extend_from_slice(quote);
+                flush(text, steps);
+                steps.push(Step::Hole(*hole));
+                text.extend_from_slice(quote);
+            }
+            Tree::Array { hole } => {
+                text.push(b'[');
+                flush(text, steps);
+                steps.push(Step::Hole(*hole));
+                text.push(b']');
+            }
+            Tree::Object(members) => canonical_object(members, text, steps),
+        }
+    }
+}
+
+fn canonical_object(members: &[Member<'_>], text: &mut Vec<u8>, steps: &mut Vec<Step>) {
+    let mut sorted: Vec<&Member<'_>> = members.iter().collect();
+    // Stable: members with equal keys keep their order.
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    text.push(b'{');
+    for (at, member) in sorted.into_iter().enumerate() {
+        text.extend_from_slice(if at > 0 { b",\"" } else { b"\"" });
+        text.extend_from_slice(&member.spelled);
+        text.extend_from_slice(b"\":");
+        member.value.canonical(text, steps);
+    }
+    text.push(b'}');
+}
+
+fn flush(text: &mut Vec<u8>, steps: &mut Vec<Step>) {
+    if !text.is_empty() {
+        steps.push(Step::Bytes(std::mem::take(text).into()));
+    }
+}
+
+/// Reads a skeleton that the parser made of valid JSON.
+struct Outline<'t, 's> {
+    templates: &'t mut Templates,
+    skeleton: &'s [u8],
+    at: usize,
+    holes: Vec<Hole>,
+}
+
+impl<'s> Outline<'_, 's> {
+    fn value(&mut self, path: PathId) -> Option<Tree<'s>> {
+        match *self.skeleton.get(self.at)? {
+            b'{' => self.object(path),
+            b'[' => Some(self.array(path)),
+            b'"' => {
+                self.at += 3;
+                Some(Tree::Scalar { hole: self.hole(HoleKind::Text, path), quoted: true })
+            }
+            SCALAR => {
+                self.at += 1;
+                Some(Tree::Scalar { hole: self.hole(HoleKind::Number, path), quoted: false })
+            }
+            _ => Some(self.literal()),
+        }
+    }
+
+    fn literal(&mut self) -> Tree<'s> {
+        let rest = self.skeleton.get(self.at..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        self.at += length;
+        Tree::Literal(&rest[..length])
+    }
+
+    fn array(&mut self, path: PathId) -> Tree<'s> {
+        self.at += 1;
+        if self.skeleton.get(self.at) == Some(&ARRAY) {
+            let tree = Tree::Array { hole: self.hole(HoleKind::Array, path) };
+            self.at += 1;
+            self.space();
+            self.at += 1;
+            return tree;
+        }
+        self.space();
+        self.at += 1;
+        Tree::Literal(b"[]")
+    }
+
+    fn object(&mut self, path: PathId) -> Option<Tree<'s>> {
+        self.at += 1;
+        let mut members = Vec::new();
+        loop {
+            self.space();
+            match *self.skeleton.get(self.at)? {
+                b'}' => {
+                    self.at += 1;
+                    return Some(Tree::Object(members));
+                }
+                b',' => self.at += 1,
+                _ => members.push(self.member(path)?),
+            }
+        }
+    }
+
+    fn member(&mut self, path: PathId) -> Option<Member<'s>> {
+        let key = self.key()?;
+        let path = self.templates.child(path, key);
+        self.space();
+        self.at += 1;
+        self.space();
+        let (mut name, mut spelled) = (Vec::new(), Vec::new());
+        escape::decode(key, &mut name);
+        escape::canonical(key, &mut spelled);
+        Some(Member { name, spelled, value: self.value(path)? })
+    }
+
+    fn key(&mut self) -> Option<&'s [u8]> {
+        let start = self.at + 1;
+        let mut end = start;
+        while *self.skeleton.get(end)? != b'"' {
+            end += if self.skeleton.get(end) == Some(&b'\\') { 2 } else { 1 };
+        }
+        self.at = end + 1;
+        self.skeleton.get(start..end)
+    }
+
+    fn space(&mut self) {
+        while matches!(self.skeleton.get(self.at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn hole(&mut self, kind: HoleKind, path: PathId) -> usize {
+        self.holes.push(Hole { kind, path });
+        self.holes.len() - 1
+    }
+}

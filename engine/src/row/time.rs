@@ -1,0 +1,231 @@
+//! Timestamps as the service writes them: read leniently, rendered exactly.
+//!
+//! Read: `YYYY-MM-DD`, an optional `T` (or space, or nothing), `HH:MM:SS`, zero to seven fraction
+//! digits (more are cut), and `Z`, `z`, `±HH:MM` or nothing (UTC). Rendered: the service's own
+//! form, `Z` with trailing zeros of the fraction cut, and the two fixed-width forms.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+use crate::types::Timestamp;
+
+const TICKS_PER_SECOND: i64 = 10_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// How many fraction digits a rendered time has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Fraction {
+    /// As few as are needed, none for a whole second.
+    Trimmed,
+    /// Always three.
+    Three,
+    /// Always seven.
+    Seven,
+}
+
+impl Fraction {
+    pub(crate) const ALL: [Self; 3] = [Self::Trimmed, Self::Three, Self::Seven];
+}
+
+/// Reads a timestamp leniently; `None` if it is none.
+pub(crate) fn parse(text: &[u8]) -> Option<Timestamp> {
+    let (date, rest) = text.split_first_chunk::<10>()?;
+    let (year, month, day) = parse_date(date)?;
+    let rest = match rest.split_first()? {
+        (b'T' | b't' | b' ', rest) => rest,
+        _ => rest,
+    };
+    let (clock, rest) = rest.split_first_chunk::<8>()?;
+    let seconds = parse_clock(*clock)?;
+    let (fraction, rest) = parse_fraction(rest)?;
+    let offset = parse_offset(rest)?;
+    let total = days_from_civil(year, month, day) * SECONDS_PER_DAY + seconds - offset;
+    Some(Timestamp(total * TICKS_PER_SECOND + fraction))
+}
+
+fn parse_date(text: &[u8; 10]) -> Option<(i64, i64, i64)> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *text else { return None };
+    let (year, month) = (digits(&[y0, y1, y2, y3])?, digits(&[m0, m1])?);
+    let day = digits(&[d0, d1])?;
+    ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some((year, month, day))
+}
+
+fn parse_clock(text: [u8; 8]) -> Option<i64> {
+    let [h0, h1, b':', m0, m1, b':', s0, s1] = text else { return None };
+    let (hour, minute) = (digits(&[h0, h1])?, digits(&[m0, m1])?);
+    let second = digits(&[s0, s1])?;
+    (hour < 24 && minute < 60 && second <= 60).then_some(hour * 3600 + minute * 60 + second)
+}
+
+fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some((b'.', rest)) = text.split_first() else { return Some((0, text)) };
+    let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (fraction, rest) = rest.split_at_checked(count)?;
+    if count == 0 {
+        return None;
+    }
+    let mut ticks = 0;
+    for place in 0..7 {
+        ticks = ticks * 10 + fraction.get(place).map_or(0, |byte| i64::from(byte - b'0'));
+    }
+    Some((ticks, rest))
+}
+
+fn parse_offset(text: &[u8]) -> Option<i64> {
+    match *text {
+        [] | [b'Z' | b'z'] => Some(0),
+        [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] => {
+            let seconds = digits(&[h0, h1])? * 3600 + digits(&[m0, m1])? * 60;
+            Some(if sign == b'-' { -seconds } else { seconds })
+        }
+        _ => None,
+    }
+}
+
+fn digits(text: &[u8]) -> Option<i64> {
+    text.iter().try_fold(0, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
+    })
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar (Hinnant's `days_from_civil`).
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+/// Appends the service's form of a time. Years outside 0..=9999 are clamped to the nearest
+/// printable time: such a value never came out of [`parse`].
+pub(crate) fn render(at: Timestamp, fraction: Fraction, out: &mut Vec<u8>) {
+    let seconds = at.0.div_euclid(TICKS_PER_SECOND).clamp(-62_167_219_200, 253_402_300_799);
+    let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_PER_DAY));
+    let clock = seconds.rem_euclid(SECONDS_PER_DAY);
+    let mut text = *b"0000-00-00T00:00:00";
+    put(&mut text[0..4], year);
+    put(&mut text[5..7], month);
+    put(&mut text[8..10], day);
+    put(&mut text[11..13], clock / 3600);
+    put(&mut text[14..16], clock / 60 % 60);
+    put(&mut text[17..19], clock % 60);
+    out.extend_from_slice(&text);
+    render_fraction(at.0.rem_euclid(TICKS_PER_SECOND), fraction, out);
+    out.push(b'Z');
+}
+
+fn render_fraction(ticks: i64, fraction: Fraction, out: &mut Vec<u8>) {
+    let mut text = *b".0000000";
+    put(&mut text[1..], ticks);
+    let keep = match fraction {
+        Fraction::Three => 4,
+        Fraction::Seven => 8,
+        Fraction::Trimmed if ticks == 0 => 0,
+        Fraction::Trimmed => text.iter().rposition(|byte| *byte != b'0').map_or(0, |at| at + 1),
+    };
+    out.extend_from_slice(&text[..keep]);
+}
+
+fn put(out: &mut [u8], mut value: i64) {
+    for place in out.iter_mut().rev() {
+        *place = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+    }
+}
+
+/// Reads a timestamp that one of the [`Fraction`] forms renders back to exactly these bytes.
+pub(crate) fn parse_exact(text: &[u8], scratch: &mut Vec<u8>) -> Option<(Timestamp, Fraction)> {
+    let at = parse(text)?;
+    Fraction::ALL.into_iter().find_map(|fraction| {
+        scratch.clear();
+        render(at, fraction, scratch);
+        (scratch == text).then_some((at, fraction))
+    })
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(28);
+        render(*self, Fraction::Trimmed, &mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        parse(text.as_bytes()).ok_or_else(|| {
+            Error::invalid(format!("{text:?} is no timestamp such as 2026-01-31T12:00:00.5Z"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_leniently() {
+        for (text, ticks) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1970-01-01T00:00:00.1Z", 1_000_000),
+            ("1970-01-01T00:00:00.1234567Z", 1_234_567),
+            ("1970-01-01T00:00:00.12345678Z", 1_234_567),
+            ("1970-01-0100:00:01Z", TICKS_PER_SECOND),
+            ("1970-01-01T01:00:00+01:00", 0),
+            ("1970-01-01 00:00:00", 0),
+            ("0001-01-01T00:00:00Z", -621_355_968_000_000_000),
+            ("2021-05-25T20:12:14.864Z", 16_219_735_348_640_000),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Some(Timestamp(ticks)), "{text}");
+        }
+        for text in [
+            "",
+            "2021",
+            "2021-13-01T00:00:00Z",
+            "2021-01-01T24:00:00Z",
+            "x021-01-01T00:00:00Z",
+            "2021-01-01T00:00:00.Z",
+            "2021-01-01T00:00:00+1",
+        ] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_renders_back_is_recognised_with_its_form() {
+        let mut scratch = Vec::new();
+        let mut form = |text: &str| parse_exact(text.as_bytes(), &mut scratch).map(|found| found.1);
+        assert_eq!(form("2021-05-25T20:12:14.86Z"), Some(Fraction::Trimmed));
+        assert_eq!(form("2021-05-25T20:12:14.860Z"), Some(Fraction::Three));
+        assert_eq!(form("2021-05-25T20:12:14.8600000Z"), Some(Fraction::Seven));
+        assert_eq!(form("2024-02-29T20:12:14Z"), Some(Fraction::Trimmed));
+        assert_eq!(form("2021-02-31T20:12:14Z"), None);
+        assert_eq!(form("2021-05-25T20:12:14z"), None);
+        assert_eq!(form("2021-05-25T20:12:60Z"), None);
+    }
+
+    #[test]
+    fn every_day_of_eight_centuries_comes_back() {
+        for day in -150_000..150_000 {
+            let (year, month, date) = civil_from_days(day);
+            assert_eq!(days_from_civil(year, month, date), day);
+        }
+    }
+}

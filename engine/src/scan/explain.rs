@@ -1,0 +1,121 @@
+//! What a scan looks at and why not at the rest, and how many rows it gives.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::choose::Chooser;
+use super::filter::{Reason, Window};
+use super::plan::{Query, narrow};
+use super::walk::Walk;
+use super::{Explain, Order, Scan};
+use crate::archive::Live;
+use crate::error::Result;
+use crate::snapshot::View;
+
+/// The number of rows of a scan.
+pub(crate) fn count(view: Arc<View>, scan: &Scan) -> Result<u64> {
+    let query = Query::new(view, scan)?;
+    let mut chooser = Chooser::default();
+    let mut walk = Walk::new(&query, false)?;
+    walk.window = window(&query);
+    let mut rows = 0;
+    while let Some(name) = walk.next_conversation(&query)? {
+        chooser.enter(&name);
+        for source in 0..walk.sources() {
+            while let Some((page, at)) = walk.peek(&query, source)? {
+                if rows == query.limit {
+                    return Ok(rows);
+                }
+                let behind = match &query.cursor {
+                    Some(cursor) => query.is_behind(cursor, (page, at), &mut chooser.addresses)?,
+                    None => true,
+                };
+                rows += u64::from(behind && chooser.accepts(&query, page, at)?);
+                walk.take(source);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// What a scan looks at.
+pub(crate) fn explain(view: Arc<View>, scan: &Scan) -> Result<Explain> {
+    let query = Query::new(view, scan)?;
+    let state = query.view.state();
+    let mut explain = Explain { segments: state.segments.len() as u64, ..Explain::default() };
+    let window = window(&query);
+    for (source, live) in (0_u32..).zip(&state.segments) {
+        add_segment(&query, source, live, (&window, &mut explain))?;
+    }
+    add_slabs(&query, &mut explain)?;
+    Ok(explain)
+}
+
+/// The times that the filter and the cursor leave.
+fn window(query: &Query) -> Window {
+    let mut window = query.filter.window;
+    if let (Some(cursor), false) = (&query.cursor, query.order == Order::Conversation) {
+        super::select::narrow_window(&mut window, query, Some(cursor.time), true);
+    }
+    window
+}
+
+fn add_segment(
+    query: &Query,
+    source: u32,
+    live: &Live,
+    (window, explain): (&Window, &mut Explain),
+) -> Result<()> {
+    let ranges = query.ranges(source)?;
+    let no_row = match query.conversations {
+        Some(_) => Reason::Conversation,
+        None => Reason::Cursor,
+    };
+    let (mut groups, mut rows) = (0, 0);
+    let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
+    for group in &live.segment.meta.groups {
+        let overlap = |(start, end): &(u32, u32)| {
+            let (start, end) = ((*start).max(group.first_row), (*end).min(group.end_row()));
+            u64::from(end.saturating_sub(start))
+        };
+        let asked: u64 = ranges.iter().map(overlap).sum();
+        let by_zone = query.filter.rules_out_group(&query.locals[source as usize], group, window);
+        if let Some(reason) = if asked == 0 { Some(no_row) } else { by_zone } {
+            *reasons.entry(reason).or_default() += 1;
+        } else {
+            (groups, rows) = (groups + 1, rows + asked);
+        }
+    }
+    let meta = &live.segment.meta;
+    let (all_groups, all_rows) = (meta.groups.len() as u64, u64::from(meta.rows));
+    explain.segments_touched += u64::from(groups > 0);
+    explain.groups += all_groups;
+    explain.groups_touched += groups;
+    explain.rows += all_rows;
+    explain.rows_touched += rows;
+    let path = live.segment.path();
+    let touched = format!("{path}: {groups} of {all_groups} row groups, {rows} of {all_rows} rows");
+    let why: Vec<String> =
+        reasons.iter().map(|(reason, count)| format!("{count} {}", reason.words())).collect();
+    let but = if why.is_empty() { "" } else { "; not touched: " };
+    explain.lines.push(format!("{touched}{but}{}", why.join(", ")));
+    Ok(())
+}
+
+fn add_slabs(query: &Query, explain: &mut Explain) -> Result<()> {
+    let state = query.view.state();
+    let (mut rows, mut touched) = (0, 0);
+    for (source, slab) in state.slabs.iter().enumerate() {
+        rows += slab.rows.len() as u64;
+        let ranges = query.ranges(narrow(state.segments.len() + source))?;
+        touched += ranges.iter().map(|(start, end)| u64::from(end - start)).sum::<u64>();
+    }
+    explain.rows += rows;
+    explain.rows_touched += touched;
+    explain.journal_rows = rows;
+    if !state.slabs.is_empty() {
+        let commits = state.slabs.len();
+        explain.lines.push(format!("journal: {touched} of {rows} rows in {commits} commits"));
+    }
+    Ok(())
+}

@@ -1,0 +1,356 @@
+//! Which rows a scan may see, which of them it wants, and what zone maps say beforehand.
+//!
+//! The *universe* of a scan (record kind, arrival, custodians, "as of" time) decides which
+//! version is the latest; what is *wanted* of the chosen rows comes after.
+
+use super::page::Page;
+use super::{Scan, TimeRange, Versions};
+use crate::archive::{Delivered, Live, RowId, Slab, State};
+use crate::segment::{Bounds, Group, Keys, Tables, kind_code};
+use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
+
+/// Times from the first to the last, both inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) first: i64,
+    pub(super) last: i64,
+}
+
+impl Span {
+    const NONE: Self = Self { first: i64::MAX, last: i64::MIN };
+
+    pub(super) fn of(range: TimeRange) -> Self {
+        let first = range.from.map_or(i64::MIN, Timestamp::ticks);
+        match range.to.map(Timestamp::ticks) {
+            None => Self { first, last: i64::MAX },
+            Some(to) => to.checked_sub(1).map_or(Self::NONE, |last| Self { first, last }),
+        }
+    }
+
+    fn has(self, time: i64) -> bool {
+        self.first <= time && time <= self.last
+    }
+
+    fn meets(self, bounds: Bounds) -> bool {
+        bounds.low <= self.last && self.first <= bounds.high
+    }
+
+    fn holds(self, bounds: Bounds) -> bool {
+        self.first <= bounds.low && bounds.high <= self.last
+    }
+}
+
+/// The times that are still of interest; they shrink while the best rows are being looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) created: Span,
+    pub(super) modified: Span,
+}
+
+/// Why rows are not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reason {
+    Conversation,
+    Cursor,
+    Kind,
+    Created,
+    Modified,
+    Sequence,
+    Sender,
+    Custodian,
+}
+
+impl Reason {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Conversation => "no row of the conversations",
+            Self::Cursor => "before the cursor",
+            Self::Kind => "no row of the kinds",
+            Self::Created => "outside the created range",
+            Self::Modified => "outside the modified range",
+            Self::Sequence => "outside the commits",
+            Self::Sender => "no row of the senders",
+            Self::Custodian => "no row of the custodians",
+        }
+    }
+}
+
+/// A scan's conditions on single rows.
+#[derive(Debug)]
+pub(super) struct Filter {
+    pub(super) record: RecordKind,
+    pub(super) versions: Versions,
+    /// What is wanted, what the universe allows of it included.
+    pub(super) window: Window,
+    as_of: i64,
+    last_sequence: u64,
+    first_sequence: u64,
+    kinds: Vec<MessageKind>,
+    /// The kinds as a row group's zone map has them.
+    zone_kinds: u32,
+    senders: Vec<String>,
+    custodians: Option<Vec<u32>>,
+}
+
+/// What a filter means in one segment.
+#[derive(Debug)]
+pub(super) struct Local {
+    /// Codes of the senders, in order.
+    senders: Vec<u32>,
+    /// For each custodian set: is one of the custodians in it?
+    sets: Vec<bool>,
+    /// Sightings beside the sets count as well.
+    beside: bool,
+}
+
+impl Filter {
+    /// `custodians` are the numbers of the scan's custodians, `None` if it names none.
+    pub(super) fn new(scan: &Scan, custodians: Option<Vec<u32>>, snapshot: Sequence) -> Self {
+        let as_of = match scan.versions {
+            Versions::AsOf(time) => time.ticks(),
+            _ => i64::MAX,
+        };
+        let mut modified = Span::of(scan.modified);
+        modified.last = modified.last.min(as_of);
+        Self {
+            record: scan.record,
+            versions: scan.versions,
+            window: Window { created: Span::of(scan.created), modified },
+            as_of,
+            last_sequence: scan.as_of_sequence.map_or(snapshot.0, |last| last.0.min(snapshot.0)),
+            first_sequence: scan.since.map_or(0, |since| since.0.saturating_add(1)),
+            kinds: scan.kinds.clone(),
+            zone_kinds: zone_kinds(scan.record, &scan.kinds),
+            senders: scan.senders.clone(),
+            custodians,
+        }
+    }
+
+    pub(super) fn local(&self, live: &Live, tables: &Tables, delivered: &Delivered) -> Local {
+        let wanted = |sender: &usize| {
+            let name = tables.senders.get(*sender).unwrap_or_default();
+            self.senders.iter().any(|sender| sender.as_bytes() == name)
+        };
+        let all = if self.senders.is_empty() { 0 } else { tables.senders.len() };
+        let codes = (0..all).filter(wanted);
+        let senders = codes.map(|code| u32::try_from(code + 1).unwrap_or(u32::MAX)).collect();
+        let (mut sets, mut beside) = (Vec::new(), false);
+        if let Some(custodians) = &self.custodians {
+            let has = |set: &Vec<(u32, u32)>| set.iter().any(|(one, _)| custodians.contains(one));
+            sets = tables.sets.iter().map(has).collect();
+            beside = delivered.any_beside(live, custodians);
+        }
+        Local { senders, sets, beside }
+    }
+
+    fn outside(&self, window: &Window, bounds: [Bounds; 3]) -> Option<Reason> {
+        let [created, modified, sequence] = bounds;
+        if !window.created.meets(created) {
+            return Some(Reason::Created);
+        }
+        if !window.modified.meets(modified) {
+            return Some(Reason::Modified);
+        }
+        let (low, high) = (sequence.low.cast_unsigned(), sequence.high.cast_unsigned());
+        let outside = low > self.last_sequence || high < self.first_sequence;
+        outside.then_some(Reason::Sequence)
+    }
+
+    /// Why no row of a group can be wanted.
+    pub(super) fn rules_out_group(
+        &self,
+        local: &Local,
+        group: &Group,
+        window: &Window,
+    ) -> Option<Reason> {
+        if group.kinds & self.zone_kinds == 0 {
+            return Some(Reason::Kind);
+        }
+        let outside = self.outside(window, [group.created, group.modified, group.sequence]);
+        if outside.is_some() {
+            return outside;
+        }
+        let sender = |code: &u32| local.senders.binary_search(code).is_ok();
+        if !self.senders.is_empty() && !group.senders.iter().any(sender) {
+            return Some(Reason::Sender);
+        }
+        let delivered = local.beside || group.sets.iter().any(|set| local.has_set(*set as usize));
+        (self.custodians.is_some() && !delivered).then_some(Reason::Custodian)
+    }
+
+    /// Appends the rows of a part of a group that are in the universe and wanted, but for the
+    /// choice among versions.
+    pub(super) fn push_hits(
+        &self,
+        place: &GroupPlace<'_>,
+        (start, end): (u32, u32),
+        window: &Window,
+        hits: &mut Vec<u32>,
+    ) {
+        let GroupPlace { live, local, group, keys, delivered } = place;
+        let tests = self.tests(local, group, window);
+        if tests == Tests::default() {
+            hits.extend(start..end);
+            return;
+        }
+        let passes = |row: &u32| {
+            let at = (*row - group.first_row) as usize;
+            (!tests.created || window.created.has(keys.created[at]))
+                && (!tests.modified || window.modified.has(keys.modified[at]))
+                && (!tests.kinds || self.has_kind(keys.kind(at)))
+                && (!tests.sequence || self.has_sequence(keys.sequence(at)))
+                && (!tests.senders || local.senders.binary_search(&keys.sender(at)).is_ok())
+                && (!tests.custodians
+                    || local.has_set(keys.set(at))
+                    || (local.beside && delivered.beside(live, *row, self.custodians())))
+        };
+        hits.extend((start..end).filter(passes));
+    }
+
+    /// Appends the rows of a part of a slab, as [`Filter::push_hits`].
+    pub(super) fn push_slab_hits(
+        &self,
+        slab: &Slab,
+        (start, end): (u32, u32),
+        (window, delivered): (&Window, &Delivered),
+        hits: &mut Vec<u32>,
+    ) {
+        let wanted = |sender: Option<&str>| {
+            self.senders.is_empty()
+                || sender.is_some_and(|name| self.senders.iter().any(|s| s == name))
+        };
+        let passes = |number: &u32| {
+            let row = &slab.rows[*number as usize];
+            let custodians = self.custodians.as_deref();
+            window.created.has(row.created.ticks())
+                && window.modified.has(row.modified.ticks())
+                && self.has_kind((row.record, row.kind))
+                && self.has_sequence(slab.sequence.0)
+                && wanted(row.sender.as_deref())
+                && custodians.is_none_or(|names| delivered.of_slab(slab, *number, names))
+        };
+        hits.extend((start..end).filter(passes));
+    }
+
+    /// Is a row in the universe that versions are chosen from?
+    pub(super) fn in_universe(
+        &self,
+        state: &State,
+        local: Option<&Local>,
+        (page, at): (&Page, RowId),
+        delivered: &Delivered,
+    ) -> bool {
+        let live = state.segments.get(at.source as usize);
+        page.kind(at.row).0 == self.record
+            && page.sequence(at.row) <= self.last_sequence
+            && page.modified(at.row) <= self.as_of
+            && self.is_delivered(page, live.map(|live| &**live).zip(local), at.row, delivered)
+    }
+
+    fn is_delivered(
+        &self,
+        page: &Page,
+        segment: Option<(&Live, &Local)>,
+        row: u32,
+        delivered: &Delivered,
+    ) -> bool {
+        let Some(custodians) = &self.custodians else { return true };
+        match (page, segment) {
+            (Page::Slab(slab), _) => delivered.of_slab(slab, row, custodians),
+            (Page::Group { keys, first, .. }, Some((live, local))) => {
+                local.has_set(keys.set((row - first) as usize))
+                    || (local.beside && delivered.beside(live, row, custodians))
+            }
+            (Page::Group { .. }, None) => false,
+        }
+    }
+
+    fn custodians(&self) -> &[u32] {
+        self.custodians.as_deref().unwrap_or_default()
+    }
+
+    fn has_kind(&self, (record, kind): (RecordKind, MessageKind)) -> bool {
+        record == self.record && (self.kinds.is_empty() || self.kinds.contains(&kind))
+    }
+
+    fn has_sequence(&self, sequence: u64) -> bool {
+        self.first_sequence <= sequence && sequence <= self.last_sequence
+    }
+
+    /// What the zone maps of a group leave to be tested row by row.
+    fn tests(&self, local: &Local, group: &Group, window: &Window) -> Tests {
+        let sequence = [group.sequence.low, group.sequence.high].map(i64::cast_unsigned);
+        let sender = |code: &u32| local.senders.binary_search(code).is_ok();
+        let by_sender = !self.senders.is_empty();
+        Tests {
+            created: !window.created.holds(group.created),
+            modified: !window.modified.holds(group.modified),
+            kinds: group.kinds & !self.zone_kinds != 0,
+            sequence: !sequence.into_iter().all(|sequence| self.has_sequence(sequence)),
+            senders: by_sender && !group.senders.iter().all(sender),
+            custodians: self.custodians.is_some()
+                && !group.sets.iter().all(|set| local.has_set(*set as usize)),
+        }
+    }
+}
+
+impl Local {
+    fn has_set(&self, set: usize) -> bool {
+        self.sets.get(set).copied().unwrap_or(false)
+    }
+}
+
+/// A group, with what is needed to test its rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GroupPlace<'a> {
+    pub(super) live: &'a Live,
+    pub(super) local: &'a Local,
+    pub(super) group: &'a Group,
+    pub(super) keys: &'a Keys,
+    pub(super) delivered: &'a Delivered,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each condition")]
+struct Tests {
+    created: bool,
+    modified: bool,
+    kinds: bool,
+    sequence: bool,
+    senders: bool,
+    custodians: bool,
+}
+
+fn zone_kinds(record: RecordKind, kinds: &[MessageKind]) -> u32 {
+    let all = [MessageKind::Message, MessageKind::System, MessageKind::Other];
+    let kinds = if kinds.is_empty() { &all[..] } else { kinds };
+    let mut bits = kinds.iter().fold(0, |bits, kind| bits | 1 << (kind_code(record, *kind) & 31));
+    // What a newer version wrote is read as another kind of message.
+    if record == RecordKind::Message && kinds.contains(&MessageKind::Other) {
+        bits |= 0x8888_8888_u32;
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_ranges_are_half_open_to_the_ends_of_time() {
+        let range = |from: Option<i64>, to: Option<i64>| {
+            let (from, to) = (from.map(Timestamp::from_ticks), to.map(Timestamp::from_ticks));
+            Span::of(TimeRange { from, to })
+        };
+        assert!(range(None, None).has(i64::MIN) && range(None, None).has(i64::MAX));
+        assert!(range(Some(3), Some(5)).has(3) && range(Some(3), Some(5)).has(4));
+        assert!(!range(Some(3), Some(5)).has(2) && !range(Some(3), Some(5)).has(5));
+        assert!(!range(Some(3), Some(3)).has(3));
+        assert!(!range(None, Some(i64::MIN)).has(i64::MIN));
+        assert!(!range(None, Some(i64::MAX)).has(i64::MAX));
+        let bounds = Bounds { low: 4, high: 9 };
+        assert!(range(Some(9), None).meets(bounds) && !range(Some(10), None).meets(bounds));
+        assert!(range(None, Some(5)).meets(bounds) && !range(None, Some(4)).meets(bounds));
+        assert!(range(Some(4), Some(10)).holds(bounds) && !range(Some(4), Some(9)).holds(bounds));
+    }
+}

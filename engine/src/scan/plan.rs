@@ -1,0 +1,197 @@
+//! What a scan has to look at: the rows of each source that its conversations and cursor leave.
+//! Zone maps are asked when a row group's turn comes, because time orders learn on the way.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::choose::Addresses;
+use super::cursor::Cursor;
+use super::filter::{Filter, Local};
+use super::page::Page;
+use super::{Order, Scan};
+use crate::archive::{RowId, Slab};
+use crate::error::{Error, Result};
+use crate::segment::{Segment, Tables};
+use crate::snapshot::View;
+
+/// A scan of a snapshot, ready to be answered.
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) view: Arc<View>,
+    pub(super) filter: Filter,
+    /// For each segment.
+    pub(super) locals: Vec<Local>,
+    pub(super) order: Order,
+    pub(super) backwards: bool,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) limit: u64,
+    /// In order; `None` for all.
+    pub(super) conversations: Option<Vec<String>>,
+    tables: Vec<Arc<Tables>>,
+}
+
+impl Query {
+    pub(super) fn new(view: Arc<View>, scan: &Scan) -> Result<Self> {
+        if let Some(cursor) = &scan.cursor
+            && (cursor.order, cursor.backwards) != (scan.order, scan.backwards)
+        {
+            return Err(Error::invalid("the cursor is of another order or direction"));
+        }
+        let custodians = (!scan.custodians.is_empty()).then(|| view.numbers(&scan.custodians));
+        let filter = Filter::new(scan, custodians, view.state().sequence);
+        let (mut tables, mut locals) = (Vec::new(), Vec::new());
+        for live in &view.state().segments {
+            let of_segment = live.segment.tables()?;
+            locals.push(filter.local(live, &of_segment, view.delivered()));
+            tables.push(of_segment);
+        }
+        let conversations = (!scan.conversations.is_empty()).then(|| {
+            let mut names = scan.conversations.clone();
+            names.sort_unstable();
+            names.dedup();
+            names
+        });
+        Ok(Self {
+            filter,
+            locals,
+            order: scan.order,
+            backwards: scan.backwards,
+            cursor: scan.cursor.clone(),
+            limit: scan.limit.unwrap_or(u64::MAX),
+            conversations,
+            tables,
+            view,
+        })
+    }
+
+    /// The tables of a segment.
+    pub(super) fn tables(&self, source: u32) -> &Tables {
+        &self.tables[source as usize]
+    }
+
+    /// The time that a row is ordered by.
+    pub(super) fn time(&self, page: &Page, row: u32) -> i64 {
+        match self.order {
+            Order::Conversation | Order::Created => page.created(row),
+            Order::Modified => page.modified(row),
+        }
+    }
+
+    /// Does a row come behind a cursor?
+    pub(super) fn is_behind(
+        &self,
+        cursor: &Cursor,
+        (page, at): (&Page, RowId),
+        addresses: &mut Addresses,
+    ) -> Result<bool> {
+        let by_time = self.time(page, at.row).cmp(&cursor.time);
+        let by_conversation = || page.conversation(at.row).cmp(&*cursor.conversation);
+        let mut order = match self.order {
+            Order::Conversation => by_conversation().then(by_time),
+            Order::Created | Order::Modified => by_time.then_with(by_conversation),
+        };
+        order = order.then_with(|| page.id(at.row).cmp(&cursor.id));
+        order = order.then_with(|| page.version(at.row).cmp(&cursor.version));
+        if order == Ordering::Equal {
+            order = addresses.of(self.view.state(), at)?.0.cmp(&cursor.address);
+        }
+        Ok(order == if self.backwards { Ordering::Less } else { Ordering::Greater })
+    }
+
+    /// Rows of a source that the conversations leave, and the cursor if rows are ordered by
+    /// conversation. Ascending.
+    pub(super) fn ranges(&self, source: u32) -> Result<Vec<(u32, u32)>> {
+        let mut ranges = self.ranges_of_conversations(source);
+        if let (Order::Conversation, Some(cursor)) = (self.order, &self.cursor) {
+            let cut = self.cut(source, cursor)?;
+            for (start, end) in &mut ranges {
+                if self.backwards {
+                    *end = cut.min(*end);
+                } else {
+                    *start = cut.max(*start);
+                }
+            }
+        }
+        ranges.retain(|(start, end)| start < end);
+        Ok(ranges)
+    }
+
+    pub(super) fn slab(&self, source: u32) -> Option<&Arc<Slab>> {
+        let state = self.view.state();
+        state.slabs.get((source as usize).checked_sub(state.segments.len())?)
+    }
+
+    fn ranges_of_conversations(&self, source: u32) -> Vec<(u32, u32)> {
+        let state = self.view.state();
+        if let Some(slab) = self.slab(source) {
+            let rows = |range: std::ops::Range<usize>| (narrow(range.start), narrow(range.end));
+            return match &self.conversations {
+                None => vec![rows(0..slab.rows.len())],
+                Some(names) => names.iter().map(|name| rows(slab.rows_of(name))).collect(),
+            };
+        }
+        let rows = state.segments[source as usize].segment.meta.rows;
+        match &self.conversations {
+            None => vec![(0, rows)],
+            Some(names) => {
+                let tables = self.tables(source);
+                names.iter().filter_map(|name| tables.rows_of(name, rows)).collect()
+            }
+        }
+    }
+
+    /// The first row of a source that is certainly not before the cursor; backwards, the first
+    /// that certainly is behind it.
+    fn cut(&self, source: u32, cursor: &Cursor) -> Result<u32> {
+        let passed = |created: i64| {
+            if self.backwards { created <= cursor.time } else { created < cursor.time }
+        };
+        if let Some(slab) = self.slab(source) {
+            let before = slab.rows.partition_point(|row| {
+                let by_conversation = (*row.conversation).cmp(&*cursor.conversation);
+                by_conversation.is_lt() || (by_conversation.is_eq() && passed(row.created.ticks()))
+            });
+            return Ok(narrow(before));
+        }
+        let segment = &self.view.state().segments[source as usize].segment;
+        let tables = self.tables(source);
+        match tables.conversations.search(cursor.conversation.as_bytes()) {
+            Ok(number) => {
+                let rows = |number: usize| tables.starts.get(number).copied();
+                let start = rows(number).unwrap_or(0);
+                let end = rows(number + 1).unwrap_or(segment.meta.rows);
+                partition(segment, (start, end), &passed)
+            }
+            Err(number) => Ok(tables.starts.get(number).copied().unwrap_or(segment.meta.rows)),
+        }
+    }
+}
+
+/// The first row of a conversation that was not passed, by its created time.
+fn partition(
+    segment: &Segment,
+    (start, end): (u32, u32),
+    passed: &dyn Fn(i64) -> bool,
+) -> Result<u32> {
+    let mut row = start;
+    while row < end {
+        let number = segment.group_of(row);
+        let group = segment.group(number)?;
+        let part_end = group.end_row().min(end);
+        if !passed(group.created.high) {
+            let keys = segment.keys(number)?;
+            let local = |row: u32| (row - group.first_row) as usize;
+            let created = keys.created.get(local(row)..local(part_end)).unwrap_or_default();
+            let at = row + narrow(created.partition_point(|created| passed(*created)));
+            if at < part_end {
+                return Ok(at);
+            }
+        }
+        row = part_end;
+    }
+    Ok(end)
+}
+
+pub(super) fn narrow(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}

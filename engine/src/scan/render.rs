@@ -1,0 +1,162 @@
+//! Renders a few rows at a time, each source's in order, and hands them out in the scan's order.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::page::Page;
+use super::plan::{Query, narrow};
+use crate::archive::RowId;
+use crate::error::Result;
+use crate::segment::RowReader;
+use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
+
+/// Row groups kept open; each holds about a megabyte.
+const OPEN_READERS: usize = if cfg!(test) { 2 } else { 32 };
+/// Bytes of documents rendered ahead.
+const BATCH_BYTES: usize = if cfg!(test) { 4 << 10 } else { 48 << 20 };
+
+/// A row's keys and where its texts are in its batch.
+#[derive(Clone, Debug)]
+pub(super) struct Rendered {
+    pub(super) at: RowId,
+    pub(super) record: RecordKind,
+    pub(super) kind: MessageKind,
+    pub(super) version: u64,
+    pub(super) created: Timestamp,
+    pub(super) modified: Timestamp,
+    pub(super) sequence: Sequence,
+    /// 0 for none, else 1 + its number in the segment.
+    pub(super) sender: u32,
+    pub(super) json: Range<usize>,
+    pub(super) id: Range<usize>,
+    pub(super) reply_to: Option<Range<usize>>,
+}
+
+/// Rows rendered ahead.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) json: Vec<u8>,
+    /// Ids and reply ids.
+    pub(super) texts: Vec<u8>,
+    pub(super) rows: Vec<Rendered>,
+    order: Vec<u32>,
+    readers: Readers,
+}
+
+impl Batch {
+    /// Renders rows. If they are too many for the batch's bytes it is empty, and says how many it
+    /// could have taken; one row always fits.
+    pub(super) fn fill(&mut self, query: &Query, rows: &[RowId]) -> Result<Option<usize>> {
+        self.json.clear();
+        self.texts.clear();
+        self.rows.clear();
+        self.order.clear();
+        self.order.extend(0..narrow(rows.len()));
+        self.order.sort_unstable_by_key(|place| rows[*place as usize]);
+        for place in 0..self.order.len() {
+            let at = rows[self.order[place] as usize];
+            let rendered = self.readers.render(query, at, &mut self.json, &mut self.texts)?;
+            self.rows.push(rendered);
+            if self.json.len() > BATCH_BYTES && rows.len() > 1 {
+                let fit = self.rows.len() - 1;
+                self.rows.clear();
+                return Ok(Some(fit));
+            }
+        }
+        // `order[n]` says where the n-th rendered row belongs.
+        for place in 0..self.rows.len() {
+            while self.order[place] as usize != place {
+                let target = self.order[place] as usize;
+                self.rows.swap(place, target);
+                self.order.swap(place, target);
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many more rows like these would fit, these included.
+    pub(super) fn room(&self) -> usize {
+        let bytes = (self.json.len() / self.rows.len().max(1)).max(1);
+        BATCH_BYTES / 4 * 3 / bytes
+    }
+}
+
+/// Readers of segments, the most recently used ones.
+#[derive(Debug, Default)]
+struct Readers {
+    open: Vec<Open>,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    source: u32,
+    reader: RowReader,
+    page: Page,
+    used: u64,
+}
+
+impl Readers {
+    fn render(
+        &mut self,
+        query: &Query,
+        at: RowId,
+        json: &mut Vec<u8>,
+        texts: &mut Vec<u8>,
+    ) -> Result<Rendered> {
+        let start = json.len();
+        if let Some(slab) = query.slab(at.source) {
+            json.extend_from_slice(slab.document(&slab.rows[at.row as usize]));
+            let page = Page::Slab(Arc::clone(slab));
+            return Ok(describe(&page, at, start..json.len(), texts));
+        }
+        let open = self.reader(query, at)?;
+        open.reader.render(at.row, json)?;
+        Ok(describe(&open.page, at, start..json.len(), texts))
+    }
+
+    fn reader(&mut self, query: &Query, at: RowId) -> Result<&mut Open> {
+        self.clock += 1;
+        let state = query.view.state();
+        let found = self.open.iter().position(|open| open.source == at.source);
+        let place = if let Some(place) = found {
+            place
+        } else {
+            if self.open.len() >= OPEN_READERS {
+                let oldest = (0..self.open.len()).min_by_key(|place| self.open[*place].used);
+                drop(self.open.swap_remove(oldest.unwrap_or(0)));
+            }
+            let segment = Arc::clone(&state.segments[at.source as usize].segment);
+            let (reader, page) = (RowReader::new(segment)?, Page::open(state, at)?);
+            self.open.push(Open { source: at.source, reader, page, used: 0 });
+            self.open.len() - 1
+        };
+        let open = &mut self.open[place];
+        open.used = self.clock;
+        if !open.page.holds(at.row) {
+            open.page = Page::open(state, at)?;
+        }
+        Ok(open)
+    }
+}
+
+fn describe(page: &Page, at: RowId, json: Range<usize>, texts: &mut Vec<u8>) -> Rendered {
+    let (record, kind) = page.kind(at.row);
+    let start = texts.len();
+    page.put_id(at.row, texts);
+    let id = start..texts.len();
+    let is_reply = page.put_reply_to(at.row, texts);
+    Rendered {
+        at,
+        record,
+        kind,
+        version: page.version(at.row),
+        created: Timestamp::from_ticks(page.created(at.row)),
+        modified: Timestamp::from_ticks(page.modified(at.row)),
+        sequence: Sequence(page.sequence(at.row)),
+        sender: page.sender_code(at.row),
+        json,
+        reply_to: is_reply.then_some(id.end..texts.len()),
+        id,
+    }
+}

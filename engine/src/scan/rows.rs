@@ -1,0 +1,280 @@
+//! The rows of a scan, one at a time, and rows as values of their own.
+
+use std::sync::Arc;
+
+use super::choose::Chooser;
+use super::cursor::Cursor;
+use super::merge::Merge;
+use super::plan::Query;
+use super::render::{Batch, Rendered};
+use super::select::Selection;
+use super::{Order, Scan};
+use crate::archive::{Key, RowId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::snapshot::{Stored, View};
+use crate::types::{ContentAddress, MessageKey, MessageKind, Sequence, Timestamp};
+
+/// Rows rendered ahead at first, so that the first one comes soon.
+const FIRST_AHEAD: usize = 64;
+/// Rows rendered ahead at most: in a time order many rows share a text chunk only if many are
+/// rendered together.
+const MOST_AHEAD: usize = 65_536;
+
+/// The rows of a scan, one at a time, in bounded memory.
+///
+/// It stays on its snapshot. After an error it gives no more rows, only errors.
+#[derive(Debug)]
+pub struct Rows {
+    query: Query,
+    chooser: Chooser,
+    order: Ordered,
+    batch: Batch,
+    /// Chosen and not yet rendered, in order.
+    ahead: Vec<RowId>,
+    /// Rows of the batch that were given.
+    given: usize,
+    /// How many rows to render at once.
+    most_ahead: usize,
+    left: u64,
+    failed: Option<(ErrorKind, String)>,
+}
+
+#[derive(Debug)]
+enum Ordered {
+    Conversation(Merge),
+    Time(Selection),
+}
+
+/// Starts a scan.
+pub(crate) fn rows(view: Arc<View>, scan: &Scan) -> Result<Rows> {
+    let query = Query::new(view, scan)?;
+    let (order, most_ahead) = match query.order {
+        // Forwards this is the order in which rows are stored, and rendering ahead gains nothing.
+        Order::Conversation => {
+            let most_ahead = if query.backwards { FIRST_AHEAD } else { 1 };
+            (Ordered::Conversation(Merge::new(&query)?), most_ahead)
+        }
+        Order::Created | Order::Modified => (Ordered::Time(Selection::new(&query)), FIRST_AHEAD),
+    };
+    Ok(Rows {
+        left: query.limit,
+        query,
+        chooser: Chooser::default(),
+        order,
+        batch: Batch::default(),
+        ahead: Vec::new(),
+        given: 0,
+        most_ahead,
+        failed: None,
+    })
+}
+
+impl Rows {
+    /// The next row, or `None` at the end or limit.
+    #[expect(clippy::should_implement_trait, reason = "a row is lent, which no iterator can do")]
+    pub fn next(&mut self) -> Result<Option<Row<'_>>> {
+        if let Some((kind, message)) = &self.failed {
+            return Err(Error::new(*kind, format!("the scan failed before: {message}")));
+        }
+        match self.advance() {
+            Ok(true) => Ok(self.last()),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                self.failed = Some((error.kind(), error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    /// The place behind the last row given; `None` before the first.
+    ///
+    /// Computes that row's content address.
+    pub fn cursor(&self) -> Option<Cursor> {
+        let row = self.last()?;
+        Some(Cursor {
+            order: self.query.order,
+            backwards: self.query.backwards,
+            time: match self.query.order {
+                Order::Modified => row.modified().ticks(),
+                Order::Conversation | Order::Created => row.created().ticks(),
+            },
+            conversation: row.conversation().to_owned(),
+            id: super::key::Id::of(row.id()),
+            version: row.version(),
+            address: row.address().ok()?,
+        })
+    }
+
+    fn last(&self) -> Option<Row<'_>> {
+        let row = self.batch.rows.get(self.given.checked_sub(1)?)?;
+        Some(Row { query: &self.query, batch: &self.batch, keys: row })
+    }
+
+    fn advance(&mut self) -> Result<bool> {
+        if self.left == 0 {
+            return Ok(false);
+        }
+        if self.given == self.batch.rows.len() && !self.render()? {
+            // The last row stays where `cursor` finds it.
+            self.left = 0;
+            return Ok(false);
+        }
+        self.given += 1;
+        self.left -= 1;
+        Ok(true)
+    }
+
+    /// Renders the next rows; false at the end.
+    fn render(&mut self) -> Result<bool> {
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.most_ahead);
+        while self.ahead.len() < wanted {
+            let (query, chooser) = (&self.query, &mut self.chooser);
+            let next = match &mut self.order {
+                Ordered::Conversation(merge) => merge.next(query, chooser)?,
+                Ordered::Time(selection) => selection.next(query, chooser)?,
+            };
+            let Some(at) = next else { break };
+            self.ahead.push(at);
+        }
+        if self.ahead.is_empty() {
+            return Ok(false);
+        }
+        let mut count = self.ahead.len().min(wanted);
+        self.given = 0;
+        while let Some(fit) = self.batch.fill(&self.query, &self.ahead[..count])? {
+            count = (fit / 4 * 3).max(1);
+        }
+        drop(self.ahead.drain(..count));
+        if self.most_ahead > 1 {
+            let most = MOST_AHEAD.min(self.batch.room()).max(2);
+            self.most_ahead = (count.max(1) * 4).min(most);
+        }
+        Ok(true)
+    }
+}
+
+/// A row as a scan lends it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    query: &'a Query,
+    batch: &'a Batch,
+    keys: &'a Rendered,
+}
+
+impl<'a> Row<'a> {
+    /// The exact bytes that came in first.
+    pub fn json(&self) -> &'a [u8] {
+        self.batch.json.get(self.keys.json.clone()).unwrap_or_default()
+    }
+
+    /// `chatId`, or `channelIdentity.channelId`.
+    pub fn conversation(&self) -> &'a str {
+        let RowId { source, row } = self.keys.at;
+        match self.query.slab(source) {
+            Some(slab) => &slab.rows[row as usize].conversation,
+            None => self.query.tables(source).conversation(row),
+        }
+    }
+
+    /// The root message in a channel's thread.
+    pub fn reply_to(&self) -> Option<&'a str> {
+        self.keys.reply_to.as_ref().map(|range| self.text(range))
+    }
+
+    /// The message's `id`.
+    pub fn id(&self) -> &'a str {
+        self.text(&self.keys.id)
+    }
+
+    /// The version's number: its etag.
+    pub fn version(&self) -> u64 {
+        self.keys.version
+    }
+
+    /// `createdDateTime`.
+    pub fn created(&self) -> Timestamp {
+        self.keys.created
+    }
+
+    /// `lastModifiedDateTime`.
+    pub fn modified(&self) -> Timestamp {
+        self.keys.modified
+    }
+
+    /// Who sent it, if that is known.
+    pub fn sender(&self) -> Option<&'a str> {
+        let RowId { source, row } = self.keys.at;
+        if let Some(slab) = self.query.slab(source) {
+            return slab.rows[row as usize].sender.as_deref();
+        }
+        let number = (self.keys.sender as usize).checked_sub(1)?;
+        Some(self.query.tables(source).senders.text(number))
+    }
+
+    /// What kind of message it is.
+    pub fn kind(&self) -> MessageKind {
+        self.keys.kind
+    }
+
+    /// The commit that stored it.
+    pub fn sequence(&self) -> Sequence {
+        self.keys.sequence
+    }
+
+    /// The row as a value of its own, with its content address and who delivered it.
+    pub fn to_stored(&self) -> Result<Stored> {
+        let own = str::to_owned;
+        Ok(Stored {
+            key: MessageKey {
+                record: self.keys.record,
+                conversation: own(self.conversation()),
+                reply_to: self.reply_to().map(own),
+                id: own(self.id()),
+            },
+            version: self.version(),
+            created: self.created(),
+            modified: self.modified(),
+            sender: self.sender().map(own),
+            kind: self.kind(),
+            sequence: self.sequence(),
+            address: self.address()?,
+            json: self.json().to_vec(),
+            sightings: self.query.view.sightings(self.keys.at)?,
+        })
+    }
+
+    fn address(&self) -> Result<ContentAddress> {
+        let RowId { source, row } = self.keys.at;
+        if let Some(slab) = self.query.slab(source) {
+            return Ok(slab.rows[row as usize].address);
+        }
+        self.query.view.with_addresses(|addresses| addresses.of_document(self.json()))
+    }
+
+    fn text(&self, range: &std::ops::Range<usize>) -> &'a str {
+        let bytes = self.batch.texts.get(range.clone()).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+/// Some rows as values, in the order given.
+pub(crate) fn stored(view: &Arc<View>, rows: &[RowId]) -> Result<Vec<Stored>> {
+    let query = Query::new(Arc::clone(view), &Scan::default())?;
+    let mut batch = Batch::default();
+    let mut all = Vec::with_capacity(rows.len());
+    for at in rows {
+        let _ = batch.fill(&query, &[*at])?;
+        for row in &batch.rows {
+            all.push(Row { query: &query, batch: &batch, keys: row }.to_stored()?);
+        }
+    }
+    Ok(all)
+}
+
+/// The row that stands for a message.
+pub(crate) fn latest(view: &Arc<View>, key: &Key<'_>) -> Result<Option<RowId>> {
+    let scan = Scan { record: key.record, ..Scan::default() };
+    let query = Query::new(Arc::clone(view), &scan)?;
+    let rows = view.state().rows_of(key)?;
+    Ok(Chooser::default().choose(&query, rows)?.first().copied())
+}

@@ -1,0 +1,160 @@
+//! Goes through the conversations of all sources in order, and through the rows of each that pass
+//! the filter. A source is read one row group at a time; groups and conversations without a row
+//! that passes cost nothing beyond their zone maps and keys.
+
+use std::sync::Arc;
+
+use super::filter::{GroupPlace, Window};
+use super::key::Heads;
+use super::page::{Name, Page};
+use super::plan::{Query, narrow};
+use crate::archive::RowId;
+use crate::error::Result;
+
+/// All sources on their way through the conversations.
+#[derive(Debug)]
+pub(super) struct Walk {
+    lanes: Vec<Lane>,
+    /// The next conversation of each lane that is not in `current`.
+    heads: Heads<Name>,
+    /// Lanes in the present conversation.
+    current: Vec<usize>,
+    /// Narrower than the filter's while the best rows are being looked for.
+    pub(super) window: Window,
+}
+
+/// One source.
+#[derive(Debug)]
+pub(super) struct Lane {
+    source: u32,
+    /// Rows still to be looked at, the next ones last.
+    ranges: Vec<(u32, u32)>,
+    page: Option<Page>,
+    /// Rows of the page that pass the filter, the next one last.
+    hits: Vec<u32>,
+    /// The rows of the present conversation.
+    conversation: (u32, u32),
+    backwards: bool,
+}
+
+impl Walk {
+    pub(super) fn new(query: &Query, backwards: bool) -> Result<Self> {
+        let state = query.view.state();
+        let mut lanes = Vec::new();
+        for source in 0..narrow(state.segments.len() + state.slabs.len()) {
+            let mut ranges = query.ranges(source)?;
+            if !backwards {
+                ranges.reverse();
+            }
+            let (page, hits, conversation) = (None, Vec::new(), (0, 0));
+            if !ranges.is_empty() {
+                lanes.push(Lane { source, ranges, page, hits, conversation, backwards });
+            }
+        }
+        let current = (0..lanes.len()).collect();
+        let window = query.filter.window;
+        Ok(Self { lanes, heads: Heads::new(backwards), current, window })
+    }
+
+    /// Goes to the next conversation that has rows. Those of the present one have been taken.
+    pub(super) fn next_conversation(&mut self, query: &Query) -> Result<Option<Name>> {
+        for number in self.current.drain(..) {
+            let lane = &mut self.lanes[number];
+            if let Some(name) = lane.next_conversation(query, &self.window)? {
+                self.heads.push(name, number);
+            }
+        }
+        let Some((name, first)) = self.heads.pop() else { return Ok(None) };
+        self.current.push(first);
+        while let Some(number) = self.heads.pop_equal(&name) {
+            self.current.push(number);
+        }
+        Ok(Some(name))
+    }
+
+    /// How many sources have rows of the present conversation.
+    pub(super) fn sources(&self) -> usize {
+        self.current.len()
+    }
+
+    /// The next row of the present conversation in one of its sources, which stays next.
+    pub(super) fn peek(&mut self, query: &Query, source: usize) -> Result<Option<(&Page, RowId)>> {
+        let lane = &mut self.lanes[self.current[source]];
+        lane.peek(query, &self.window)
+    }
+
+    /// Takes the row that [`Walk::peek`] gave.
+    pub(super) fn take(&mut self, source: usize) {
+        let _ = self.lanes[self.current[source]].hits.pop();
+    }
+}
+
+impl Lane {
+    fn peek(&mut self, query: &Query, window: &Window) -> Result<Option<(&Page, RowId)>> {
+        let row = self.hit(query, window)?.filter(|row| {
+            let (start, end) = self.conversation;
+            (start..end).contains(row)
+        });
+        let found = row.zip(self.page.as_ref());
+        Ok(found.map(|(row, page)| (page, RowId { source: self.source, row })))
+    }
+
+    fn next_conversation(&mut self, query: &Query, window: &Window) -> Result<Option<Name>> {
+        let row = self.hit(query, window)?;
+        let Some((row, page)) = row.zip(self.page.as_ref()) else { return Ok(None) };
+        let segments = &query.view.state().segments;
+        let rows = segments.get(self.source as usize).map_or(0, |live| live.segment.meta.rows);
+        let (name, conversation) = page.directory(row, rows);
+        self.conversation = conversation;
+        Ok(Some(name))
+    }
+
+    fn hit(&mut self, query: &Query, window: &Window) -> Result<Option<u32>> {
+        while self.hits.is_empty() {
+            let Some(range) = self.ranges.pop() else {
+                self.page = None;
+                return Ok(None);
+            };
+            self.load(query, window, range)?;
+        }
+        Ok(self.hits.last().copied())
+    }
+
+    /// Looks at the next row group of a range.
+    fn load(&mut self, query: &Query, window: &Window, (start, end): (u32, u32)) -> Result<()> {
+        if let Some(slab) = query.slab(self.source) {
+            let with = (window, query.view.delivered());
+            query.filter.push_slab_hits(slab, (start, end), with, &mut self.hits);
+            self.page = Some(Page::Slab(Arc::clone(slab)));
+        } else {
+            self.load_group(query, window, (start, end))?;
+        }
+        if !self.backwards {
+            self.hits.reverse();
+        }
+        Ok(())
+    }
+
+    fn load_group(&mut self, query: &Query, window: &Window, rows: (u32, u32)) -> Result<()> {
+        let (start, end) = rows;
+        let live = &query.view.state().segments[self.source as usize];
+        let local = &query.locals[self.source as usize];
+        let number = live.segment.group_of(if self.backwards { end - 1 } else { start });
+        let group = live.segment.group(number)?;
+        let part = (start.max(group.first_row), end.min(group.end_row()));
+        let rest = if self.backwards { (start, part.0) } else { (part.1, end) };
+        if rest.0 < rest.1 {
+            self.ranges.push(rest);
+        }
+        if query.filter.rules_out_group(local, group, window).is_some() {
+            return Ok(());
+        }
+        let (keys, tables) = (live.segment.keys(number)?, live.segment.tables()?);
+        let delivered = query.view.delivered();
+        let place = GroupPlace { live, local, group, keys: &keys, delivered };
+        query.filter.push_hits(&place, part, window, &mut self.hits);
+        let (first, end) = (group.first_row, group.end_row());
+        self.page = Some(Page::Group { keys, tables, first, end });
+        Ok(())
+    }
+}

@@ -1,0 +1,439 @@
+//! A row group's columns decoded, and rows rendered from them.
+//!
+//! Invariant: `decode` walks all rows once and checks that every column has exactly the values
+//! its templates ask for; rendering relies on that. Marks every few rows, and at the start of
+//! each text chunk, let any row be reached in a few steps.
+
+use super::bind::Context;
+use super::bound::Bound;
+use super::columns::{ColumnTable, FIRST_ENTRY, INLINE, PREDICTED};
+use super::keys::Keys;
+use super::layout::{Chunk, Strings};
+use super::program::{Column, Programs, Step, Use, Varying, entry};
+use super::put_decimal;
+use super::stream::{self, Numbers};
+use crate::error::{Error, Result};
+use crate::format::bytes::{Reader, unzigzag};
+use crate::format::frame::MAX_RAW_BYTES;
+use crate::row::time::{self, Fraction};
+use crate::types::Timestamp;
+
+/// A mark every so many rows: a row is reached by walking half as many on average.
+const MARK_ROWS: usize = 32;
+
+/// A group may always have so many numbers: uniform ones take hardly a byte.
+const MIN_NUMBERS: usize = 1 << 20;
+/// Places in columns that the marks of a group remember at most.
+const MAX_MARKED: usize = 1 << 24;
+/// Arrays nested deeper than any parsed document could be.
+const MAX_DEPTH: usize = 256;
+
+/// The tables of a segment that rendering needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) templates: &'a [Bound],
+    pub(crate) columns: &'a [ColumnTable],
+    pub(crate) conversations: &'a Strings,
+    /// First row of each conversation, in the segment.
+    pub(crate) starts: &'a [u32],
+    pub(crate) senders: &'a Strings,
+}
+
+impl View<'_> {
+    /// The number of a row's conversation.
+    pub(crate) fn conversation(&self, row: u32) -> usize {
+        self.starts.partition_point(|start| *start <= row).saturating_sub(1)
+    }
+}
+
+/// The own text of a chunk's rows, and where each piece ends.
+#[derive(Debug)]
+pub(crate) struct Text {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Text {
+    /// Every piece ends with a zero byte.
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        let ends = memchr::memchr_iter(0, &bytes).map(narrow).collect();
+        Self { bytes, ends }
+    }
+
+    /// Bytes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * 4
+    }
+
+    fn piece(&self, number: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(number)? as usize;
+        let before = number.checked_sub(1).and_then(|before| self.ends.get(before));
+        self.bytes.get(before.map_or(0, |end| *end as usize + 1)..end)
+    }
+}
+
+/// A row group's columns.
+#[derive(Debug)]
+pub(crate) struct Block {
+    first_row: u32,
+    roots: Numbers,
+    inner: Numbers,
+    /// Columns whose numbers differ, by slot.
+    varying: Vec<Vec<u64>>,
+    chunks: Vec<Chunk>,
+    marks: Vec<Cursor>,
+    programs: Programs,
+}
+
+/// Where the next row's values are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cursor {
+    row: usize,
+    chunk: usize,
+    chunk_end: usize,
+    /// Pieces of the chunk's text before it.
+    text: usize,
+    inner: usize,
+    conversation: usize,
+    /// Numbers of each slot before it.
+    next: Vec<u32>,
+    /// The row's codes so far in columns that are a context.
+    last: Vec<(u32, u64)>,
+}
+
+impl Block {
+    /// Decodes the payload of a columns frame.
+    pub(crate) fn decode(
+        bytes: &[u8],
+        first_row: u32,
+        chunks: &[Chunk],
+        keys: &Keys,
+        view: View<'_>,
+    ) -> Result<Self> {
+        let damaged = || Error::corrupt("row group's columns are damaged");
+        let reader = &mut Reader::new(bytes);
+        let rows = keys.rows();
+        let roots = stream::read_numbers(reader, rows)?;
+        let limit = bytes.len().saturating_mul(64).max(MIN_NUMBERS);
+        let mut left = limit;
+        let counted = |reader: &mut Reader<'_>| {
+            let count = reader.varint().and_then(|count| usize::try_from(count).ok());
+            count.filter(|count| *count <= limit).ok_or_else(damaged)
+        };
+        let inner_count = counted(reader)?;
+        let inner = stream::read_numbers(reader, inner_count)?;
+        let mut columns = vec![Column::Absent; view.columns.len()];
+        let mut varying: Vec<Vec<u64>> = Vec::new();
+        let mut number = 0_usize;
+        loop {
+            let gap = reader.varint32().ok_or_else(damaged)? as usize;
+            if gap == 0 {
+                break;
+            }
+            number += gap;
+            let column = columns.get_mut(number - 1).ok_or_else(damaged)?;
+            let count = counted(reader)?;
+            *column = match stream::read_numbers(reader, count)? {
+                Numbers::Same(number) => Column::Same(number),
+                Numbers::Each(numbers) => {
+                    left = left.checked_sub(numbers.len()).ok_or_else(damaged)?;
+                    varying.push(numbers);
+                    Column::Varying(narrow(varying.len() - 1))
+                }
+            };
+        }
+        if varying.len().saturating_mul(rows.div_ceil(MARK_ROWS) + chunks.len()) > MAX_MARKED {
+            return Err(Error::corrupt("row group has too many columns"));
+        }
+        let mut block = Self {
+            first_row,
+            roots,
+            inner,
+            varying,
+            chunks: chunks.to_vec(),
+            marks: Vec::new(),
+            programs: Programs::default(),
+        };
+        block.programs = Programs::of(view, &columns, block.templates(rows, inner_count))?;
+        let end = block.mark(rows, inner_count)?;
+        let all = |(next, numbers): (&u32, &Vec<u64>)| *next as usize == numbers.len();
+        let whole = end.next.iter().zip(&block.varying).all(all) && end.inner == inner_count;
+        if whole && reader.is_empty() { Ok(block) } else { Err(damaged()) }
+    }
+
+    /// Numbers of the templates that occur among the roots or the elements. Counts of elements
+    /// are among them; a template compiled in vain does no harm.
+    fn templates(&self, rows: usize, inner: usize) -> impl Iterator<Item = (u64, Use)> {
+        let roots = if matches!(self.roots, Numbers::Same(_)) { rows.min(1) } else { rows };
+        let roots = (0..roots).map(|row| (self.roots.at(row), Use::Root));
+        roots.chain((0..inner).map(|at| (self.inner.at(at), Use::Perhaps)))
+    }
+
+    /// Walks all rows and leaves marks.
+    fn mark(&mut self, rows: usize, inner: usize) -> Result<Cursor> {
+        let mut cursor = Cursor { next: vec![0; self.varying.len()], ..Cursor::default() };
+        for chunk in 0..self.chunks.len() {
+            cursor.chunk = chunk;
+            cursor.chunk_end = cursor.row + self.chunks[chunk].rows as usize;
+            cursor.text = 0;
+            let start = cursor.row;
+            while cursor.row < cursor.chunk_end.min(rows) {
+                if (cursor.row - start).is_multiple_of(MARK_ROWS) {
+                    self.marks.push(cursor.clone());
+                }
+                let root = self.programs.get(self.roots.at(cursor.row))?;
+                self.count(root, &mut cursor, inner, MAX_DEPTH)?;
+                cursor.row += 1;
+            }
+        }
+        Ok(cursor)
+    }
+
+    fn count(&self, steps: &[Step], cursor: &mut Cursor, inner: usize, depth: usize) -> Result<()> {
+        let damaged = || Error::corrupt("row group's columns are damaged");
+        for step in steps {
+            match step {
+                Step::Text(place, _) => {
+                    let code = self.code(*place, cursor).ok_or_else(damaged)?;
+                    cursor.text += usize::from(code == INLINE);
+                }
+                Step::Own(..) => cursor.text += 1,
+                Step::Time(place, _) => {
+                    let _ = self.code(*place, cursor).ok_or_else(damaged)?;
+                }
+                Step::Array => {
+                    let depth = depth.checked_sub(1).ok_or_else(damaged)?;
+                    for _ in 0..self.take_inner(cursor) {
+                        let there = Some(cursor.inner).filter(|at| *at < inner);
+                        let _ = there.ok_or_else(damaged)?;
+                        let element = self.programs.get(self.take_inner(cursor))?;
+                        self.count(element, cursor, inner, depth)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The next number of a slot.
+    fn code(&self, place: Varying, cursor: &mut Cursor) -> Option<u64> {
+        let next = cursor.next.get_mut(place.slot as usize)?;
+        let code = self.varying.get(place.slot as usize)?.get(*next as usize)?;
+        *next += 1;
+        Some(*code)
+    }
+
+    fn take_inner(&self, cursor: &mut Cursor) -> u64 {
+        cursor.inner += 1;
+        self.inner.at(cursor.inner - 1)
+    }
+
+    /// Bytes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let columns = self.varying.iter().map(|numbers| numbers.len() * 8).sum::<usize>();
+        let checkpoints = self.marks.len() * (self.varying.len() * 4 + 112);
+        let programs = self.programs.bytes();
+        columns + self.roots.bytes() + self.inner.bytes() + checkpoints + programs
+    }
+
+    /// The chunk that holds a row's text.
+    pub(crate) fn chunk_of(&self, row: usize) -> usize {
+        self.mark_before(row).map_or(0, |mark| mark.chunk)
+    }
+
+    fn mark_before(&self, row: usize) -> Option<&Cursor> {
+        let after = self.marks.partition_point(|mark| mark.row <= row);
+        self.marks.get(after.checked_sub(1)?)
+    }
+
+    /// Moves a cursor to a row.
+    pub(crate) fn seek(&self, row: usize, cursor: &mut Cursor) -> Result<()> {
+        let near = !cursor.next.is_empty() && cursor.row <= row && row - cursor.row < MARK_ROWS;
+        if !near {
+            let gone = || Error::corrupt("no such row");
+            let conversation = cursor.conversation;
+            cursor.clone_from(self.mark_before(row).ok_or_else(gone)?);
+            cursor.conversation = conversation;
+        }
+        while cursor.row < row {
+            let root = self.programs.get(self.roots.at(cursor.row))?;
+            self.count(root, cursor, usize::MAX, MAX_DEPTH)?;
+            self.step_row(cursor);
+        }
+        Ok(())
+    }
+
+    fn step_row(&self, cursor: &mut Cursor) {
+        cursor.row += 1;
+        if cursor.row == cursor.chunk_end && cursor.chunk + 1 < self.chunks.len() {
+            cursor.chunk += 1;
+            cursor.chunk_end += self.chunks[cursor.chunk].rows as usize;
+            cursor.text = 0;
+        }
+    }
+
+    /// Appends the document of the cursor's row and moves on to the next row; `text` is the chunk
+    /// that [`Block::chunk_of`] names.
+    #[expect(clippy::too_many_arguments, reason = "a row is rendered from five things at once")]
+    pub(crate) fn render(
+        &self,
+        view: View<'_>,
+        keys: &Keys,
+        text: &Text,
+        cursor: &mut Cursor,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let row = cursor.row;
+        cursor.last.clear();
+        let root = self.programs.get(self.roots.at(row))?;
+        let limit = out.len() + MAX_RAW_BYTES;
+        Walk { block: self, view, keys, text, cursor, row, limit }.node(root, out)?;
+        self.step_row(cursor);
+        Ok(())
+    }
+}
+
+struct Walk<'w> {
+    block: &'w Block,
+    view: View<'w>,
+    keys: &'w Keys,
+    text: &'w Text,
+    cursor: &'w mut Cursor,
+    row: usize,
+    /// Where the output ends at the latest.
+    limit: usize,
+}
+
+impl<'w> Walk<'w> {
+    fn node(&mut self, steps: &'w [Step], out: &mut Vec<u8>) -> Result<()> {
+        if out.len() > self.limit {
+            return Err(Error::corrupt("document is over the limit"));
+        }
+        for step in steps {
+            match *step {
+                Step::Literal(start, end) => {
+                    out.extend_from_slice(self.block.programs.literal(start, end));
+                }
+                Step::Text(place, context) => {
+                    let text = self.value(place, context)?;
+                    out.extend_from_slice(text);
+                }
+                Step::Time(place, fraction) => {
+                    let ticks = unzigzag(self.code(place)?);
+                    self.time(ticks, fraction, out);
+                }
+                Step::Ticks(ticks, fraction) => self.time(ticks, fraction, out),
+                Step::Own(column, context) => {
+                    if context {
+                        self.cursor.last.push((column, INLINE));
+                    }
+                    let text = self.inline()?;
+                    out.extend_from_slice(text);
+                }
+                Step::Array => {
+                    for _ in 0..self.block.take_inner(self.cursor) {
+                        let element = self.block.take_inner(self.cursor);
+                        self.node(self.block.programs.get(element)?, out)?;
+                    }
+                }
+                Step::Predicted(column) => {
+                    let table = &self.view.columns[column as usize];
+                    let code = self.predicted(table)?;
+                    out.extend_from_slice(entry(table, code)?);
+                }
+                Step::Remember(column, code) => self.cursor.last.push((column, code)),
+                other => self.key(other, out),
+            }
+        }
+        Ok(())
+    }
+
+    fn time(&self, ticks: i64, fraction: Fraction, out: &mut Vec<u8>) {
+        let at = self.keys.modified[self.row].wrapping_add(ticks);
+        time::render(Timestamp(at), fraction, out);
+    }
+
+    /// A value that the row's keys give.
+    fn key(&mut self, step: Step, out: &mut Vec<u8>) {
+        let (keys, row) = (self.keys, self.row);
+        match step {
+            Step::Created(fraction) => time::render(Timestamp(keys.created[row]), fraction, out),
+            Step::Modified(fraction) => time::render(Timestamp(keys.modified[row]), fraction, out),
+            Step::Id => keys.put_id(row, out),
+            Step::Version => put_decimal(out, keys.version(row)),
+            Step::Conversation => {
+                let number = self.conversation();
+                let text = self.view.conversations.get(number).unwrap_or_default();
+                out.extend_from_slice(text);
+            }
+            Step::ReplyTo => {
+                let _ = keys.put_reply_to(row, out);
+            }
+            Step::Sender => {
+                let number = (keys.sender(row) as usize).wrapping_sub(1);
+                out.extend_from_slice(self.view.senders.get(number).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
+    /// The number of the row's conversation: mostly that of the row before.
+    fn conversation(&mut self) -> usize {
+        let row = self.block.first_row + narrow(self.row);
+        let (number, starts) = (self.cursor.conversation, self.view.starts);
+        let start = starts.get(number).copied().unwrap_or(u32::MAX);
+        let end = starts.get(number + 1).copied().unwrap_or(u32::MAX);
+        if row < start || row >= end {
+            self.cursor.conversation = self.view.conversation(row);
+        }
+        self.cursor.conversation
+    }
+
+    fn code(&mut self, place: Varying) -> Result<u64> {
+        let code = self.block.code(place, self.cursor);
+        code.ok_or_else(|| Error::corrupt("column ends too early"))
+    }
+
+    /// The next value of a text column.
+    fn value(&mut self, place: Varying, context: bool) -> Result<&'w [u8]> {
+        let (view, column) = (self.view, place.column);
+        let table = &view.columns[column as usize];
+        let mut code = self.code(place)?;
+        if code == PREDICTED {
+            code = self.predicted(table)?;
+        }
+        if context {
+            self.cursor.last.push((column, code));
+        }
+        if code == INLINE { self.inline() } else { entry(table, code) }
+    }
+
+    fn predicted(&self, table: &ColumnTable) -> Result<u64> {
+        let context = match table.context {
+            Context::Sender => u64::from(self.keys.sender(self.row)),
+            Context::Column(id) => {
+                let last = self.cursor.last.iter().rev().find(|(column, _)| *column == id);
+                last.map_or(0, |(_, code)| *code)
+            }
+            Context::None => 0,
+        };
+        let place = usize::try_from(context).unwrap_or(usize::MAX);
+        let code = table.predictions.get(place).copied().unwrap_or(0);
+        if code < FIRST_ENTRY {
+            return Err(Error::corrupt("value without a prediction"));
+        }
+        Ok(code)
+    }
+
+    /// The row's next own text.
+    fn inline(&mut self) -> Result<&'w [u8]> {
+        let piece = self.text.piece(self.cursor.text);
+        self.cursor.text += 1;
+        piece.ok_or_else(|| Error::corrupt("text ends too early"))
+    }
+}
+
+fn narrow(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}

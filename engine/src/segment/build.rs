@@ -1,0 +1,534 @@
+//! Building a segment: two passes over sorted rows, one file in memory.
+//!
+//! The first pass counts which values repeat and gathers samples; the second encodes row groups,
+//! renders every row of a group back and compares. A row that differs is kept whole.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::bind::Binder;
+use super::block::{self, Block, Text};
+use super::columns::{Columns, Counts, put_tables};
+use super::keys::{Keys, KeysBuilder};
+use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
+use super::stream::Packer;
+use super::{NewRow, Source};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::bytes::{Reader, put_varint};
+use crate::format::frame::{self, Codec};
+use crate::format::merkle;
+use crate::format::multiset::Multiset;
+
+/// Documents of a group together: bounds memory where documents are huge.
+const GROUP_DOCUMENT_BYTES: usize = 32 << 20;
+
+/// How hard to pack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// zstd level of keys, columns and tables.
+    pub(crate) level: i32,
+    /// zstd level of text.
+    pub(crate) text_level: i32,
+    /// Text of this many bytes shares a frame, and is unpacked to read one row.
+    pub(crate) chunk_bytes: usize,
+    /// Size of a dictionary trained on the rows; 0 for none.
+    pub(crate) dictionary_bytes: usize,
+}
+
+impl Effort {
+    /// For what was just ingested: fast.
+    pub(crate) const FRESH: Self =
+        Self { level: 3, text_level: 4, chunk_bytes: 128 << 10, dictionary_bytes: 0 };
+    /// For background merges.
+    pub(crate) const MERGE: Self =
+        Self { level: 9, text_level: 9, chunk_bytes: 32 << 10, dictionary_bytes: 256 << 10 };
+    /// For a compaction that was asked for: small.
+    pub(crate) const HARD: Self =
+        Self { level: 19, text_level: 19, chunk_bytes: 16 << 10, dictionary_bytes: 1 << 20 };
+}
+
+/// A segment file in memory.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) file: Vec<u8>,
+    pub(crate) meta: Meta,
+}
+
+/// Builds a segment of at least one row.
+pub(crate) fn build(
+    archive: [u8; 16],
+    number: u64,
+    effort: Effort,
+    source: &mut dyn Source,
+) -> Result<Built> {
+    let (binder, counts, samples) = survey(effort, source)?;
+    let dictionary = samples.train(effort.dictionary_bytes);
+    let mut writer = Writer::new(archive, number, effort, (binder, counts), dictionary)?;
+    source.visit(&mut |row| writer.push(row))?;
+    writer.finish()
+}
+
+fn survey(effort: Effort, source: &mut dyn Source) -> Result<(Binder, Counts, Samples)> {
+    let (mut binder, mut counts) = (Binder::new(), Counts::default());
+    let mut samples = Samples::new(effort.dictionary_bytes);
+    source.visit(&mut |row| {
+        if !binder.bind(row, &mut counts) {
+            Binder::bind_whole(row.document, &mut counts);
+        }
+        samples.offer(row);
+        Ok(())
+    })?;
+    Ok((binder, counts, samples))
+}
+
+/// Rows taken here and there, to train a dictionary on.
+#[derive(Debug)]
+struct Samples {
+    limit: usize,
+    bytes: Vec<u8>,
+    sizes: Vec<usize>,
+    step: usize,
+    skipped: usize,
+}
+
+impl Samples {
+    fn new(dictionary_bytes: usize) -> Self {
+        let limit = dictionary_bytes.saturating_mul(24);
+        Self { limit, bytes: Vec::new(), sizes: Vec::new(), step: 1, skipped: 0 }
+    }
+
+    fn offer(&mut self, row: &NewRow<'_>) {
+        if self.limit == 0 {
+            return;
+        }
+        self.skipped += 1;
+        if self.skipped < self.step {
+            return;
+        }
+        self.skipped = 0;
+        // Only the text is packed with the dictionary; the body is nearly all of it.
+        let text = body(row.document);
+        self.bytes.extend_from_slice(text);
+        self.sizes.push(text.len());
+        if self.bytes.len() > self.limit {
+            self.thin();
+        }
+    }
+
+    /// Drops every other sample and takes half as many from now on.
+    fn thin(&mut self) {
+        let (mut kept, mut sizes) = (Vec::new(), Vec::new());
+        let mut start = 0;
+        for (at, size) in self.sizes.iter().enumerate() {
+            if at % 2 == 0 {
+                kept.extend_from_slice(&self.bytes[start..start + size]);
+                sizes.push(*size);
+            }
+            start += size;
+        }
+        (self.bytes, self.sizes) = (kept, sizes);
+        self.step *= 2;
+    }
+
+    fn train(&self, dictionary_bytes: usize) -> Vec<u8> {
+        if dictionary_bytes == 0 || self.sizes.len() < 64 {
+            return Vec::new();
+        }
+        let size = dictionary_bytes.min(self.bytes.len() / 8);
+        // Too little or too uniform text cannot be trained on: then none is used.
+        zstd::dict::from_continuous(&self.bytes, &self.sizes, size).unwrap_or_default()
+    }
+}
+
+fn body(document: &[u8]) -> &[u8] {
+    let content = memchr::memmem::find(document, b"\"content\":\"");
+    let start = content.map_or(0, |at| at + 11);
+    &document[start..document.len().min(start + 2048)]
+}
+
+/// Numbers for keys, in order of first use.
+#[derive(Debug, Default)]
+struct Numbered<K> {
+    known: HashMap<K, u32, RandomState>,
+}
+
+impl<K: std::hash::Hash + Eq> Numbered<K> {
+    fn get<Q>(&self, key: &Q) -> Option<u32>
+    where
+        Q: std::hash::Hash + hashbrown::Equivalent<K> + ?Sized,
+    {
+        self.known.get(key).copied()
+    }
+
+    fn add(&mut self, key: K) -> u32 {
+        let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        let _ = self.known.insert(key, number);
+        number
+    }
+}
+
+struct Writer {
+    file: Vec<u8>,
+    effort: Effort,
+    packer: Packer,
+    text_packer: zstd::bulk::Compressor<'static>,
+    dictionary: Vec<u8>,
+    binder: Binder,
+    columns: Columns,
+    conversations: Strings,
+    starts: Vec<u32>,
+    senders: Strings,
+    sender_codes: Numbered<String>,
+    set_lists: Vec<Vec<(u32, u32)>>,
+    set_numbers: Numbered<Vec<(u32, u32)>>,
+    keys: KeysBuilder,
+    documents: Vec<u8>,
+    document_ends: Vec<usize>,
+    whole_rows: u32,
+    /// (rows, end in the group's text) of each chunk.
+    chunks: Vec<(u32, usize)>,
+    bounds: [Bounds; 3],
+    meta: Meta,
+    multiset: Multiset,
+    tree: merkle::Builder,
+}
+
+impl Writer {
+    fn new(
+        archive: [u8; 16],
+        number: u64,
+        effort: Effort,
+        (binder, counts): (Binder, Counts),
+        dictionary: Vec<u8>,
+    ) -> Result<Self> {
+        let mut file = layout::MAGIC.to_vec();
+        file.extend_from_slice(&archive);
+        file.extend_from_slice(&number.to_le_bytes());
+        let text_packer = text_packer(effort.text_level, &dictionary)?;
+        let columns = Columns::new(counts, &binder.contexts);
+        Ok(Self {
+            file,
+            effort,
+            packer: Packer::new(effort.level)?,
+            text_packer,
+            dictionary,
+            binder,
+            columns,
+            conversations: Strings::default(),
+            starts: Vec::new(),
+            senders: Strings::default(),
+            sender_codes: Numbered { known: HashMap::default() },
+            set_lists: Vec::new(),
+            set_numbers: Numbered { known: HashMap::default() },
+            keys: KeysBuilder::default(),
+            documents: Vec::new(),
+            document_ends: Vec::new(),
+            whole_rows: 0,
+            chunks: Vec::new(),
+            bounds: [Bounds::EMPTY; 3],
+            meta: Meta::empty(number),
+            multiset: Multiset::default(),
+            tree: merkle::Builder::default(),
+        })
+    }
+
+    fn push(&mut self, row: &NewRow<'_>) -> Result<()> {
+        let number = self.meta.rows;
+        let last = self.conversations.len().checked_sub(1);
+        if last.is_none_or(|last| self.conversations.text(last) != row.conversation) {
+            self.conversations.push(row.conversation.as_bytes());
+            self.starts.push(number);
+        }
+        let sender = row.sender.map_or(0, |sender| 1 + self.sender(sender));
+        let set = self.set(row.sightings);
+        self.keys.push(row, u64::from(sender), u64::from(set));
+        self.columns.row(u64::from(sender));
+        if !self.binder.bind(row, &mut self.columns) {
+            Binder::bind_whole(row.document, &mut self.columns);
+            self.whole_rows += 1;
+        }
+        self.documents.extend_from_slice(row.document);
+        self.document_ends.push(self.documents.len());
+        for (bounds, value) in self.bounds.iter_mut().zip([
+            row.created.0,
+            row.modified.0,
+            row.sequence.0.cast_signed(),
+        ]) {
+            bounds.add(value);
+        }
+        self.multiset.insert(&row.address.0);
+        self.tree.push(&row.address.0);
+        self.meta.rows += 1;
+        self.meta.messages += u32::from(!row.sibling);
+        self.meta.raw_bytes += row.document.len() as u64;
+        self.cut_chunk(false);
+        let full = self.keys.rows() >= layout::GROUP_ROWS as usize
+            || self.documents.len() >= GROUP_DOCUMENT_BYTES;
+        if full { self.finish_group() } else { Ok(()) }
+    }
+
+    fn sender(&mut self, sender: &str) -> u32 {
+        self.sender_codes.get(sender).unwrap_or_else(|| {
+            self.senders.push(sender.as_bytes());
+            self.sender_codes.add(sender.to_owned())
+        })
+    }
+
+    fn set(&mut self, sightings: &[(u32, u32)]) -> u32 {
+        self.set_numbers.get(sightings).unwrap_or_else(|| {
+            self.set_lists.push(sightings.to_vec());
+            self.set_numbers.add(sightings.to_vec())
+        })
+    }
+
+    /// Ends a text chunk behind the row just added, if it is big enough or the last.
+    fn cut_chunk(&mut self, last: bool) {
+        let (rows, start) =
+            self.chunks.iter().fold((0, 0), |sum, chunk| (sum.0 + chunk.0, chunk.1));
+        let end = self.columns.text.len();
+        let open = u32::try_from(self.document_ends.len()).unwrap_or(u32::MAX) - rows;
+        if open > 0 && (last || end - start >= self.effort.chunk_bytes) {
+            self.chunks.push((open, end));
+        }
+    }
+
+    fn finish_group(&mut self) -> Result<()> {
+        if self.keys.rows() == 0 {
+            return Ok(());
+        }
+        self.cut_chunk(true);
+        let mut payload = Vec::new();
+        self.columns.put_group(&mut self.packer, &mut payload)?;
+        let mut keys = Vec::new();
+        self.keys.put(&mut self.packer, &mut keys)?;
+        if !self.renders_back(&keys, &payload)? {
+            payload = self.keep_whole()?;
+        }
+        self.put_group(&keys, &payload)?;
+        self.columns.text.clear();
+        self.documents.clear();
+        self.document_ends.clear();
+        self.chunks.clear();
+        self.keys = KeysBuilder::default();
+        self.bounds = [Bounds::EMPTY; 3];
+        self.meta.whole_rows += std::mem::take(&mut self.whole_rows);
+        Ok(())
+    }
+
+    /// Encodes the group again with every document as one text: what nothing else gives back.
+    fn keep_whole(&mut self) -> Result<Vec<u8>> {
+        self.columns.drop_group();
+        self.chunks.clear();
+        self.whole_rows = u32::try_from(self.document_ends.len()).unwrap_or(u32::MAX);
+        let ends = std::mem::take(&mut self.document_ends);
+        let mut start = 0;
+        for end in ends {
+            self.columns.row(0);
+            Binder::bind_whole(&self.documents[start..end], &mut self.columns);
+            self.document_ends.push(end);
+            self.cut_chunk(false);
+            start = end;
+        }
+        self.cut_chunk(true);
+        let mut payload = Vec::new();
+        self.columns.put_group(&mut self.packer, &mut payload)?;
+        Ok(payload)
+    }
+
+    /// Decodes the group as a reader will and compares every row with its document.
+    fn renders_back(&self, keys: &[u8], payload: &[u8]) -> Result<bool> {
+        let rows = self.keys.rows();
+        let keys = Keys::read(keys, rows, self.senders.len(), self.set_lists.len())?;
+        let view = self.view();
+        let chunks = self.chunk_list(&[]);
+        let first_row = self.meta.rows - u32::try_from(rows).unwrap_or(0);
+        let Ok(block) = Block::decode(payload, first_row, &chunks, &keys, view) else {
+            return Ok(false);
+        };
+        let (mut cursor, mut out, mut start) = (block::Cursor::default(), Vec::new(), 0);
+        let texts = (0..self.chunks.len()).map(|chunk| Text::new(self.chunk_text(chunk).to_vec()));
+        let texts: Vec<Text> = texts.collect();
+        for (row, end) in self.document_ends.iter().enumerate() {
+            out.clear();
+            let text = texts.get(block.chunk_of(row));
+            let rendered = block.seek(row, &mut cursor).is_ok()
+                && text.is_some_and(|text| {
+                    block.render(view, &keys, text, &mut cursor, &mut out).is_ok()
+                });
+            if !rendered || out != self.documents[start..*end] {
+                return Ok(false);
+            }
+            start = *end;
+        }
+        Ok(true)
+    }
+
+    fn view(&self) -> block::View<'_> {
+        block::View {
+            templates: &self.binder.list,
+            columns: &self.columns.tables,
+            conversations: &self.conversations,
+            starts: &self.starts,
+            senders: &self.senders,
+        }
+    }
+
+    fn chunk_text(&self, chunk: usize) -> &[u8] {
+        let start = chunk.checked_sub(1).map_or(0, |before| self.chunks[before].1);
+        &self.columns.text[start..self.chunks[chunk].1]
+    }
+
+    fn chunk_list(&self, bytes: &[u32]) -> Vec<Chunk> {
+        let chunks = self.chunks.iter().enumerate();
+        chunks
+            .map(|(at, (rows, _))| Chunk {
+                rows: *rows,
+                bytes: bytes.get(at).copied().unwrap_or(0),
+            })
+            .collect()
+    }
+
+    fn put_group(&mut self, keys: &[u8], payload: &[u8]) -> Result<()> {
+        let offset = self.file.len() as u64;
+        let keys_bytes = self.put_frame(Kind::Keys, keys);
+        let columns_bytes = self.put_frame(Kind::Columns, payload);
+        let mut sizes = Vec::new();
+        for chunk in 0..self.chunks.len() {
+            sizes.push(self.put_text(chunk)?);
+        }
+        let [created, modified, sequence] = self.bounds;
+        let rows = u32::try_from(self.keys.rows()).unwrap_or(u32::MAX);
+        let columns_at = offset + u64::from(keys_bytes);
+        self.meta.groups.push(Group {
+            first_row: self.meta.rows - rows,
+            rows,
+            keys: Place { offset, bytes: keys_bytes },
+            columns: Place { offset: columns_at, bytes: columns_bytes },
+            text: columns_at + u64::from(columns_bytes),
+            chunks: self.chunk_list(&sizes),
+            created,
+            modified,
+            sequence,
+            odd_ids: self.keys.odd_ids(),
+            kinds: self.keys.kinds.iter().fold(0, |bits, kind| bits | (1 << (kind & 31))),
+            senders: distinct(&self.keys.senders),
+            sets: distinct(&self.keys.sets),
+        });
+        self.meta.created.join(created);
+        self.meta.modified.join(modified);
+        self.meta.sequence.join(sequence);
+        Ok(())
+    }
+
+    fn put_text(&mut self, chunk: usize) -> Result<u32> {
+        let text = self.chunk_text(chunk).to_vec();
+        let packed = self.text_packer.compress(&text).map_err(compression)?;
+        let codec = if self.dictionary.is_empty() { Codec::Zstd } else { Codec::ZstdDictionary };
+        let start = self.file.len();
+        frame::put(&mut self.file, Kind::Text as u8, codec, text.len(), &packed);
+        Ok(narrow(self.file.len() - start))
+    }
+
+    fn put_frame(&mut self, kind: Kind, payload: &[u8]) -> u32 {
+        let start = self.file.len();
+        frame::put(&mut self.file, kind as u8, Codec::None, payload.len(), payload);
+        narrow(self.file.len() - start)
+    }
+
+    fn put_packed(&mut self, kind: Kind, payload: &[u8]) -> Result<Place> {
+        let offset = self.file.len() as u64;
+        let packed =
+            zstd::bulk::compress(payload, self.effort.level.max(9)).map_err(compression)?;
+        frame::put(&mut self.file, kind as u8, Codec::Zstd, payload.len(), &packed);
+        Ok(Place {
+            offset,
+            bytes: narrow(self.file.len()) - narrow(usize::try_from(offset).unwrap_or(0)),
+        })
+    }
+
+    fn finish(mut self) -> Result<Built> {
+        self.finish_group()?;
+        let mut sections = Vec::new();
+        for kind in layout::SECTIONS {
+            let payload = self.section(kind)?;
+            sections.push(self.put_packed(kind, &payload)?);
+        }
+        self.meta.sections.copy_from_slice(&sections);
+        self.meta.multiset = self.multiset.0;
+        self.meta.root = self.tree.root();
+        let mut footer = Vec::new();
+        self.meta.put(&mut footer);
+        let place = self.put_packed(Kind::Footer, &footer)?;
+        let copy = self.put_packed(Kind::Footer, &footer)?;
+        assert!(place.bytes == copy.bytes, "both footers are the same bytes");
+        let bytes = place.bytes.to_le_bytes();
+        self.file.extend_from_slice(&bytes);
+        self.file.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        self.file.extend_from_slice(layout::END_MAGIC);
+        Ok(Built { file: self.file, meta: self.meta })
+    }
+
+    fn section(&mut self, kind: Kind) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        match kind {
+            Kind::Templates => {
+                put_varint(&mut out, self.binder.list.len() as u64);
+                self.binder.list.iter().for_each(|template| template.put(&mut out));
+            }
+            Kind::Strings => put_tables(&self.columns.tables, &mut self.packer, &mut out)?,
+            Kind::Conversations => {
+                self.conversations.put(&mut out);
+                layout::put_rising(&mut out, &self.starts);
+            }
+            Kind::Senders => self.senders.put(&mut out),
+            Kind::Sets => {
+                put_varint(&mut out, self.set_lists.len() as u64);
+                self.set_lists.iter().for_each(|set| put_set(&mut out, set));
+            }
+            _ => out.extend_from_slice(&self.dictionary),
+        }
+        Ok(out)
+    }
+}
+
+fn put_set(out: &mut Vec<u8>, set: &[(u32, u32)]) {
+    put_varint(out, set.len() as u64);
+    let mut before = 0;
+    for (custodian, run) in set {
+        put_varint(out, u64::from(custodian - std::mem::replace(&mut before, *custodian)));
+        put_varint(out, u64::from(*run));
+    }
+}
+
+pub(super) fn read_set(reader: &mut Reader<'_>) -> Option<Vec<(u32, u32)>> {
+    let count = reader.count()?;
+    let mut custodian = 0_u32;
+    let mut sighting = || {
+        custodian = custodian.checked_add(reader.varint32()?)?;
+        Some((custodian, reader.varint32()?))
+    };
+    (0..count).map(|_| sighting()).collect()
+}
+
+fn text_packer(level: i32, dictionary: &[u8]) -> Result<zstd::bulk::Compressor<'static>> {
+    if dictionary.is_empty() {
+        return zstd::bulk::Compressor::new(level).map_err(compression);
+    }
+    zstd::bulk::Compressor::with_dictionary(level, dictionary).map_err(compression)
+}
+
+fn compression(cause: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "compression failed").caused_by(cause)
+}
+
+fn distinct(numbers: &[u64]) -> Vec<u32> {
+    let mut list: Vec<u32> =
+        numbers.iter().map(|number| narrow(usize::try_from(*number).unwrap_or(0))).collect();
+    list.sort_unstable();
+    list.dedup();
+    list
+}
+
+fn narrow(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}

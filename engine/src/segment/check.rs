@@ -1,0 +1,138 @@
+//! Finding every damaged frame of a segment file, once its hash says that there is damage.
+
+use std::ops::Range;
+
+use super::layout::{Kind, Place, SECTIONS, Strings, TRAILER_BYTES};
+use super::open::{Segment, read_at, read_conversations, unpack};
+use crate::error::{Error, Result};
+use crate::format::frame;
+
+/// A frame whose bytes are wrong.
+#[derive(Debug)]
+pub(crate) struct FrameDamage {
+    pub(crate) error: Error,
+    /// The row group that it is of; `None` for what all groups share.
+    pub(crate) group: Option<usize>,
+    /// The conversations that have rows in it, where they can still be read.
+    pub(crate) conversations: Vec<String>,
+}
+
+/// A frame, and whose it is.
+#[derive(Clone, Debug)]
+struct Part {
+    place: Place,
+    kind: Kind,
+    group: Option<usize>,
+    rows: Range<u32>,
+}
+
+impl Segment {
+    /// Every damaged frame, the copies of the footer included: one does not hide another.
+    pub(crate) fn damaged_frames(&self) -> Vec<FrameDamage> {
+        let names = self.names();
+        let damage = |part: Part| {
+            let error = self.check_frame(&part).err()?;
+            let conversations = names.as_ref().map(|names| names.of_rows(part.rows));
+            let conversations = conversations.unwrap_or_default();
+            Some(FrameDamage { error, group: part.group, conversations })
+        };
+        self.parts().into_iter().filter_map(damage).collect()
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let meta = &self.meta;
+        let mut parts = Vec::new();
+        for (number, group) in meta.groups.iter().enumerate() {
+            let rows = group.first_row..group.end_row();
+            let mut add = |place, kind, rows| {
+                parts.push(Part { place, kind, group: Some(number), rows });
+            };
+            add(group.keys, Kind::Keys, rows.clone());
+            add(group.columns, Kind::Columns, rows.clone());
+            let (mut offset, mut row) = (group.text, rows.start);
+            for chunk in &group.chunks {
+                let end = row.saturating_add(chunk.rows);
+                add(Place { offset, bytes: chunk.bytes }, Kind::Text, row..end);
+                (offset, row) = (offset + u64::from(chunk.bytes), end);
+            }
+        }
+        let shared = |(kind, place): (&Kind, &Place)| Part {
+            place: *place,
+            kind: *kind,
+            group: None,
+            rows: 0..meta.rows,
+        };
+        parts.extend(SECTIONS.iter().zip(&meta.sections).map(shared));
+        parts.extend(self.footers());
+        parts
+    }
+
+    /// The copies of the footer stand between the last section and the trailer.
+    fn footers(&self) -> Vec<Part> {
+        let start = self.meta.sections.last().map_or(0, |last| last.offset + u64::from(last.bytes));
+        let end = self.file.bytes().unwrap_or(0).saturating_sub(TRAILER_BYTES as u64);
+        let bytes = u32::try_from(end.saturating_sub(start) / 2).unwrap_or(u32::MAX);
+        let place = |copy: u64| Place { offset: start + copy * u64::from(bytes), bytes };
+        let copies = [0, 1].map(place).into_iter();
+        copies.map(|place| Part { place, kind: Kind::Footer, group: None, rows: 0..0 }).collect()
+    }
+
+    fn check_frame(&self, part: &Part) -> Result<()> {
+        let located = |error: Error| error.in_file(&*self.path).at(part.place.offset);
+        let bytes = read_at(&*self.file, part.place).map_err(located)?;
+        let (frame, rest) = frame::split(&bytes).map_err(located)?;
+        if rest.is_empty() && frame.kind == part.kind as u8 {
+            return Ok(());
+        }
+        Err(located(Error::corrupt(format!("frame is no {:?} frame", part.kind))))
+    }
+
+    /// The conversations, also where other tables are damaged.
+    fn names(&self) -> Option<Names> {
+        let place = self.meta.section(Kind::Conversations);
+        let bytes = read_at(&*self.file, place).ok()?;
+        let (frame, _) = frame::split(&bytes).ok()?;
+        let section = unpack(&frame).ok()?;
+        let (conversations, starts) = read_conversations(&section, self.meta.rows)?;
+        Some(Names { conversations, starts })
+    }
+}
+
+struct Names {
+    conversations: Strings,
+    /// The first row of each.
+    starts: Vec<u32>,
+}
+
+impl Names {
+    fn of_rows(&self, rows: Range<u32>) -> Vec<String> {
+        let first = self.starts.partition_point(|start| *start <= rows.start).saturating_sub(1);
+        let end = self.starts.partition_point(|start| *start < rows.end);
+        (first..end).map(|number| self.conversations.text(number).to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_belong_to_the_conversations_that_start_at_or_before_them() {
+        let mut conversations = Strings::default();
+        for name in ["a", "b", "c"] {
+            conversations.push(name.as_bytes());
+        }
+        let names = Names { conversations, starts: vec![0, 10, 20] };
+        let cases: [(Range<u32>, &[&str]); 5] = [
+            (0..10, &["a"]),
+            (9..11, &["a", "b"]),
+            (10..20, &["b"]),
+            (25..30, &["c"]),
+            (0..30, &["a", "b", "c"]),
+        ];
+        for (rows, expected) in cases {
+            assert_eq!(names.of_rows(rows.clone()), expected, "{rows:?}");
+        }
+        assert!(names.of_rows(0..0).is_empty());
+    }
+}

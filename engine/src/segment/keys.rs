@@ -1,0 +1,357 @@
+//! The keys of a row group: what rows are found, ordered and chosen by.
+//!
+//! Invariant: ids and reply ids are numbers only where their text is the number's shortest decimal
+//! form, so every id comes back as it was; the others are kept as texts.
+//!
+//! Bytes: FORMAT.md, "Keys".
+
+use super::stream::{self, Packer};
+use super::{NewRow, TAG_BYTES};
+use crate::error::{Error, Result};
+use crate::format::bytes::{Reader, put_block, put_varint, zigzag};
+use crate::types::{MessageKind, RecordKind, TICKS_PER_MS, Timestamp};
+
+/// An id that is a number's shortest decimal form, as nearly all are.
+pub(crate) fn numeric(id: &str) -> Option<i64> {
+    let digits = id.as_bytes();
+    let plain = digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit);
+    let shortest = matches!(digits, [_] | [b'1'..=b'9', ..]);
+    if plain && shortest { id.parse().ok() } else { None }
+}
+
+/// Record kind and message kind in one byte.
+pub(crate) fn kind_code(record: RecordKind, kind: MessageKind) -> u8 {
+    let kind = match kind {
+        MessageKind::Message => 0,
+        MessageKind::System => 1,
+        MessageKind::Other => 2,
+    };
+    record.code() * 4 + kind
+}
+
+pub(crate) fn kind_of(code: u8) -> Option<(RecordKind, MessageKind)> {
+    let kind = match code % 4 {
+        0 => MessageKind::Message,
+        1 => MessageKind::System,
+        2 => MessageKind::Other,
+        _ => return None,
+    };
+    Some((RecordKind::from_code(code / 4)?, kind))
+}
+
+/// Collects the keys of a group.
+#[derive(Debug, Default)]
+pub(crate) struct KeysBuilder {
+    created: Vec<i64>,
+    modified: Vec<i64>,
+    version: Vec<i64>,
+    id: Vec<i64>,
+    id_texts: Vec<(u32, Box<str>)>,
+    reply: Vec<u64>,
+    reply_texts: Vec<(u32, Box<str>)>,
+    pub(crate) senders: Vec<u64>,
+    pub(crate) kinds: Vec<u64>,
+    sequence: Vec<i64>,
+    pub(crate) sets: Vec<u64>,
+    siblings: Vec<u32>,
+    tags: Vec<u8>,
+}
+
+impl KeysBuilder {
+    pub(crate) fn push(&mut self, row: &NewRow<'_>, sender: u64, set: u64) {
+        let number = u32::try_from(self.created.len()).unwrap_or(u32::MAX);
+        let created_ms = row.created.ms();
+        self.created.push(row.created.0);
+        self.modified.push(row.modified.0.wrapping_sub(row.created.0));
+        self.version.push(row.version.cast_signed().wrapping_sub(row.modified.ms()));
+        self.id.push(numeric(row.id).map_or(0, |id| id.wrapping_sub(created_ms)));
+        if numeric(row.id).is_none() {
+            self.id_texts.push((number, row.id.into()));
+        }
+        self.reply.push(match row.reply_to.map(|reply| (reply, numeric(reply))) {
+            None => 0,
+            Some((_, Some(id))) => zigzag(created_ms.wrapping_sub(id)).saturating_add(2),
+            Some((text, None)) => {
+                self.reply_texts.push((number, text.into()));
+                1
+            }
+        });
+        self.senders.push(sender);
+        self.kinds.push(u64::from(kind_code(row.record, row.kind)));
+        self.sequence.push(row.sequence.0.cast_signed());
+        self.sets.push(set);
+        if row.sibling {
+            self.siblings.push(number);
+        }
+        self.tags.extend_from_slice(&row.address.0[..TAG_BYTES]);
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.created.len()
+    }
+
+    /// Is some id not its row's creation time in milliseconds?
+    pub(crate) fn odd_ids(&self) -> bool {
+        !self.id_texts.is_empty() || self.id.iter().any(|distance| *distance != 0)
+    }
+
+    pub(crate) fn put(&self, packer: &mut Packer, out: &mut Vec<u8>) -> Result<()> {
+        let whole = |ticks: &i64| ticks % TICKS_PER_MS == 0;
+        let in_ms = self.created.iter().chain(&self.modified).all(whole);
+        let unit = if in_ms { TICKS_PER_MS } else { 1 };
+        put_varint(out, unit.cast_unsigned());
+        packer.put_signed(out, &steps(self.created.iter().map(|ticks| ticks / unit)))?;
+        let modified: Vec<i64> = self.modified.iter().map(|ticks| ticks / unit).collect();
+        packer.put_signed(out, &modified)?;
+        packer.put_signed(out, &self.version)?;
+        packer.put_signed(out, &self.id)?;
+        put_texts(out, &self.id_texts);
+        packer.put_numbers(out, &self.reply)?;
+        put_texts(out, &self.reply_texts);
+        packer.put_numbers(out, &self.senders)?;
+        packer.put_numbers(out, &self.kinds)?;
+        packer.put_signed(out, &steps(self.sequence.iter().copied()))?;
+        packer.put_numbers(out, &self.sets)?;
+        put_varint(out, self.siblings.len() as u64);
+        put_gaps(out, self.siblings.iter().copied());
+        packer.put(out, &self.tags)
+    }
+}
+
+fn steps(numbers: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut before = 0;
+    numbers.map(|number| number.wrapping_sub(std::mem::replace(&mut before, number))).collect()
+}
+
+fn put_gaps(out: &mut Vec<u8>, rows: impl Iterator<Item = u32>) {
+    let mut before = 0;
+    rows.for_each(|row| put_varint(out, u64::from(row - std::mem::replace(&mut before, row))));
+}
+
+fn put_texts(out: &mut Vec<u8>, texts: &[(u32, Box<str>)]) {
+    put_varint(out, texts.len() as u64);
+    let mut before = 0;
+    for (row, text) in texts {
+        put_varint(out, u64::from(row - std::mem::replace(&mut before, *row)));
+        put_block(out, text.as_bytes());
+    }
+}
+
+/// The keys of a group, decoded.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) created: Vec<i64>,
+    pub(crate) modified: Vec<i64>,
+    version: Vec<u64>,
+    id: Vec<i64>,
+    id_texts: Vec<(u32, Box<str>)>,
+    reply: stream::Numbers,
+    reply_texts: Vec<(u32, Box<str>)>,
+    senders: stream::Numbers,
+    kinds: stream::Numbers,
+    sequence: Vec<u64>,
+    sets: stream::Numbers,
+    siblings: Vec<u32>,
+    tags: Vec<u8>,
+}
+
+impl Keys {
+    /// Reads the keys of a group of `rows` rows whose segment has `senders` senders and `sets`
+    /// custodian sets.
+    pub(crate) fn read(bytes: &[u8], rows: usize, senders: usize, sets: usize) -> Result<Self> {
+        let reader = &mut Reader::new(bytes);
+        let unit = reader.varint().filter(|unit| matches!(unit, 1 | 10_000));
+        let unit = unit.ok_or_else(damaged)?.cast_signed();
+        let created = stream::read_numbers(reader, rows)?;
+        let created = add_up(&created, rows, unit);
+        let modified = stream::read_numbers(reader, rows)?;
+        let modified =
+            each(rows, |row| created[row].wrapping_add(modified.signed(row).wrapping_mul(unit)));
+        let version = stream::read_numbers(reader, rows)?;
+        let version = each(rows, |row| {
+            version.signed(row).wrapping_add(Timestamp(modified[row]).ms()).cast_unsigned()
+        });
+        let id = stream::read_numbers(reader, rows)?;
+        let id = each(rows, |row| id.signed(row).wrapping_add(Timestamp(created[row]).ms()));
+        let id_texts = read_texts(reader, rows)?;
+        let reply = stream::read_numbers(reader, rows)?;
+        let reply_texts = read_texts(reader, rows)?;
+        if !reply_texts
+            .iter()
+            .map(|(row, _)| *row as usize)
+            .eq((0..rows).filter(|row| reply.at(*row) == 1))
+        {
+            return Err(damaged());
+        }
+        let sender_codes = below(stream::read_numbers(reader, rows)?, rows, senders + 1)?;
+        let kinds = stream::read_numbers(reader, rows)?;
+        let sequence = stream::read_numbers(reader, rows)?;
+        let sequence = add_up(&sequence, rows, 1).into_iter().map(i64::cast_unsigned).collect();
+        let set_numbers = below(stream::read_numbers(reader, rows)?, rows, sets)?;
+        let siblings = read_gaps(reader, rows)?;
+        let tags = stream::read(reader, rows * TAG_BYTES)?;
+        if tags.len() != rows * TAG_BYTES || !reader.is_empty() {
+            return Err(damaged());
+        }
+        Ok(Self {
+            created,
+            modified,
+            version,
+            id,
+            id_texts,
+            reply,
+            reply_texts,
+            senders: sender_codes,
+            kinds,
+            sequence,
+            sets: set_numbers,
+            siblings,
+            tags,
+        })
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.created.len()
+    }
+
+    /// Bytes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let numbers = [&self.reply, &self.senders, &self.kinds, &self.sets];
+        let texts = self.id_texts.len() + self.reply_texts.len();
+        self.rows() * (5 * 8 + TAG_BYTES)
+            + numbers.iter().map(|numbers| numbers.bytes()).sum::<usize>()
+            + texts * 64
+            + self.siblings.len() * 4
+    }
+
+    pub(crate) fn version(&self, row: usize) -> u64 {
+        self.version[row]
+    }
+
+    /// The id if it is a number.
+    pub(crate) fn numeric_id(&self, row: usize) -> Option<i64> {
+        text_at(&self.id_texts, row).is_none().then(|| self.id[row])
+    }
+
+    /// Puts the id's text into `out`.
+    pub(crate) fn put_id(&self, row: usize, out: &mut Vec<u8>) {
+        match text_at(&self.id_texts, row) {
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+            None => super::put_decimal(out, self.id[row].cast_unsigned()),
+        }
+    }
+
+    /// Puts the reply's root into `out`; false if the row is no reply.
+    pub(crate) fn put_reply_to(&self, row: usize, out: &mut Vec<u8>) -> bool {
+        match self.reply.at(row) {
+            0 => return false,
+            1 => {
+                let text = text_at(&self.reply_texts, row).unwrap_or_default();
+                out.extend_from_slice(text.as_bytes());
+            }
+            code => {
+                let age = crate::format::bytes::unzigzag(code - 2);
+                let id = Timestamp(self.created[row]).ms().wrapping_sub(age);
+                super::put_decimal(out, id.cast_unsigned());
+            }
+        }
+        true
+    }
+
+    /// The sender's code: 0 for none, else 1 + its number.
+    pub(crate) fn sender(&self, row: usize) -> u32 {
+        u32::try_from(self.senders.at(row)).unwrap_or(0)
+    }
+
+    /// Record and message kind; a code of a newer version counts as another message kind.
+    pub(crate) fn kind(&self, row: usize) -> (RecordKind, MessageKind) {
+        let code = u8::try_from(self.kinds.at(row)).unwrap_or(u8::MAX);
+        kind_of(code).unwrap_or((RecordKind::Message, MessageKind::Other))
+    }
+
+    pub(crate) fn sequence(&self, row: usize) -> u64 {
+        self.sequence[row]
+    }
+
+    /// The number of the row's custodian set.
+    pub(crate) fn set(&self, row: usize) -> usize {
+        usize::try_from(self.sets.at(row)).unwrap_or(0)
+    }
+
+    pub(crate) fn is_sibling(&self, row: usize) -> bool {
+        self.siblings.binary_search(&narrow(row)).is_ok()
+    }
+
+    /// Rows that came when the archive had another row of their message.
+    pub(crate) fn siblings(&self) -> &[u32] {
+        &self.siblings
+    }
+
+    pub(crate) fn tag(&self, row: usize) -> &[u8] {
+        &self.tags[row * TAG_BYTES..(row + 1) * TAG_BYTES]
+    }
+}
+
+fn damaged() -> Error {
+    Error::corrupt("row group's keys are damaged")
+}
+
+fn narrow(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}
+
+fn each<T>(rows: usize, make: impl FnMut(usize) -> T) -> Vec<T> {
+    (0..rows).map(make).collect()
+}
+
+fn add_up(steps: &stream::Numbers, rows: usize, unit: i64) -> Vec<i64> {
+    let mut sum = 0_i64;
+    each(rows, |row| {
+        sum = sum.wrapping_add(steps.signed(row));
+        sum.wrapping_mul(unit)
+    })
+}
+
+fn below(numbers: stream::Numbers, rows: usize, limit: usize) -> Result<stream::Numbers> {
+    let limit = limit as u64;
+    if rows > 0 && (0..rows).any(|row| numbers.at(row) >= limit) {
+        return Err(damaged());
+    }
+    Ok(numbers)
+}
+
+fn text_at(texts: &[(u32, Box<str>)], row: usize) -> Option<&str> {
+    if texts.is_empty() {
+        return None;
+    }
+    let found = texts.binary_search_by_key(&narrow(row), |(row, _)| *row).ok()?;
+    texts.get(found).map(|(_, text)| &**text)
+}
+
+fn read_texts(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<(u32, Box<str>)>> {
+    let count = reader.count().filter(|count| *count <= rows).ok_or_else(damaged)?;
+    let mut before = None;
+    let mut texts = Vec::with_capacity(count);
+    for _ in 0..count {
+        let row = next_row(reader, before, rows).ok_or_else(damaged)?;
+        before = Some(row);
+        texts.push((row, reader.text().ok_or_else(damaged)?.into()));
+    }
+    Ok(texts)
+}
+
+fn read_gaps(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<u32>> {
+    let count = reader.count().filter(|count| *count <= rows).ok_or_else(damaged)?;
+    let mut before = None;
+    let step = |_| {
+        before = Some(next_row(reader, before, rows)?);
+        before
+    };
+    (0..count).map(step).collect::<Option<Vec<u32>>>().ok_or_else(damaged)
+}
+
+/// The row that is a gap behind the row before: greater than that, and a row of the group.
+fn next_row(reader: &mut Reader<'_>, before: Option<u32>, rows: usize) -> Option<u32> {
+    let row = before.unwrap_or(0).checked_add(reader.varint32()?)?;
+    (before.is_none_or(|before| before < row) && (row as usize) < rows).then_some(row)
+}

@@ -1,0 +1,373 @@
+//! The footer of a segment file, and lists that its sections are made of.
+//!
+//! Invariants: no offset is stored, a frame begins where the one before ends, so places cannot
+//! overlap; the footer is there twice, so one can be damaged.
+//!
+//! Bytes: FORMAT.md, "Segment".
+
+use crate::error::{Error, Result};
+use crate::format::bytes::{Reader, put_signed, put_varint};
+
+pub(crate) const MAGIC: &[u8; 8] = b"CVSEGM01";
+pub(crate) const END_MAGIC: &[u8; 8] = b"CVSEGEND";
+/// Rows of a group at most. Larger groups pack better, smaller ones are opened faster.
+pub(crate) const GROUP_ROWS: u32 = 4096;
+pub(crate) const HEADER_BYTES: usize = 32;
+pub(crate) const TRAILER_BYTES: usize = 16;
+
+/// What a frame of a segment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Keys = 1,
+    Columns = 2,
+    Text = 3,
+    Templates = 4,
+    Strings = 5,
+    Conversations = 6,
+    Senders = 7,
+    Sets = 8,
+    Dictionary = 9,
+    Footer = 10,
+}
+
+/// Lowest and highest of something, both inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) low: i64,
+    pub(crate) high: i64,
+}
+
+impl Bounds {
+    pub(crate) const EMPTY: Self = Self { low: i64::MAX, high: i64::MIN };
+
+    pub(crate) fn add(&mut self, value: i64) {
+        self.low = self.low.min(value);
+        self.high = self.high.max(value);
+    }
+
+    pub(crate) fn join(&mut self, other: Self) {
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+    }
+
+    /// Anything in the half-open range `from..to`?
+    pub(crate) fn meets(self, from: i64, to: i64) -> bool {
+        self.low < to && self.high >= from
+    }
+
+    fn put(self, out: &mut Vec<u8>) {
+        put_signed(out, self.low);
+        put_varint(out, self.high.wrapping_sub(self.low).cast_unsigned());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let low = reader.signed()?;
+        Some(Self { low, high: low.wrapping_add(reader.varint()?.cast_signed()) })
+    }
+}
+
+/// A frame's place in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) offset: u64,
+    pub(crate) bytes: u32,
+}
+
+/// Some rows' own text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    pub(crate) rows: u32,
+    pub(crate) bytes: u32,
+}
+
+/// A row group: where it is and what can be in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) first_row: u32,
+    pub(crate) rows: u32,
+    pub(crate) keys: Place,
+    pub(crate) columns: Place,
+    pub(crate) text: u64,
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) created: Bounds,
+    pub(crate) modified: Bounds,
+    pub(crate) sequence: Bounds,
+    /// Some id is not its row's creation time in milliseconds.
+    pub(crate) odd_ids: bool,
+    /// One bit per record and message kind code.
+    pub(crate) kinds: u32,
+    /// Codes of the senders, in order.
+    pub(crate) senders: Vec<u32>,
+    /// Numbers of the custodian sets, in order.
+    pub(crate) sets: Vec<u32>,
+}
+
+impl Group {
+    pub(crate) fn end_row(&self) -> u32 {
+        self.first_row + self.rows
+    }
+
+    /// Where the group's last frame ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.text + self.chunks.iter().map(|chunk| u64::from(chunk.bytes)).sum::<u64>()
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, u64::from(self.rows));
+        put_varint(out, u64::from(self.keys.bytes));
+        put_varint(out, u64::from(self.columns.bytes));
+        put_varint(out, self.chunks.len() as u64);
+        for chunk in &self.chunks {
+            put_varint(out, u64::from(chunk.rows));
+            put_varint(out, u64::from(chunk.bytes));
+        }
+        for bounds in [self.created, self.modified, self.sequence] {
+            bounds.put(out);
+        }
+        out.push(u8::from(self.odd_ids));
+        put_varint(out, u64::from(self.kinds));
+        put_rising(out, &self.senders);
+        put_rising(out, &self.sets);
+    }
+
+    fn read(reader: &mut Reader<'_>, first_row: u32, offset: u64) -> Option<Self> {
+        let rows = reader.varint32().filter(|rows| (1..=GROUP_ROWS).contains(rows))?;
+        let (keys, columns) = (reader.varint32()?, reader.varint32()?);
+        let count = reader.count()?;
+        let chunk = |reader: &mut Reader<'_>| {
+            let rows = reader.varint32().filter(|rows| *rows > 0)?;
+            Some(Chunk { rows, bytes: reader.varint32()? })
+        };
+        let chunks = (0..count).map(|_| chunk(reader)).collect::<Option<Vec<Chunk>>>()?;
+        let in_chunks: u64 = chunks.iter().map(|chunk| u64::from(chunk.rows)).sum();
+        let columns_at = offset + u64::from(keys);
+        let group = Self {
+            first_row,
+            rows,
+            keys: Place { offset, bytes: keys },
+            columns: Place { offset: columns_at, bytes: columns },
+            text: columns_at + u64::from(columns),
+            chunks,
+            created: Bounds::read(reader)?,
+            modified: Bounds::read(reader)?,
+            sequence: Bounds::read(reader)?,
+            odd_ids: reader.u8()? != 0,
+            kinds: reader.varint32()?,
+            senders: read_rising(reader)?,
+            sets: read_rising(reader)?,
+        };
+        (in_chunks == u64::from(rows) && first_row.checked_add(rows).is_some()).then_some(group)
+    }
+}
+
+/// A segment's footer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    pub(crate) number: u64,
+    pub(crate) rows: u32,
+    /// Rows that came first of their message.
+    pub(crate) messages: u32,
+    /// Rows kept whole because no template rendered them back.
+    pub(crate) whole_rows: u32,
+    /// Bytes of all documents.
+    pub(crate) raw_bytes: u64,
+    /// Sum of the rows' content addresses.
+    pub(crate) multiset: [u8; 32],
+    /// Merkle root of the rows' content addresses in row order.
+    pub(crate) root: [u8; 32],
+    pub(crate) created: Bounds,
+    pub(crate) modified: Bounds,
+    pub(crate) sequence: Bounds,
+    pub(crate) groups: Vec<Group>,
+    /// Sections by kind: templates, strings, conversations, senders, sets, dictionary.
+    pub(crate) sections: [Place; SECTIONS.len()],
+}
+
+pub(crate) const SECTIONS: [Kind; 6] = [
+    Kind::Templates,
+    Kind::Strings,
+    Kind::Conversations,
+    Kind::Senders,
+    Kind::Sets,
+    Kind::Dictionary,
+];
+
+impl Meta {
+    pub(crate) fn empty(number: u64) -> Self {
+        Self {
+            number,
+            rows: 0,
+            messages: 0,
+            whole_rows: 0,
+            raw_bytes: 0,
+            multiset: [0; 32],
+            root: [0; 32],
+            created: Bounds::EMPTY,
+            modified: Bounds::EMPTY,
+            sequence: Bounds::EMPTY,
+            groups: Vec::new(),
+            sections: [Place { offset: 0, bytes: 0 }; SECTIONS.len()],
+        }
+    }
+
+    pub(crate) fn section(&self, kind: Kind) -> Place {
+        let index = SECTIONS.iter().position(|section| *section == kind).unwrap_or(0);
+        self.sections[index]
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.number);
+        for number in [self.rows, self.messages, self.whole_rows] {
+            put_varint(out, u64::from(number));
+        }
+        put_varint(out, self.raw_bytes);
+        out.extend_from_slice(&self.multiset);
+        out.extend_from_slice(&self.root);
+        for bounds in [self.created, self.modified, self.sequence] {
+            bounds.put(out);
+        }
+        put_varint(out, self.groups.len() as u64);
+        self.groups.iter().for_each(|group| group.put(out));
+        self.sections.iter().for_each(|place| put_varint(out, u64::from(place.bytes)));
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
+        let reader = &mut Reader::new(bytes);
+        Self::try_read(reader)
+            .filter(|_| reader.is_empty())
+            .ok_or_else(|| Error::corrupt("footer is damaged"))
+    }
+
+    fn try_read(reader: &mut Reader<'_>) -> Option<Self> {
+        let number = reader.varint()?;
+        let (rows, messages) = (reader.varint32()?, reader.varint32()?);
+        let (whole_rows, raw_bytes) = (reader.varint32()?, reader.varint()?);
+        let (multiset, root) = (reader.array()?, reader.array()?);
+        let (created, modified) = (Bounds::read(reader)?, Bounds::read(reader)?);
+        let sequence = Bounds::read(reader)?;
+        let count = reader.count()?;
+        let mut groups = Vec::with_capacity(count);
+        let (mut row, mut offset) = (0, HEADER_BYTES as u64);
+        for _ in 0..count {
+            let group = Group::read(reader, row, offset)?;
+            (row, offset) = (group.end_row(), group.end());
+            groups.push(group);
+        }
+        let mut sections = [Place { offset: 0, bytes: 0 }; SECTIONS.len()];
+        for section in &mut sections {
+            *section = Place { offset, bytes: reader.varint32()? };
+            offset += u64::from(section.bytes);
+        }
+        (row == rows).then_some(Self {
+            number,
+            rows,
+            messages,
+            whole_rows,
+            raw_bytes,
+            multiset,
+            root,
+            created,
+            modified,
+            sequence,
+            groups,
+            sections,
+        })
+    }
+}
+
+/// Appends numbers that rise: count, then gaps.
+pub(crate) fn put_rising(out: &mut Vec<u8>, numbers: &[u32]) {
+    put_varint(out, numbers.len() as u64);
+    let mut before = 0;
+    for number in numbers {
+        put_varint(out, u64::from(number - std::mem::replace(&mut before, *number)));
+    }
+}
+
+pub(crate) fn read_rising(reader: &mut Reader<'_>) -> Option<Vec<u32>> {
+    let count = reader.count()?;
+    let mut before = 0_u32;
+    let mut step = || {
+        before = before.checked_add(reader.varint32()?)?;
+        Some(before)
+    };
+    (0..count).map(|_| step()).collect()
+}
+
+/// A list of texts in one allocation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Strings {
+    blob: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Strings {
+    pub(crate) fn push(&mut self, text: &[u8]) {
+        self.blob.extend_from_slice(text);
+        self.ends.push(u32::try_from(self.blob.len()).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(index)? as usize;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        self.blob.get(start..end)
+    }
+
+    pub(crate) fn text(&self, index: usize) -> &str {
+        self.get(index).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    /// The index of a text in a sorted list, or where it would be.
+    pub(crate) fn search(&self, text: &[u8]) -> std::result::Result<usize, usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.get(middle).unwrap_or_default().cmp(text) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Equal => return Ok(middle),
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.blob.len() + self.ends.len() * 4
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.len() as u64);
+        for index in 0..self.len() {
+            crate::format::bytes::put_block(out, self.get(index).unwrap_or_default());
+        }
+    }
+
+    /// Every text is UTF-8.
+    pub(crate) fn are_utf8(&self) -> bool {
+        (0..self.len())
+            .filter_map(|index| self.get(index))
+            .all(|text| std::str::from_utf8(text).is_ok())
+    }
+
+    /// Every text is greater than the one before.
+    pub(crate) fn ascend(&self) -> bool {
+        (1..self.len()).all(|index| self.get(index - 1) < self.get(index))
+    }
+
+    pub(crate) fn longest(&self) -> usize {
+        (0..self.len()).filter_map(|index| self.get(index)).map(<[u8]>::len).max().unwrap_or(0)
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let count = reader.count()?;
+        let mut strings = Self::default();
+        for _ in 0..count {
+            strings.push(reader.block()?);
+        }
+        Some(strings)
+    }
+}

@@ -1,0 +1,78 @@
+//! A segment: an immutable file of many rows, columnar, found fast, rendered back exactly.
+//!
+//! Rows are sorted by (conversation, created, id, version, address) and cut into row groups. A
+//! document is a template and values; values go to columns. Bytes: FORMAT.md, "Segment".
+//!
+//! Invariants: every row renders back to its exact bytes (proved when it is encoded; a row that
+//! would not is kept whole and counted); nothing in a file changes after it was sealed.
+
+mod bind;
+mod block;
+mod bound;
+mod build;
+mod check;
+mod columns;
+mod keys;
+mod layout;
+mod open;
+mod program;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use block::{Block, Text};
+pub(crate) use build::{Built, Effort, build};
+pub(crate) use keys::{Keys, kind_code, numeric};
+pub(crate) use layout::{Bounds, Group, Strings};
+pub(crate) use open::{RowReader, Segment, Tables, conversations, tag_number};
+
+use crate::error::Result;
+use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
+
+/// A row on its way into a segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewRow<'a> {
+    pub(crate) document: &'a [u8],
+    pub(crate) record: RecordKind,
+    pub(crate) conversation: &'a str,
+    pub(crate) reply_to: Option<&'a str>,
+    pub(crate) id: &'a str,
+    pub(crate) version: u64,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    pub(crate) sender: Option<&'a str>,
+    pub(crate) kind: MessageKind,
+    pub(crate) sequence: Sequence,
+    pub(crate) address: ContentAddress,
+    /// (custodian number, run) pairs in order.
+    pub(crate) sightings: &'a [(u32, u32)],
+    /// The archive had another row of this message when this one arrived.
+    pub(crate) sibling: bool,
+}
+
+/// Takes rows one after the other.
+pub(crate) type Visit<'v> = dyn FnMut(&NewRow<'_>) -> Result<()> + 'v;
+
+/// Rows in segment order; can be gone through again.
+pub(crate) trait Source {
+    fn visit(&mut self, each: &mut Visit<'_>) -> Result<()>;
+}
+
+/// Bytes of a content address kept with a row: they tell variants of a version apart and find
+/// the candidates for an address; the whole address is recomputed from the row.
+pub(crate) const TAG_BYTES: usize = 3;
+
+/// Appends a number's decimal digits.
+pub(crate) fn put_decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}

@@ -1,0 +1,192 @@
+//! Streams of integers and bytes inside a frame: constant, bytes, or varints, packed if it helps.
+//!
+//! How many numbers there are is known to the reader and checked. Bytes: FORMAT.md, "Segment".
+
+use crate::error::{Error, Result};
+use crate::format::bytes::{Reader, put_varint, unzigzag, zigzag};
+use crate::format::unpack::unpack;
+
+/// Packs streams at one compression level.
+pub(crate) struct Packer {
+    zstd: zstd::bulk::Compressor<'static>,
+}
+
+impl std::fmt::Debug for Packer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Packer")
+    }
+}
+
+impl Packer {
+    pub(crate) fn new(level: i32) -> Result<Self> {
+        let zstd = zstd::bulk::Compressor::new(level).map_err(compression)?;
+        Ok(Self { zstd })
+    }
+
+    /// Appends bytes, packed if that saves something.
+    pub(crate) fn put(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+        if bytes.len() >= 24 {
+            let packed = self.zstd.compress(bytes).map_err(compression)?;
+            if packed.len() < bytes.len() {
+                out.push(1);
+                put_varint(out, bytes.len() as u64);
+                put_varint(out, packed.len() as u64);
+                out.extend_from_slice(&packed);
+                return Ok(());
+            }
+        }
+        out.push(0);
+        put_varint(out, bytes.len() as u64);
+        out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Appends numbers in the cheapest of the three forms.
+    pub(crate) fn put_numbers(&mut self, out: &mut Vec<u8>, numbers: &[u64]) -> Result<()> {
+        let first = numbers.first().copied().unwrap_or(0);
+        if numbers.iter().all(|number| *number == first) {
+            out.push(0);
+            put_varint(out, first);
+            return Ok(());
+        }
+        let narrow = numbers
+            .iter()
+            .map(|number| u8::try_from(*number))
+            .collect::<std::result::Result<Vec<u8>, _>>();
+        let (form, bytes) = match narrow {
+            Ok(bytes) => (1, bytes),
+            Err(_) => (2, varints(numbers)),
+        };
+        out.push(form);
+        self.put(out, &bytes)
+    }
+
+    /// Appends signed numbers.
+    pub(crate) fn put_signed(&mut self, out: &mut Vec<u8>, numbers: &[i64]) -> Result<()> {
+        let unsigned: Vec<u64> = numbers.iter().map(|number| zigzag(*number)).collect();
+        self.put_numbers(out, &unsigned)
+    }
+}
+
+fn varints(numbers: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(numbers.len() * 2);
+    for number in numbers {
+        put_varint(&mut bytes, *number);
+    }
+    bytes
+}
+
+fn compression(cause: std::io::Error) -> Error {
+    Error::new(crate::error::ErrorKind::Io, "compression failed").caused_by(cause)
+}
+
+/// Numbers as read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    Same(u64),
+    Each(Vec<u64>),
+}
+
+impl Numbers {
+    pub(crate) fn at(&self, index: usize) -> u64 {
+        match self {
+            Self::Same(number) => *number,
+            Self::Each(numbers) => numbers.get(index).copied().unwrap_or(0),
+        }
+    }
+
+    pub(crate) fn signed(&self, index: usize) -> i64 {
+        unzigzag(self.at(index))
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Same(_) => 0,
+            Self::Each(numbers) => numbers.len() * 8,
+        }
+    }
+}
+
+/// Reads a stream of at most `limit` bytes.
+pub(crate) fn read(reader: &mut Reader<'_>, limit: usize) -> Result<Vec<u8>> {
+    let damaged = || Error::corrupt("stream is damaged");
+    let packing = reader.u8().ok_or_else(damaged)?;
+    let raw = usize::try_from(reader.varint().ok_or_else(damaged)?).unwrap_or(usize::MAX);
+    if raw > limit {
+        return Err(Error::corrupt(format!("stream of {raw} bytes is over {limit}")));
+    }
+    match packing {
+        0 => Ok(reader.take(raw).ok_or_else(damaged)?.to_vec()),
+        1 => {
+            let packed = reader.block().ok_or_else(damaged)?;
+            unpack(packed, raw, None, "stream")
+        }
+        _ => Err(damaged()),
+    }
+}
+
+/// Skips a stream of numbers without unpacking it.
+pub(crate) fn skip_numbers(reader: &mut Reader<'_>) -> Option<()> {
+    if reader.u8()? == 0 {
+        return reader.varint().map(drop);
+    }
+    match (reader.u8()?, reader.varint()?) {
+        (0, raw) => reader.take(usize::try_from(raw).ok()?).map(drop),
+        _ => reader.block().map(drop),
+    }
+}
+
+/// Reads exactly `count` numbers.
+pub(crate) fn read_numbers(reader: &mut Reader<'_>, count: usize) -> Result<Numbers> {
+    let damaged = || Error::corrupt("numbers are damaged");
+    match reader.u8().ok_or_else(damaged)? {
+        0 => Ok(Numbers::Same(reader.varint().ok_or_else(damaged)?)),
+        1 => {
+            let bytes = read(reader, count)?;
+            if bytes.len() != count {
+                return Err(damaged());
+            }
+            Ok(Numbers::Each(bytes.into_iter().map(u64::from).collect()))
+        }
+        2 => {
+            let bytes = read(reader, count.saturating_mul(10))?;
+            let mut varints = Reader::new(&bytes);
+            let numbers: Option<Vec<u64>> = (0..count).map(|_| varints.varint()).collect();
+            let numbers = numbers.filter(|_| varints.is_empty()).ok_or_else(damaged)?;
+            Ok(Numbers::Each(numbers))
+        }
+        _ => Err(damaged()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_form_come_back() {
+        let mut packer = Packer::new(3).unwrap();
+        for numbers in [
+            vec![],
+            vec![7; 100],
+            (0..256).collect::<Vec<u64>>(),
+            (0..1000).map(|n| n * 97).collect(),
+            vec![u64::MAX, 0],
+        ] {
+            let mut out = Vec::new();
+            packer.put_numbers(&mut out, &numbers).unwrap();
+            let mut reader = Reader::new(&out);
+            let back = read_numbers(&mut reader, numbers.len()).unwrap();
+            let each: Vec<u64> = (0..numbers.len()).map(|at| back.at(at)).collect();
+            assert_eq!(each, numbers);
+            assert!(reader.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_stream_that_claims_more_than_its_limit_is_refused_before_memory_is_taken() {
+        let mut out = vec![0];
+        put_varint(&mut out, u64::MAX);
+        assert!(read(&mut Reader::new(&out), 1 << 20).is_err());
+    }
+}

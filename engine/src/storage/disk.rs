@@ -1,0 +1,199 @@
+//! A folder of a real file system.
+//!
+//! Syncs are `fdatasync` for files and `fsync` for folders, so a name is durable only after the
+//! folder's own sync. The lock is the operating system's, tied to the open handle: it goes with
+//! the process, however that ends.
+
+#![expect(clippy::disallowed_methods, reason = "this is where `Storage` meets the file system")]
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Error, ErrorKind, Result, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{FileName, LockGuard, ReadFile, Storage, WriteFile};
+
+/// A folder of a real file system.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    folder: PathBuf,
+}
+
+impl Disk {
+    /// The archive at `folder`; nothing is touched before it is used.
+    pub fn new(folder: impl AsRef<Path>) -> Self {
+        Self { folder: folder.as_ref().to_owned() }
+    }
+
+    /// The path of a file or folder; "" is the archive itself, without a slash at its end.
+    fn place(&self, path: &str) -> PathBuf {
+        if path.is_empty() { self.folder.clone() } else { self.folder.join(path) }
+    }
+}
+
+impl Storage for Disk {
+    fn create(&self, path: &str) -> Result<Box<dyn WriteFile>> {
+        let file = OpenOptions::new().write(true).create_new(true).open(self.place(path))?;
+        Ok(Box::new(Handle::new(file)))
+    }
+
+    fn open(&self, path: &str) -> Result<Arc<dyn ReadFile>> {
+        let file = File::open(self.place(path))?;
+        if file.metadata()?.is_dir() {
+            return Err(Error::from(ErrorKind::IsADirectory));
+        }
+        Ok(Arc::new(Handle::new(file)))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        fs::rename(self.place(from), self.place(to))
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        fs::remove_file(self.place(path))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<FileName>> {
+        let entries = match fs::read_dir(self.place(folder)) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.extend(file_name(&entry?)?);
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn make_folder(&self, folder: &str) -> Result<()> {
+        let place = self.place(folder);
+        fs::create_dir_all(&place)?;
+        // The archive's own name lives in a folder that `sync_folder` cannot reach.
+        if folder.is_empty() { sync_parent(&place) } else { Ok(()) }
+    }
+
+    fn sync_folder(&self, folder: &str) -> Result<()> {
+        sync_names(&self.place(folder))
+    }
+
+    fn try_lock(&self, path: &str, holder: &str) -> Result<Option<Box<dyn LockGuard>>> {
+        let mut options = OpenOptions::new();
+        let _ = options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(self.place(path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(cause)) => return Err(cause),
+        }
+        file.set_len(0)?;
+        file.write_all(holder.as_bytes())?;
+        Ok(Some(Box::new(Guard { _file: file })))
+    }
+
+    fn local_folder(&self, folder: &str) -> Option<PathBuf> {
+        Some(self.place(folder))
+    }
+}
+
+/// An entry that is a file; one that vanished since it was listed is none.
+fn file_name(entry: &fs::DirEntry) -> Result<Option<FileName>> {
+    let about = match entry.metadata() {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let name = entry.file_name().to_string_lossy().into_owned();
+    Ok((!about.is_dir()).then_some(FileName { name, bytes: about.len() }))
+}
+
+fn sync_parent(place: &Path) -> Result<()> {
+    match fs::canonicalize(place)?.parent() {
+        Some(parent) => sync_names(parent),
+        None => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn sync_names(folder: &Path) -> Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Other systems have no handle to sync a folder by; their journals order names themselves.
+#[cfg(not(unix))]
+fn sync_names(folder: &Path) -> Result<()> {
+    fs::metadata(folder).map(drop)
+}
+
+/// The open handle keeps the lock.
+#[derive(Debug)]
+struct Guard {
+    _file: File,
+}
+
+impl LockGuard for Guard {}
+
+#[derive(Debug)]
+struct Handle {
+    file: File,
+    /// Held over a seek and the read or write that needs it.
+    #[cfg(not(unix))]
+    position: std::sync::Mutex<()>,
+}
+
+impl WriteFile for Handle {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.write_all_at(offset, bytes)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.file.sync_data()
+    }
+}
+
+impl ReadFile for Handle {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.read_exact_at(offset, out)
+    }
+
+    fn bytes(&self) -> Result<u64> {
+        self.file.metadata().map(|about| about.len())
+    }
+}
+
+#[cfg(unix)]
+impl Handle {
+    fn new(file: File) -> Self {
+        Self { file }
+    }
+
+    fn write_all_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(&self.file, bytes, offset)
+    }
+
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, out, offset)
+    }
+}
+
+#[cfg(not(unix))]
+impl Handle {
+    fn new(file: File) -> Self {
+        Self { file, position: std::sync::Mutex::new(()) }
+    }
+
+    fn write_all_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let _turn = self.seek(offset)?;
+        (&self.file).write_all(bytes)
+    }
+
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        let _turn = self.seek(offset)?;
+        std::io::Read::read_exact(&mut &self.file, out)
+    }
+
+    fn seek(&self, offset: u64) -> Result<std::sync::MutexGuard<'_, ()>> {
+        let turn = self.position.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = std::io::Seek::seek(&mut &self.file, std::io::SeekFrom::Start(offset))?;
+        Ok(turn)
+    }
+}

@@ -1,0 +1,72 @@
+//! The only door to a file system: what the archive asks of the place it lives in.
+//!
+//! Paths are relative to the archive, with `/` between folder and name, at most one folder deep.
+//! Nothing here interprets bytes. [`Disk`] is a folder; [`Memory`] is for tests and trials, and
+//! crash and fault tests wrap either.
+
+mod disk;
+mod memory;
+#[cfg(test)]
+mod tests;
+pub(crate) mod whole;
+
+pub use disk::Disk;
+pub use memory::Memory;
+
+use std::fmt::Debug;
+use std::io::Result;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A place that holds an archive's files.
+pub trait Storage: Send + Sync + Debug {
+    /// Makes a new empty file for writing; `AlreadyExists` if the name is taken.
+    fn create(&self, path: &str) -> Result<Box<dyn WriteFile>>;
+    /// Opens a file for reading; it stays readable after a rename or removal.
+    fn open(&self, path: &str) -> Result<Arc<dyn ReadFile>>;
+    /// Gives a file another name, replacing what had it; durable after `sync_folder`.
+    fn rename(&self, from: &str, to: &str) -> Result<()>;
+    /// Removes a file; durable after `sync_folder`.
+    fn remove(&self, path: &str) -> Result<()>;
+    /// The files of a folder in name order; an empty list if there is no such folder.
+    fn list(&self, folder: &str) -> Result<Vec<FileName>>;
+    /// Makes a folder (and the archive's own, for ""); not an error if it is there. A folder inside
+    /// is durable after `sync_folder("")`, the archive's own when this returns. Everything
+    /// but `list` and this says `NotFound` while the folder is missing.
+    fn make_folder(&self, folder: &str) -> Result<()>;
+    /// Makes the folder's names durable ("" is the archive's own folder).
+    fn sync_folder(&self, folder: &str) -> Result<()>;
+    /// Takes the exclusive lock on `path`, creating it and writing `holder` for people to read.
+    /// `None`: somebody else has it. Dropping the guard gives it back, as does the process's end.
+    fn try_lock(&self, path: &str, holder: &str) -> Result<Option<Box<dyn LockGuard>>>;
+    /// A real folder for the catalog, if this storage has folders; `None` keeps it in memory.
+    fn local_folder(&self, folder: &str) -> Option<PathBuf>;
+}
+
+/// A file as [`Storage::list`] sees it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileName {
+    /// The name inside its folder.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// A file that is being written. Calls may come from several threads.
+pub trait WriteFile: Send + Sync + Debug {
+    /// Writes all bytes at an offset, growing the file as needed.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Makes what was written before this call durable. After an error nothing is known.
+    fn sync(&self) -> Result<()>;
+}
+
+/// A file that is being read.
+pub trait ReadFile: Send + Sync + Debug {
+    /// Fills `out` from an offset; `UnexpectedEof` if the file is shorter.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<()>;
+    /// The length in bytes now.
+    fn bytes(&self) -> Result<u64>;
+}
+
+/// Proof of holding a lock.
+pub trait LockGuard: Send + Sync + Debug {}

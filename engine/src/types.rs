@@ -1,0 +1,182 @@
+//! The words of the archive as types: ids, times, keys, addresses.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// A point in time, UTC, in ticks of 100 ns since 1970-01-01: what Graph's seven digits can say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub(crate) i64);
+
+/// Ticks in a millisecond.
+pub(crate) const TICKS_PER_MS: i64 = 10_000;
+
+impl Timestamp {
+    /// The earliest and latest times that an archive can hold.
+    pub const MIN: Self = Self(i64::MIN);
+    /// See [`Timestamp::MIN`].
+    pub const MAX: Self = Self(i64::MAX);
+
+    /// From milliseconds since 1970.
+    pub fn from_ms(ms: i64) -> Self {
+        Self(ms.saturating_mul(TICKS_PER_MS))
+    }
+
+    /// Whole milliseconds since 1970, rounded down.
+    pub fn ms(self) -> i64 {
+        self.0.div_euclid(TICKS_PER_MS)
+    }
+
+    /// Ticks of 100 ns since 1970.
+    pub fn ticks(self) -> i64 {
+        self.0
+    }
+
+    /// From ticks of 100 ns since 1970.
+    pub fn from_ticks(ticks: i64) -> Self {
+        Self(ticks)
+    }
+}
+
+/// The number of a commit; every row carries the one that stored it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(pub u64);
+
+/// The number of an ingest run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u32);
+
+/// BLAKE3-256 of a message's canonical JSON.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentAddress(pub [u8; 32]);
+
+impl fmt::Display for ContentAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for ContentAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ContentAddress {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let hash = blake3::Hash::from_hex(text).map_err(|cause| {
+            Error::invalid("a content address is 64 hexadecimal digits").caused_by(cause)
+        })?;
+        Ok(Self(*hash.as_bytes()))
+    }
+}
+
+/// The user or team whose export delivered a copy, typed inside: `user:…`, `team:…`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Custodian(Arc<str>);
+
+impl Custodian {
+    /// A user's export.
+    pub fn user(id: &str) -> Self {
+        Self(format!("user:{id}").into())
+    }
+
+    /// A team's export.
+    pub fn team(id: &str) -> Self {
+        Self(format!("team:{id}").into())
+    }
+
+    /// `user:…` and `team:…` as they are; a bare id is a user.
+    pub fn parse(text: &str) -> Self {
+        if text.starts_with("user:") || text.starts_with("team:") {
+            Self(text.into())
+        } else {
+            Self::user(text)
+        }
+    }
+
+    /// The typed id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Custodian {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which of the service's records a row is; part of its key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RecordKind {
+    /// A chat or channel message: what everything is tuned for.
+    #[default]
+    Message,
+    /// A Copilot interaction; its conversation is its user and session.
+    CopilotInteraction,
+    /// An entry of a call recording.
+    CallRecording,
+    /// An entry of a call transcript.
+    CallTranscript,
+    /// A chat's own properties.
+    Chat,
+    /// A member of a chat, team or channel.
+    Member,
+    /// A directory user.
+    User,
+    /// A team's own properties.
+    Team,
+}
+
+impl RecordKind {
+    const ALL: [Self; 8] = [
+        Self::Message,
+        Self::CopilotInteraction,
+        Self::CallRecording,
+        Self::CallTranscript,
+        Self::Chat,
+        Self::Member,
+        Self::User,
+        Self::Team,
+    ];
+
+    /// The number that stands for it on disk.
+    pub(crate) fn code(self) -> u8 {
+        self as u8
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+}
+
+/// What a message is, by its `messageType` and event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum MessageKind {
+    /// Somebody (or an app) wrote it.
+    Message,
+    /// The service reports an event: `systemEventMessage`, or an unknown type with an event.
+    System,
+    /// Any other type, known or not.
+    Other,
+}
+
+/// Identifies a message across its versions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageKey {
+    /// Which kind of record.
+    pub record: RecordKind,
+    /// `chatId`, or `channelIdentity.channelId`.
+    pub conversation: String,
+    /// The root message in a channel's thread.
+    pub reply_to: Option<String>,
+    /// The message's `id`, unique only inside the other fields.
+    pub id: String,
+}
