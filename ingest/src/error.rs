@@ -1,0 +1,25 @@
+//! What stops an import. What concerns one file is in the [`Summary`](crate::Summary) instead.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why an import stopped. What was committed before stays; running it again is safe.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The archive refused: its error says what to do.
+    #[error("the archive took no more")]
+    Archive(#[source] chatvault_engine::Error),
+    /// A source that was named cannot be read: check the name.
+    #[error("{}: cannot be read", .path.display())]
+    Source {
+        /// As it was given.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// Standard input was named more than once: name it once.
+    #[error("standard input can be read only once")]
+    InputTwice,
+}

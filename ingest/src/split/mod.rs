@@ -1,0 +1,100 @@
+//! From the bytes of a file to the documents in it.
+//!
+//! Three shapes of input, told by content: pages and arrays ([`documents`]), lines ([`lines`]),
+//! and what is neither. Every byte of the first two ends in exactly one place: in a document that
+//! was offered, in the quarantine, or in the frame around them (brackets, commas, white space and
+//! a page's own members).
+
+mod documents;
+mod envelope;
+mod lines;
+mod recover;
+#[cfg(test)]
+mod tests;
+
+use crate::cut::Cutter;
+use crate::decode::explain_stranger;
+use crate::sink::Sink;
+use crate::window::Window;
+use envelope::Top;
+
+pub(crate) use lines::{offer_lines, quarantine_overlong};
+
+/// What people should know about a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Remarks {
+    /// Why not all of the file came in.
+    pub(crate) failure: Option<String>,
+    /// What looks odd though everything came in, the quarantine included.
+    pub(crate) warning: Option<String>,
+}
+
+impl Remarks {
+    /// Only the first of a kind is kept: what follows is mostly its consequence.
+    pub(crate) fn fail(&mut self, message: impl FnOnce() -> String) {
+        let _first = self.failure.get_or_insert_with(message);
+    }
+
+    pub(crate) fn warn(&mut self, message: impl FnOnce() -> String) {
+        let _first = self.warning.get_or_insert_with(message);
+    }
+}
+
+/// How a file is to be split.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// One document a line.
+    Lines,
+    /// Pages, arrays or documents one after the other.
+    Documents,
+    /// Nothing in it.
+    Empty,
+    /// No JSON; why, and what to do.
+    Stranger(&'static str),
+}
+
+/// Looks at the first document of a file, consuming only white space.
+pub(crate) fn shape(window: &mut Window<'_>, cutter: &Cutter) -> Shape {
+    match window.next_token() {
+        None => Shape::Empty,
+        Some(b'[') => Shape::Documents,
+        Some(b'{') => object_shape(window),
+        Some(_) if recover::has_item(window.bytes(), cutter) => first_line_shape(window),
+        Some(_) => Shape::Stranger(explain_stranger(window.bytes())),
+    }
+}
+
+fn object_shape(window: &mut Window<'_>) -> Shape {
+    match envelope::top(window) {
+        Top::Page { .. } | Top::Error { .. } => Shape::Documents,
+        Top::Broken => first_line_shape(window),
+        Top::Document { bytes } => {
+            let rest = window.bytes().get(bytes..).unwrap_or_default();
+            let after = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+            let one_line = window.line_end().is_none_or(|end| end > bytes);
+            if one_line && matches!(after, None | Some(b'\n')) {
+                Shape::Lines
+            } else {
+                Shape::Documents
+            }
+        }
+    }
+}
+
+/// The first document is broken: if the second line starts like a document, these are lines.
+fn first_line_shape(window: &Window<'_>) -> Shape {
+    let second = window.line_end().and_then(|end| window.bytes().get(end..));
+    match second {
+        Some([b'{', b'"', ..]) => Shape::Lines,
+        _ => Shape::Documents,
+    }
+}
+
+/// Splits a file of [`Shape::Documents`] until its end or until the sink says stop.
+pub(crate) fn split_documents(
+    window: &mut Window<'_>,
+    cutter: &mut Cutter,
+    sink: &mut dyn Sink,
+) -> Remarks {
+    documents::Splitter::new(window, cutter, sink).run()
+}
