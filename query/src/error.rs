@@ -1,0 +1,48 @@
+//! What can be wrong with a query.
+
+/// The result of every fallible call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can be wrong with a query, or with answering it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A field has a value that it cannot have: write what is accepted.
+    #[error("{field}: {value:?} is not accepted: {accepted}")]
+    Value {
+        /// The query's field.
+        field: &'static str,
+        /// What it had, shortened.
+        value: String,
+        /// What it takes.
+        accepted: &'static str,
+    },
+    /// Two fields contradict each other: change one.
+    #[error("{field} {conflict}")]
+    Conflict {
+        /// The query's field.
+        field: &'static str,
+        /// What contradicts it.
+        conflict: &'static str,
+    },
+    /// The cursor is none of ours: pass the text of an earlier answer unchanged.
+    #[error("cursor: not a cursor of this program: pass the text that an earlier query printed")]
+    Cursor(#[source] chatvault_engine::Error),
+    /// The archive could not answer.
+    #[error("cannot answer the query")]
+    Archive(#[source] chatvault_engine::Error),
+}
+
+impl Error {
+    /// Is the query wrong, rather than the archive?
+    pub fn is_wrong_query(&self) -> bool {
+        !matches!(self, Self::Archive(_))
+    }
+
+    pub(crate) fn value(field: &'static str, value: &str, accepted: &'static str) -> Self {
+        /// Enough to recognise a value; an error stays one line.
+        const SHOWN_CHARS: usize = 80;
+        let value = value.chars().take(SHOWN_CHARS).collect();
+        Self::Value { field, value, accepted }
+    }
+}

@@ -1,0 +1,47 @@
+//! Questions to an archive as plain data: what people and scripts write, checked and run.
+//!
+//! A [`Query`] has only names, texts and numbers, so it can come from a command line, a JSON file
+//! or a request. It is checked once and becomes an [`engine scan`](chatvault_engine::Scan); what is
+//! wrong is an [`Error`] that names the field and says what is accepted.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use chatvault_engine::{Archive, Custodian, Host, Memory, Options, Origin, RecordKind};
+//! use chatvault_query::Query;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let archive = Archive::create(Host::new(Arc::new(Memory::default())), Options::default())?;
+//! let mut batch = archive.batch(archive.begin_run("example")?);
+//! let message = br#"{"id":"1462096800000","chatId":"19:ann_bob","etag":"1462096800000",
+//!     "messageType":"message","createdDateTime":"2016-05-01T10:00:00Z",
+//!     "lastModifiedDateTime":"2016-05-01T10:00:00Z","body":{"content":"hello"}}"#;
+//! let origin = Origin { source: "example", offset: 0 };
+//! batch.offer(&Custodian::user("ann"), RecordKind::Message, message, origin);
+//! batch.commit()?;
+//!
+//! let may = Query {
+//!     chats: vec!["19:ann_bob".to_owned()],
+//!     created_from: Some("2016-05".to_owned()),
+//!     created_to: Some("2016-06".to_owned()),
+//!     ..Query::default()
+//! };
+//! let snapshot = archive.snapshot()?;
+//! let mut rows = may.run(&snapshot)?;
+//! while let Some(row) = rows.next()? {
+//!     assert_eq!(row.json(), message);
+//! }
+//! assert_eq!(may.count(&snapshot)?, 1);
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod names;
+mod query;
+mod time;
+
+pub use error::{Error, Result};
+pub use names::{Kind, Order, Versions};
+pub use query::Query;
+pub use time::{format_time, parse_time};

@@ -1,0 +1,262 @@
+//! A query as plain data, and its check.
+
+use chatvault_engine::{
+    Cursor, Custodian, Explain, Rows, Scan, Sequence, Snapshot, TimeRange, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::names::{Kind, Order, Versions};
+use crate::time::parse_time;
+
+/// Most values a list may have: a question, not a data set.
+const MAX_VALUES: usize = 10_000;
+/// Longest id in a list, in bytes; Graph's longest are a tenth of it.
+const MAX_ID_BYTES: usize = 1_024;
+
+/// A question about messages. Everything may be left out; fields narrow each other down, the values
+/// of one list widen it. Unknown fields are refused.
+///
+/// Times are text: RFC 3339 with a zone, a date (midnight UTC) or a month (its first midnight).
+/// Ranges are half-open: `from` is in, `to` is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Query {
+    /// Conversations: chat ids or channel ids, as the service writes them.
+    pub chats: Vec<String>,
+    /// Ids of the users or apps that sent it.
+    pub senders: Vec<String>,
+    /// Whose exports delivered it: `user:ID`, `team:ID`, or a bare id for a user.
+    pub custodians: Vec<String>,
+    /// What it is: `message`, `system`, `other`.
+    pub kinds: Vec<Kind>,
+    /// Created at or after this time.
+    pub created_from: Option<String>,
+    /// Created before this time.
+    pub created_to: Option<String>,
+    /// Last modified at or after this time.
+    pub modified_from: Option<String>,
+    /// Last modified before this time.
+    pub modified_to: Option<String>,
+    /// Which versions of each message: `latest` (the default), `all`, `variants`.
+    pub versions: Versions,
+    /// The newest version that was not modified after this time, instead of the latest.
+    pub as_of: Option<String>,
+    /// Only what the archive held after the commit with this number.
+    pub as_of_sequence: Option<u64>,
+    /// Only rows that arrived after the commit with this number.
+    pub since: Option<u64>,
+    /// In which order: `conversation` (the default), `created`, `modified`.
+    pub order: Order,
+    /// From the last row to the first.
+    pub reverse: bool,
+    /// At most this many rows.
+    pub limit: Option<u64>,
+    /// Go on behind the row where an earlier answer stopped; the other fields must be the same.
+    pub cursor: Option<String>,
+}
+
+impl Query {
+    /// Checks every field and gives the engine's form of the question.
+    pub fn scan(&self) -> Result<Scan> {
+        check_ids("chats", &self.chats)?;
+        check_ids("senders", &self.senders)?;
+        check_ids("custodians", &self.custodians)?;
+        Ok(Scan {
+            conversations: self.chats.clone(),
+            senders: self.senders.clone(),
+            custodians: self.custodians.iter().map(|id| Custodian::parse(id)).collect(),
+            kinds: self.kinds.iter().map(|&kind| kind.into()).collect(),
+            created: range(
+                ("created_from", self.created_from.as_deref()),
+                ("created_to", self.created_to.as_deref()),
+            )?,
+            modified: range(
+                ("modified_from", self.modified_from.as_deref()),
+                ("modified_to", self.modified_to.as_deref()),
+            )?,
+            versions: self.chosen_versions()?,
+            as_of_sequence: self.as_of_sequence.map(Sequence),
+            since: self.chosen_since()?,
+            order: self.order.into(),
+            backwards: self.reverse,
+            limit: self.limit,
+            cursor: self.cursor.as_deref().map(read_cursor).transpose()?,
+            ..Scan::default()
+        })
+    }
+
+    /// Streams the rows that answer it, in bounded memory.
+    pub fn run(&self, snapshot: &Snapshot) -> Result<Rows> {
+        snapshot.scan(&self.scan()?).map_err(Error::Archive)
+    }
+
+    /// How many rows answer it, without making them.
+    pub fn count(&self, snapshot: &Snapshot) -> Result<u64> {
+        snapshot.count(&self.scan()?).map_err(Error::Archive)
+    }
+
+    /// What answering it touches, and why the rest is left alone.
+    pub fn explain(&self, snapshot: &Snapshot) -> Result<Explain> {
+        snapshot.explain(&self.scan()?).map_err(Error::Archive)
+    }
+
+    fn chosen_versions(&self) -> Result<chatvault_engine::Versions> {
+        let Some(time) = self.as_of.as_deref() else {
+            return Ok(match self.versions {
+                Versions::Latest => chatvault_engine::Versions::Latest,
+                Versions::All => chatvault_engine::Versions::All,
+                Versions::Variants => chatvault_engine::Versions::EveryVariant,
+            });
+        };
+        if self.versions != Versions::Latest {
+            let conflict = "picks one version of each message, but versions asks for several";
+            return Err(Error::Conflict { field: "as_of", conflict });
+        }
+        parse_time("as_of", time).map(chatvault_engine::Versions::AsOf)
+    }
+
+    fn chosen_since(&self) -> Result<Option<Sequence>> {
+        if let (Some(since), Some(until)) = (self.since, self.as_of_sequence)
+            && since >= until
+        {
+            let conflict = "is not before as_of_sequence, so nothing can match";
+            return Err(Error::Conflict { field: "since", conflict });
+        }
+        Ok(self.since.map(Sequence))
+    }
+}
+
+fn check_ids(field: &'static str, ids: &[String]) -> Result<()> {
+    if ids.len() > MAX_VALUES {
+        let count = format!("{} values", ids.len());
+        return Err(Error::value(field, &count, "at most 10000 values"));
+    }
+    let unfit = |id: &&String| id.is_empty() || id.len() > MAX_ID_BYTES;
+    match ids.iter().find(unfit) {
+        Some(id) => Err(Error::value(field, id, "an id of 1 to 1024 bytes")),
+        None => Ok(()),
+    }
+}
+
+type Bound<'a> = (&'static str, Option<&'a str>);
+
+fn range(from: Bound<'_>, to: Bound<'_>) -> Result<TimeRange> {
+    let read = |(field, text): Bound<'_>| -> Result<Option<Timestamp>> {
+        text.map(|text| parse_time(field, text)).transpose()
+    };
+    let range = TimeRange { from: read(from)?, to: read(to)? };
+    match (range.from, range.to) {
+        (Some(start), Some(end)) if start >= end => {
+            let conflict = "is not before the end of its range, so nothing can match";
+            Err(Error::Conflict { field: from.0, conflict })
+        }
+        _ => Ok(range),
+    }
+}
+
+fn read_cursor(text: &str) -> Result<Cursor> {
+    Cursor::from_text(text).map_err(Error::Cursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use chatvault_engine::MessageKind;
+
+    use super::*;
+
+    #[test]
+    fn the_empty_query_asks_for_the_latest_version_of_everything() {
+        let scan = Query::default().scan().unwrap();
+        assert_eq!(format!("{scan:?}"), format!("{:?}", Scan::default()));
+    }
+
+    #[test]
+    fn every_field_reaches_the_scan() {
+        let query = Query {
+            chats: vec!["19:a".to_owned()],
+            senders: vec!["s".to_owned()],
+            custodians: vec!["u".to_owned(), "team:t".to_owned()],
+            kinds: vec![Kind::System, Kind::Other],
+            created_from: Some("2016-05".into()),
+            created_to: Some("2016-06".into()),
+            modified_from: Some("2016-07-01".into()),
+            modified_to: Some("2016-07-02T00:00:00Z".into()),
+            versions: Versions::All,
+            as_of: None,
+            as_of_sequence: Some(9),
+            since: Some(3),
+            order: Order::Modified,
+            reverse: true,
+            limit: Some(7),
+            cursor: None,
+        };
+        let time = |text| Some(parse_time("x", text).unwrap());
+        let expected = Scan {
+            conversations: vec!["19:a".to_owned()],
+            senders: vec!["s".to_owned()],
+            custodians: vec![Custodian::user("u"), Custodian::team("t")],
+            kinds: vec![MessageKind::System, MessageKind::Other],
+            created: TimeRange { from: time("2016-05-01"), to: time("2016-06-01") },
+            modified: TimeRange { from: time("2016-07-01"), to: time("2016-07-02") },
+            versions: chatvault_engine::Versions::All,
+            as_of_sequence: Some(Sequence(9)),
+            since: Some(Sequence(3)),
+            order: chatvault_engine::Order::Modified,
+            backwards: true,
+            limit: Some(7),
+            ..Scan::default()
+        };
+        assert_eq!(format!("{:?}", query.scan().unwrap()), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn as_of_picks_the_version_of_that_time() {
+        let query = Query { as_of: Some("2016-05-01".into()), ..Query::default() };
+        let time = parse_time("x", "2016-05-01").unwrap();
+        assert_eq!(query.scan().unwrap().versions, chatvault_engine::Versions::AsOf(time));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_field() {
+        let empty = Query::default;
+        let cases = [
+            (Query { chats: vec![String::new()], ..empty() }, "chats: "),
+            (Query { senders: vec!["x".repeat(MAX_ID_BYTES + 1)], ..empty() }, "senders: "),
+            (Query { custodians: vec!["u".to_owned(); MAX_VALUES + 1], ..empty() }, "custodians: "),
+            (Query { created_to: Some("noon".into()), ..empty() }, "created_to: "),
+            (
+                Query {
+                    created_from: Some("2016-06".into()),
+                    created_to: Some("2016-06".into()),
+                    ..empty()
+                },
+                "created_from is not",
+            ),
+            (Query { modified_from: Some("2016-6".into()), ..empty() }, "modified_from: "),
+            (
+                Query { as_of: Some("2016-06".into()), versions: Versions::All, ..empty() },
+                "as_of picks",
+            ),
+            (Query { since: Some(4), as_of_sequence: Some(4), ..empty() }, "since is not"),
+        ];
+        for (query, start) in cases {
+            let error = query.scan().unwrap_err();
+            assert!(error.is_wrong_query() && error.to_string().starts_with(start), "{error}");
+            assert!(error.to_string().len() < 400, "{error}");
+        }
+    }
+
+    #[test]
+    fn json_is_read_back_as_it_was_written_and_unknown_fields_are_refused() {
+        let query: Query = serde_json::from_str(
+            r#"{"chats":["19:a"],"kinds":["system"],"versions":"all","order":"created","limit":3}"#,
+        )
+        .unwrap();
+        let text = serde_json::to_string(&query).unwrap();
+        assert_eq!(serde_json::from_str::<Query>(&text).unwrap(), query);
+        assert_eq!((query.versions, query.limit), (Versions::All, Some(3)));
+        let error = serde_json::from_str::<Query>(r#"{"chat":"19:a"}"#).unwrap_err();
+        assert!(error.to_string().starts_with("unknown field `chat`"), "{error}");
+    }
+}
