@@ -1,0 +1,90 @@
+//! The command line as a whole; each command's own arguments stand beside what it does.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    catalog, compact, demo, get, history, import, init, quarantine, query, stat, verify,
+};
+use crate::console::Console;
+use crate::failure::Outcome;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatvault demo                                    see it work on a small made-up export
+  chatvault init team.cvault                        make an empty archive
+  chatvault import team.cvault pages/               a folder with a folder per custodian
+  chatvault stat team.cvault                        what is in it, and how much space it takes
+  chatvault query team.cvault --created-from 2024-05 --limit 20 --format table
+  chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000
+  chatvault verify team.cvault --deep               prove that everything is there
+
+An archive is a folder. One process at a time may write to it (import, compact, catalog rebuild); \
+any number may read from it at the same time.
+
+Exit codes: 0 done; 1 failed, damaged or stopped before the end; 2 wrong usage; 3 done, with rows in \
+quarantine. Results go to standard output, everything else to standard error.";
+
+/// Keeps Microsoft Teams messages for years: stores each one once and gives it back byte for byte
+#[derive(Debug, Parser)]
+#[command(name = "chatvault", version, after_help = EXAMPLES, disable_help_subcommand = false)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(init::Arguments),
+    Import(import::Arguments),
+    Query(query::Arguments),
+    Get(get::Arguments),
+    History(history::Arguments),
+    Stat(stat::Arguments),
+    Verify(verify::Arguments),
+    Compact(compact::Arguments),
+    Quarantine(quarantine::Arguments),
+    Catalog(catalog::Arguments),
+    Demo(demo::Arguments),
+}
+
+impl Command {
+    /// Does what was asked, and says how it ended.
+    pub(crate) fn run(&self, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Init(arguments) => init::run(arguments, console),
+            Self::Import(arguments) => import::run(arguments, console),
+            Self::Query(arguments) => query::run(arguments, console),
+            Self::Get(arguments) => get::run(arguments, console),
+            Self::History(arguments) => history::run(arguments, console),
+            Self::Stat(arguments) => stat::run(arguments, console),
+            Self::Verify(arguments) => verify::run(arguments, console),
+            Self::Compact(arguments) => compact::run(arguments, console),
+            Self::Quarantine(arguments) => quarantine::run(arguments, console),
+            Self::Catalog(arguments) => catalog::run(arguments, console),
+            Self::Demo(arguments) => demo::run(arguments, console),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_with_an_example_of_itself() {
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let call = format!("chatvault {}", command.get_name());
+            assert!(help.contains(&call), "{} has no example", command.get_name());
+            assert!(command.get_about().is_some(), "{} has no description", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! `import`: an export into an archive. Everything that touches the ingest crate is here.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure};
+use chatvault_engine::{Archive, Custodian, Options};
+use chatvault_ingest::{ImportOptions, Notice, Source, Summary, import};
+use clap::Args;
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::failure::{Outcome, WrongUsage};
+use crate::progress::Progress;
+use crate::report::{Copies, by_custodian, print_custodians};
+use crate::text;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatvault import team.cvault pages/
+  chatvault import team.cvault --custodian ann page-1.json page-2.json.zst
+  chatvault import team.cvault --custodian team:sales channel.jsonl.gz
+  curl … | chatvault import team.cvault --custodian ann -
+
+Without --custodian each PATH is a folder with a folder per custodian, named after it: ID or user_ID \
+for a user, team_ID for a team; every file below is that custodian's. With --custodian each PATH is a \
+file, a folder of files, or - for standard input.
+
+Files are what the service returned: pages (a JSON object with `value`), arrays, single messages, or \
+JSON lines with one message a line; each may be compressed (gzip, zstd), which is told by content. What \
+is not readable goes to quarantine with its file and offset, and the rest is imported.
+
+Import again whenever you like: what is there already is only counted, so an import that was stopped \
+(Ctrl-C, a power cut) is finished by starting it again. Everything reported is durable.
+
+Exit codes: 0 done; 1 a file could not be read, or stopped before the end; 2 wrong usage; 3 done, with \
+copies in quarantine (see `chatvault quarantine`).
+
+JSON fields: finished, run, files, hidden_files (not read), bytes, commits, copies, stored (new \
+versions), variants, duplicates, quarantined, failures and warnings (lists of file, message), seconds, \
+copies_per_second, and with --by-custodian: by_custodian \
+(custodian to copies, stored, variants, duplicates, quarantined). Sizes are in bytes.";
+
+/// Import an export: page files or JSON lines
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The archive's folder; `chatvault init` makes one
+    archive: PathBuf,
+    /// Folders with a folder per custodian; with --custodian files, folders, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Whose export the files are: a user's id, user:ID or team:ID
+    #[arg(long, value_name = "ID")]
+    custodian: Option<String>,
+    /// Threads that read, split and encode; as many as there are processors if left out
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+    /// Memory in MiB for rows on their way, duplicates' fingerprints and caches; each thread takes
+    /// some more
+    #[arg(long, value_name = "MIB", default_value_t = 224)]
+    #[arg(value_parser = clap::value_parser!(u32).range(32..=1_048_576))]
+    memory: u32,
+    /// Also report each custodian's copies
+    #[arg(long)]
+    by_custodian: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Paths that a run's label names.
+const LABEL_PATHS: usize = 3;
+
+/// The documented fields.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    finished: bool,
+    run: u32,
+    files: u64,
+    hidden_files: u64,
+    bytes: u64,
+    commits: u64,
+    #[serde(flatten)]
+    counts: Copies,
+    failures: Vec<Remark>,
+    warnings: Vec<Remark>,
+    seconds: f64,
+    copies_per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_custodian: Option<BTreeMap<String, Copies>>,
+}
+
+/// Something to know about a file.
+#[derive(Clone, Debug, Serialize)]
+struct Remark {
+    file: String,
+    message: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let sources = sources(arguments)?;
+    let folder = &arguments.archive;
+    let archive = super::open_to_write(folder, options(arguments.memory))?;
+    let start = now();
+    let summary = deliver(&archive, sources, &import_options(arguments), console)?;
+    // Sealing belongs to the time: what is reported is in its place.
+    super::close(archive, folder)?;
+    let report = report(summary, start.elapsed(), arguments.by_custodian);
+    if arguments.json {
+        console.json(&report)?;
+    } else {
+        print(&report, console)?;
+    }
+    advise(&report, arguments, console)?;
+    Ok(outcome(&report))
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a command took is the command's business")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Divides the memory as the engine's own defaults do.
+fn options(mebibytes: u32) -> Options {
+    let share = |sevenths: u64| {
+        usize::try_from((u64::from(mebibytes) << 20) * sevenths / 7).unwrap_or(usize::MAX)
+    };
+    Options {
+        cache_bytes: share(2),
+        memtable_bytes: share(2),
+        recall_bytes: share(3),
+        ..Options::default()
+    }
+}
+
+fn outcome(report: &Report) -> Outcome {
+    if !report.finished || !report.failures.is_empty() {
+        Outcome::Failed
+    } else if report.counts.quarantined > 0 {
+        Outcome::Quarantined
+    } else {
+        Outcome::Done
+    }
+}
+
+fn report(summary: Summary, time: Duration, with_custodians: bool) -> Report {
+    let seconds = time.as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a speed for people and reports")]
+    let copies = summary.counts.offered as f64;
+    Report {
+        finished: summary.finished,
+        run: summary.run.0,
+        files: summary.files,
+        hidden_files: summary.hidden_files,
+        bytes: summary.bytes,
+        commits: summary.commits,
+        counts: summary.counts.into(),
+        failures: remarks(summary.failures),
+        warnings: remarks(summary.warnings),
+        seconds,
+        copies_per_second: if seconds > 0.0 { copies / seconds } else { 0.0 },
+        by_custodian: with_custodians.then(|| by_custodian(&summary.by_custodian)),
+    }
+}
+
+fn remarks(notices: Vec<Notice>) -> Vec<Remark> {
+    let remark = |notice: Notice| Remark { file: notice.file, message: notice.message };
+    notices.into_iter().map(remark).collect()
+}
+
+fn print(report: &Report, console: &mut Console<'_>) -> anyhow::Result<()> {
+    for line in lines(report) {
+        console.line(line)?;
+    }
+    for failure in &report.failures {
+        console.line(format!("not read: {}: {}", failure.file, failure.message))?;
+    }
+    for warning in &report.warnings {
+        console.line(format!("odd: {}: {}", warning.file, warning.message))?;
+    }
+    print_custodians(console, report.by_custodian.as_ref())
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    let counts = &report.counts;
+    let files = format!("{} ({})", text::count(report.files), text::size(report.bytes));
+    let speed = format!("{:.0}", report.copies_per_second);
+    let speed = text::count(speed.parse().unwrap_or_default());
+    text::aligned(&[
+        ("files", files),
+        ("copies delivered", text::count(counts.offered)),
+        ("  new versions", text::count(counts.stored)),
+        ("  new variants", text::count(counts.variants)),
+        ("  duplicates", text::count(counts.duplicates)),
+        ("  quarantined", text::count(counts.quarantined)),
+        ("time", format!("{:.1} s, {speed} copies/s", report.seconds)),
+    ])
+}
+
+fn advise(report: &Report, arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<()> {
+    if !report.finished {
+        let note = "stopped; what is reported is durable: start the same import again to finish it";
+        console.remark(note)?;
+    }
+    if !report.failures.is_empty() {
+        let count = text::plural(u64::try_from(report.failures.len())?, "file");
+        console.remark(format!("{count} could not be read to the end; the rest was imported"))?;
+    }
+    if report.hidden_files > 0 {
+        let count = text::plural(report.hidden_files, "hidden file");
+        console.remark(format!("{count} not read: the names start with a dot"))?;
+    }
+    if report.counts.quarantined > 0 {
+        let archive = arguments.archive.display();
+        console.remark(format!("see what went to quarantine: chatvault quarantine {archive}"))?;
+    }
+    Ok(())
+}
+
+/// Whose files are where. What is certainly meant otherwise is refused before anything is read.
+fn sources(arguments: &Arguments) -> Result<Vec<Source>, WrongUsage> {
+    if let Some(id) = &arguments.custodian {
+        let (custodian, paths) = (Custodian::parse(id), arguments.paths.clone());
+        return Ok(vec![Source::Files { custodian, paths }]);
+    }
+    match arguments.paths.iter().find(|path| is_no_folder(path)) {
+        Some(path) => Err(WrongUsage(format!(
+            "{} is no folder of custodians' folders: say whose export it is with --custodian ID",
+            path.display()
+        ))),
+        None => Ok(arguments.paths.iter().cloned().map(Source::Folders).collect()),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what the user names is outside of any archive")]
+fn is_no_folder(path: &Path) -> bool {
+    path.as_os_str() == "-" || path.is_file()
+}
+
+fn import_options(arguments: &Arguments) -> ImportOptions {
+    let defaults = ImportOptions::default();
+    let paths: Vec<String> =
+        arguments.paths.iter().take(LABEL_PATHS).map(|path| path.display().to_string()).collect();
+    let threads = arguments.threads.and_then(|number| NonZeroUsize::new(number.into()));
+    ImportOptions {
+        label: format!("import {}", paths.join(" ")),
+        threads: threads.unwrap_or(defaults.threads),
+        ..defaults
+    }
+}
+
+fn deliver(
+    archive: &Archive,
+    sources: Vec<Source>,
+    options: &ImportOptions,
+    console: &Console<'_>,
+) -> Result<Summary, chatvault_ingest::Error> {
+    let bar = Progress::start(console, "importing", "bytes");
+    console.stop.heed();
+    import(archive, sources, options, &mut |progress| {
+        bar.set(progress.bytes, progress.total_bytes);
+        if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+/// Imports a folder with a folder per custodian, for the demo.
+pub(super) fn folder(
+    archive: &Archive,
+    folder: PathBuf,
+    console: &Console<'_>,
+) -> anyhow::Result<()> {
+    let options = ImportOptions { label: "demo".to_owned(), ..ImportOptions::default() };
+    let summary = deliver(archive, vec![Source::Folders(folder)], &options, console)?;
+    if let Some(failure) = summary.failures.first() {
+        bail!("{}: {}", failure.file, failure.message);
+    }
+    ensure!(summary.finished, "stopped: start the demo again");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use chatvault_engine::Counts;
+
+    use super::*;
+
+    fn summary() -> Summary {
+        let counts = Counts {
+            offered: 2_000_000,
+            stored: 400_000,
+            duplicates: 1_600_000,
+            ..Counts::default()
+        };
+        Summary { files: 46_351, bytes: 3 << 30, counts, finished: true, ..Summary::default() }
+    }
+
+    #[test]
+    fn the_report_adds_up_for_people() {
+        let report = report(summary(), Duration::from_secs(4), false);
+        assert_eq!(
+            lines(&report),
+            [
+                "files             46,351 (3.0 GiB)",
+                "copies delivered  2,000,000",
+                "  new versions    400,000",
+                "  new variants    0",
+                "  duplicates      1,600,000",
+                "  quarantined     0",
+                "time              4.0 s, 500,000 copies/s",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_exit_code_tells_failure_before_quarantine() {
+        let ended = |change: &dyn Fn(&mut Report)| {
+            let mut report = report(summary(), Duration::from_secs(1), false);
+            change(&mut report);
+            outcome(&report)
+        };
+        let failure = Remark { file: "a".to_owned(), message: "b".to_owned() };
+        let quarantined = |report: &mut Report| report.counts.quarantined = 1;
+        assert_eq!(ended(&|_| {}), Outcome::Done);
+        assert_eq!(ended(&quarantined), Outcome::Quarantined);
+        assert_eq!(ended(&|report| report.finished = false), Outcome::Failed);
+        let both = |report: &mut Report| {
+            quarantined(report);
+            report.failures.push(failure.clone());
+        };
+        assert_eq!(ended(&both), Outcome::Failed);
+    }
+
+    #[test]
+    fn standard_input_is_some_custodians() {
+        use clap::Parser;
+        let sources = |options: &[&str]| {
+            let line = ["chatvault", "import", "a"].into_iter().chain(options.iter().copied());
+            match crate::args::Arguments::try_parse_from(line).unwrap().command {
+                crate::args::Command::Import(arguments) => sources(&arguments),
+                other => panic!("parsed as {other:?}"),
+            }
+        };
+        assert!(sources(&["-"]).is_err());
+        let files = sources(&["--custodian", "team:t", "-", "x"]).unwrap();
+        let expected = "[Files { custodian: Custodian(\"team:t\"), paths: [\"-\", \"x\"] }]";
+        assert_eq!(format!("{files:?}"), expected);
+        assert_eq!(format!("{:?}", sources(&["p"]).unwrap()), "[Folders(\"p\")]");
+    }
+
+    #[test]
+    fn memory_is_divided_and_never_exceeded() {
+        for mebibytes in [32, 224, 1_048_576] {
+            let options = options(mebibytes);
+            let sum = options.cache_bytes + options.memtable_bytes + options.recall_bytes;
+            assert!(sum <= usize::try_from(mebibytes).unwrap() << 20);
+        }
+        assert_eq!(options(224).memtable_bytes, Options::default().memtable_bytes);
+    }
+}

@@ -1,0 +1,35 @@
+//! One file per command: its arguments, what it does, how it tells the result.
+
+pub(crate) mod catalog;
+pub(crate) mod compact;
+pub(crate) mod demo;
+pub(crate) mod get;
+pub(crate) mod history;
+pub(crate) mod import;
+pub(crate) mod init;
+pub(crate) mod quarantine;
+pub(crate) mod query;
+pub(crate) mod stat;
+pub(crate) mod verify;
+
+use std::path::Path;
+
+use anyhow::Context;
+use chatvault_engine::{Archive, Host, Options};
+
+/// Opens an archive for a command that only looks; a writer may be at work beside it.
+fn open_to_read(folder: &Path) -> anyhow::Result<Archive> {
+    Archive::open_read_only(Host::disk(folder), Options::default())
+        .with_context(|| format!("cannot open {}", folder.display()))
+}
+
+/// Opens an archive for a command that changes it.
+fn open_to_write(folder: &Path, options: Options) -> anyhow::Result<Archive> {
+    Archive::open(Host::disk(folder), options)
+        .with_context(|| format!("cannot open {} for writing", folder.display()))
+}
+
+/// Gives the archive back, with the errors that dropping it would swallow.
+fn close(archive: Archive, folder: &Path) -> anyhow::Result<()> {
+    archive.close().with_context(|| format!("cannot close {}", folder.display()))
+}

@@ -1,0 +1,270 @@
+//! The arguments of `query`, and the question that they ask.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use chatvault_query::{Kind, Order, Query, Versions, parse_time};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  chatvault query team.cvault --chat 19:abc@thread.v2 --format table
+  chatvault query team.cvault --created-from 2024-05 --created-to 2024-06 > may.jsonl
+  chatvault query team.cvault --sender ann --order created --limit 20
+  chatvault query team.cvault --custodian ann --count
+  chatvault query team.cvault --as-of 2024-05-01T12:00:00Z --kind message --kind system
+  chatvault query team.cvault --since 17                     what arrived after commit 17
+  chatvault query team.cvault --modified-from 2024-05 --explain
+
+Times (TIME): RFC 3339 with a zone (2024-05-01T09:30:00Z, 2024-05-01T09:30:00.25+02:00), a date (its \
+midnight UTC: 2024-05-01) or a month (its first midnight UTC: 2024-05). Ranges are half-open: `from` is \
+in, `to` is not, so --created-from 2024-05 --created-to 2024-06 is the whole of May.
+
+Several values of one option widen the answer, several options narrow it. Which version of a message \
+counts is decided before anything else is compared; with --custodian, among the versions that this \
+custodian's export delivered.
+
+JSONL output has one message a line, the exact stored bytes. A stored line end between two JSON tokens \
+is printed as a space, so that a line stays a line; `chatvault get` prints it as it was.
+
+Pages: with --limit the place to go on from is told on standard error as `next cursor: TEXT`; pass it \
+as --cursor TEXT with the same other options. It stays good when messages are added, after compacting \
+and in later versions. With --print-cursor the last line of standard error is the bare cursor:
+  chatvault query team.cvault --limit 1000 --print-cursor --cursor \"$C\" >> all.jsonl 2> cursor
+
+JSON fields: with --count: count. With --explain: segments, segments_touched, groups, groups_touched, \
+rows, rows_touched, journal_rows, lines.";
+
+/// Find messages: print them as JSON lines or a table, or count them
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line")]
+pub(crate) struct Arguments {
+    /// The archive's folder
+    pub(super) archive: PathBuf,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    version: VersionChoice,
+    /// Sort by this; `conversation` is how the archive lies on disk, and fastest
+    #[arg(long, value_parser = one_of::<Order>(Order::NAMES))]
+    #[arg(default_value = "conversation", help_heading = "Order and pages")]
+    pub(super) order: Order,
+    /// From the last to the first
+    #[arg(long, help_heading = "Order and pages")]
+    reverse: bool,
+    /// At most this many messages; no limit if left out
+    #[arg(long, value_name = "NUMBER", help_heading = "Order and pages")]
+    pub(super) limit: Option<u64>,
+    /// Go on where an earlier answer to the same query stopped
+    #[arg(long, value_name = "TEXT", help_heading = "Order and pages")]
+    cursor: Option<String>,
+    /// Print the bare cursor as the last line of standard error, whatever the limit
+    #[arg(long, help_heading = "Order and pages", conflicts_with_all = ["count", "explain"])]
+    pub(super) print_cursor: bool,
+    /// `jsonl`: the exact messages, one a line. `table`: time, conversation, sender, kind, first words
+    #[arg(long, value_enum, default_value_t = Format::Jsonl, help_heading = "Output")]
+    pub(super) format: Format,
+    /// Print only how many messages there are
+    #[arg(long, help_heading = "Output", conflicts_with = "explain")]
+    pub(super) count: bool,
+    /// Print what would be read and why, instead of reading it
+    #[arg(long, help_heading = "Output")]
+    pub(super) explain: bool,
+    /// Print --count or --explain as one JSON object (messages are JSON lines anyway)
+    #[arg(long, help_heading = "Output", conflicts_with = "format")]
+    pub(super) json: bool,
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Jsonl,
+    Table,
+}
+
+/// Which messages.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which messages")]
+pub(super) struct Filter {
+    /// In this chat or channel (may be given several times)
+    #[arg(long, value_name = "ID")]
+    chat: Vec<String>,
+    /// Sent by this user or app (may be given several times)
+    #[arg(long, value_name = "ID")]
+    sender: Vec<String>,
+    /// Delivered by this custodian's export: user:ID, team:ID, or a bare id for a user (several)
+    #[arg(long, value_name = "ID")]
+    custodian: Vec<String>,
+    /// Written by somebody, an event of the service, or anything else (several)
+    #[arg(long, value_parser = one_of::<Kind>(Kind::NAMES))]
+    kind: Vec<Kind>,
+    /// Created at or after
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    created_from: Option<String>,
+    /// Created before
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    created_to: Option<String>,
+    /// Last modified at or after
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    modified_from: Option<String>,
+    /// Last modified before
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    modified_to: Option<String>,
+}
+
+/// Which versions of them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which versions")]
+pub(super) struct VersionChoice {
+    /// The newest of each message, all of them, or also different content under one version
+    #[arg(long, value_parser = one_of::<Versions>(Versions::NAMES))]
+    #[arg(default_value = "latest")]
+    versions: Versions,
+    /// The newest version that was not modified after this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    as_of: Option<String>,
+    /// Only what the archive held after this commit (`stat` shows the last one's number)
+    #[arg(long, value_name = "COMMIT")]
+    as_of_seq: Option<u64>,
+    /// Only what arrived after this commit
+    #[arg(long, value_name = "COMMIT")]
+    since: Option<u64>,
+}
+
+/// Takes one of a few names, and lists them in help and errors.
+fn one_of<T>(names: [&'static str; 3]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = chatvault_query::Error> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// Checks a time where the parser can name the option.
+fn time(text: &str) -> Result<String, String> {
+    match parse_time("time", text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Arguments {
+    /// The question as the query crate takes it.
+    pub(super) fn query(&self) -> Query {
+        let (filter, version) = (&self.filter, &self.version);
+        Query {
+            chats: filter.chat.clone(),
+            senders: filter.sender.clone(),
+            custodians: filter.custodian.clone(),
+            kinds: filter.kind.clone(),
+            created_from: filter.created_from.clone(),
+            created_to: filter.created_to.clone(),
+            modified_from: filter.modified_from.clone(),
+            modified_to: filter.modified_to.clone(),
+            versions: version.versions,
+            as_of: version.as_of.clone(),
+            as_of_sequence: version.as_of_seq,
+            since: version.since,
+            order: self.order,
+            reverse: self.reverse,
+            limit: self.limit,
+            // A script's first page has an empty cursor.
+            cursor: self.cursor.clone().filter(|text| !text.is_empty()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args;
+
+    fn parse(options: &[&str]) -> Result<Query, clap::Error> {
+        let line = ["chatvault", "query", "a"].into_iter().chain(options.iter().copied());
+        match args::Arguments::try_parse_from(line)?.command {
+            args::Command::Query(arguments) => Ok(arguments.query()),
+            other => panic!("parsed as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_option_reaches_the_query() {
+        let query = parse(&[
+            "--chat",
+            "c1",
+            "--chat",
+            "c2",
+            "--sender",
+            "s",
+            "--custodian",
+            "team:t",
+            "--kind",
+            "system",
+            "--kind",
+            "other",
+            "--created-from",
+            "2024-05",
+            "--created-to",
+            "2024-06",
+            "--modified-from",
+            "2024-05-01",
+            "--modified-to",
+            "2024-05-02T00:00:00Z",
+            "--versions",
+            "all",
+            "--as-of-seq",
+            "9",
+            "--since",
+            "4",
+            "--order",
+            "modified",
+            "--reverse",
+            "--limit",
+            "7",
+            "--cursor",
+            "abc",
+        ])
+        .unwrap();
+        let some = |text: &str| Some(text.to_owned());
+        let expected = Query {
+            chats: vec!["c1".to_owned(), "c2".to_owned()],
+            senders: vec!["s".to_owned()],
+            custodians: vec!["team:t".to_owned()],
+            kinds: vec![Kind::System, Kind::Other],
+            created_from: some("2024-05"),
+            created_to: some("2024-06"),
+            modified_from: some("2024-05-01"),
+            modified_to: some("2024-05-02T00:00:00Z"),
+            versions: Versions::All,
+            as_of: None,
+            as_of_sequence: Some(9),
+            since: Some(4),
+            order: Order::Modified,
+            reverse: true,
+            limit: Some(7),
+            cursor: some("abc"),
+        };
+        assert_eq!(query, expected);
+        assert_eq!(parse(&["--as-of", "2024-05"]).unwrap().as_of, some("2024-05"));
+        assert_eq!(parse(&["--cursor", ""]).unwrap(), Query::default());
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_the_option_and_what_it_takes() {
+        for (options, parts) in [
+            (&["--created-to", "noon"][..], ["--created-to <TIME>", "RFC 3339"]),
+            (&["--kind", "chat"], ["--kind", "message, system, other"]),
+            (&["--versions", "newest"], ["--versions", "latest, all, variants"]),
+            (&["--order", "size"], ["--order", "conversation, created, modified"]),
+            (&["--limit=-1"], ["--limit", "-1"]),
+            (&["--count", "--explain"], ["--count", "--explain"]),
+            (&["--format", "table", "--json"], ["--format", "--json"]),
+        ] {
+            let error = parse(options).unwrap_err().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `query`: finds messages.
+
+mod arguments;
+mod rows;
+
+use std::io::Write;
+
+use chatvault_engine::{Explain, Snapshot};
+use chatvault_query::Query;
+use serde::Serialize;
+
+pub(crate) use arguments::Arguments;
+pub(super) use rows::print_table;
+
+use crate::console::Console;
+use crate::failure::Outcome;
+use crate::text;
+use arguments::Format;
+
+pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let query = arguments.query();
+    // A wrong query is told before the archive is touched.
+    drop(query.scan()?);
+    let snapshot = super::open_to_read(&arguments.archive)?.snapshot()?;
+    if arguments.count {
+        count(query.count(&snapshot)?, arguments.json, console)?;
+    } else if arguments.explain {
+        explain(query.explain(&snapshot)?, arguments.json, console)?;
+    } else {
+        answer(arguments, &query, &snapshot, console)?;
+    }
+    Ok(Outcome::Done)
+}
+
+#[derive(Serialize)]
+struct Count {
+    count: u64,
+}
+
+fn count(count: u64, json: bool, console: &mut Console<'_>) -> anyhow::Result<()> {
+    if json {
+        return console.json(&Count { count });
+    }
+    // Plain digits: this is for people and for `test $(…) -gt 0` alike.
+    Ok(console.line(count.to_string())?)
+}
+
+/// The documented fields.
+#[derive(Serialize)]
+struct Plan {
+    segments: u64,
+    segments_touched: u64,
+    groups: u64,
+    groups_touched: u64,
+    rows: u64,
+    rows_touched: u64,
+    journal_rows: u64,
+    lines: Vec<String>,
+}
+
+impl From<Explain> for Plan {
+    fn from(explain: Explain) -> Self {
+        Self {
+            segments: explain.segments,
+            segments_touched: explain.segments_touched,
+            groups: explain.groups,
+            groups_touched: explain.groups_touched,
+            rows: explain.rows,
+            rows_touched: explain.rows_touched,
+            journal_rows: explain.journal_rows,
+            lines: explain.lines,
+        }
+    }
+}
+
+fn explain(explain: Explain, json: bool, console: &mut Console<'_>) -> anyhow::Result<()> {
+    let plan = Plan::from(explain);
+    if json {
+        return console.json(&plan);
+    }
+    let part = |some, all| format!("{} of {}", text::count(some), text::count(all));
+    let totals = [
+        ("segments touched", part(plan.segments_touched, plan.segments)),
+        ("row groups touched", part(plan.groups_touched, plan.groups)),
+        ("rows touched", part(plan.rows_touched, plan.rows)),
+        ("rows in journal", text::count(plan.journal_rows)),
+    ];
+    for line in text::aligned(&totals).iter().chain(&plan.lines) {
+        console.line(line)?;
+    }
+    Ok(())
+}
+
+fn answer(
+    arguments: &Arguments,
+    query: &Query,
+    snapshot: &Snapshot,
+    console: &mut Console<'_>,
+) -> anyhow::Result<()> {
+    let mut rows = query.run(snapshot)?;
+    let printed = match arguments.format {
+        Format::Jsonl => rows::print_lines(&mut rows, console)?,
+        Format::Table => print_table(&mut rows, arguments.order, console)?,
+    };
+    // The rows first: a script that sees the cursor has seen what is before it.
+    console.out.flush()?;
+    let cursor = rows.cursor().map(|cursor| cursor.to_text()).or_else(|| query.cursor.clone());
+    match cursor {
+        Some(cursor) if arguments.print_cursor => console.remark(cursor)?,
+        Some(cursor) if arguments.limit == Some(printed) => {
+            console.remark(format!("next cursor: {cursor}"))?;
+        }
+        _ => {}
+    }
+    Ok(())
+}

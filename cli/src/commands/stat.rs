@@ -1,0 +1,179 @@
+//! `stat`: what an archive holds and what it takes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chatvault_engine::Stat;
+use clap::Args;
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::failure::Outcome;
+use crate::report::{Copies, TRASH, by_custodian, bytes_in_use, print_custodians};
+use crate::text;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatvault stat team.cvault
+  chatvault stat team.cvault --json
+  chatvault stat team.cvault --json --by-custodian
+
+Words: a copy is what an export delivered; a version is one state of a message; a variant is different \
+content under the same version; a duplicate is a copy of what was there. Always: \
+copies = versions and variants stored + duplicates + quarantined. Trash is what merges have replaced and \
+the archive will remove by itself; `on disk` and `per version` do not count it.
+
+JSON fields: copies, stored, versions, variants, duplicates, quarantined, messages, conversations, \
+senders, custodians, segments, runs, sequence (number of the last commit), journal_rows (not yet in a \
+segment), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
+bytes (on disk, without trash), bytes_by_part (segments, journal, manifest, ledger, objects, quarantine, \
+catalog, trash, other), raw_bytes (JSON before compression), \
+bytes_per_version, compression_ratio (raw_bytes / bytes), and with --by-custodian: by_custodian \
+(custodian to copies, stored, variants, duplicates, quarantined). Sizes are in bytes.";
+
+/// Show what an archive holds and how much space it takes
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The archive's folder
+    archive: PathBuf,
+    /// Also show each custodian's copies
+    #[arg(long)]
+    by_custodian: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// The documented fields.
+#[derive(Serialize)]
+struct Report {
+    copies: u64,
+    stored: u64,
+    versions: u64,
+    variants: u64,
+    duplicates: u64,
+    quarantined: u64,
+    messages: u64,
+    conversations: u64,
+    senders: u64,
+    custodians: u64,
+    segments: u64,
+    runs: u64,
+    sequence: u64,
+    journal_rows: u64,
+    raw_rows: u64,
+    objects: u64,
+    bytes: u64,
+    bytes_by_part: BTreeMap<String, u64>,
+    raw_bytes: u64,
+    bytes_per_version: f64,
+    compression_ratio: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_custodian: Option<BTreeMap<String, Copies>>,
+}
+
+impl Report {
+    fn new(stat: Stat) -> Self {
+        let bytes = bytes_in_use(&stat);
+        Self {
+            copies: stat.counts.offered,
+            stored: stat.counts.stored,
+            versions: stat.versions,
+            variants: stat.variants,
+            duplicates: stat.counts.duplicates,
+            quarantined: stat.counts.quarantined,
+            messages: stat.messages,
+            conversations: stat.conversations,
+            senders: stat.senders,
+            custodians: stat.custodians,
+            segments: stat.segments,
+            runs: stat.runs,
+            sequence: stat.sequence.0,
+            journal_rows: stat.journal_rows,
+            raw_rows: stat.raw_rows,
+            objects: stat.objects,
+            bytes,
+            bytes_by_part: stat.bytes_by_part,
+            raw_bytes: stat.raw_bytes,
+            bytes_per_version: text::ratio(bytes, stat.versions),
+            compression_ratio: text::ratio(stat.raw_bytes, bytes),
+            by_custodian: None,
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut rows: Vec<(&str, String)> = [
+            ("copies delivered", self.copies),
+            ("  versions", self.versions),
+            ("  variants", self.variants),
+            ("  duplicates", self.duplicates),
+            ("  quarantined", self.quarantined),
+            ("messages", self.messages),
+            ("conversations", self.conversations),
+            ("senders", self.senders),
+            ("custodians", self.custodians),
+            ("objects", self.objects),
+            ("import runs", self.runs),
+            ("last commit", self.sequence),
+            ("segments", self.segments),
+            ("rows in journal", self.journal_rows),
+        ]
+        .map(|(name, number)| (name, text::count(number)))
+        .into();
+        rows.push(("on disk", text::size(self.bytes)));
+        let in_use = self.bytes_by_part.iter().filter(|(part, _)| *part != TRASH);
+        let parts: Vec<(String, &u64)> =
+            in_use.map(|(part, bytes)| (format!("  {part}"), bytes)).collect();
+        rows.extend(parts.iter().map(|(part, bytes)| (part.as_str(), text::size(**bytes))));
+        let trash = self.bytes_by_part.get(TRASH).copied().unwrap_or_default();
+        rows.push(("in trash", text::size(trash)));
+        rows.push(("as JSON", text::size(self.raw_bytes)));
+        rows.push(("per version", format!("{:.1} bytes", self.bytes_per_version)));
+        rows.push(("compression", format!("{:.1} to 1", self.compression_ratio)));
+        text::aligned(&rows)
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let archive = super::open_to_read(&arguments.archive)?;
+    let mut report = Report::new(archive.stat()?);
+    if arguments.by_custodian {
+        report.by_custodian = Some(by_custodian(&archive.snapshot()?.custodians()?));
+    }
+    if arguments.json {
+        console.json(&report)?;
+        return Ok(Outcome::Done);
+    }
+    for line in report.lines() {
+        console.line(line)?;
+    }
+    print_custodians(console, report.by_custodian.as_ref())?;
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_come_from_all_bytes_on_disk_but_the_trash() {
+        let parts = [("segments", 900), ("catalog", 100), (TRASH, 5_000)];
+        let bytes_by_part = parts.map(|(part, bytes)| (part.to_owned(), bytes)).into();
+        let stat = Stat { versions: 10, raw_bytes: 12_000, bytes_by_part, ..Stat::default() };
+        let report = Report::new(stat);
+        assert_eq!(report.bytes, 1_000);
+        assert!((report.bytes_per_version - 100.0).abs() < 1e-9);
+        assert!((report.compression_ratio - 12.0).abs() < 1e-9);
+        let lines = report.lines();
+        assert!(lines.contains(&"  segments        900 B".to_owned()));
+        assert!(lines.contains(&"in trash          4.9 KiB".to_owned()));
+        assert_eq!(report.bytes_by_part[TRASH], 5_000);
+    }
+
+    #[test]
+    fn an_empty_archive_has_no_ratios() {
+        let report = Report::new(Stat::default());
+        assert!(report.bytes_per_version.abs() < 1e-9 && report.compression_ratio.abs() < 1e-9);
+    }
+}

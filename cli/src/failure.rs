@@ -1,0 +1,122 @@
+//! How a command ended: its exit code, and for people what went wrong and what to do.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use chatvault_engine::ErrorKind;
+
+use crate::text;
+
+/// Everything was done.
+pub(crate) const DONE: u8 = 0;
+/// It failed, or the archive is damaged, or it was stopped before the end.
+pub(crate) const FAILED: u8 = 1;
+/// The command line or the query is wrong.
+pub(crate) const WRONG_USAGE: u8 = 2;
+/// Everything was done, and some rows went to quarantine.
+pub(crate) const QUARANTINED: u8 = 3;
+
+/// How a command that printed its result ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// As asked.
+    Done,
+    /// The result says what is wrong.
+    Failed,
+    /// As asked, with rows in quarantine.
+    Quarantined,
+}
+
+impl Outcome {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => DONE,
+            Self::Failed => FAILED,
+            Self::Quarantined => QUARANTINED,
+        }
+    }
+}
+
+/// The command line contradicts itself in a way that the argument parser cannot see.
+#[derive(Debug)]
+pub(crate) struct WrongUsage(pub(crate) String);
+
+impl fmt::Display for WrongUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUsage {}
+
+/// The exit code of an error.
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    let query = error.downcast_ref::<chatvault_query::Error>();
+    let is_usage =
+        error.is::<WrongUsage>() || query.is_some_and(chatvault_query::Error::is_wrong_query);
+    if is_usage { WRONG_USAGE } else { FAILED }
+}
+
+/// Writes the error with its causes on one line, and on the next what to do.
+pub(crate) fn explain(error: &anyhow::Error, err: &mut dyn Write) -> io::Result<()> {
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    writeln!(err, "error: {}", text::clean(&chain.join(": caused by ")))?;
+    match error.chain().find_map(|cause| cause.downcast_ref::<chatvault_engine::Error>()) {
+        Some(cause) => writeln!(err, "  {}", advice(cause.kind())),
+        None => Ok(()),
+    }
+}
+
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => {
+            "check the path, or run `chatvault init ARCHIVE` to make an archive there"
+        }
+        ErrorKind::Exists => "use the archive that is there, or choose another place",
+        ErrorKind::Locked => {
+            "another process is writing: wait for it or stop it; reading commands work beside it"
+        }
+        ErrorKind::Unsupported => "a newer chatvault wrote it: use that version or a later one",
+        ErrorKind::InvalidInput => {
+            "change what the command was given; its --help says what it takes"
+        }
+        ErrorKind::Io => "check the disk's free space and permissions, then run the command again",
+        ErrorKind::Corrupt => {
+            "run `chatvault verify ARCHIVE` to see the damage, then restore those files from a copy"
+        }
+        ErrorKind::Stopped => "run the command again: opening the archive shows what survived",
+        _ => "run the command again; if that fails too, run `chatvault verify ARCHIVE`",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+    use chatvault_engine::ContentAddress;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_with_its_causes_and_one_with_what_to_do() {
+        let cause = "zz".parse::<ContentAddress>().unwrap_err();
+        let error = Err::<(), _>(cause).context("cannot read \u{1b}[31mx").unwrap_err();
+        let mut shown = Vec::new();
+        explain(&error, &mut shown).unwrap();
+        let shown = String::from_utf8(shown).unwrap();
+        let lines: Vec<&str> = shown.lines().collect();
+        let start = "error: cannot read \u{fffd}[31mx: caused by invalid input: a content address";
+        assert!(lines[0].starts_with(start), "{shown}");
+        assert_eq!(
+            (lines.len(), lines[1]),
+            (2, format!("  {}", advice(ErrorKind::InvalidInput)).as_str())
+        );
+    }
+
+    #[test]
+    fn a_wrong_query_is_wrong_usage_and_a_broken_archive_is_not() {
+        let query = chatvault_query::parse_time("created_from", "noon").unwrap_err();
+        assert_eq!(code(&query.into()), WRONG_USAGE);
+        assert_eq!(code(&WrongUsage("x".to_owned()).into()), WRONG_USAGE);
+        assert_eq!(code(&anyhow::anyhow!("disk on fire")), FAILED);
+    }
+}

@@ -1,0 +1,120 @@
+//! What several commands report, with the field names that `--json` documents.
+
+use std::collections::BTreeMap;
+
+use chatvault_engine::{Counts, Custodian, RunId, Stat, Stored};
+use chatvault_query::{Kind, format_time};
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::table::{Column, Listing};
+use crate::text;
+
+/// The part of an archive's folder that it will remove by itself.
+pub(crate) const TRASH: &str = "trash";
+
+/// What an archive takes on disk, without its trash.
+pub(crate) fn bytes_in_use(stat: &Stat) -> u64 {
+    stat.bytes_by_part.iter().filter(|(part, _)| *part != TRASH).map(|(_, bytes)| bytes).sum()
+}
+
+/// Counters of copies as `--json` shows them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Copies {
+    #[serde(rename = "copies")]
+    pub(crate) offered: u64,
+    pub(crate) stored: u64,
+    pub(crate) variants: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) quarantined: u64,
+}
+
+impl From<Counts> for Copies {
+    fn from(counts: Counts) -> Self {
+        Self {
+            offered: counts.offered,
+            stored: counts.stored,
+            variants: counts.variants,
+            duplicates: counts.duplicates,
+            quarantined: counts.quarantined,
+        }
+    }
+}
+
+/// Each custodian's counters under its typed id.
+pub(crate) fn by_custodian(counts: &BTreeMap<Custodian, Counts>) -> BTreeMap<String, Copies> {
+    counts.iter().map(|(custodian, &counts)| (custodian.to_string(), counts.into())).collect()
+}
+
+const CUSTODIAN_COLUMNS: &[Column] = &[
+    Column::text("custodian", 44),
+    Column::number("copies", 13),
+    Column::number("stored", 13),
+    Column::number("variants", 10),
+    Column::number("duplicates", 13),
+    Column::number("quarantined", 11),
+];
+
+/// A table of custodians, if there is something to show.
+pub(crate) fn print_custodians(
+    console: &mut Console<'_>,
+    custodians: Option<&BTreeMap<String, Copies>>,
+) -> anyhow::Result<()> {
+    let Some(custodians) = custodians else { return Ok(()) };
+    let mut listing = Listing::new(CUSTODIAN_COLUMNS, None);
+    console.line("")?;
+    for (custodian, counts) in custodians {
+        let Copies { offered, stored, variants, duplicates, quarantined } = *counts;
+        let numbers = [offered, stored, variants, duplicates, quarantined].map(text::count);
+        let row = std::iter::once(custodian.clone()).chain(numbers).collect();
+        console.lines(listing.push(row))?;
+    }
+    console.lines(Some(listing.lines()))
+}
+
+/// Custodians and their runs as `--json` shows them.
+#[derive(Serialize)]
+pub(crate) struct Sighting<'a> {
+    custodian: &'a str,
+    run: u32,
+}
+
+/// What `--json` says about a stored row, without its bytes.
+#[derive(Serialize)]
+pub(crate) struct RowFacts<'a> {
+    address: String,
+    conversation: &'a str,
+    reply_to: Option<&'a str>,
+    id: &'a str,
+    version: u64,
+    created: String,
+    modified: String,
+    sender: Option<&'a str>,
+    kind: &'static str,
+    sequence: u64,
+    bytes: usize,
+    sightings: Vec<Sighting<'a>>,
+}
+
+impl<'a> From<&'a Stored> for RowFacts<'a> {
+    fn from(row: &'a Stored) -> Self {
+        let sighting = |(custodian, run): &'a (Custodian, RunId)| Sighting {
+            custodian: custodian.as_str(),
+            run: run.0,
+        };
+        Self {
+            address: row.address.to_string(),
+            conversation: &row.key.conversation,
+            reply_to: row.key.reply_to.as_deref(),
+            id: &row.key.id,
+            version: row.version,
+            created: format_time(row.created),
+            modified: format_time(row.modified),
+            sender: row.sender.as_deref(),
+            kind: Kind::name_of(row.kind),
+            sequence: row.sequence.0,
+            bytes: row.json.len(),
+            sightings: row.sightings.iter().map(sighting).collect(),
+        }
+    }
+}
