@@ -1,0 +1,385 @@
+//! Every command: what it prints, for people and as JSON, and its exit code.
+
+use std::path::{Path, PathBuf};
+
+use chatvault_engine::{Archive, Host};
+use chatvault_support::generate::JsonLines;
+use chatvault_support::{Draft, Random};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::kit::command::{Ran, chatvault, done, json};
+use crate::kit::{files, small};
+
+const AT: i64 = 1_700_000_000_000;
+const COMMANDS: [&[&str]; 12] = [
+    &["init"],
+    &["import"],
+    &["query"],
+    &["get"],
+    &["history"],
+    &["stat"],
+    &["verify"],
+    &["compact"],
+    &["quarantine"],
+    &["catalog"],
+    &["catalog", "rebuild"],
+    &["demo"],
+];
+
+/// An archive with an edited message, ten others, an event and a broken copy.
+struct Sample {
+    folder: TempDir,
+    archive: String,
+    documents: Vec<String>,
+}
+
+fn sample() -> Sample {
+    let first = Draft::chat("19:a", AT).from_user("ada", "Ada").text("Tee?");
+    let mut documents = vec![first.json(), first.edited(AT + 9_000, "Tea?").json()];
+    let other = |at: i64| Draft::chat("19:b", AT + at).from_user("ben", "Ben").text("Hello").json();
+    documents.extend((1..=10).map(other));
+    documents.push(Draft::chat("19:b", AT + 50).event("membersJoined", "\"members\":[]").json());
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("a.cvault").to_str().unwrap().to_owned();
+    assert_eq!(chatvault(&["init", &archive]).code, 0);
+    let lines = documents.iter().map(String::as_bytes).chain([&b"{broken"[..]]);
+    let file = folder.path().join("ann.jsonl");
+    files::write(&file, JsonLines::of(lines).bytes());
+    let ran = chatvault(&["import", &archive, "--custodian", "ann", file.to_str().unwrap()]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    Sample { folder, archive, documents }
+}
+
+impl Sample {
+    fn run(&self, command: &str, options: &[&str]) -> Ran {
+        chatvault(&[&[command, &self.archive], options].concat())
+    }
+
+    fn done(&self, command: &str, options: &[&str]) -> Value {
+        done(&[&[command, &self.archive], options].concat())
+    }
+
+    /// The lines that a query prints.
+    fn lines(&self, options: &[&str]) -> Vec<String> {
+        let ran = self.run("query", options);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.out.lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn every_command_teaches_and_refuses_what_it_does_not_know() {
+    for command in COMMANDS {
+        let help = chatvault(&[command, &["--help"]].concat());
+        assert_eq!((help.code, &*help.err), (0, ""), "{command:?}");
+        assert!(help.out.contains("Examples:") && help.out.contains("Usage:"), "{}", help.out);
+        let wrong = chatvault(&[command, &["--no-such-option"]].concat());
+        assert_eq!((wrong.code, &*wrong.out), (2, ""), "{command:?}");
+        assert!(wrong.err.contains("--no-such-option"), "{}", wrong.err);
+    }
+    let all = chatvault(&["--help"]);
+    assert_eq!(all.code, 0);
+    let named = |command: &&[&str]| all.out.contains(command[0]);
+    assert!(COMMANDS.iter().all(named) && all.out.contains("Exit codes"), "{}", all.out);
+}
+
+#[test]
+fn wrong_usage_is_told_with_exit_code_two() {
+    let sample = sample();
+    let table: [&[&str]; 12] = [
+        &[],
+        &["frobnicate"],
+        &["import", &sample.archive],
+        &["get", &sample.archive],
+        &["get", &sample.archive, "not-an-address"],
+        &["history", &sample.archive, "--chat", "19:a"],
+        &["query", &sample.archive, "--created-from", "noon"],
+        &["query", &sample.archive, "--kind", "song"],
+        &["query", &sample.archive, "--limit", "-1"],
+        &["query", &sample.archive, "--created-from", "2024-02", "--created-to", "2024-01"],
+        &["query", &sample.archive, "--as-of", "2024-02", "--versions", "all"],
+        &["query", &sample.archive, "--cursor", "nonsense"],
+    ];
+    for arguments in table {
+        let ran = chatvault(arguments);
+        assert_eq!((ran.code, &*ran.out), (2, ""), "{arguments:?}: {ran:?}");
+        assert!(!ran.err.is_empty());
+    }
+}
+
+#[test]
+fn what_fails_is_told_with_its_cause_and_what_to_do() {
+    let sample = sample();
+    let nowhere = sample.folder.path().join("nowhere");
+    let nowhere = nowhere.to_str().unwrap();
+    for command in ["query", "stat", "verify", "compact", "quarantine"] {
+        let ran = chatvault(&[command, nowhere]);
+        assert_eq!((ran.code, &*ran.out), (1, ""), "{command}");
+        assert!(ran.err.contains("nowhere") && ran.err.contains("chatvault init"), "{}", ran.err);
+    }
+    let exists = chatvault(&["init", &sample.archive]);
+    assert!(exists.code == 1 && exists.err.contains("exists"), "{exists:?}");
+    let missing = sample.run("get", &["--chat", "19:a", "--id", "1"]);
+    assert!(missing.code == 1 && missing.err.contains("no such message"), "{missing:?}");
+    let history = sample.run("history", &["--chat", "19:a", "--id", "1"]);
+    assert_eq!(history.code, 1);
+}
+
+#[test]
+fn writing_commands_wait_for_nobody_and_reading_ones_do_not_care() {
+    let sample = sample();
+    let writer = Archive::open(Host::disk(Path::new(&sample.archive)), small()).unwrap();
+    let rebuild = chatvault(&["catalog", "rebuild", &sample.archive]);
+    for ran in [sample.run("compact", &[]), rebuild] {
+        assert!(ran.code == 1 && ran.err.contains("locked"), "{ran:?}");
+    }
+    assert_eq!(sample.lines(&[]).len(), 12);
+    assert_eq!(sample.run("stat", &[]).code, 0);
+    assert_eq!(sample.run("verify", &["--deep"]).code, 0);
+    writer.close().unwrap();
+    assert_eq!(sample.run("compact", &[]).code, 0);
+}
+
+#[test]
+fn stat_has_all_its_documented_fields() {
+    let sample = sample();
+    let stat = sample.done("stat", &["--by-custodian"]);
+    let numbers = [
+        ("copies", 14),
+        ("stored", 13),
+        ("versions", 13),
+        ("variants", 0),
+        ("duplicates", 0),
+        ("quarantined", 1),
+        ("messages", 12),
+        ("conversations", 2),
+        ("senders", 2),
+        ("custodians", 1),
+    ];
+    for (field, number) in numbers {
+        assert_eq!(stat[field].as_u64(), Some(number), "{field}: {stat}");
+    }
+    for field in ["segments", "bytes", "raw_bytes", "sequence", "runs"] {
+        assert!(stat[field].as_u64().unwrap() > 0, "{field}: {stat}");
+    }
+    assert!(stat["bytes_per_version"].as_f64().unwrap() > 0.0);
+    let parts = stat["bytes_by_part"].as_object().unwrap().iter();
+    let in_use = parts.filter(|(part, _)| *part != "trash");
+    assert_eq!(
+        in_use.map(|(_, bytes)| bytes.as_u64().unwrap()).sum::<u64>(),
+        stat["bytes"].as_u64().unwrap()
+    );
+    assert_eq!(stat["by_custodian"]["user:ann"]["copies"], 14);
+    let people = sample.run("stat", &[]);
+    assert!(people.code == 0 && people.out.contains("per version"), "{}", people.out);
+}
+
+#[test]
+fn query_prints_the_exact_messages_a_line_each() {
+    let sample = sample();
+    let documents = &sample.documents;
+    assert_eq!(sample.lines(&["--versions", "all"]), *documents);
+    assert_eq!(sample.lines(&[]), documents[1..]);
+    let table: [(&[&str], &[String]); 14] = [
+        (&["--chat", "19:a"], &documents[1..2]),
+        (&["--chat", "19:a", "--versions", "variants"], &documents[..2]),
+        (&["--sender", "ben", "--limit", "3"], &documents[2..5]),
+        (&["--sender", "ben", "--sender", "ada", "--chat", "19:a"], &documents[1..2]),
+        (&["--kind", "system"], &documents[12..]),
+        (&["--kind", "other"], &[]),
+        (&["--custodian", "ann", "--kind", "system"], &documents[12..]),
+        (&["--custodian", "ben"], &[]),
+        (&["--created-from", "2023-11-14T22:13:20.05Z"], &documents[12..]),
+        (&["--created-to", "2023-11-14T22:13:20.002Z"], &documents[1..3]),
+        (&["--modified-from", "2023-11-14T22:13:29Z"], &documents[1..2]),
+        (&["--modified-to", "2023-11-14T22:13:20.003Z"], &documents[2..4]),
+        (&["--as-of", "2023-11-14T22:13:28Z", "--chat", "19:a"], &documents[..1]),
+        (&["--since", "1000000"], &[]),
+    ];
+    for (options, expected) in table {
+        assert_eq!(sample.lines(options), expected, "{options:?}");
+        let count = sample.done("query", &[options, &["--count"]].concat());
+        if !options.contains(&"--limit") {
+            assert_eq!(count["count"].as_u64(), Some(expected.len() as u64), "{options:?}");
+        }
+    }
+    let mut reversed = documents[1..].to_vec();
+    reversed.sort_by_key(|text| text.contains("Tea?"));
+    reversed.reverse();
+    assert_eq!(sample.lines(&["--order", "modified", "--reverse"]).first(), reversed.first());
+    let shown = sample.run("query", &["--format", "table", "--chat", "19:a"]);
+    assert!(shown.code == 0 && shown.out.contains("Tea?"), "{}", shown.out);
+}
+
+#[test]
+fn pages_of_a_query_join_up_by_their_cursors() {
+    let sample = sample();
+    for order in ["conversation", "created", "modified"] {
+        for reverse in [false, true] {
+            let flags: &[&str] = if reverse { &["--reverse"] } else { &[] };
+            let all = sample.lines(&[&["--order", order], flags].concat());
+            let mut cursor = String::new();
+            let mut found = Vec::new();
+            for _ in 0..4 {
+                let page =
+                    ["--order", order, "--limit", "5", "--print-cursor", "--cursor", &cursor];
+                let ran = sample.run("query", &[&page, flags].concat());
+                assert_eq!(ran.code, 0, "{ran:?}");
+                found.extend(ran.out.lines().map(str::to_owned));
+                cursor = ran.err.lines().last().unwrap_or_default().to_owned();
+            }
+            assert_eq!(found, all, "{order}, reverse: {reverse}");
+        }
+    }
+}
+
+#[test]
+fn explain_says_what_is_touched_and_why() {
+    let sample = sample();
+    let explain = sample.done("query", &["--chat", "19:a", "--explain"]);
+    for field in
+        ["segments", "segments_touched", "groups", "groups_touched", "rows", "rows_touched"]
+    {
+        assert!(explain[field].is_u64(), "{field}: {explain}");
+    }
+    assert!(explain["rows_touched"].as_u64() <= explain["rows"].as_u64());
+    assert!(!explain["lines"].as_array().unwrap().is_empty());
+    let people = sample.run("query", &["--chat", "19:a", "--explain"]);
+    assert!(people.code == 0 && !people.out.is_empty());
+}
+
+#[test]
+fn get_and_history_give_a_message_its_facts_and_its_exact_bytes() {
+    let sample = sample();
+    let id = AT.to_string();
+    let key = ["--chat", "19:a", "--id", &id];
+    assert_eq!(sample.run("get", &key).out, sample.documents[1]);
+    let first = sample.run("get", &[&key[..], &["--version", &id]].concat());
+    assert_eq!((first.code, first.out), (0, sample.documents[0].clone()));
+    let facts = sample.done("get", &key);
+    assert_eq!(facts["version"].as_i64(), Some(AT + 9_000));
+    assert_eq!((&facts["sender"], &facts["kind"]), (&Value::from("ada"), &Value::from("message")));
+    assert_eq!(facts["sightings"][0]["custodian"], "user:ann");
+    let address = facts["address"].as_str().unwrap();
+    assert_eq!(sample.run("get", &[address]).out, sample.documents[1]);
+    let history = sample.done("history", &key);
+    let versions = history["versions"].as_array().unwrap();
+    let numbers: Vec<_> = versions.iter().map(|version| version["version"].as_i64()).collect();
+    assert_eq!(numbers, [Some(AT), Some(AT + 9_000)]);
+    assert!(sample.run("history", &key).out.contains(address));
+}
+
+#[test]
+fn quarantine_lists_and_gives_back_what_could_not_be_stored() {
+    let sample = sample();
+    let list = sample.done("quarantine", &[]);
+    assert_eq!(list["quarantined"], 1);
+    let entry = &list["entries"][0];
+    assert_eq!((&entry["custodian"], &entry["bytes"]), (&Value::from("user:ann"), &Value::from(7)));
+    let before: usize = sample.documents.iter().map(|text| text.len() + 1).sum();
+    assert_eq!(entry["offset"].as_u64(), Some(before as u64));
+    assert!(entry["source"].as_str().unwrap().ends_with("ann.jsonl"));
+    assert_eq!(sample.run("quarantine", &["--show", "1"]).out, "{broken");
+    assert_eq!(sample.run("quarantine", &["--show", "2"]).code, 1);
+    assert!(sample.run("quarantine", &[]).out.contains("ann.jsonl"));
+}
+
+#[test]
+fn compact_verify_and_rebuild_leave_every_answer_as_it_was() {
+    let sample = sample();
+    let report = sample.done("compact", &[]);
+    assert_eq!(
+        (&report["finished"], &report["segments_after"]),
+        (&Value::from(true), &Value::from(1))
+    );
+    assert_eq!(report["rows"], 13);
+    let rebuilt = done(&["catalog", "rebuild", &sample.archive]);
+    assert_eq!(rebuilt["segments"], 1);
+    let verified = sample.done("verify", &["--deep"]);
+    assert_eq!((&verified["sound"], &verified["rows"]), (&Value::from(true), &Value::from(13)));
+    assert_eq!(
+        (&verified["copies"], &verified["quarantined"]),
+        (&Value::from(14), &Value::from(1))
+    );
+    assert_eq!(sample.lines(&["--versions", "all"]), sample.documents);
+}
+
+#[test]
+fn replaced_files_wait_in_the_trash_and_do_not_count_until_no_hour_of_grace_is_left() {
+    let sample = sample();
+    let folder = Path::new(&sample.archive).join("trash");
+    assert_eq!(sample.done("compact", &[])["finished"], true);
+    let kept: u64 = files::below(&folder).iter().map(|path| files::read(path).len() as u64).sum();
+    let stat = sample.done("stat", &[]);
+    assert!(kept > 0);
+    assert_eq!(stat["bytes_by_part"]["trash"].as_u64(), Some(kept));
+    assert_eq!(sample.done("compact", &["--grace-hours", "0"])["finished"], true);
+    assert_eq!(files::below(&folder), Vec::<PathBuf>::new());
+    let after = sample.done("stat", &[]);
+    assert_eq!(after["bytes_by_part"]["trash"], 0);
+    assert_eq!(sample.lines(&["--versions", "all"]), sample.documents);
+}
+
+#[test]
+fn verify_fails_on_a_flipped_bit_and_names_the_file() {
+    let sample = sample();
+    let segments = files::below(&Path::new(&sample.archive).join("segments"));
+    let path = &segments[0];
+    let sound = files::read(path);
+    let mut random = Random::new(2);
+    for _ in 0..5 {
+        let mut bytes = sound.clone();
+        let at = random.index(bytes.len());
+        bytes[at] ^= 4;
+        files::write(path, &bytes);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let people = sample.run("verify", &["--deep"]);
+        assert!(people.code == 1 && (people.out + &people.err).contains(name), "byte {at}");
+        let ran = sample.run("verify", &["--deep", "--json"]);
+        assert_eq!(ran.code, 1);
+        if let Ok(report) = serde_json::from_str::<Value>(&ran.out) {
+            assert_eq!(report["sound"], false);
+            assert!(report["damages"][0]["file"].as_str().unwrap().contains(name), "{report}");
+        }
+    }
+    files::write(path, &sound);
+    assert_eq!(json(&["verify", &sample.archive]).0, 0);
+}
+
+#[test]
+fn init_makes_an_archive_that_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("deep/er/a.cvault");
+    let archive = archive.to_str().unwrap();
+    let made = done(&["init", archive]);
+    assert_eq!(made["created"], true);
+    assert_eq!(done(&["stat", archive])["copies"], 0);
+    assert_eq!(done(&["query", archive, "--count"])["count"], 0);
+    assert_eq!(chatvault(&["query", archive]).out, "");
+    assert_eq!(done(&["verify", archive, "--deep"])["sound"], true);
+    assert_eq!(done(&["quarantine", archive])["quarantined"], 0);
+    assert_eq!(done(&["compact", archive])["finished"], true);
+}
+
+#[test]
+fn the_demo_shows_what_was_saved_and_can_be_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("demo.cvault");
+    let archive = archive.to_str().unwrap();
+    for _ in 0..2 {
+        let demo = chatvault(&["demo", archive]);
+        assert_eq!(demo.code, 0, "{demo:?}");
+        for word in ["duplicates", "sound", "What to try next"] {
+            assert!(demo.out.contains(word), "no {word:?} in:\n{}", demo.out);
+        }
+    }
+    let stat = done(&["stat", archive]);
+    assert!(stat["messages"].as_u64().unwrap() > 1_000 && stat["custodians"].as_u64().unwrap() > 2);
+    assert!(stat["duplicates"].as_u64().unwrap() > stat["versions"].as_u64().unwrap());
+    assert!(stat["versions"].as_u64() > stat["messages"].as_u64());
+    let foreign = folder.path().join("mine");
+    files::write(&foreign.join("notes.txt"), b"keep me");
+    assert_eq!(chatvault(&["demo", foreign.to_str().unwrap()]).code, 1);
+    assert_eq!(files::read(&foreign.join("notes.txt")), b"keep me");
+}

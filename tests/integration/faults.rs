@@ -1,0 +1,226 @@
+//! Storage that fails: full disks, failed writes and syncs, and machines that go off.
+
+use std::sync::Arc;
+
+use chatvault_engine::{Archive, Error, ErrorKind, Memory, RecordKind, Result, Storage};
+use chatvault_support::storage::{Faulty, Operation, Survival, Volatile};
+use chatvault_support::{Draft, Random};
+
+use crate::kit::{ORIGIN, ada, everything, go_on, host, rows, seeds, small};
+
+const PER_BATCH: u64 = 12;
+
+/// Commits a numbered batch.
+fn write(archive: &Archive, number: u64) -> Result<()> {
+    let mut batch = archive.batch(archive.begin_run("faults")?);
+    for nth in 0..PER_BATCH {
+        let at = i64::try_from((number + 1) * 1_000 + nth).unwrap();
+        let text = Draft::chat(&format!("19:c{}", nth % 3), at).text(&"word ".repeat(60)).json();
+        batch.offer(&ada(), RecordKind::Message, text.as_bytes(), ORIGIN);
+    }
+    batch.commit().map(|report| assert_eq!(report.counts.offered, PER_BATCH))
+}
+
+/// The batches found, each of them whole, and the archive sound.
+fn batches(storage: &Arc<dyn Storage>) -> Vec<u64> {
+    let archive = Archive::open(host(storage), small()).unwrap();
+    let mut found = std::collections::BTreeMap::new();
+    for row in rows(&archive.snapshot().unwrap(), &everything()).unwrap() {
+        *found.entry(row.version / 1_000 - 1).or_insert(0) += 1;
+    }
+    assert!(found.values().all(|count| *count == PER_BATCH), "a commit in part: {found:?}");
+    let report = archive.verify(chatvault_engine::Depth::Deep, &mut go_on).unwrap();
+    assert_eq!(report.damages, []);
+    // It takes new work too.
+    write(&archive, 900_000).unwrap();
+    archive.close().unwrap();
+    found.into_keys().filter(|number| *number != 900_000).collect()
+}
+
+fn assert_told(error: &Error) {
+    assert!([ErrorKind::Io, ErrorKind::Stopped].contains(&error.kind()), "{error}");
+}
+
+/// Works until something fails; what was acknowledged, and what was being tried.
+fn work(archive: &Archive, random: &mut Random, from: u64, steps: u64) -> (Vec<u64>, Option<u64>) {
+    let mut acknowledged = Vec::new();
+    for number in from..from + steps {
+        let more = match random.below(12) {
+            0 => archive.seal(),
+            1 => archive.compact(&mut go_on).map(|report| assert!(report.finished)),
+            _ => Ok(()),
+        };
+        let Err(error) = more.and_then(|()| write(archive, number)) else {
+            acknowledged.push(number);
+            continue;
+        };
+        assert_told(&error);
+        return (acknowledged, Some(number));
+    }
+    (acknowledged, None)
+}
+
+/// All that was acknowledged, and of the rest at most the batch that was being tried.
+fn assert_kept(found: &[u64], acknowledged: &[u64], tried: Option<u64>) {
+    let extra: Vec<_> = found.iter().filter(|number| !acknowledged.contains(number)).collect();
+    let lost: Vec<_> = acknowledged.iter().filter(|number| !found.contains(number)).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    assert!(extra.iter().all(|number| Some(**number) == tried), "never offered: {extra:?}");
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_the_archive_opens_again() {
+    for seed in seeds(12) {
+        let mut random = Random::new(seed.0);
+        let disk: Arc<dyn Storage> = Arc::new(Memory::new());
+        let faulty = Faulty::over(Arc::clone(&disk));
+        let archive = Archive::create(host(&faulty.storage()), small()).unwrap();
+        let (mut acknowledged, failed) = work(&archive, &mut random, 0, 6);
+        assert_eq!(failed, None);
+        faulty.fill_after(i64::try_from(random.below(60_000)).unwrap());
+        let (more, tried) = work(&archive, &mut random, 6, 2_000);
+        assert!(tried.is_some(), "the disk never was full");
+        acknowledged.extend(more);
+        // Without room nothing more is promised, and reading goes on.
+        assert!(write(&archive, 5_000).is_err());
+        assert!(archive.snapshot().unwrap().count(&everything()).unwrap() >= PER_BATCH * 6);
+        drop(archive);
+        faulty.release();
+        let found = batches(&disk);
+        assert_kept(&found, &acknowledged, tried);
+        assert_eq!(batches(&disk), found);
+    }
+}
+
+#[test]
+fn room_again_means_work_again_or_a_clear_stop() {
+    let disk: Arc<dyn Storage> = Arc::new(Memory::new());
+    let faulty = Faulty::over(Arc::clone(&disk));
+    let archive = Archive::create(host(&faulty.storage()), small()).unwrap();
+    write(&archive, 0).unwrap();
+    faulty.fill_after(10);
+    let error = write(&archive, 1).unwrap_err();
+    assert_told(&error);
+    let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+    let full = |cause: &&(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull)
+    };
+    assert!(causes.into_iter().any(|cause| full(&cause)), "{error:?} does not say why");
+    faulty.release();
+    let kept = match write(&archive, 2) {
+        Ok(()) => vec![0, 2],
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
+            vec![0]
+        }
+    };
+    drop(archive);
+    assert_kept(&batches(&disk), &kept, Some(1));
+}
+
+#[test]
+fn a_failed_sync_stops_the_writer_for_good() {
+    for after in 0..4 {
+        let disk = Volatile::new();
+        let faulty = Faulty::over(disk.storage());
+        let archive = Archive::create(host(&faulty.storage()), small()).unwrap();
+        write(&archive, 0).unwrap();
+        faulty.fail_after(Operation::Sync, after);
+        let acknowledged: Vec<_> =
+            (1..100).take_while(|number| write(&archive, *number).is_ok()).collect();
+        let tried = Some(acknowledged.len() as u64 + 1);
+        assert!(faulty.has_failed(Operation::Sync));
+        for _ in 0..3 {
+            let error = write(&archive, 700).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
+        }
+        assert_eq!(archive.seal().unwrap_err().kind(), ErrorKind::Stopped);
+        assert!(archive.close().is_err(), "closing must not hide it");
+        let survivors = disk.after_power_cut(Survival::OnlySynced).storage();
+        let kept: Vec<_> = [0].into_iter().chain(acknowledged).collect();
+        assert_kept(&batches(&survivors), &kept, tried);
+    }
+}
+
+#[test]
+fn every_waiter_learns_of_a_failed_sync() {
+    let disk = Volatile::new();
+    let faulty = Faulty::over(disk.storage());
+    let archive = Archive::create(host(&faulty.storage()), small()).unwrap();
+    write(&archive, 0).unwrap();
+    faulty.fail_after(Operation::Sync, 5);
+    let until_it_fails = |thread: u64| {
+        let numbers = 1 + thread * 1_000..(thread + 1) * 1_000;
+        numbers.take_while(|number| write(&archive, *number).is_ok()).collect::<Vec<_>>()
+    };
+    let acknowledged: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..4).map(|thread| scope.spawn(move || until_it_fails(thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(faulty.has_failed(Operation::Sync));
+    assert!(acknowledged.len() < 100, "commits went on after the failure");
+    let found = batches(&disk.after_power_cut(Survival::OnlySynced).storage());
+    let lost: Vec<_> = acknowledged.iter().filter(|number| !found.contains(number)).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+}
+
+#[test]
+fn any_single_failure_is_told_and_loses_nothing() {
+    for operation in Operation::ALL {
+        for after in [0, 1, 2, 5, 9] {
+            let disk = Volatile::new();
+            let faulty = Faulty::over(disk.storage());
+            let archive = Archive::create(host(&faulty.storage()), small()).unwrap();
+            write(&archive, 0).unwrap();
+            faulty.fail_after(operation, after);
+            let (mut kept, tried) = work(&archive, &mut Random::new(after), 1, 25);
+            kept.push(0);
+            drop(archive);
+            let survivors = disk.after_power_cut(Survival::OnlySynced).storage();
+            assert_kept(&batches(&survivors), &kept, tried);
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_step_loses_nothing_acknowledged() {
+    for seed in seeds(40) {
+        let mut random = Random::new(seed.0);
+        let disk = Volatile::new();
+        let faulty = Faulty::over(disk.storage());
+        let archive = Archive::create(host(&faulty.storage()), small()).unwrap();
+        let (mut kept, _) = work(&archive, &mut random, 0, 3);
+        faulty.stop_after(random.below(150));
+        let (more, tried) = work(&archive, &mut random, 3, 400);
+        assert!(faulty.has_stopped());
+        kept.extend(more);
+        for survival in [Survival::OnlySynced, Survival::Some(random.split())] {
+            let survivors = disk.after_power_cut(survival).storage();
+            assert_kept(&batches(&survivors), &kept, tried);
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_while_an_archive_is_made_leaves_none_or_a_whole_one() {
+    for steps in 0..40 {
+        let disk = Volatile::new();
+        let faulty = Faulty::over(disk.storage());
+        faulty.stop_after(steps);
+        let made = Archive::create(host(&faulty.storage()), small());
+        let is_made = made.is_ok();
+        drop(made);
+        let after = disk.after_power_cut(Survival::OnlySynced).storage();
+        match Archive::open(host(&after), small()) {
+            Ok(archive) => write(&archive, 0).unwrap(),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotFound, "after {steps} steps: {error}");
+                assert!(!is_made, "made and acknowledged, but not there");
+                // The rest of the attempt is in nobody's way.
+                drop(Archive::create(host(&after), small()).unwrap());
+            }
+        }
+    }
+}

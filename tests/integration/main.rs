@@ -1,0 +1,26 @@
+//! The test program of the workspace: one module per subject.
+//!
+//! Tests that take chances print their seed when they fail. `CHATVAULT_ROUNDS=20` makes them take
+//! twenty times as many.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod arrival;
+mod catalog;
+mod cli;
+mod corrupt;
+mod crash;
+mod exact;
+mod faults;
+mod format;
+mod fuzz_corpus;
+mod ingest;
+mod kit;
+mod model;
+mod objects;
+mod open;
+mod query;
+mod readers;
+mod scan;
+mod tidy;
+mod versions;
+mod write;

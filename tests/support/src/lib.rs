@@ -1,0 +1,20 @@
+//! What tests, benches and fuzz targets share: samples, generators, a reference archive, bad disks.
+//!
+//! Nothing here uses the engine's own parsing: the reference reads JSON by itself, so that a
+//! mistake has to be made twice, in two ways, to go unseen.
+
+mod clock;
+mod draft;
+pub mod fixtures;
+pub mod fuzz;
+pub mod generate;
+pub mod json;
+pub mod model;
+mod random;
+pub mod storage;
+mod time;
+
+pub use clock::SteppingClock;
+pub use draft::{Draft, quoted};
+pub use random::Random;
+pub use time::{parse_time, stamp, stamp_ticks};
