@@ -139,7 +139,7 @@ fn checkpoints_come_with_their_commit_and_the_last_one_counts() {
     for round in 0..6_u8 {
         let mut batch = vault.archive().batch(vault.run);
         batch.checkpoint("ada/window", &[round; 3]);
-        batch.checkpoint(&format!("once/{round}"), b"");
+        batch.checkpoint(&format!("once/{round}"), b".");
         drop(batch.commit().unwrap());
         if round == 2 {
             vault.archive().seal().unwrap();
@@ -152,10 +152,55 @@ fn checkpoints_come_with_their_commit_and_the_last_one_counts() {
     vault.compact();
     vault.reopen();
     assert_eq!(vault.archive().checkpoint("ada/window").unwrap(), Some(vec![5; 3]));
-    for round in 0..6 {
-        assert_eq!(vault.archive().checkpoint(&format!("once/{round}")).unwrap(), Some(vec![]));
-    }
+    let once = (0..6).map(|round| (format!("once/{round}"), b".".to_vec()));
+    assert_eq!(vault.archive().checkpoints("once/").unwrap(), once.collect::<Vec<_>>());
     assert_eq!(vault.archive().checkpoint("ben/window").unwrap(), None);
+}
+
+#[test]
+fn a_checkpoint_that_was_taken_back_stays_away() {
+    let mut vault = vault();
+    let put = |vault: &Vault, value: &[u8]| {
+        let mut batch = vault.archive().batch(vault.run);
+        batch.checkpoint("window", value);
+        drop(batch.commit().unwrap());
+    };
+    let is_away = |vault: &Vault| {
+        let archive = vault.archive();
+        archive.checkpoint("window").unwrap().is_none()
+            && archive.checkpoints("").unwrap().is_empty()
+    };
+    put(&vault, b"7");
+    vault.archive().seal().unwrap();
+    put(&vault, b"");
+    assert!(is_away(&vault), "at once");
+    vault.reopen();
+    assert!(is_away(&vault), "from the journal");
+    vault.archive().seal().unwrap();
+    vault.reopen();
+    assert!(is_away(&vault), "from a ledger");
+    vault.compact();
+    vault.reopen();
+    assert!(is_away(&vault), "from the sum of ledgers");
+    put(&vault, b"8");
+    assert_eq!(vault.archive().checkpoint("window").unwrap(), Some(b"8".to_vec()));
+}
+
+#[test]
+fn runs_are_listed_with_what_was_offered_under_them() {
+    let mut vault = vault();
+    let _report = vault.put(&ada(), &Draft::chat("19:a", 1).json());
+    let _report = vault.put(&ben(), &Draft::chat("19:a", 1).json());
+    vault.begin_run();
+    let _report = vault.put(&ada(), &Draft::chat("19:a", 2).json());
+    vault.reopen();
+    let runs = vault.archive().runs().unwrap();
+    let counts: Vec<_> = runs
+        .iter()
+        .map(|run| (run.run.0, &*run.label, run.counts.offered, run.counts.stored))
+        .collect();
+    assert_eq!(counts, [(1, "test", 2, 1), (2, "another run", 1, 1)]);
+    assert!(runs.is_sorted_by_key(|run| run.started));
 }
 
 #[test]

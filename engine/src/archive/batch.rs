@@ -137,7 +137,10 @@ impl Batch {
         self.reject(custodian, bytes, reason.to_owned(), origin);
     }
 
-    /// Stores a named value in the same commit, such as an ingest position.
+    /// Stores a named value in the same commit, such as an ingest position, in the place of an
+    /// earlier one. An empty value takes the earlier one back.
+    ///
+    /// All values are in memory while the archive is open: a name and a few hundred bytes each.
     pub fn checkpoint(&mut self, name: &str, value: &[u8]) {
         self.contents.checkpoints.push((name.to_owned(), value.to_vec()));
     }

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use super::ranges::Ranges;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
-use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, Timestamp};
+use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, RunId, Timestamp};
 
 /// Counters of copies; `offered = stored + variants + duplicates + quarantined` always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +69,19 @@ pub(crate) struct Run {
     pub(crate) started: Timestamp,
 }
 
+/// A run, and what was offered under it by all custodians.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Its number.
+    pub run: RunId,
+    /// What it was called when it began.
+    pub label: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// All its copies so far.
+    pub counts: Counts,
+}
+
 /// An object that belongs to a message.
 pub(crate) type Link = (String, ContentAddress);
 
@@ -106,6 +119,37 @@ impl Book {
                 }
             }
         }
+    }
+
+    /// The same to a book that is everything: checkpoints that were taken back go, since nothing
+    /// before them is left that they would have to hide.
+    pub(crate) fn learn(&mut self, other: &Self) {
+        self.absorb(other);
+        for (name, _) in other.checkpoints.iter().filter(|(_, value)| value.is_empty()) {
+            drop(self.checkpoints.remove(name));
+        }
+    }
+
+    /// The checkpoints whose names start with `prefix`, in name order.
+    pub(crate) fn checkpoints_of(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let from = self.checkpoints.range(prefix.to_owned()..);
+        let named = from.take_while(|(name, _)| name.starts_with(prefix));
+        named.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Every run, with the counters of all custodians together.
+    pub(crate) fn run_summaries(&self) -> Vec<RunSummary> {
+        let mut sums: BTreeMap<u32, Counts> = BTreeMap::new();
+        for ((run, _), counts) in self.counts.iter() {
+            *sums.entry(*run).or_default() += *counts;
+        }
+        let runs = self.runs.iter().map(|(number, run)| RunSummary {
+            run: RunId(*number),
+            label: run.label.clone(),
+            started: run.started,
+            counts: sums.remove(number).unwrap_or_default(),
+        });
+        runs.collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -382,7 +382,7 @@ impl Committing<'_> {
         writer.refused.extend(refused);
         let slab = Arc::new(slab);
         writer.remember(&slab);
-        self.shared.book().absorb(book);
+        self.shared.book().learn(book);
         for (index, prints) in prints.iter().enumerate() {
             let row = RowRef { generation: slab.generation, index: narrow(index) };
             self.recall(prints, row);

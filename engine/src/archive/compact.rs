@@ -193,7 +193,7 @@ impl Shared {
         let mut removed: Vec<u64> = Vec::new();
         for entry in of(FileKind::Ledger) {
             let (storage, path) = (&*self.host.storage, entry.path());
-            sum.book.absorb(&ledger::read(storage, self.archive, entry.number, &path)?.book);
+            sum.book.learn(&ledger::read(storage, self.archive, entry.number, &path)?.book);
             removed.push(entry.number);
         }
         for live in state.segments.iter().filter(|live| !live.ranges.is_empty()) {

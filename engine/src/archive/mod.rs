@@ -34,7 +34,7 @@ mod tests;
 mod verify;
 
 pub use batch::{Batch, Origin};
-pub use book::Counts;
+pub use book::{Counts, RunSummary};
 pub use report::{CompactReport, Damage, Depth, Report, Stat, VerifyReport};
 
 pub(crate) use batch::Preparer;
@@ -145,10 +145,22 @@ impl Archive {
         Snapshot::take(&self.shared)
     }
 
-    /// A value that a batch stored, by its name.
+    /// A value that a batch stored, by its name; `None` if there is none or it was taken back.
     pub fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.shared.refresh()?;
         Ok(self.shared.book().checkpoints.get(name).cloned())
+    }
+
+    /// The values whose names start with `prefix`, in name order.
+    pub fn checkpoints(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
+        self.shared.refresh()?;
+        Ok(self.shared.book().checkpoints_of(prefix))
+    }
+
+    /// Every run under which something was committed, oldest first.
+    pub fn runs(&self) -> Result<Vec<RunSummary>> {
+        self.shared.refresh()?;
+        Ok(self.shared.book().run_summaries())
     }
 }
 

@@ -213,7 +213,7 @@ impl Shared {
         let mut ranges: BTreeMap<u64, Ranges> = BTreeMap::new();
         for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
             let ledger = ledger::read(storage, self.archive, entry.number, &entry.path())?;
-            book.absorb(&ledger.book);
+            book.learn(&ledger.book);
             for (segment, more) in ledger.ranges {
                 if manifest.file(segment).is_some() {
                     let known = ranges.entry(segment).or_default();
@@ -258,7 +258,7 @@ impl Shared {
         let known = self.state();
         let recovery = journal::recover(storage, wanted, &mut |sequence, payload| {
             let commit = record::read(payload, &mut parser)?;
-            book.absorb(&commit.book);
+            book.learn(&commit.book);
             unsealed.absorb(&commit.book);
             refused.extend(commit.refused);
             let same = known.slabs.iter().find(|slab| slab.sequence == sequence);
