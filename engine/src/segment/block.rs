@@ -79,7 +79,7 @@ pub(crate) struct Block {
     roots: Numbers,
     inner: Numbers,
     /// Columns whose numbers differ, by slot.
-    varying: Vec<Vec<u64>>,
+    varying: Vec<Numbers>,
     chunks: Vec<Chunk>,
     marks: Vec<Cursor>,
     programs: Programs,
@@ -123,7 +123,7 @@ impl Block {
         let inner_count = counted(reader)?;
         let inner = stream::read_numbers(reader, inner_count)?;
         let mut columns = vec![Column::Absent; view.columns.len()];
-        let mut varying: Vec<Vec<u64>> = Vec::new();
+        let mut varying: Vec<Numbers> = Vec::new();
         let mut number = 0_usize;
         loop {
             let gap = reader.varint32().ok_or_else(damaged)? as usize;
@@ -135,7 +135,7 @@ impl Block {
             let count = counted(reader)?;
             *column = match stream::read_numbers(reader, count)? {
                 Numbers::Same(number) => Column::Same(number),
-                Numbers::Each(numbers) => {
+                numbers => {
                     left = left.checked_sub(numbers.len()).ok_or_else(damaged)?;
                     varying.push(numbers);
                     Column::Varying(narrow(varying.len() - 1))
@@ -156,7 +156,7 @@ impl Block {
         };
         block.programs = Programs::of(view, &columns, block.templates(rows, inner_count))?;
         let end = block.mark(rows, inner_count)?;
-        let all = |(next, numbers): (&u32, &Vec<u64>)| *next as usize == numbers.len();
+        let all = |(next, numbers): (&u32, &Numbers)| *next as usize == numbers.len();
         let whole = end.next.iter().zip(&block.varying).all(all) && end.inner == inner_count;
         if whole && reader.is_empty() { Ok(block) } else { Err(damaged()) }
     }
@@ -221,7 +221,7 @@ impl Block {
         let next = cursor.next.get_mut(place.slot as usize)?;
         let code = self.varying.get(place.slot as usize)?.get(*next as usize)?;
         *next += 1;
-        Some(*code)
+        Some(code)
     }
 
     fn take_inner(&self, cursor: &mut Cursor) -> u64 {
@@ -231,7 +231,7 @@ impl Block {
 
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        let columns = self.varying.iter().map(|numbers| numbers.len() * 8).sum::<usize>();
+        let columns = self.varying.iter().map(Numbers::bytes).sum::<usize>();
         let checkpoints = self.marks.len() * (self.varying.len() * 4 + 112);
         let programs = self.programs.bytes();
         columns + self.roots.bytes() + self.inner.bytes() + checkpoints + programs

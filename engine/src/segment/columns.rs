@@ -268,10 +268,10 @@ pub(crate) fn read_tables(bytes: &[u8], senders: usize) -> Result<Vec<ColumnTabl
         let limit = contexts(&tables, number, senders);
         let length = Some(length).filter(|length| *length <= limit).ok_or_else(damaged)?;
         let list = match stream::read_numbers(&mut numbers, length)? {
-            Numbers::Each(list) => list,
             Numbers::Same(_) if length == 0 => Vec::new(),
             // Context 0 is never predicted and the last one is: they differ.
             Numbers::Same(_) => return Err(damaged()),
+            several => (0..length).map(|at| several.at(at)).collect(),
         };
         if let Some(table) = tables.get_mut(number) {
             table.predictions = list;

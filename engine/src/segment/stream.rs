@@ -80,18 +80,41 @@ fn compression(cause: std::io::Error) -> Error {
     Error::new(crate::error::ErrorKind::Io, "compression failed").caused_by(cause)
 }
 
-/// Numbers as read back.
+/// Numbers as read back, each as wide as the widest needs to be: decoded groups are what caches
+/// hold, and most numbers are small.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Numbers {
     Same(u64),
-    Each(Vec<u64>),
+    Bytes(Vec<u8>),
+    Words(Vec<u32>),
+    Longs(Vec<u64>),
 }
 
 impl Numbers {
     pub(crate) fn at(&self, index: usize) -> u64 {
         match self {
             Self::Same(number) => *number,
-            Self::Each(numbers) => numbers.get(index).copied().unwrap_or(0),
+            several => several.get(index).unwrap_or(0),
+        }
+    }
+
+    /// A number of a stream that has several.
+    pub(crate) fn get(&self, index: usize) -> Option<u64> {
+        match self {
+            Self::Same(_) => None,
+            Self::Bytes(numbers) => numbers.get(index).map(|number| u64::from(*number)),
+            Self::Words(numbers) => numbers.get(index).map(|number| u64::from(*number)),
+            Self::Longs(numbers) => numbers.get(index).copied(),
+        }
+    }
+
+    /// How many are held: none of a stream of equal ones.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Same(_) => 0,
+            Self::Bytes(numbers) => numbers.len(),
+            Self::Words(numbers) => numbers.len(),
+            Self::Longs(numbers) => numbers.len(),
         }
     }
 
@@ -102,7 +125,9 @@ impl Numbers {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Same(_) => 0,
-            Self::Each(numbers) => numbers.len() * 8,
+            Self::Bytes(numbers) => numbers.len(),
+            Self::Words(numbers) => numbers.len() * 4,
+            Self::Longs(numbers) => numbers.len() * 8,
         }
     }
 }
@@ -146,17 +171,36 @@ pub(crate) fn read_numbers(reader: &mut Reader<'_>, count: usize) -> Result<Numb
             if bytes.len() != count {
                 return Err(damaged());
             }
-            Ok(Numbers::Each(bytes.into_iter().map(u64::from).collect()))
+            Ok(Numbers::Bytes(bytes))
         }
         2 => {
             let bytes = read(reader, count.saturating_mul(10))?;
             let mut varints = Reader::new(&bytes);
-            let numbers: Option<Vec<u64>> = (0..count).map(|_| varints.varint()).collect();
-            let numbers = numbers.filter(|_| varints.is_empty()).ok_or_else(damaged)?;
-            Ok(Numbers::Each(numbers))
+            let numbers = read_varints(&mut varints, count, bytes.len());
+            numbers.filter(|_| varints.is_empty()).ok_or_else(damaged)
         }
         _ => Err(damaged()),
     }
+}
+
+/// `count` numbers out of so many bytes: of 32 bits up to the first that does not fit.
+fn read_varints(varints: &mut Reader<'_>, count: usize, bytes: usize) -> Option<Numbers> {
+    let room = count.min(bytes);
+    let mut words: Vec<u32> = Vec::with_capacity(room);
+    for at in 0..count {
+        let number = varints.varint()?;
+        let Ok(word) = u32::try_from(number) else {
+            let mut longs: Vec<u64> = Vec::with_capacity(room);
+            longs.extend(words.into_iter().map(u64::from));
+            longs.push(number);
+            for _ in at + 1..count {
+                longs.push(varints.varint()?);
+            }
+            return Some(Numbers::Longs(longs));
+        };
+        words.push(word);
+    }
+    Some(Numbers::Words(words))
 }
 
 #[cfg(test)]
@@ -172,6 +216,8 @@ mod tests {
             (0..256).collect::<Vec<u64>>(),
             (0..1000).map(|n| n * 97).collect(),
             vec![u64::MAX, 0],
+            vec![1, 300, 70_000, u64::from(u32::MAX), 1 << 32, 2],
+            vec![300, 1 << 40, u64::MAX],
         ] {
             let mut out = Vec::new();
             packer.put_numbers(&mut out, &numbers).unwrap();
