@@ -31,6 +31,7 @@ mod copies;
 mod cut;
 mod decode;
 mod error;
+pub mod graph;
 mod import;
 mod queue;
 mod report;
