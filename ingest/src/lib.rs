@@ -41,6 +41,7 @@ mod sink;
 mod source;
 mod split;
 mod strict;
+pub mod sync;
 mod window;
 mod worker;
 

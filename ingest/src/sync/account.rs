@@ -1,0 +1,253 @@
+//! Accounts: the users and teams of a tenant, and which of them are backed up.
+//!
+//! Invariant: nothing is asked for an account before somebody has activated it.
+
+use std::collections::BTreeMap;
+
+use chatvault_engine::{Archive, Custodian};
+use serde::{Deserialize, Serialize};
+
+use super::plan::Position;
+use super::report::{Outcome, Tally, Trouble};
+use super::{SyncError, content, store};
+
+/// A user or team of the tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id, typed.
+    pub custodian: Custodian,
+    /// Its name in the directory.
+    pub name: Option<String>,
+    /// A user's principal name, or a team's mail address.
+    pub address: Option<String>,
+    /// Is it backed up?
+    pub active: bool,
+    /// It is in the directory's recycle bin.
+    pub deleted: bool,
+    /// Its last turn.
+    pub last: Option<LastTurn>,
+    /// All of its feeds are in up to this time, in milliseconds since 1970.
+    pub up_to_ms: Option<i64>,
+    /// Contents of it that could not be had.
+    pub missing: u64,
+}
+
+/// An account's last turn in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastTurn {
+    /// The run.
+    pub run: u32,
+    /// When it ended, in milliseconds since 1970.
+    pub ended_ms: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its sums.
+    pub tally: Tally,
+    /// What could not be had.
+    pub troubles: Vec<Trouble>,
+}
+
+/// An account as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Kept {
+    pub(super) name: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) active: bool,
+    pub(super) deleted: bool,
+    pub(super) last: Option<LastTurn>,
+}
+
+/// Which accounts are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Every one that is known.
+    All,
+    /// Every user.
+    Users,
+    /// Every team.
+    Teams,
+    /// By custodian (`user:…`, `team:…`), bare id, address, or a name that only one has.
+    These(Vec<String>),
+}
+
+/// All accounts that are known, by custodian.
+pub fn accounts(archive: &Archive) -> Result<Vec<Account>, SyncError> {
+    let missing = content::missing_counts(archive)?;
+    let mut up_to: BTreeMap<Custodian, Option<i64>> = BTreeMap::new();
+    for (custodian, position) in store::positions_of_all::<Position>(archive)? {
+        let is_in = position.complete_up_to_ms();
+        let least = up_to.entry(custodian).or_insert(is_in);
+        *least = (*least).min(is_in);
+    }
+    let account = |(custodian, kept): (Custodian, Kept)| Account {
+        up_to_ms: up_to.get(&custodian).copied().flatten(),
+        missing: missing.get(custodian.as_str()).copied().unwrap_or_default(),
+        name: kept.name,
+        address: kept.address,
+        active: kept.active,
+        deleted: kept.deleted,
+        last: kept.last,
+        custodian,
+    };
+    Ok(kept(archive)?.into_iter().map(account).collect())
+}
+
+/// All accounts as they are kept.
+pub(super) fn kept(archive: &Archive) -> Result<BTreeMap<Custodian, Kept>, SyncError> {
+    let all = store::list(archive, store::ACCOUNTS)?;
+    Ok(all.into_iter().map(|(name, kept)| (Custodian::parse(&name), kept)).collect())
+}
+
+/// Activates accounts, or deactivates them; gives those that changed.
+///
+/// A custodian that is not known yet (`user:…`, `team:…`) is added when it is activated, so a list
+/// of ids does without the directory. `Input` if a name fits none or several; nothing is changed.
+/// What a deactivated account has in the archive stays, and it goes on there when it is activated.
+pub fn activate(
+    archive: &Archive,
+    which: &Which,
+    active: bool,
+) -> Result<Vec<Custodian>, SyncError> {
+    let mut all = kept(archive)?;
+    let chosen = choose(&all, which, active)?;
+    let mut changed = Vec::new();
+    let mut batch = archive.batch(archive.begin_run("accounts")?);
+    for custodian in chosen {
+        let kept = all.entry(custodian.clone()).or_default();
+        if kept.active != active {
+            kept.active = active;
+            store::put(&mut batch, &store::account(&custodian), kept)?;
+            changed.push(custodian);
+        }
+    }
+    if !changed.is_empty() {
+        drop(batch.commit()?);
+    }
+    Ok(changed)
+}
+
+fn choose(
+    all: &BTreeMap<Custodian, Kept>,
+    which: &Which,
+    active: bool,
+) -> Result<Vec<Custodian>, SyncError> {
+    let of = |kind: &str| {
+        let fits = |custodian: &&Custodian| custodian.as_str().starts_with(kind);
+        Ok(all.keys().filter(fits).cloned().collect())
+    };
+    match which {
+        Which::All => of(""),
+        Which::Users => of("user:"),
+        Which::Teams => of("team:"),
+        Which::These(names) => names.iter().map(|name| find(all, name, active)).collect(),
+    }
+}
+
+/// The one account that a name means.
+fn find(
+    all: &BTreeMap<Custodian, Kept>,
+    name: &str,
+    may_be_new: bool,
+) -> Result<Custodian, SyncError> {
+    let typed = ["user:", "team:"].iter().any(|kind| {
+        name.strip_prefix(kind)
+            .is_some_and(|id| !id.is_empty() && !id.contains(char::is_whitespace))
+    });
+    let exact = Custodian::parse(name);
+    if all.contains_key(&exact) || (typed && may_be_new) {
+        return Ok(exact);
+    }
+    let same =
+        |text: Option<&String>| text.is_some_and(|text| text.to_lowercase() == name.to_lowercase());
+    let by = |fits: &dyn Fn(&Custodian, &Kept) -> bool| -> Vec<&Custodian> {
+        all.iter()
+            .filter(|(custodian, kept)| fits(custodian, kept))
+            .map(|(custodian, _)| custodian)
+            .collect()
+    };
+    let team = Custodian::team(name);
+    let id_or_address = by(&|custodian, kept| *custodian == team || same(kept.address.as_ref()));
+    let found = if id_or_address.is_empty() {
+        by(&|_, kept| same(kept.name.as_ref()))
+    } else {
+        id_or_address
+    };
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(SyncError::Input(format!(
+            "no account {name}: `account list` shows those that are known; user:ID and team:ID name new ones"
+        ))),
+        several => Err(SyncError::Input(format!(
+            "{name} may be {} or {}{}: name one of them",
+            several[0],
+            several[1],
+            if several.len() > 2 { " or others" } else { "" }
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chatvault_engine::{Host, Memory, Options};
+
+    use super::*;
+
+    fn archive() -> Archive {
+        let archive =
+            Archive::create(Host::new(Arc::new(Memory::default())), Options::default()).unwrap();
+        let mut batch = archive.batch(archive.begin_run("test").unwrap());
+        let mut add = |id: &str, name: &str, address: Option<&str>| {
+            let custodian = Custodian::parse(id);
+            let (name, address) = (Some(name.to_owned()), address.map(str::to_owned));
+            let kept = Kept { name, address, ..Kept::default() };
+            store::put(&mut batch, &store::account(&custodian), &kept).unwrap();
+        };
+        add("user:a1", "Ada Lo", Some("ada@x.example"));
+        add("user:b2", "Ben", Some("ben@x.example"));
+        add("user:b3", "Ben", None);
+        add("team:t1", "Sales", Some("sales@x.example"));
+        drop(batch.commit().unwrap());
+        archive
+    }
+
+    fn names(changed: Result<Vec<Custodian>, SyncError>) -> String {
+        match changed {
+            Ok(changed) => changed.iter().map(Custodian::as_str).collect::<Vec<_>>().join(" "),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn accounts_are_activated_by_id_address_and_unique_name() {
+        let archive = archive();
+        let on = |name: &str| names(activate(&archive, &Which::These(vec![name.into()]), true));
+        assert!(accounts(&archive).unwrap().iter().all(|account| !account.active));
+        assert_eq!(on("a1"), "user:a1");
+        assert_eq!(on("ADA@x.example"), "", "it is active already");
+        assert_eq!(on("sales"), "team:t1");
+        assert_eq!(on("user:new"), "user:new");
+        assert_eq!(on("team:t9"), "team:t9");
+        assert_eq!(on("Ben"), "Ben may be user:b2 or user:b3: name one of them");
+        assert!(on("eve").starts_with("no account eve: "), "{}", on("eve"));
+        assert!(on("user:").starts_with("no account user:"), "{}", on("user:"));
+        let active: Vec<_> = accounts(&archive).unwrap();
+        let active: Vec<_> =
+            active.iter().filter(|account| account.active).map(|a| a.custodian.as_str()).collect();
+        assert_eq!(active, ["team:t1", "team:t9", "user:a1", "user:new"]);
+    }
+
+    #[test]
+    fn many_accounts_are_activated_at_once_or_none_at_all() {
+        let archive = archive();
+        assert_eq!(names(activate(&archive, &Which::Users, true)), "user:a1 user:b2 user:b3");
+        assert_eq!(names(activate(&archive, &Which::All, true)), "team:t1");
+        assert_eq!(names(activate(&archive, &Which::Teams, false)), "team:t1");
+        let some = Which::These(vec!["a1".into(), "eve".into()]);
+        assert!(names(activate(&archive, &some, false)).starts_with("no account eve"));
+        let ada = &accounts(&archive).unwrap()[1];
+        assert!(ada.active && ada.custodian.as_str() == "user:a1", "{ada:?}");
+    }
+}

@@ -1,0 +1,347 @@
+//! A run from its start to its report.
+//!
+//! Threads of two kinds: the runtime's, which wait for the network, and the committer's, which work
+//! on what it brought. The caller's thread watches them and tells how far they are.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use chatvault_engine::{Archive, Custodian, RunId};
+use serde::{Deserialize, Serialize};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::account::{self, Kept, LastTurn};
+use super::beside;
+use super::commit::{Committer, Tallies, Work, serve};
+use super::content::ContentTally;
+use super::directory::{self, Discovery};
+use super::history;
+use super::options::{Service, SyncOptions};
+use super::progress::SyncProgress;
+use super::report::{AccountReport, SyncReport, Tally, Trouble};
+use super::run::{Halt, Run};
+use super::turn::Turn;
+use super::{SyncError, store};
+use crate::graph::Filter;
+use crate::graph::client::Client;
+use crate::graph::meter::Meter;
+
+/// Time between two calls of the progress callback.
+const TICK: Duration = Duration::from_millis(50);
+/// Accounts whose turns are kept in one commit.
+const TURNS_AT_ONCE: usize = 256;
+/// Threads that wait for the network.
+const NETWORK_THREADS: usize = 2;
+/// Threads that read the archive for contents, or look up names. More wait without work to do.
+const BLOCKING_THREADS: usize = 16;
+
+/// Whose messages an archive holds.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tenant {
+    tenant: String,
+    graph: String,
+}
+
+/// What the accounts' turns and the contents came to.
+#[derive(Debug, Default)]
+struct Outcomes {
+    accounts: BTreeMap<Custodian, AccountReport>,
+    /// The directory's requests.
+    common: Tally,
+    discovery: Discovery,
+    /// What concerns more than one account.
+    troubles: Vec<Trouble>,
+    external: u64,
+    halt: Option<Halt>,
+}
+
+/// Brings the archive up to date with the tenant, for every account that is active.
+///
+/// `progress` is called from the calling thread, about twenty times a second and once at the end;
+/// when it breaks, the run ends at its next safe place and [`SyncReport::finished`] is false. What
+/// was committed survives a power cut, also when an error ends the run or the process is killed:
+/// the next run goes on there. The report is kept in the archive.
+///
+/// An error means that nothing more could be done for anybody: bad credentials, a dead network, an
+/// archive of another tenant, a full disk. What concerns one account is in the report.
+pub fn sync(
+    archive: &Archive,
+    service: &Service,
+    options: &SyncOptions,
+    progress: &mut dyn FnMut(&SyncProgress) -> ControlFlow<()>,
+) -> Result<SyncReport, SyncError> {
+    check_options(options)?;
+    let tenant = Tenant {
+        tenant: service.app.tenant.to_lowercase(),
+        graph: service.app.cloud.graph().to_owned(),
+    };
+    let is_bound = is_bound_to(archive, &tenant)?;
+    let client = Client::new(service.app.clone(), &service.limits, Arc::clone(&service.clock))?;
+    let runtime = start_runtime()?;
+    let label = format!("{}{}", history::LABEL, service.app.tenant);
+    let id = archive.begin_run(&label)?;
+    let (committer, queue) = Committer::new();
+    let tallies = Arc::clone(committer.tallies());
+    let run = (id, archive.clone());
+    let run = Arc::new(Run::new(run, service, client, options.clone(), committer));
+    let started_ms = run.started_ms;
+    let outcomes = std::thread::scope(|scope| {
+        for _ in 0..available_parallelism().map_or(1, usize::from) {
+            let _joined_by_the_scope = scope.spawn(|| serve(archive, id, &queue, &tallies));
+        }
+        let bind = (!is_bound).then_some(tenant);
+        let work = runtime.spawn(drive(Arc::clone(&run), bind));
+        watch(&run, &work, progress);
+        let outcomes = runtime.block_on(work);
+        // The last way to the committer's threads goes with the run, and they with it.
+        drop(run);
+        outcomes
+    });
+    let outcomes = outcomes.map_err(broken_task)?;
+    let ended_ms = service.clock.now().ms();
+    finish(archive, &label, (id, started_ms, ended_ms), outcomes, &tallies)
+}
+
+pub(super) fn check_options(options: &SyncOptions) -> Result<(), SyncError> {
+    if options.feeds.is_empty() {
+        return Err(SyncError::Input("no feed is chosen: name at least one".to_owned()));
+    }
+    if options.page_rows == 0 {
+        return Err(SyncError::Input("pages must have at least one row".to_owned()));
+    }
+    if options.filter.as_ref().is_some_and(Filter::has_range) {
+        let told = "the filter has a time range of its own: leave it out, because each run asks \
+                    for the times that it needs";
+        return Err(SyncError::Input(told.to_owned()));
+    }
+    Ok(())
+}
+
+/// Does the archive know its tenant already? An error if it is another one.
+fn is_bound_to(archive: &Archive, asked: &Tenant) -> Result<bool, SyncError> {
+    match store::get::<Tenant>(archive, store::TENANT)? {
+        None => Ok(false),
+        Some(known) if known == *asked => Ok(true),
+        Some(known) => Err(SyncError::WrongTenant {
+            archive: format!("{} at {}", known.tenant, known.graph),
+            asked: format!("{} at {}", asked.tenant, asked.graph),
+        }),
+    }
+}
+
+pub(super) fn start_runtime() -> Result<Runtime, SyncError> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    runtime.map_err(|cause| SyncError::Local {
+        path: "the network stack".into(),
+        action: "cannot be started",
+        cause,
+    })
+}
+
+fn broken_task(cause: tokio::task::JoinError) -> SyncError {
+    let cause = std::io::Error::other(cause);
+    SyncError::Local { path: "a task of the run".into(), action: "ended without an answer", cause }
+}
+
+/// Tells the caller how far the run is, until it has ended.
+fn watch(
+    run: &Run,
+    work: &JoinHandle<Outcomes>,
+    progress: &mut dyn FnMut(&SyncProgress) -> ControlFlow<()>,
+) {
+    loop {
+        let ended = work.is_finished();
+        let mut now = run.progress.read(run.committer.tallies().total());
+        now.throttled = run.client.is_paused();
+        if progress(&now).is_break() {
+            run.stop();
+        }
+        if ended {
+            return;
+        }
+        std::thread::sleep(TICK);
+    }
+}
+
+async fn drive(run: Arc<Run>, bind: Option<Tenant>) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    outcomes.halt = go(&run, bind, &mut outcomes).await.err();
+    outcomes
+}
+
+async fn go(run: &Arc<Run>, bind: Option<Tenant>, outcomes: &mut Outcomes) -> Result<(), Halt> {
+    let signed_in = run.unless_stopped(run.client.sign_in()).await?;
+    drop(signed_in.map_err(SyncError::Service)?);
+    if let Some(tenant) = bind {
+        let checkpoints = vec![(store::TENANT.to_owned(), store::bytes(store::TENANT, &tenant)?)];
+        run.commit(Work { page: None, checkpoints }).await?;
+    }
+    let meter = Meter::default();
+    let known = account::kept(&run.archive)?;
+    let discovered = directory::discover(run, known, &meter).await;
+    outcomes.common.spend(meter.traffic());
+    outcomes.discovery = discovered?;
+    outcomes.troubles.append(&mut outcomes.discovery.troubles);
+    let chosen = chosen(run, &outcomes.discovery.accounts)?;
+    run.progress.set_total(chosen.len());
+    if run.options.fresh {
+        let run = Arc::clone(run);
+        blocking(move || beside::forget(&run)).await?;
+    }
+    let (turns_go_on, contents) = beside::start(run);
+    let turns = take_turns(run, chosen, &mut outcomes.accounts).await;
+    // Contents of what came in last are still to be fetched.
+    drop(turns_go_on);
+    let fetched = contents.await.map_err(|cause| Halt::Error(broken_task(cause)))?;
+    outcomes.add_contents(fetched.tallies);
+    outcomes.troubles.extend(run.all_switched_off());
+    outcomes.troubles.extend(fetched.troubles);
+    outcomes.external = fetched.external;
+    keep_turns(run, outcomes).await?;
+    turns?;
+    fetched.halt.map_or(Ok(()), Err)
+}
+
+/// Work that waits for the archive.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SyncError> + Send + 'static,
+) -> Result<T, SyncError> {
+    tokio::task::spawn_blocking(work).await.map_err(broken_task)?
+}
+
+/// The active accounts, or those of them that were named.
+fn chosen(
+    run: &Run,
+    accounts: &BTreeMap<Custodian, Kept>,
+) -> Result<Vec<(Custodian, bool)>, SyncError> {
+    let named = &run.options.accounts;
+    let is_active = |custodian: &Custodian| accounts.get(custodian).is_some_and(|kept| kept.active);
+    if let Some(stranger) = named.iter().find(|custodian| !is_active(custodian)) {
+        return Err(SyncError::Input(format!(
+            "account {stranger} is not active: `account activate` it first"
+        )));
+    }
+    let wanted = |custodian: &Custodian| named.is_empty() || named.contains(custodian);
+    let active = accounts.iter().filter(|(custodian, kept)| kept.active && wanted(custodian));
+    Ok(active.map(|(custodian, kept)| (custodian.clone(), kept.deleted)).collect())
+}
+
+/// Lets the accounts have their turns, several at a time.
+async fn take_turns(
+    run: &Arc<Run>,
+    chosen: Vec<(Custodian, bool)>,
+    reports: &mut BTreeMap<Custodian, AccountReport>,
+) -> Result<(), Halt> {
+    let mut running = JoinSet::new();
+    let mut halted = Ok(());
+    let mut waiting = chosen.into_iter();
+    loop {
+        while halted.is_ok() && !run.is_stopped() && running.len() < run.at_once() {
+            let Some((custodian, deleted)) = waiting.next() else { break };
+            let run = Arc::clone(run);
+            let _handle = running.spawn(async move {
+                let mut turn = Turn::new(&run, custodian.clone(), deleted);
+                let ended = turn.take().await;
+                (custodian, turn.end(), ended)
+            });
+        }
+        let Some(turn) = running.join_next().await else { break };
+        let (custodian, report, ended) = turn.map_err(|cause| Halt::Error(broken_task(cause)))?;
+        drop(reports.insert(custodian, report));
+        run.progress.add_account();
+        if let Err(halt) = ended {
+            // The first reason counts: what it stops fails for another.
+            run.stop();
+            halted = halted.and(Err(halt));
+        }
+    }
+    if halted.is_ok() && run.is_stopped() { Err(Halt::Stopped) } else { halted }
+}
+
+/// Keeps with each account how its turn ended.
+async fn keep_turns(run: &Arc<Run>, outcomes: &mut Outcomes) -> Result<(), Halt> {
+    let ended_ms = run.now_ms();
+    let accounts = &mut outcomes.discovery.accounts;
+    let reports: Vec<_> = outcomes.accounts.iter().collect();
+    for some in reports.chunks(TURNS_AT_ONCE) {
+        let mut checkpoints = Vec::with_capacity(some.len());
+        for (custodian, report) in some {
+            let kept = accounts.entry((*custodian).clone()).or_default();
+            kept.last = Some(LastTurn {
+                run: run.id.0,
+                ended_ms,
+                outcome: report.outcome,
+                tally: report.tally,
+                troubles: report.troubles.clone(),
+            });
+            let name = store::account(custodian);
+            checkpoints.push((name.clone(), store::bytes(&name, kept)?));
+        }
+        run.commit(Work { page: None, checkpoints }).await?;
+    }
+    Ok(())
+}
+
+/// Turns that the run's report sums up, or the error that ended it.
+fn finish(
+    archive: &Archive,
+    label: &str,
+    (id, started_ms, ended_ms): (RunId, i64, i64),
+    outcomes: Outcomes,
+    tallies: &Tallies,
+) -> Result<SyncReport, SyncError> {
+    if let Some(error) = tallies.take_error() {
+        return Err(SyncError::Archive(error));
+    }
+    let mut troubles = outcomes.troubles;
+    if let Some(Halt::Error(SyncError::Service(failure))) = &outcomes.halt {
+        troubles.push(Trouble::new("run", failure));
+    }
+    let mut total = outcomes.common;
+    for report in outcomes.accounts.values() {
+        total += report.tally;
+    }
+    let inactive = outcomes.discovery.accounts.values().filter(|kept| !kept.active).count();
+    let accounts = outcomes.accounts.into_iter();
+    let report = SyncReport {
+        run: id.0,
+        finished: outcomes.halt.is_none(),
+        started_ms,
+        ended_ms,
+        accounts: accounts.map(|(custodian, report)| (custodian.to_string(), report)).collect(),
+        total,
+        troubles,
+        discovered: outcomes.discovery.new,
+        inactive: inactive as u64,
+        external: outcomes.external,
+    };
+    history::keep(archive, label, &report)?;
+    match outcomes.halt {
+        Some(Halt::Error(error)) => Err(error),
+        Some(Halt::Refused) => Err(SyncError::Input("the archive took no more".to_owned())),
+        Some(Halt::Stopped) | None => Ok(report),
+    }
+}
+
+impl Outcomes {
+    /// Adds what was fetched, and what could not be, to the accounts that it belongs to.
+    fn add_contents(&mut self, tallies: BTreeMap<Custodian, ContentTally>) {
+        for (custodian, tally) in tallies {
+            let report = self.accounts.entry(custodian).or_default();
+            report.tally.objects += tally.objects;
+            report.tally.object_bytes += tally.object_bytes;
+            report.tally.spend(tally.traffic);
+            let told = tally.troubles.len() as u64;
+            tally.troubles.into_iter().for_each(|trouble| report.trouble(trouble));
+            report.tally.failures += tally.failures.saturating_sub(told);
+        }
+    }
+}

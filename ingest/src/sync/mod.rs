@@ -1,0 +1,59 @@
+//! Keeps an archive up to date with a Microsoft 365 tenant: completely, politely, resumably.
+//!
+//! [`sync`] signs in, asks the directory who is there, and reads for every active [`Account`] what
+//! its feeds show, window of time by window of time ([`plan`](self)). A page's rows and the place
+//! behind it are one commit, so a run can be killed at any moment and the next one goes on there.
+//! Binary content is fetched beside it. The [`SyncReport`] says what came in and what did not.
+//!
+//! ```no_run
+//! use std::ops::ControlFlow;
+//! use std::sync::Arc;
+//! use chatvault_engine::{Archive, Host, Options};
+//! use chatvault_ingest::graph::{App, Cloud, Credential};
+//! use chatvault_ingest::sync::{Service, SyncOptions, Which, activate, sync};
+//!
+//! let archive = Archive::open(Host::disk("team.cvault"), Options::default())?;
+//! let credential = Arc::new(Credential::secret_file("secret.txt".as_ref())?);
+//! let app = App {
+//!     tenant: "contoso.onmicrosoft.com".to_owned(),
+//!     client_id: "0d9b4e4c-…".to_owned(),
+//!     credential,
+//!     cloud: Cloud::global(),
+//! };
+//! let options = SyncOptions::new("team.cvault/incoming");
+//! drop(activate(&archive, &Which::These(vec!["user:8f3a…".to_owned()]), true)?);
+//! let report = sync(&archive, &Service::new(app), &options, &mut |progress| {
+//!     eprintln!("{} of {} accounts", progress.accounts, progress.total_accounts);
+//!     ControlFlow::Continue(())
+//! })?;
+//! assert!(report.total.balances());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod account;
+mod beside;
+mod chain;
+mod check;
+mod commit;
+mod content;
+mod directory;
+mod drive;
+mod error;
+mod history;
+mod options;
+mod plan;
+mod progress;
+mod report;
+mod run;
+mod store;
+mod turn;
+
+pub use account::{Account, LastTurn, Which, accounts, activate};
+pub use check::{Check, check};
+pub use content::{Missing, missing};
+pub use drive::sync;
+pub use error::SyncError;
+pub use history::{report, runs};
+pub use options::{Content, Plan, Service, SyncOptions};
+pub use progress::SyncProgress;
+pub use report::{AccountReport, Outcome, SyncReport, SyncRun, Tally, Trouble};

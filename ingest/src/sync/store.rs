@@ -1,0 +1,87 @@
+//! What `sync` keeps in the archive beside rows: checkpoints with JSON in them.
+//!
+//! | name | value |
+//! |---|---|
+//! | `graph/tenant` | whose messages these are |
+//! | `graph/account/{custodian}` | an [`Account`](super::Account) |
+//! | `graph/at/{custodian}/{feed}` | how far that feed is: a [`Position`](super::plan::Position) |
+//! | `graph/content` | up to which commit rows were searched for contents |
+//! | `graph/missing/…` | a content that could not be had |
+//! | `graph/run/{run}` | a run's summary, and where its whole report is |
+//!
+//! A position is committed with the page that it follows, so that it never says more than is in.
+
+use chatvault_engine::{Archive, Batch, Custodian};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::SyncError;
+use crate::graph::Feed;
+
+pub(super) const TENANT: &str = "graph/tenant";
+pub(super) const ACCOUNTS: &str = "graph/account/";
+const POSITIONS: &str = "graph/at/";
+pub(super) const RUNS: &str = "graph/run/";
+
+pub(super) fn account(custodian: &Custodian) -> String {
+    format!("{ACCOUNTS}{custodian}")
+}
+
+pub(super) fn position(custodian: &Custodian, feed: Feed) -> String {
+    format!("{POSITIONS}{custodian}/{}", feed.name())
+}
+
+pub(super) fn run(number: u32) -> String {
+    format!("{RUNS}{number:010}")
+}
+
+/// The value of a checkpoint.
+pub(super) fn get<T: DeserializeOwned>(
+    archive: &Archive,
+    name: &str,
+) -> Result<Option<T>, SyncError> {
+    let value = archive.checkpoint(name)?;
+    value.map(|value| read(name, &value)).transpose()
+}
+
+/// All values whose names start with `prefix`, by the rest of their names.
+pub(super) fn list<T: DeserializeOwned>(
+    archive: &Archive,
+    prefix: &str,
+) -> Result<Vec<(String, T)>, SyncError> {
+    let values = archive.checkpoints(prefix)?.into_iter();
+    let read = |(name, value): (String, Vec<u8>)| {
+        let value = read(&name, &value)?;
+        Ok((name.strip_prefix(prefix).unwrap_or_default().to_owned(), value))
+    };
+    values.map(read).collect()
+}
+
+/// The positions of all feeds of all accounts.
+pub(super) fn positions_of_all<T: DeserializeOwned>(
+    archive: &Archive,
+) -> Result<Vec<(Custodian, T)>, SyncError> {
+    let all = list(archive, POSITIONS)?.into_iter();
+    let owner = |(name, position): (String, T)| {
+        let custodian = name.rsplit_once('/').map_or(&*name, |(custodian, _)| custodian);
+        (Custodian::parse(custodian), position)
+    };
+    Ok(all.map(owner).collect())
+}
+
+fn read<T: DeserializeOwned>(name: &str, value: &[u8]) -> Result<T, SyncError> {
+    let kept = |cause| SyncError::Kept { name: name.to_owned(), cause };
+    serde_json::from_slice(value).map_err(kept)
+}
+
+/// A value as it is kept.
+pub(super) fn bytes(name: &str, value: &impl Serialize) -> Result<Vec<u8>, SyncError> {
+    let kept = |cause| SyncError::Kept { name: name.to_owned(), cause };
+    serde_json::to_vec(value).map_err(kept)
+}
+
+/// Puts a value into a batch.
+pub(super) fn put(batch: &mut Batch, name: &str, value: &impl Serialize) -> Result<(), SyncError> {
+    batch.checkpoint(name, &bytes(name, value)?);
+    Ok(())
+}

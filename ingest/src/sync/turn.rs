@@ -1,0 +1,273 @@
+//! One account's turn: its feeds, each window by window.
+//!
+//! What goes wrong with one feed or window is told and counted, and the rest goes on. What concerns
+//! everybody (credentials, a dead network, the archive) ends the run.
+
+use std::sync::Arc;
+
+use chatvault_engine::{Custodian, Timestamp};
+
+use super::chain::{End, Fetched};
+use super::commit::Work;
+use super::plan::{Position, Restarts, Round, Window};
+use super::report::{AccountReport, Outcome, Trouble};
+use super::run::{Halt, Run};
+use super::{Plan, store};
+use crate::graph::client::Request;
+use crate::graph::filter::{Window as Bounds, fetch_once};
+use crate::graph::limits::Class;
+use crate::graph::link::Link;
+use crate::graph::meter::Meter;
+use crate::graph::route::{Export, first_page};
+use crate::graph::{Failure, FailureKind, Feed, Filter};
+
+/// A delta export reaches back eight months.
+const DELTA_REACH_MS: i64 = 240 * 24 * 60 * 60 * 1000;
+
+/// An account while it has its turn.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    pub(super) run: &'a Arc<Run>,
+    pub(super) custodian: Custodian,
+    deleted: bool,
+    pub(super) meter: Meter,
+    pub(super) report: AccountReport,
+}
+
+/// What to do about a window that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remedy {
+    AskForLess,
+    Restart,
+    Skip,
+    GiveUp,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(run: &'a Arc<Run>, custodian: Custodian, deleted: bool) -> Self {
+        let (meter, report) = (Meter::default(), AccountReport::default());
+        Self { run, custodian, deleted, meter, report }
+    }
+
+    /// Reads all feeds of the account.
+    pub(super) async fn take(&mut self) -> Result<(), Halt> {
+        let feeds: Vec<Feed> = self.run.feeds_of(&self.custodian).collect();
+        let mut failed = 0;
+        for feed in &feeds {
+            if let Some(trouble) = self.run.switched_off(*feed) {
+                self.report.trouble(trouble);
+                failed += 1;
+                continue;
+            }
+            match self.feed(*feed).await {
+                Ok(()) => {}
+                Err(End::Halt(halt)) => {
+                    self.report.worsen(Outcome::Stopped);
+                    return Err(halt);
+                }
+                Err(End::Failed(failure)) => {
+                    failed += 1;
+                    self.note(*feed, &failure);
+                    self.run.consider(*feed, failure)?;
+                }
+            }
+        }
+        if failed > 0 && failed == feeds.len() && self.report.tally.pages == 0 {
+            self.report.worsen(Outcome::Failed);
+        }
+        Ok(())
+    }
+
+    /// What the turn came to.
+    pub(super) fn end(mut self) -> AccountReport {
+        self.report.tally.count(self.run.committer.tallies().of(&self.custodian));
+        self.report.tally.spend(self.meter.traffic());
+        self.report
+    }
+
+    fn note(&mut self, feed: Feed, failure: &Failure) {
+        self.report.trouble(Trouble::new(feed.name(), failure));
+    }
+
+    async fn feed(&mut self, feed: Feed) -> Result<(), End> {
+        let name = store::position(&self.custodian, feed);
+        let position: Position = if self.run.options.fresh {
+            Position::default()
+        } else {
+            store::get(&self.run.archive, &name)?.unwrap_or_default()
+        };
+        if feed.windowed() {
+            self.windows(feed, position).await
+        } else {
+            self.delta(feed, position).await
+        }
+    }
+
+    async fn windows(&mut self, feed: Feed, mut position: Position) -> Result<(), End> {
+        loop {
+            let mut round = position.begin(&self.run.pace, self.run.started_ms);
+            self.round(feed, &mut position, &mut round).await?;
+            if !round.resumed {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn round(
+        &mut self,
+        feed: Feed,
+        position: &mut Position,
+        round: &mut Round,
+    ) -> Result<(), End> {
+        let pace = self.run.pace;
+        let mut restarts = Restarts::default();
+        let mut skipped: Option<Failure> = None;
+        while position.next_window(round, &pace).is_some() {
+            let failure = match self.window(feed, position).await {
+                Ok(()) => {
+                    restarts = Restarts::default();
+                    continue;
+                }
+                Err(End::Failed(failure)) => failure,
+                Err(halt) => return Err(halt),
+            };
+            let (now_ms, can_choose) = (self.run.now_ms(), feed.max_top().is_some());
+            match remedy(&failure, position.open.as_ref(), &mut restarts) {
+                Remedy::AskForLess if position.ask_for_less(&pace, can_choose, now_ms) => {}
+                Remedy::Restart => position.restart(now_ms),
+                Remedy::AskForLess | Remedy::Skip => {
+                    position.skip();
+                    self.save(feed, position).await?;
+                    if let Some(before) = skipped.replace(failure) {
+                        self.note(feed, &before);
+                    }
+                }
+                Remedy::GiveUp => return Err(failure.into()),
+            }
+        }
+        skipped.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    /// Reads the open window to the end of its chain, and closes it with its last page.
+    async fn window(&mut self, feed: Feed, position: &mut Position) -> Result<(), End> {
+        let first = self.link_of(feed, position)?;
+        let pace = self.run.pace;
+        self.chain(feed, first, position, &mut |position, page: &Fetched| match (
+            &page.next,
+            &mut position.open,
+        ) {
+            (Some(next), Some(window)) => {
+                window.next = Some(next.clone());
+                window.pages = window.pages.saturating_add(1);
+            }
+            _ => position.close(&pace),
+        })
+        .await
+    }
+
+    /// Reads what changed since the last round, or everything of the last months the first time.
+    async fn delta(&mut self, feed: Feed, mut position: Position) -> Result<(), End> {
+        let cloud = self.run.client.cloud();
+        let mut restarts = Restarts::default();
+        loop {
+            let open = position.open.as_ref().and_then(|window| window.next.as_deref());
+            let first = if let Some(link) = open.or(position.delta.as_deref()) {
+                Link::follow(cloud, link)?
+            } else {
+                let reach = self.run.started_ms - DELTA_REACH_MS;
+                let from = Timestamp::from_ms(self.run.pace.start_ms.max(reach));
+                self.first_page(feed, Some((from, Timestamp::MAX)), None)?
+            };
+            let now_ms = self.run.started_ms;
+            let turn = &mut |position: &mut Position, page: &Fetched| match &page.next {
+                Some(next) => position.follow_delta(next, now_ms),
+                None => position.end_delta(page.delta.as_deref(), now_ms),
+            };
+            match self.chain(feed, first, &mut position, turn).await {
+                // The token has expired: everything from the start, as the service asks for.
+                Err(End::Failed(failure)) if is_expired(&failure) && restarts.allow() => {
+                    (position.open, position.delta) = (None, None);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Where the open window goes on.
+    fn link_of(&self, feed: Feed, position: &Position) -> Result<Link, End> {
+        let cloud = self.run.client.cloud();
+        let window = position.open.as_ref();
+        if let Some(next) = window.and_then(|window| window.next.as_deref()) {
+            return Ok(Link::follow(cloud, next)?);
+        }
+        let range = window
+            .map(|window| (Timestamp::from_ms(window.from_ms), Timestamp::from_ms(window.to_ms)));
+        self.first_page(feed, range, position.rows)
+    }
+
+    /// The first address of a window `from <= t < to`.
+    fn first_page(
+        &self,
+        feed: Feed,
+        range: Option<(Timestamp, Timestamp)>,
+        rows: Option<u32>,
+    ) -> Result<Link, End> {
+        let options = &self.run.options;
+        let export = Export {
+            feed,
+            id: id_of(&self.custodian),
+            deleted_team: self.deleted,
+            window: range.map(|(from, to)| Bounds::half_open(from, to)),
+            filter: &self.filter(),
+            top: Some(rows.unwrap_or(options.page_rows)),
+            model: options.model,
+        };
+        Ok(first_page(self.run.client.cloud(), &export)?)
+    }
+
+    /// What is asked for; feeds leave out what they cannot be asked.
+    fn filter(&self) -> Filter {
+        let options = &self.run.options;
+        let senders = match (&options.filter, options.plan) {
+            (Some(filter), _) => filter.clone(),
+            (None, Plan::FetchOnce) => fetch_once(id_of(&self.custodian)),
+            (None, Plan::EveryCopy) => Filter::default(),
+        };
+        options.app_classes.iter().fold(senders, |filter, class| filter.or_app_class(class))
+    }
+
+    /// What a page counts as. Meetings and the like are limited by user.
+    pub(super) fn request<'r>(&'r self, feed: Feed, link: &'r Link) -> Request<'r> {
+        let class = feed.class();
+        let resource = (class == Class::Other).then(|| self.custodian.as_str());
+        Request { link, class, resource }
+    }
+
+    async fn save(&self, feed: Feed, position: &Position) -> Result<(), End> {
+        let name = store::position(&self.custodian, feed);
+        let value = store::bytes(&name, position)?;
+        Ok(self.run.commit(Work { page: None, checkpoints: vec![(name, value)] }).await?)
+    }
+}
+
+/// The id without its type.
+pub(super) fn id_of(custodian: &Custodian) -> &str {
+    custodian.as_str().split_once(':').map_or("", |(_, id)| id)
+}
+
+fn is_expired(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Gone | FailureKind::Refused)
+}
+
+fn remedy(failure: &Failure, open: Option<&Window>, restarts: &mut Restarts) -> Remedy {
+    let goes_on = open.is_some_and(|window| window.next.is_some());
+    match failure.kind {
+        FailureKind::TimedOut | FailureKind::TooLarge => Remedy::AskForLess,
+        // What names the place in a chain is no longer good: the window again.
+        FailureKind::Refused | FailureKind::Gone | FailureKind::NotFound if goes_on => {
+            if restarts.allow() { Remedy::Restart } else { Remedy::Skip }
+        }
+        FailureKind::Hostile => Remedy::Skip,
+        _ => Remedy::GiveUp,
+    }
+}
