@@ -21,6 +21,11 @@ impl SteppingClock {
         Self { now_ms: AtomicI64::new(1_704_067_200_000), random: Mutex::new(Random::new(seed)) }
     }
 
+    /// Goes to a time, in milliseconds since 1970.
+    pub fn set_ms(&self, ms: i64) {
+        self.now_ms.store(ms, Ordering::SeqCst);
+    }
+
     /// Moves the clock on, for what waits a day.
     pub fn advance_ms(&self, ms: i64) {
         let _ = self.now_ms.fetch_add(ms, Ordering::SeqCst);

@@ -24,7 +24,7 @@ pub fn stamp_ticks(ticks: i64) -> String {
 }
 
 /// Reads a stamp: `T`, a space or nothing between date and time, any fraction (100 ns are kept),
-/// `Z`, an offset or nothing behind.
+/// `Z`, an offset `±hh:mm` or nothing behind. Every part has its own width.
 pub fn parse_time(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(10)?;
     let days = parse_date(date)?;
@@ -47,17 +47,17 @@ fn parse_date(text: &str) -> Option<i64> {
 }
 
 fn parse_clock(text: &str) -> Option<i64> {
-    let mut parts = text.split(':');
-    let (hour, minute, second) =
-        (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
-    let valid = parts.next().is_none() && hour < 24 && minute < 60 && second < 60;
+    let parts: Vec<&str> = text.split(':').filter(|part| part.len() == 2).collect();
+    let [hour, minute, second] = parts[..] else { return None };
+    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+    let valid = hour < 24 && minute < 60 && second < 60;
     valid.then_some(hour * 3600 + minute * 60 + second)
 }
 
 fn parse_fraction(text: &str) -> Option<(i64, &str)> {
     let Some(rest) = text.strip_prefix('.') else { return Some((0, text)) };
     let length = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    let (digits, zone) = rest.split_at_checked(length)?;
+    let (digits, zone) = rest.split_at_checked(length).filter(|(digits, _)| !digits.is_empty())?;
     let seven: String = digits.chars().chain("0000000".chars()).take(7).collect();
     Some((number(&seven)?, zone))
 }
@@ -68,6 +68,9 @@ fn parse_zone(text: &str) -> Option<i64> {
     }
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let (hours, minutes) = text.strip_prefix(['+', '-'])?.split_once(':')?;
+    if (hours.len(), minutes.len()) != (2, 2) {
+        return None;
+    }
     Some(sign * (number(hours)? * 3600 + number(minutes)? * 60))
 }
 
@@ -119,7 +122,16 @@ mod tests {
             parse_time("1970-01-01T00:00:00.7411768Z").map(Timestamp::ticks),
             Some(7_411_768)
         );
-        for nonsense in ["", "yesterday", "2021-02-30T00:00:00Z", "2021-13-01T00:00:00Z"] {
+        for nonsense in [
+            "",
+            "yesterday",
+            "2021-02-30T00:00:00Z",
+            "2021-13-01T00:00:00Z",
+            "2021-01-01T000:00:0Z",
+            "2021-01-01T00:00:00.Z",
+            "2021-01-01T00:00:00+1:00",
+            "2021-01-01T00:00:00+01:0",
+        ] {
             assert_eq!(parse_time(nonsense), None, "{nonsense}");
         }
     }
