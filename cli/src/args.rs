@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    catalog, compact, demo, get, history, import, init, quarantine, query, stat, verify,
+    account, catalog, compact, demo, get, history, import, init, quarantine, query, runs, stat,
+    sync, verify,
 };
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -13,16 +14,19 @@ Examples:
   chatvault demo                                    see it work on a small made-up export
   chatvault init team.cvault                        make an empty archive
   chatvault import team.cvault pages/               a folder with a folder per custodian
+  chatvault sync team.cvault --tenant ID --client-id ID --client-secret-file FILE
+                                                    bring it up to date from Microsoft Graph
+  chatvault account activate team.cvault --all      choose whose messages sync exports
   chatvault stat team.cvault                        what is in it, and how much space it takes
   chatvault query team.cvault --created-from 2024-05 --limit 20 --format table
   chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000
   chatvault verify team.cvault --deep               prove that everything is there
 
-An archive is a folder. One process at a time may write to it (import, compact, catalog rebuild); \
-any number may read from it at the same time.
+An archive is a folder. One process at a time may write to it (import, sync, account activate, compact, \
+catalog rebuild); any number may read from it at the same time.
 
-Exit codes: 0 done; 1 failed, damaged or stopped before the end; 2 wrong usage; 3 done, with rows in \
-quarantine. Results go to standard output, everything else to standard error.";
+Exit codes: 0 done; 1 failed, damaged or stopped before the end; 2 wrong usage; 3 done, but something is \
+missing or in quarantine. Results go to standard output, everything else to standard error.";
 
 /// Keeps Microsoft Teams messages for years: stores each one once and gives it back byte for byte
 #[derive(Debug, Parser)]
@@ -37,6 +41,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Init(init::Arguments),
     Import(import::Arguments),
+    Sync(Box<sync::Arguments>),
+    Account(account::Arguments),
+    Runs(runs::Arguments),
     Query(query::Arguments),
     Get(get::Arguments),
     History(history::Arguments),
@@ -54,6 +61,9 @@ impl Command {
         match self {
             Self::Init(arguments) => init::run(arguments, console),
             Self::Import(arguments) => import::run(arguments, console),
+            Self::Sync(arguments) => sync::run(arguments, console),
+            Self::Account(arguments) => account::run(arguments, console),
+            Self::Runs(arguments) => runs::run(arguments, console),
             Self::Query(arguments) => query::run(arguments, console),
             Self::Get(arguments) => get::run(arguments, console),
             Self::History(arguments) => history::run(arguments, console),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use chatvault_engine::ErrorKind;
+use chatvault_ingest::sync::SyncError;
 
 use crate::text;
 
@@ -13,8 +14,8 @@ pub(crate) const DONE: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 /// The command line or the query is wrong.
 pub(crate) const WRONG_USAGE: u8 = 2;
-/// Everything was done, and some rows went to quarantine.
-pub(crate) const QUARANTINED: u8 = 3;
+/// Everything was done, but something could not be had, or went to quarantine.
+pub(crate) const INCOMPLETE: u8 = 3;
 
 /// How a command that printed its result ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(crate) enum Outcome {
     Done,
     /// The result says what is wrong.
     Failed,
-    /// As asked, with rows in quarantine.
-    Quarantined,
+    /// As asked, but something is missing or in quarantine: the result says what.
+    Incomplete,
 }
 
 impl Outcome {
@@ -32,7 +33,7 @@ impl Outcome {
         match self {
             Self::Done => DONE,
             Self::Failed => FAILED,
-            Self::Quarantined => QUARANTINED,
+            Self::Incomplete => INCOMPLETE,
         }
     }
 }
@@ -52,8 +53,10 @@ impl std::error::Error for WrongUsage {}
 /// The exit code of an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let query = error.downcast_ref::<chatvault_query::Error>();
-    let is_usage =
-        error.is::<WrongUsage>() || query.is_some_and(chatvault_query::Error::is_wrong_query);
+    let sync = error.downcast_ref::<SyncError>();
+    let is_usage = error.is::<WrongUsage>()
+        || query.is_some_and(chatvault_query::Error::is_wrong_query)
+        || sync.is_some_and(|error| matches!(error, SyncError::Input(_)));
     if is_usage { WRONG_USAGE } else { FAILED }
 }
 
@@ -61,9 +64,33 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
 pub(crate) fn explain(error: &anyhow::Error, err: &mut dyn Write) -> io::Result<()> {
     let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
     writeln!(err, "error: {}", text::clean(&chain.join(": caused by ")))?;
-    match error.chain().find_map(|cause| cause.downcast_ref::<chatvault_engine::Error>()) {
-        Some(cause) => writeln!(err, "  {}", advice(cause.kind())),
+    match error.chain().find_map(advised) {
+        Some(advice) => writeln!(err, "  {advice}"),
         None => Ok(()),
+    }
+}
+
+/// What to do about one cause in the chain, if that is known.
+fn advised(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if let Some(cause) = cause.downcast_ref::<chatvault_engine::Error>() {
+        return Some(advice(cause.kind()));
+    }
+    match cause.downcast_ref::<SyncError>()? {
+        SyncError::Service(failure) => Some(failure.kind.advice()),
+        // The error may show its cause as its own text: then the chain does not hold it.
+        SyncError::Archive(cause) => Some(advice(cause.kind())),
+        SyncError::WrongTenant { .. } => Some(
+            "an archive holds one tenant: name its own, or make another archive with \
+             `chatvault init ARCHIVE`",
+        ),
+        SyncError::Local { .. } => {
+            Some("check the disk's free space and permissions, then run the command again")
+        }
+        SyncError::Kept { .. } => Some(
+            "a newer chatvault may have written it: use that version, or let sync read everything \
+             again with --fresh",
+        ),
+        _ => None,
     }
 }
 
@@ -93,6 +120,7 @@ fn advice(kind: ErrorKind) -> &'static str {
 mod tests {
     use anyhow::Context;
     use chatvault_engine::ContentAddress;
+    use chatvault_ingest::graph::{Failure, FailureKind};
 
     use super::*;
 
@@ -117,6 +145,34 @@ mod tests {
         let query = chatvault_query::parse_time("created_from", "noon").unwrap_err();
         assert_eq!(code(&query.into()), WRONG_USAGE);
         assert_eq!(code(&WrongUsage("x".to_owned()).into()), WRONG_USAGE);
+        assert_eq!(code(&SyncError::Input("no such feed".to_owned()).into()), WRONG_USAGE);
         assert_eq!(code(&anyhow::anyhow!("disk on fire")), FAILED);
+    }
+
+    #[test]
+    fn a_service_that_refuses_is_told_with_what_to_fix() {
+        let failure = Failure {
+            kind: FailureKind::Credentials,
+            status: Some(401),
+            code: None,
+            message: "the secret is wrong".to_owned(),
+            request_id: None,
+            at: None,
+        };
+        let wrong_tenant =
+            SyncError::WrongTenant { archive: "t-1".to_owned(), asked: "t-2".to_owned() };
+        let table = [
+            (SyncError::Service(failure), FailureKind::Credentials.advice()),
+            (wrong_tenant, "an archive holds one tenant"),
+        ];
+        for (error, advice) in table {
+            let mut shown = Vec::new();
+            let error = anyhow::Error::from(error);
+            explain(&error, &mut shown).unwrap();
+            let shown = String::from_utf8(shown).unwrap();
+            let last = shown.lines().last().unwrap_or_default();
+            assert!(shown.lines().count() == 2 && last.trim().starts_with(advice), "{shown}");
+            assert_eq!(code(&error), FAILED);
+        }
     }
 }

@@ -6,7 +6,8 @@
 //! assert_eq!((code, out.starts_with(b"chatvault ")), (0, true));
 //! ```
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done with rows in quarantine.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but something is
+//! missing or in quarantine.
 
 mod args;
 mod commands;
@@ -17,6 +18,7 @@ mod plain;
 mod progress;
 mod report;
 mod stop;
+mod sync_report;
 mod table;
 mod text;
 

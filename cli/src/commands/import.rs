@@ -1,4 +1,4 @@
-//! `import`: an export into an archive. Everything that touches the ingest crate is here.
+//! `import`: an export's files into an archive.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -120,12 +120,12 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a command took is the command's business")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
 /// Divides the memory as the engine's own defaults do.
-fn options(mebibytes: u32) -> Options {
+pub(super) fn options(mebibytes: u32) -> Options {
     let share = |sevenths: u64| {
         usize::try_from((u64::from(mebibytes) << 20) * sevenths / 7).unwrap_or(usize::MAX)
     };
@@ -141,7 +141,7 @@ fn outcome(report: &Report) -> Outcome {
     if !report.finished || !report.failures.is_empty() {
         Outcome::Failed
     } else if report.counts.quarantined > 0 {
-        Outcome::Quarantined
+        Outcome::Incomplete
     } else {
         Outcome::Done
     }
@@ -325,7 +325,7 @@ mod tests {
         let failure = Remark { file: "a".to_owned(), message: "b".to_owned() };
         let quarantined = |report: &mut Report| report.counts.quarantined = 1;
         assert_eq!(ended(&|_| {}), Outcome::Done);
-        assert_eq!(ended(&quarantined), Outcome::Quarantined);
+        assert_eq!(ended(&quarantined), Outcome::Incomplete);
         assert_eq!(ended(&|report| report.finished = false), Outcome::Failed);
         let both = |report: &mut Report| {
             quarantined(report);

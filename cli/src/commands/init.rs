@@ -44,7 +44,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         console.json(&Made { archive: shown, created: true })?;
     } else {
         console.line(format!("made an empty archive in {shown}"))?;
-        console.line(format!("next: chatvault import {shown} PAGES_FOLDER"))?;
+        console.line(format!("next: chatvault sync {shown}, which exports a tenant: help sync"))?;
+        console.line(format!("or:   chatvault import {shown} PAGES_FOLDER"))?;
     }
     Ok(Outcome::Done)
 }

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, what it does, how it tells the result.
 
+pub(crate) mod account;
 pub(crate) mod catalog;
 pub(crate) mod compact;
 pub(crate) mod demo;
@@ -9,7 +10,9 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod quarantine;
 pub(crate) mod query;
+pub(crate) mod runs;
 pub(crate) mod stat;
+pub(crate) mod sync;
 pub(crate) mod verify;
 
 use std::path::Path;

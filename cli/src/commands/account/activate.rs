@@ -1,0 +1,202 @@
+//! `account activate` and `deactivate`: which accounts `sync` exports.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use chatvault_engine::{Custodian, Options};
+use chatvault_ingest::sync::{self, Which};
+use clap::{ArgGroup, Args};
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::failure::{Outcome, WrongUsage};
+use crate::text;
+
+pub(super) const ACTIVATE_EXAMPLES: &str = "\
+Examples:
+  chatvault account activate team.cvault --all
+  chatvault account activate team.cvault --users
+  chatvault account activate team.cvault ann@contoso.com team:0f3c8a52-… \"Sales\"
+  chatvault account activate team.cvault --from-file accounts.txt
+
+An ID is user:ID or team:ID as `chatvault account list` shows it, the bare id, an address, or a name \
+that only one account has. user:ID and team:ID need not be known yet: this way a list can take the \
+place of the directory (`chatvault sync --no-discover`). --all, --users and --teams mean those that are \
+known now; accounts found later are inactive again.
+
+JSON fields: active (true), changed (list of accounts; those that were active already are not in it).";
+
+pub(super) const DEACTIVATE_EXAMPLES: &str = "\
+Examples:
+  chatvault account deactivate team.cvault ann@contoso.com
+  chatvault account deactivate team.cvault --teams
+  chatvault account deactivate team.cvault --from-file accounts.txt
+
+What the archive holds of an account stays. Activated again, its export goes on where it was; what the \
+service has removed meanwhile is lost.
+
+JSON fields: active (false), changed (list of accounts; those that were inactive already are not in it).";
+
+/// Which accounts.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").args(["ids", "all", "users", "teams", "from_file"]).required(true)))]
+pub(super) struct Arguments {
+    /// The archive's folder
+    archive: PathBuf,
+    /// user:ID, team:ID, a bare id, an address, or a name that only one account has
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    kinds: Kinds,
+    /// The accounts that a file names, one a line; - for standard input. Empty lines and lines that
+    /// start with # are skipped
+    #[arg(long, value_name = "FILE")]
+    from_file: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Many at once.
+#[derive(Debug, Args)]
+struct Kinds {
+    /// Every account
+    #[arg(long)]
+    all: bool,
+    /// Every user
+    #[arg(long)]
+    users: bool,
+    /// Every team
+    #[arg(long)]
+    teams: bool,
+}
+
+/// The documented fields.
+#[derive(Serialize)]
+struct Changed<'a> {
+    active: bool,
+    changed: Vec<&'a str>,
+}
+
+/// Accounts that are named for people; of more only the number is told.
+const NAMED_ACCOUNTS: usize = 20;
+
+pub(super) fn run(
+    arguments: &Arguments,
+    active: bool,
+    console: &mut Console<'_>,
+) -> anyhow::Result<Outcome> {
+    // A list that cannot be read is told before the archive is touched.
+    let which = which(arguments)?;
+    let folder = &arguments.archive;
+    let archive = super::super::open_to_write(folder, Options::default())?;
+    let changed = sync::activate(&archive, &which, active)?;
+    super::super::close(archive, folder)?;
+    if arguments.json {
+        let changed = changed.iter().map(Custodian::as_str).collect();
+        console.json(&Changed { active, changed })?;
+        return Ok(Outcome::Done);
+    }
+    for line in lines(&changed, active) {
+        console.line(line)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn which(arguments: &Arguments) -> anyhow::Result<Which> {
+    let Kinds { all, users, teams } = arguments.kinds;
+    Ok(match &arguments.from_file {
+        Some(file) => Which::These(named(&read(file)?)?),
+        None if all => Which::All,
+        None if users => Which::Users,
+        None if teams => Which::Teams,
+        None => Which::These(arguments.ids.clone()),
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "what the user names is outside of any archive")]
+fn read(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    let _ = read.with_context(|| format!("cannot read the accounts in {}", file.display()))?;
+    Ok(text)
+}
+
+fn named(text: &str) -> Result<Vec<String>, WrongUsage> {
+    let text = text.trim_start_matches('\u{feff}');
+    let lines = text.lines().map(str::trim);
+    let ids = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned);
+    let ids: Vec<String> = ids.collect();
+    if ids.is_empty() {
+        return Err(WrongUsage("the file names no account".to_owned()));
+    }
+    Ok(ids)
+}
+
+fn lines(changed: &[Custodian], active: bool) -> Vec<String> {
+    let word = if active { "active" } else { "inactive" };
+    let number = u64::try_from(changed.len()).unwrap_or(u64::MAX);
+    if changed.is_empty() {
+        return vec![format!("nothing changed: they were {word} already, or there are none")];
+    }
+    let mut lines = vec![format!("{} now {word}", text::plural(number, "account"))];
+    if changed.len() <= NAMED_ACCOUNTS {
+        lines.extend(changed.iter().map(|custodian| format!("  {custodian}")));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn parsed(line: &[&str]) -> Result<Arguments, clap::Error> {
+        #[derive(Parser)]
+        struct Alone {
+            #[command(flatten)]
+            arguments: Arguments,
+        }
+        let line = ["activate", "a"].into_iter().chain(line.iter().copied());
+        Alone::try_parse_from(line).map(|alone| alone.arguments)
+    }
+
+    #[test]
+    fn accounts_are_named_one_by_one_or_many_at_once() {
+        let wanted = |line: &[&str]| format!("{:?}", which(&parsed(line).unwrap()).unwrap());
+        assert_eq!(wanted(&["--all"]), "All");
+        assert_eq!(wanted(&["--users"]), "Users");
+        assert_eq!(wanted(&["--teams"]), "Teams");
+        assert_eq!(wanted(&["ann", "team:t"]), "These([\"ann\", \"team:t\"])");
+        for line in
+            [&[][..], &["--all", "--users"], &["ann", "--all"], &["ann", "--from-file", "f"]]
+        {
+            assert!(parsed(line).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_names_one_account_a_line() {
+        let text = "\u{feff}# the board\r\nann@contoso.com\r\n\n  team:t  \n#user:x\n";
+        assert_eq!(named(text).unwrap(), ["ann@contoso.com", "team:t"]);
+        assert!(named("# nobody\n\n").is_err());
+        let missing = parsed(&["--from-file", "no/such/file"]).unwrap();
+        assert!(which(&missing).unwrap_err().to_string().contains("no/such/file"));
+    }
+
+    #[test]
+    fn a_few_are_named_and_many_are_counted() {
+        let accounts = |number: u32| -> Vec<Custodian> {
+            (0..number).map(|id| Custodian::user(&id.to_string())).collect()
+        };
+        assert_eq!(lines(&accounts(1), true), ["1 account now active", "  user:0"]);
+        assert_eq!(lines(&accounts(1_000), false), ["1,000 accounts now inactive"]);
+        assert!(lines(&[], true)[0].starts_with("nothing changed"));
+    }
+}

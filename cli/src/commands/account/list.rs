@@ -1,0 +1,299 @@
+//! `account list`: the accounts as a backup product shows them.
+
+use std::path::PathBuf;
+
+use chatvault_ingest::sync::{self, Account, LastTurn, Outcome as RunOutcome};
+use clap::Args;
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::failure::Outcome;
+use crate::sync_report::{TroubleFacts, Work, minute, outcome_name, time};
+use crate::table::{Column, Listing};
+use crate::text;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatvault account list team.cvault
+  chatvault account list team.cvault --inactive
+  chatvault account list team.cvault --failed --json
+
+`up to` is the time before which everything that the service had is in the archive. `missing` counts \
+images, files and the like that could not be had: see `chatvault account missing`. Copies are those of \
+the last run.
+
+JSON fields: accounts (list of account, name, address, active, deleted (from the directory), up_to, \
+missing, last: null or run, ended, outcome (complete, partial, failed, stopped), the numbers of \
+`chatvault sync --json`, troubles (list of what, reason, advice)).";
+
+/// List the accounts: active or not, last run, its result, up to when they are complete
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The archive's folder
+    archive: PathBuf,
+    #[command(flatten)]
+    only: Only,
+    /// Print the list as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What an account must be to be listed.
+#[derive(Debug, Args)]
+struct Only {
+    /// Only accounts that are exported
+    #[arg(long, conflicts_with = "inactive")]
+    active: bool,
+    /// Only accounts that are not exported
+    #[arg(long)]
+    inactive: bool,
+    /// Only accounts whose last run failed or is partial
+    #[arg(long)]
+    failed: bool,
+}
+
+/// The documented fields.
+#[derive(Serialize)]
+struct List<'a> {
+    accounts: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    account: &'a str,
+    name: Option<&'a str>,
+    address: Option<&'a str>,
+    active: bool,
+    deleted: bool,
+    up_to: Option<String>,
+    missing: u64,
+    last: Option<Last<'a>>,
+}
+
+#[derive(Serialize)]
+struct Last<'a> {
+    run: u32,
+    ended: String,
+    outcome: &'static str,
+    #[serde(flatten)]
+    tally: Work,
+    troubles: Vec<TroubleFacts<'a>>,
+}
+
+impl<'a> From<&'a Account> for Entry<'a> {
+    fn from(account: &'a Account) -> Self {
+        Self {
+            account: account.custodian.as_str(),
+            name: account.name.as_deref(),
+            address: account.address.as_deref(),
+            active: account.active,
+            deleted: account.deleted,
+            up_to: account.up_to_ms.map(time),
+            missing: account.missing,
+            last: account.last.as_ref().map(Last::from),
+        }
+    }
+}
+
+impl<'a> From<&'a LastTurn> for Last<'a> {
+    fn from(last: &'a LastTurn) -> Self {
+        Self {
+            run: last.run,
+            ended: time(last.ended_ms),
+            outcome: outcome_name(last.outcome),
+            tally: (&last.tally).into(),
+            troubles: last.troubles.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let archive = super::super::open_to_read(&arguments.archive)?;
+    let accounts = sync::accounts(&archive)?;
+    let chosen: Vec<&Account> =
+        accounts.iter().filter(|account| is_wanted(account, &arguments.only)).collect();
+    if arguments.json {
+        let accounts = chosen.into_iter().map(Entry::from).collect();
+        console.json(&List { accounts })?;
+    } else if accounts.is_empty() {
+        console.line("no accounts yet: the first `chatvault sync` finds them")?;
+    } else if chosen.is_empty() {
+        console.line("no such account")?;
+    } else {
+        print(&chosen, console)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn is_wanted(account: &Account, only: &Only) -> bool {
+    let outcome = account.last.as_ref().map(|last| last.outcome);
+    let is_short = matches!(outcome, Some(RunOutcome::Failed | RunOutcome::Partial));
+    (account.active || !only.active)
+        && (!account.active || !only.inactive)
+        && (is_short || !only.failed)
+}
+
+/// From this width on a line has room for ids and names.
+const WIDE_CELLS: u16 = 150;
+
+const WIDE: &[Column] = &[
+    Column::text("account", 41),
+    Column::text("active", 7),
+    Column::text("last run", 16),
+    Column::text("result", 8),
+    Column::number("copies", 11),
+    Column::number("missing", 7),
+    Column::text("up to", 16),
+    Column::rest("name and address"),
+];
+
+const NARROW: &[Column] = &[
+    Column::text("active", 7),
+    Column::text("last run", 10),
+    Column::text("result", 8),
+    Column::number("copies", 11),
+    Column::number("missing", 7),
+    Column::text("up to", 10),
+    Column::rest("account"),
+];
+
+fn print(accounts: &[&Account], console: &mut Console<'_>) -> anyhow::Result<()> {
+    let width = console.width();
+    let is_wide = width.is_none_or(|cells| cells >= WIDE_CELLS);
+    let mut listing = Listing::new(if is_wide { WIDE } else { NARROW }, width);
+    for account in accounts {
+        let row = if is_wide { wide(account) } else { narrow(account) };
+        console.lines(listing.push(row))?;
+    }
+    console.lines(Some(listing.lines()))
+}
+
+fn wide(account: &Account) -> Vec<String> {
+    let mut row = vec![account.custodian.to_string()];
+    row.extend(facts(account));
+    let name = [account.name.as_deref(), account.address.as_deref()];
+    row.push(name.into_iter().flatten().collect::<Vec<_>>().join(", "));
+    row
+}
+
+/// Dates without the time of day, and one name to call it by.
+fn narrow(account: &Account) -> Vec<String> {
+    let mut row: Vec<String> = facts(account).into();
+    for at in [1, 5] {
+        if let Some((date, _)) = row[at].split_once(' ') {
+            row[at] = date.into();
+        }
+    }
+    row.push(account.address.clone().unwrap_or_else(|| account.custodian.to_string()));
+    row
+}
+
+/// Active, last run, its result, copies, missing, up to.
+fn facts(account: &Account) -> [String; 6] {
+    let last = account.last.as_ref();
+    let active = match (account.active, account.deleted) {
+        (true, false) => "yes",
+        (true, true) => "deleted",
+        (false, _) => "no",
+    };
+    [
+        active.to_owned(),
+        last.map_or_else(|| "never".to_owned(), |last| minute(last.ended_ms)),
+        last.map(|last| outcome_name(last.outcome)).unwrap_or_default().to_owned(),
+        last.map(|last| text::count(last.tally.copies)).unwrap_or_default(),
+        text::count(account.missing),
+        account.up_to_ms.map(minute).unwrap_or_default(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use chatvault_engine::Custodian;
+    use chatvault_ingest::sync::Tally;
+
+    use super::*;
+
+    fn account(active: bool, outcome: Option<RunOutcome>) -> Account {
+        let last = |outcome| LastTurn {
+            run: 3,
+            ended_ms: 1_772_438_400_000,
+            outcome,
+            tally: Tally { copies: 12_345, ..Tally::default() },
+            troubles: Vec::new(),
+        };
+        Account {
+            custodian: Custodian::user("1f"),
+            name: Some("Ann Lee".to_owned()),
+            address: Some("ann@contoso.com".to_owned()),
+            active,
+            deleted: false,
+            last: outcome.map(last),
+            up_to_ms: Some(1_772_438_100_000),
+            missing: 2,
+        }
+    }
+
+    fn arguments(line: &[&str]) -> Arguments {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Alone {
+            #[command(flatten)]
+            arguments: Arguments,
+        }
+        let line = ["list", "a"].into_iter().chain(line.iter().copied());
+        Alone::try_parse_from(line).unwrap().arguments
+    }
+
+    #[test]
+    fn the_list_can_be_narrowed() {
+        let accounts = [
+            account(true, Some(RunOutcome::Complete)),
+            account(true, Some(RunOutcome::Partial)),
+            account(false, Some(RunOutcome::Failed)),
+            account(false, None),
+        ];
+        let wanted = |line: &[&str]| {
+            let only = arguments(line).only;
+            accounts.iter().filter(|account| is_wanted(account, &only)).count()
+        };
+        assert_eq!((wanted(&[]), wanted(&["--active"]), wanted(&["--inactive"])), (4, 2, 2));
+        assert_eq!((wanted(&["--failed"]), wanted(&["--failed", "--active"])), (2, 1));
+    }
+
+    #[test]
+    fn a_row_has_what_a_backup_product_shows() {
+        let account_run = account(true, Some(RunOutcome::Partial));
+        let row = [
+            "user:1f",
+            "yes",
+            "2026-03-02 08:00",
+            "partial",
+            "12,345",
+            "2",
+            "2026-03-02 07:55",
+            "Ann Lee, ann@contoso.com",
+        ];
+        assert_eq!(wide(&account_run), row);
+        let row = ["yes", "2026-03-02", "partial", "12,345", "2", "2026-03-02", "ann@contoso.com"];
+        assert_eq!(narrow(&account_run), row);
+        assert_eq!(wide(&account(false, None))[1..4], ["no", "never", ""]);
+        assert_eq!(
+            (wide(&account_run).len(), narrow(&account_run).len()),
+            (WIDE.len(), NARROW.len())
+        );
+    }
+
+    #[test]
+    fn programs_get_times_and_numbers() {
+        let account_run = account(true, Some(RunOutcome::Complete));
+        let value = serde_json::to_value(Entry::from(&account_run)).unwrap();
+        assert_eq!(value["up_to"], "2026-03-02T07:55:00Z");
+        assert_eq!(
+            (&value["last"]["outcome"], &value["last"]["copies"]),
+            (&"complete".into(), &12_345.into())
+        );
+        let never = account(false, None);
+        assert!(serde_json::to_value(Entry::from(&never)).unwrap()["last"].is_null());
+    }
+}

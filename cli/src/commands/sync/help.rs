@@ -1,0 +1,47 @@
+//! What `chatvault help sync` teaches.
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  export CHATVAULT_TENANT=contoso.com CHATVAULT_CLIENT_ID=00000000-…
+  chatvault sync --test --client-secret-file secret        is the connection good?
+  chatvault init team.cvault
+  chatvault sync team.cvault --client-secret-file secret   first run: finds users and teams
+  chatvault account activate team.cvault --all             choose whom to back up
+  chatvault sync team.cvault --client-secret-file secret   exports; then daily, by a timer
+  chatvault sync team.cvault --certificate app.pem --cloud gcc-high
+  chatvault sync team.cvault --certificate app.pem --account ann@contoso.com --fresh
+
+Signs in as an app registration (application permissions, admin consent), finds users and teams, and \
+exports each active account: what changed since its last run, with an overlap. Messages, who received \
+them, edits and deletions go to the archive as `import` would store them; images, files, recordings and \
+transcripts become objects linked to their message. New accounts are inactive until `chatvault account \
+activate`.
+
+The secret comes from a file or from CHATVAULT_CLIENT_SECRET, never from an argument: arguments are \
+seen by every user of the machine. Neither secrets nor tokens are printed or stored.
+
+Feeds: chats and channels are messages as they are now; retained-chats and retained-channels are edited \
+and deleted ones under a retention policy. Others need permissions of their own: targeted (messages to \
+one recipient of a conversation), recordings, transcripts, copilot. The delta feeds are a fast \
+path, not a record: the service forgets after 8 months. ingest/SYNC.md names the permission of each.
+
+--plan fetch-once asks each user's mailbox only for what this user wrote. It saves most requests, but \
+misses messages of senders who are gone, and does not tell who received what. The default misses neither.
+
+Running it twice changes nothing. Stopped (Ctrl-C) or killed, it goes on where it was when started \
+again. The report is kept: `chatvault runs`. What could not be had is listed by `chatvault account \
+missing` and tried again on the next runs.
+
+Exit codes: 0 done; 1 could not sign in or go on, stopped before the end, every account failed, or (with \
+--test) a check failed; 2 wrong usage; 3 done, but some accounts failed or are partial, contents could \
+not be had, or copies went to quarantine.
+
+JSON fields: run, finished, started, ended, seconds, copies_per_second, complete, partial, failed, \
+stopped (numbers of accounts), discovered (accounts new to the archive), inactive, missing (contents of \
+all runs that are not in the archive), external (pictures and files of other sites, which are not \
+fetched), pages, copies, stored (new versions), variants, duplicates, \
+quarantined, objects, object_bytes, failures (feeds, windows and contents that could not be had in \
+this run), requests, retries, throttled_ms (all accounts together), balanced (copies = stored + variants + duplicates + \
+quarantined, in total and for each account), troubles (of the whole run: list of what, reason, advice), accounts \
+(list of account, name, outcome, the same numbers, troubles). With --test: good, checks (list of what, \
+good, seen, advice).";

@@ -1,0 +1,192 @@
+//! `sync`: brings an archive up to date with a tenant.
+
+mod arguments;
+mod checks;
+mod connection;
+mod help;
+mod options;
+mod watch;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use anyhow::Context;
+use chatvault_engine::{Archive, Custodian};
+use chatvault_ingest::sync::{self, Service, SyncError, SyncOptions, SyncReport};
+
+pub(crate) use arguments::Arguments;
+
+use super::import;
+use crate::console::Console;
+use crate::failure::Outcome;
+use crate::progress::Progress;
+use crate::sync_report::Told;
+use watch::Speed;
+
+pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let (service, remarks) = connection::service(&arguments.connection, &arguments.pace)?;
+    for remark in remarks {
+        console.remark(remark)?;
+    }
+    if arguments.test {
+        return test(arguments, &service, console);
+    }
+    let folder = arguments.archive.as_deref().context("say which archive")?;
+    let archive = super::open_to_write(folder, import::options(arguments.memory))?;
+    let options = options::options(arguments, &sync::accounts(&archive)?)?;
+    let report = deliver(&archive, &service, &options, console)?;
+    let accounts = sync::accounts(&archive)?;
+    super::close(archive, folder)?;
+    let told = Told::new(&report, &accounts);
+    if arguments.json {
+        console.json(&told.as_json())?;
+    } else {
+        told.print(console)?;
+    }
+    advise(&report, &told, folder, console)?;
+    Ok(told.outcome())
+}
+
+fn test(
+    arguments: &Arguments,
+    service: &Service,
+    console: &mut Console<'_>,
+) -> anyhow::Result<Outcome> {
+    // An archive is not needed, but one that is named should be there.
+    let accounts = match &arguments.archive {
+        Some(folder) => sync::accounts(&super::open_to_read(folder)?)?,
+        None => Vec::new(),
+    };
+    let options = options::options(arguments, &accounts)?;
+    let checks = sync::check(service, &options, &asked(arguments, &options))?;
+    checks::tell(&checks, arguments.json, console)
+}
+
+/// Whose pages a test asks for; nobody's in particular if it is not said.
+fn asked(arguments: &Arguments, options: &SyncOptions) -> Vec<Custodian> {
+    let user = arguments.user.as_deref().map(Custodian::parse);
+    let team = |id: &str| Custodian::team(id.strip_prefix("team:").unwrap_or(id));
+    let team = arguments.team.as_deref().map(team);
+    options.accounts.iter().cloned().chain(user).chain(team).collect()
+}
+
+/// Runs until the end, or until Ctrl-C at the next safe place.
+fn deliver(
+    archive: &Archive,
+    service: &Service,
+    options: &SyncOptions,
+    console: &Console<'_>,
+) -> Result<SyncReport, SyncError> {
+    let (line, start) = (Progress::in_words(console), import::now());
+    let mut speed = Speed::default();
+    console.stop.heed();
+    sync::sync(archive, service, options, &mut |progress| {
+        if line.is_seen() {
+            let now = speed.at(start.elapsed(), progress.copies);
+            line.say(watch::words(progress, now));
+        }
+        if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+fn advise(
+    report: &SyncReport,
+    told: &Told<'_>,
+    folder: &Path,
+    console: &mut Console<'_>,
+) -> anyhow::Result<()> {
+    let archive = folder.display();
+    if !report.finished {
+        let note = "stopped; what is reported is durable: start the same again to go on";
+        console.remark(note)?;
+    }
+    if report.accounts.is_empty() && report.inactive > 0 {
+        console.remark(format!(
+            "no account is active, so nothing was exported: choose with `chatvault account \
+             activate {archive} --all` (or IDs; `chatvault account list {archive}` shows them), then \
+             start the same again"
+        ))?;
+    }
+    if told.has_more_than_printed() {
+        let run = report.run;
+        console.remark(format!("all of it: chatvault runs {archive} --run {run}"))?;
+    }
+    if told.missing() > 0 {
+        console.remark(format!("what is missing and why: chatvault account missing {archive}"))?;
+    }
+    if report.total.quarantined > 0 {
+        console.remark(format!("see what went to quarantine: chatvault quarantine {archive}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use chatvault_ingest::sync::AccountReport;
+    use clap::Parser;
+
+    use super::*;
+    use crate::failure;
+
+    /// What a command line says, `sync` left out.
+    pub(super) fn parsed(line: &[&str]) -> Arguments {
+        let line = ["chatvault", "sync"].into_iter().chain(line.iter().copied());
+        match crate::args::Arguments::try_parse_from(line).unwrap().command {
+            crate::args::Command::Sync(arguments) => *arguments,
+            other => panic!("parsed as {other:?}"),
+        }
+    }
+
+    fn remarks(report: &SyncReport) -> String {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut console = Console::of_files(&mut out, &mut err);
+        advise(report, &Told::new(report, &[]), Path::new("a.cvault"), &mut console).unwrap();
+        drop(console);
+        String::from_utf8(err).unwrap()
+    }
+
+    #[test]
+    fn a_first_run_says_how_to_choose_accounts() {
+        let mut report = SyncReport { inactive: 13, ..crate::sync_report::tests::empty() };
+        let said = remarks(&report);
+        assert!(said.contains("chatvault account activate a.cvault --all"), "{said}");
+        drop(report.accounts.insert("user:ann".to_owned(), AccountReport::default()));
+        assert_eq!(remarks(&report), "");
+        report.finished = false;
+        assert!(remarks(&report).contains("start the same again to go on"));
+    }
+
+    #[test]
+    fn a_test_asks_for_the_pages_of_whom_it_is_told() {
+        let asked_for = |line: &[&str]| {
+            let arguments = parsed(line);
+            let asked = asked(&arguments, &SyncOptions::new(""));
+            asked.iter().map(Custodian::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(asked_for(&["--test"]), [""; 0]);
+        let line = ["--test", "--user", "ann@contoso.com", "--team", "1f"];
+        assert_eq!(asked_for(&line), ["user:ann@contoso.com", "team:1f"]);
+        assert_eq!(asked_for(&["--test", "--team", "team:1f"]), ["team:1f"]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anything_is_asked() {
+        let table: [&[&str]; 9] = [
+            &["sync"],
+            &["sync", "a", "--user", "x"],
+            &["sync", "a", "--feeds", "chats,songs"],
+            &["sync", "a", "--content", "hosted", "--no-content"],
+            &["sync", "a", "--export-rate", "0"],
+            &["sync", "a", "--sustained", "1.5"],
+            &["sync", "a", "--cloud", "germany"],
+            &["sync", "a", "--client-secret-file", "x", "--certificate", "y"],
+            &["sync", "a", "--filter", "nonsense"],
+        ];
+        for line in table {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let line = [&["chatvault"], line].concat();
+            let code = Console::of_files(&mut out, &mut err).run(line.clone());
+            assert_eq!((code, out.len()), (failure::WRONG_USAGE, 0), "{line:?}");
+        }
+    }
+}

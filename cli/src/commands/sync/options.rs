@@ -1,0 +1,145 @@
+//! What to export, from the command line to the options of a run.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use chatvault_engine::Custodian;
+use chatvault_ingest::graph::{Feed, Model};
+use chatvault_ingest::sync::{Account, Content, Plan, SyncOptions};
+use chatvault_query::parse_time;
+
+use super::arguments::{Arguments, ContentKind, ModelName, PlanName, Selection};
+use crate::commands::account;
+
+/// Unfinished downloads wait here, inside the archive's folder: on the same disk, found again by
+/// the next run.
+const SPOOL: &str = "incoming";
+
+/// The options of a run; `accounts` are those that the archive knows.
+pub(super) fn options(arguments: &Arguments, accounts: &[Account]) -> anyhow::Result<SyncOptions> {
+    let Arguments { selection, range, .. } = arguments;
+    let spool = arguments.archive.as_ref().map_or_else(PathBuf::new, |folder| folder.join(SPOOL));
+    let usual = SyncOptions::new(spool);
+    let start = range.start.as_deref().map(|text| parse_time("start", text)).transpose()?;
+    Ok(SyncOptions {
+        feeds: feeds(selection)?,
+        accounts: picked(selection, accounts)?,
+        discover: !selection.no_discover,
+        deleted: !selection.no_deleted,
+        content: content(selection),
+        start: start.unwrap_or(usual.start),
+        overlap_hours: range.overlap_hours,
+        rescan_days: range.rescan_days,
+        page_rows: range.page_rows,
+        plan: match selection.plan {
+            PlanName::EveryCopy => Plan::EveryCopy,
+            PlanName::FetchOnce => Plan::FetchOnce,
+        },
+        filter: selection.filter.clone(),
+        app_classes: selection.app_classes.clone(),
+        model: selection.model.map(|model| match model {
+            ModelName::A => Model::A,
+            ModelName::B => Model::B,
+        }),
+        fresh: range.fresh,
+        ..usual
+    })
+}
+
+/// Each feed once, in the order given.
+fn feeds(selection: &Selection) -> anyhow::Result<Vec<Feed>> {
+    let mut feeds = Vec::new();
+    for name in &selection.feeds {
+        let feed = Feed::named(name).with_context(|| format!("there is no feed {name}"))?;
+        if !feeds.contains(&feed) {
+            feeds.push(feed);
+        }
+    }
+    Ok(feeds)
+}
+
+fn picked(selection: &Selection, accounts: &[Account]) -> anyhow::Result<Vec<Custodian>> {
+    let custodian = |text: &String| Ok(account::pick(accounts, text)?.custodian.clone());
+    selection.accounts.iter().map(custodian).collect()
+}
+
+fn content(selection: &Selection) -> Content {
+    let all = selection.content.is_empty();
+    let wanted = |kind| !selection.no_content && (all || selection.content.contains(&kind));
+    Content {
+        hosted: wanted(ContentKind::Hosted),
+        files: wanted(ContentKind::Files),
+        meetings: wanted(ContentKind::Meetings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::parsed;
+    use super::*;
+
+    fn of(line: &[&str]) -> SyncOptions {
+        options(&parsed(&[&["a.cvault"], line].concat()), &[]).unwrap()
+    }
+
+    #[test]
+    fn without_options_a_run_is_what_the_library_takes_for_usual() {
+        let usual = SyncOptions::new("a.cvault/incoming");
+        assert_eq!(format!("{:?}", of(&[])), format!("{usual:?}"));
+    }
+
+    #[test]
+    fn every_option_reaches_the_run() {
+        let line = [
+            "--feeds",
+            "copilot,chats,copilot",
+            "--no-discover",
+            "--no-deleted",
+            "--content",
+            "files",
+            "--start",
+            "2024-05",
+            "--overlap-hours",
+            "24",
+            "--rescan-days",
+            "30",
+            "--page-rows",
+            "100",
+            "--plan",
+            "fetch-once",
+            "--app-class",
+            "x",
+            "--model",
+            "A",
+            "--fresh",
+            "--filter",
+            "from/user/id eq 'ann'",
+        ];
+        let options = of(&line);
+        let Content { hosted, files, meetings } = options.content;
+        assert_eq!(options.feeds, [Feed::Copilot, Feed::Chats]);
+        assert_eq!((hosted, files, meetings), (false, true, false));
+        assert!(!options.discover && !options.deleted && options.fresh);
+        assert_eq!(options.start, parse_time("start", "2024-05-01").unwrap());
+        let numbers = (options.overlap_hours, options.rescan_days, options.page_rows);
+        assert_eq!(numbers, (24, 30, 100));
+        assert!(matches!(options.plan, Plan::FetchOnce));
+        assert!(matches!(options.model, Some(Model::A)));
+        assert!(options.filter.is_some());
+        assert_eq!(options.app_classes, ["x"]);
+    }
+
+    #[test]
+    fn no_content_means_none_of_it() {
+        let Content { hosted, files, meetings } = of(&["--no-content"]).content;
+        assert_eq!((hosted, files, meetings), (false, false, false));
+    }
+
+    #[test]
+    fn a_time_or_an_account_that_is_none_is_wrong_usage() {
+        for line in [["a", "--start", "noon"], ["a", "--account", "nobody"]] {
+            let error = options(&parsed(&line), &[]).unwrap_err();
+            assert_eq!(crate::failure::code(&error), crate::failure::WRONG_USAGE, "{error}");
+        }
+    }
+}
