@@ -12,9 +12,16 @@ use crate::kit::command::{Ran, chatvault, done, json};
 use crate::kit::{files, small};
 
 const AT: i64 = 1_700_000_000_000;
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 19] = [
     &["init"],
     &["import"],
+    &["sync"],
+    &["account"],
+    &["account", "list"],
+    &["account", "activate"],
+    &["account", "deactivate"],
+    &["account", "missing"],
+    &["runs"],
     &["query"],
     &["get"],
     &["history"],

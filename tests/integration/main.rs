@@ -7,6 +7,7 @@
 mod arrival;
 mod catalog;
 mod cli;
+mod cli_sync;
 mod corrupt;
 mod crash;
 mod exact;
@@ -21,6 +22,7 @@ mod open;
 mod query;
 mod readers;
 mod scan;
+mod sync;
 mod tidy;
 mod versions;
 mod write;

@@ -1,0 +1,120 @@
+//! Accounts, runs and reports as a person sees them.
+
+use std::ops::ControlFlow;
+
+use chatvault_engine::Custodian;
+use chatvault_fake_graph::{Behaviour, Setup};
+use chatvault_ingest::graph::Feed;
+use chatvault_ingest::sync::{self, Outcome, SyncError, SyncOptions, Which};
+
+use super::kit::{World, empty_archive, holdings};
+
+fn world() -> World {
+    let world = World::new(Setup { days: 12, ..Setup::default() }, Behaviour::default());
+    world.set_day(12);
+    world
+}
+
+#[test]
+fn only_what_is_active_is_asked_for() {
+    let world = world();
+    let archive = empty_archive();
+    let first = world.sync(&archive, &world.options());
+    let accounts = sync::accounts(&archive).unwrap();
+    assert_eq!((first.discovered, first.inactive), (accounts.len() as u64, accounts.len() as u64));
+    assert!(accounts.iter().all(|account| account.last.is_none() && !account.active));
+    assert_eq!(holdings(&archive).len(), 0);
+    let user =
+        accounts.iter().find(|account| account.custodian.as_str().starts_with("user:")).unwrap();
+    let address = user.address.clone().unwrap();
+    let changed = sync::activate(&archive, &Which::These(vec![address]), true).unwrap();
+    assert_eq!(changed, std::slice::from_ref(&user.custodian));
+    let second = world.sync(&archive, &world.options());
+    assert_eq!(second.accounts.keys().collect::<Vec<_>>(), [user.custodian.as_str()]);
+    assert!(holdings(&archive).values().all(|who| who.iter().eq([user.custodian.as_str()])));
+    drop(sync::activate(&archive, &Which::All, false).unwrap());
+    assert_eq!(world.sync(&archive, &world.options()).accounts.len(), 0);
+}
+
+#[test]
+fn a_run_can_be_for_some_accounts_only() {
+    let world = world();
+    let archive = world.archive_of_all();
+    let team = sync::accounts(&archive).unwrap().remove(0).custodian;
+    assert!(team.as_str().starts_with("team:"));
+    let some = SyncOptions { accounts: vec![team.clone()], ..world.options() };
+    let report = world.sync(&archive, &some);
+    assert_eq!(report.accounts.keys().collect::<Vec<_>>(), [team.as_str()]);
+    let stranger = SyncOptions { accounts: vec![Custodian::user("nobody")], ..world.options() };
+    let refused = world.try_sync(&archive, &stranger).unwrap_err().to_string();
+    assert!(refused.contains("user:nobody is not active"), "{refused}");
+}
+
+#[test]
+fn runs_and_their_reports_are_kept_in_the_archive() {
+    let world = world();
+    let archive = world.archive_of_all();
+    let report = world.sync(&archive, &world.options());
+    let runs = sync::runs(&archive).unwrap();
+    assert_eq!(runs.len(), 2, "the one that found the accounts, too");
+    assert_eq!((runs[0].run, runs[0].outcome), (report.run, Some(report.outcome())));
+    assert_eq!(runs[0].tally, report.total);
+    assert_eq!(sync::report(&archive, report.run).unwrap(), Some(report.clone()));
+    assert_eq!(sync::report(&archive, 999).unwrap(), None);
+    let accounts = sync::accounts(&archive).unwrap();
+    for account in accounts {
+        let last = account.last.unwrap();
+        assert_eq!(last.run, report.run);
+        assert_eq!(last.outcome, report.accounts[account.custodian.as_str()].outcome);
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_says_so_and_the_next_goes_on() {
+    let world = world();
+    let archive = world.archive_of_all();
+    let options = SyncOptions { page_rows: 5, ..world.options() };
+    let stop = &mut |progress: &sync::SyncProgress| match progress.pages {
+        0..20 => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    };
+    let stopped = sync::sync(&archive, &world.service(), &options, stop).unwrap();
+    assert_eq!((stopped.finished, stopped.outcome()), (false, Outcome::Stopped));
+    super::kit::assert_balances(&stopped);
+    let rest = world.sync(&archive, &options);
+    assert!(rest.total.stored > 0, "{:?} after {:?}", rest.total, stopped.total);
+    super::kit::assert_holds(&archive, &world.visible(&options.feeds));
+}
+
+#[test]
+fn an_archive_holds_one_tenant() {
+    let (one, other) =
+        (world(), World::new(Setup { seed: 2, ..Setup::default() }, Behaviour::default()));
+    let archive = one.archive_of_all();
+    let ended = other.try_sync(&archive, &other.options());
+    assert!(matches!(
+        ended,
+        Err(SyncError::WrongTenant { archive, asked })
+            if archive.starts_with(&one.fake.tenant_id()) && asked.starts_with(&other.fake.tenant_id())
+    ));
+}
+
+#[test]
+fn a_test_of_the_connection_says_what_works_and_changes_nothing() {
+    let world = world();
+    let options = SyncOptions { feeds: vec![Feed::Chats, Feed::Channels], ..world.options() };
+    let checks = sync::check(&world.service(), &options, &[]).unwrap();
+    let told: Vec<_> = checks.iter().map(|check| (&*check.what, check.outcome.is_ok())).collect();
+    assert_eq!(
+        told[..5],
+        [
+            ("token", true),
+            ("permission Chat.Read.All", true),
+            ("permission ChannelMessage.Read.All", true),
+            ("users of the directory", true),
+            ("teams of the directory", true),
+        ]
+    );
+    assert!(told[5].0.starts_with("chats of user:") && told[6].0.starts_with("channels of team:"));
+    assert!(told[5..].iter().all(|(_, works)| *works), "{checks:?}");
+}

@@ -1,0 +1,8 @@
+//! `sync` against the fake service: completeness, resuming, troubles, limits, contents.
+
+mod accounts;
+mod contents;
+mod kills;
+mod kit;
+mod troubles;
+mod whole;
