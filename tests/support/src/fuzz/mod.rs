@@ -7,8 +7,12 @@
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     clippy::disallowed_methods,
+    clippy::panic,
     reason = "a broken promise has to stop the fuzzer, and a page is a file"
 )]
+
+mod service;
+mod time;
 
 use std::fs::File;
 use std::io::Write;
@@ -18,20 +22,32 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chatvault_engine::{
-    Archive, Counts, Custodian, Depth, Host, Memory, Options, Origin, RecordKind, Scan, Versions,
+    Archive, Counts, Custodian, Depth, Host, Memory, Options, Origin, RecordKind, Scan, Stored,
+    Versions,
 };
 use chatvault_ingest::{ImportOptions, Progress, Source};
 
-use crate::SteppingClock;
+use crate::{SteppingClock, json};
+
+pub use service::{envelope, filter, link};
+pub use time::timestamp;
 
 /// A fuzz target: its name, which is also its corpus's folder, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 3] = [("page", page), ("message", message), ("canonical", canonical)];
+pub const TARGETS: [Target; 7] = [
+    ("page", page),
+    ("message", message),
+    ("canonical", canonical),
+    ("filter", filter),
+    ("link", link),
+    ("timestamp", timestamp),
+    ("envelope", envelope),
+];
 
 /// Any bytes as one document: they are given back exactly, from the journal and from a segment,
-/// or they are in quarantine with a reason.
+/// or they are in quarantine with a reason. White space around a document is not part of it.
 pub fn message(bytes: &[u8]) {
     let archive = archive();
     let counts = offer(&archive, &[bytes, bytes]);
@@ -39,7 +55,7 @@ pub fn message(bytes: &[u8]) {
     assert_eq!(counts.variants, 0, "the same bytes twice are no variant");
     if counts.stored == 0 {
         let quarantine = archive.snapshot().unwrap().quarantine().unwrap();
-        let kept = quarantine.iter().find(|row| row.bytes == bytes);
+        let kept = quarantine.iter().find(|row| row.bytes == json::trim(bytes));
         assert!(!kept.unwrap().reason.is_empty(), "a reason is given");
         return check_sound(&archive);
     }
@@ -132,8 +148,18 @@ fn check_law(counts: Counts, offered: u64) {
     assert_eq!(ended, offered, "{counts:?}");
 }
 
-/// The archive's only row is `bytes`, by scan, by address and by key.
+/// The archive's only row.
+fn stored(archive: &Archive) -> Stored {
+    let snapshot = archive.snapshot().unwrap();
+    let scan = Scan { versions: Versions::EveryVariant, ..Scan::default() };
+    let mut rows = snapshot.scan(&scan).unwrap();
+    rows.next().unwrap().unwrap().to_stored().unwrap()
+}
+
+/// The archive's only row is `bytes` without the white space around, by scan, by address and by
+/// key.
 fn check_given_back(archive: &Archive, bytes: &[u8]) {
+    let bytes = json::trim(bytes);
     let snapshot = archive.snapshot().unwrap();
     let scan = Scan { versions: Versions::EveryVariant, ..Scan::default() };
     let mut rows = snapshot.scan(&scan).unwrap();
