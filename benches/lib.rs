@@ -47,7 +47,12 @@ impl Export {
 
     /// As the service delivers it: a folder for each custodian, every copy.
     pub fn pages(&self) -> Source {
-        Source::Folders(self.folder.join("pages"))
+        Source::Folders(self.page_folder())
+    }
+
+    /// Where these are.
+    pub fn page_folder(&self) -> PathBuf {
+        self.folder.join("pages")
     }
 
     /// Every distinct version once.
