@@ -350,3 +350,26 @@ fn a_permission_that_is_missing_is_named_and_the_rest_comes_in() {
     assert_eq!(healed["troubles"], Value::Array(Vec::new()));
     assert!(healed["stored"].as_u64() > Some(50), "chats come in as soon as they may: {healed}");
 }
+
+#[test]
+fn a_certificate_signs_in_without_a_secret() {
+    let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/../ingest/src/graph/testing/app.pem");
+    let registered = String::from_utf8(files::read(Path::new(pem))).unwrap();
+    let access = Access { certificate: Some(registered), ..Access::default() };
+    let behaviour = Behaviour { access, ..Behaviour::default() };
+    let fake = FakeGraph::start(tenant(3), behaviour).unwrap();
+    let (origin, tenant) = (fake.origin(), fake.tenant_id());
+    let test = || {
+        run(&[
+            &["sync", "--test", "--no-limits", "--cloud", "custom", "--login-url", &origin][..],
+            &["--graph-url", &origin, "--tenant", &tenant, "--client-id", CLIENT_ID],
+            &["--certificate", pem],
+        ]
+        .concat())
+    };
+    let good = test();
+    assert!(good.code == 0 && good.out.starts_with("ok "), "{good:?}");
+    fake.set(Behaviour::default());
+    let stranger = test();
+    assert!(stranger.code == 1 && stranger.out.contains("not registered"), "{stranger:?}");
+}

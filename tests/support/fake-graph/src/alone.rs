@@ -71,6 +71,12 @@ pub(crate) struct Arguments {
     /// A permission that the app does not have. Repeat for more
     #[arg(long, value_name = "ROLE", value_parser = PossibleValuesParser::new(ROLES))]
     without: Vec<String>,
+    /// Size of each recording of a meeting of the made-up tenant
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    recording_bytes: u64,
+    /// A certificate in PEM that the app may sign in with, besides the secret
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// Answer exports as no honest service does
     #[arg(long, value_name = "KIND")]
     hostile: Option<Malice>,
@@ -130,7 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let fake = FakeGraph::start_at(
         arguments.port,
         source(arguments, now, &mut out)?,
-        behaviour(arguments),
+        behaviour(arguments)?,
     )
     .with_context(|| format!("cannot listen on 127.0.0.1:{}", arguments.port))?;
     fake.set_now(now);
@@ -155,6 +161,7 @@ fn source(arguments: &Arguments, now: Option<i64>, out: &mut impl Write) -> anyh
         days: arguments.days,
         from: now.unwrap_or_else(real_time) - i64::from(arguments.days) * DAY_MS,
         messages_per_day: arguments.messages_per_day,
+        recording_bytes: arguments.recording_bytes,
         ..Setup::default()
     };
     writeln!(out, "a tenant whose life begins at {}", stamp(setup.from))?;
@@ -167,7 +174,7 @@ fn real_time() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0))
 }
 
-fn behaviour(arguments: &Arguments) -> Behaviour {
+fn behaviour(arguments: &Arguments) -> anyhow::Result<Behaviour> {
     let mut paging = if arguments.untidy { Paging::untidy() } else { Paging::default() };
     paging.scattered = arguments.scattered;
     let mut behaviour = Behaviour {
@@ -182,7 +189,13 @@ fn behaviour(arguments: &Arguments) -> Behaviour {
     }
     behaviour.access.token_seconds = arguments.token_seconds;
     behaviour.access.roles.retain(|role| !arguments.without.contains(role));
-    behaviour
+    behaviour.access.certificate = arguments.certificate.as_deref().map(read_pem).transpose()?;
+    Ok(behaviour)
+}
+
+fn read_pem(file: &Path) -> anyhow::Result<String> {
+    #[expect(clippy::disallowed_methods, reason = "the file a person named; not an archive")]
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 fn write_secret(file: &Path) -> anyhow::Result<()> {
