@@ -9,8 +9,9 @@ use hashbrown::HashMap;
 
 use crate::archive::{Counts, Delivered, Key, Refused, RowId, Shared, State, read_refused};
 use crate::error::{Error, Result};
+use crate::format::multiset::Multiset;
 use crate::manifest::FileKind;
-use crate::scan::{self, Addresses, Explain, Rows, Scan, SlabSiblings};
+use crate::scan::{self, Addresses, Explain, RowKeys, Rows, Scan, SlabSiblings};
 use crate::segment::tag_number;
 use crate::types::{
     ContentAddress, Custodian, MessageKey, MessageKind, RunId, Sequence, Timestamp,
@@ -103,6 +104,11 @@ impl Snapshot {
         self.view.state.sequence
     }
 
+    /// The id that the archive got when it was made: what is derived from an archive keeps it.
+    pub fn archive(&self) -> [u8; 16] {
+        self.view.shared.archive
+    }
+
     /// The row with a content address.
     pub fn get(&self, address: &ContentAddress) -> Result<Option<Stored>> {
         let Some(at) = self.view.find(address)? else { return Ok(None) };
@@ -135,6 +141,14 @@ impl Snapshot {
         scan::count(Arc::clone(&self.view), scan)
     }
 
+    /// Calls `on` for each row that a scan gives, without reading any document: answers from the
+    /// index alone. Conversations come in order, the rows of one in no particular order.
+    ///
+    /// Gives the number of rows.
+    pub fn keys(&self, scan: &Scan, on: &mut dyn FnMut(RowKeys<'_>)) -> Result<u64> {
+        scan::keys(Arc::clone(&self.view), scan, on)
+    }
+
     /// What a scan looks at, and why it does not look at the rest.
     pub fn explain(&self, scan: &Scan) -> Result<Explain> {
         scan::explain(Arc::clone(&self.view), scan)
@@ -161,6 +175,40 @@ impl Snapshot {
     /// All custodians, with their counters over all runs so far.
     pub fn custodians(&self) -> Result<BTreeMap<Custodian, Counts>> {
         Ok(self.view.shared.book().by_custodian(&self.view.counts))
+    }
+
+    /// The content address that a document has, or would have if it were stored. Faster for many
+    /// documents of the same shape; may be called on any thread.
+    ///
+    /// `InvalidInput` if it is no JSON object.
+    pub fn address_of(&self, document: &[u8]) -> Result<ContentAddress> {
+        self.view.with_addresses(|addresses| addresses.of_document(document))
+    }
+
+    /// How many rows there are, and the sum of their content addresses: as little-endian numbers,
+    /// modulo 2^256. Merging segments changes neither, so equal sums are equal contents.
+    pub fn content(&self) -> (u64, [u8; 32]) {
+        let (mut rows, mut sum) = (0, Multiset::default());
+        for live in &self.view.state.segments {
+            rows += u64::from(live.segment.meta.rows);
+            sum += Multiset(live.segment.meta.multiset);
+        }
+        for row in self.view.state.slabs.iter().flat_map(|slab| &slab.rows) {
+            rows += 1;
+            sum.insert(&row.address.0);
+        }
+        (rows, sum.0)
+    }
+
+    /// Does any message have an object?
+    pub fn has_links(&self) -> bool {
+        !self.view.shared.book().links.is_empty()
+    }
+
+    /// The length of an object.
+    pub fn object_bytes(&self, address: &ContentAddress) -> Result<Option<u64>> {
+        let reader = self.view.shared.find_object(&self.view.state, address)?;
+        Ok(reader.map(|reader| reader.object_bytes()))
     }
 
     /// The objects that belong to a message: (attachment, object).

@@ -1,5 +1,7 @@
 //! Sightings of a segment's rows beside those in the segment: ranges of rows per custodian.
 
+use std::sync::OnceLock;
+
 use crate::format::bytes::{Reader, put_varint};
 
 /// "Custodian's export delivered rows `start..end`, first in this run."
@@ -12,9 +14,69 @@ pub(crate) struct Sighted {
 }
 
 /// Ranges in order of custodian and row; those of one custodian do not overlap.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ranges {
     list: Vec<Sighted>,
+    /// Made when a row is first asked for.
+    by_row: OnceLock<Tree>,
+}
+
+impl PartialEq for Ranges {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl Eq for Ranges {}
+
+/// The ranges by their start, and over each half of each half the furthest end: those that hold a
+/// row are found without looking at the rest.
+#[derive(Clone, Debug, Default)]
+struct Tree {
+    sorted: Vec<Sighted>,
+    /// Of the subtree whose root is in the middle of a stretch of `sorted`, at the root's place.
+    furthest: Vec<u32>,
+}
+
+impl Tree {
+    fn of(list: &[Sighted]) -> Self {
+        let mut sorted = list.to_vec();
+        sorted.sort_unstable_by_key(|range| (range.start, range.custodian));
+        let mut tree = Self { furthest: vec![0; sorted.len()], sorted };
+        let _furthest = tree.fill(0, tree.sorted.len());
+        tree
+    }
+
+    /// As deep as the logarithm of the number of ranges.
+    fn fill(&mut self, start: usize, end: usize) -> u32 {
+        if start >= end {
+            return 0;
+        }
+        let root = start.midpoint(end);
+        let own = self.sorted[root].end;
+        let furthest = own.max(self.fill(start, root)).max(self.fill(root + 1, end));
+        self.furthest[root] = furthest;
+        furthest
+    }
+
+    fn visit(&self, row: u32, (start, end): (usize, usize), out: &mut Vec<(u32, u32)>) {
+        if start >= end {
+            return;
+        }
+        let root = start.midpoint(end);
+        if self.furthest[root] <= row {
+            return;
+        }
+        self.visit(row, (start, root), out);
+        let range = self.sorted[root];
+        if range.start > row {
+            return;
+        }
+        if row < range.end {
+            out.push((range.custodian, range.run));
+        }
+        self.visit(row, (root + 1, end), out);
+    }
 }
 
 impl Ranges {
@@ -31,7 +93,7 @@ impl Ranges {
                 _ => list.push(Sighted { custodian, start: row, end: row + 1, run }),
             }
         }
-        Self { list }
+        Self { list, by_row: OnceLock::new() }
     }
 
     /// Both; `other` holds nothing that is here already.
@@ -51,7 +113,7 @@ impl Ranges {
             }
             some
         });
-        Self { list }
+        Self { list, by_row: OnceLock::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -73,6 +135,12 @@ impl Ranges {
         let ranges = self.of_custodian(custodian);
         let after = ranges.partition_point(|range| range.start <= row);
         after.checked_sub(1).is_some_and(|at| row < ranges[at].end)
+    }
+
+    /// Puts (custodian, run) of every range that holds a row into `out`, in no particular order.
+    pub(crate) fn of_row(&self, row: u32, out: &mut Vec<(u32, u32)>) {
+        let tree = self.by_row.get_or_init(|| Tree::of(&self.list));
+        tree.visit(row, (0, tree.sorted.len()), out);
     }
 
     /// Bytes: FORMAT.md, "Ledger".
@@ -103,7 +171,7 @@ impl Ranges {
             end = start.checked_add(rows)?;
             list.push(Sighted { custodian, start, end, run: reader.varint32()? });
         }
-        Some(Self { list })
+        Some(Self { list, by_row: OnceLock::new() })
     }
 }
 
@@ -119,6 +187,13 @@ mod tests {
             ranges.all().iter().map(|r| (r.custodian, r.start, r.end, r.run)).collect();
         assert_eq!(list, [(0, 9, 10, 1), (1, 5, 7, 1), (1, 7, 8, 2), (2, 0, 1, 1)]);
         assert!(ranges.contains(1, 7) && !ranges.contains(1, 8) && !ranges.contains(3, 0));
+        for row in 0..12 {
+            let mut found = Vec::new();
+            ranges.of_row(row, &mut found);
+            found.sort_unstable();
+            let holds = ranges.all().iter().filter(|range| (range.start..range.end).contains(&row));
+            assert_eq!(found, holds.map(|r| (r.custodian, r.run)).collect::<Vec<_>>(), "{row}");
+        }
         let mut out = Vec::new();
         ranges.put(&mut out);
         assert_eq!(Ranges::read(&mut Reader::new(&out)), Some(ranges));

@@ -106,7 +106,7 @@ pub struct Stat {
     /// Binary objects.
     pub objects: u64,
     /// Bytes on disk by part: `segments`, `ledger`, `journal`, `manifest`, `objects`,
-    /// `quarantine`, `catalog`, `trash`, `other`.
+    /// `quarantine`, `catalog`, `search`, `trash`, `other`.
     pub bytes_by_part: BTreeMap<String, u64>,
     /// Bytes of all stored documents.
     pub raw_bytes: u64,

@@ -109,7 +109,7 @@ impl Delivered {
         let generation = if let Some(live) = state.segments.get(at.source as usize) {
             let tables = live.segment.tables()?;
             all.extend_from_slice(SetReader::new(live, &tables).set(at.row)?);
-            push_of_row(&live.ranges, at.row, &mut all);
+            live.ranges.of_row(at.row, &mut all);
             live.generation
         } else {
             let slab = &state.slabs[at.source as usize - state.segments.len()];
@@ -118,7 +118,7 @@ impl Delivered {
             slab.generation
         };
         if let Some(ranges) = self.arrived.get(&generation) {
-            push_of_row(ranges, at.row, &mut all);
+            ranges.of_row(at.row, &mut all);
         }
         all.sort_unstable();
         all.dedup_by_key(|(custodian, _)| *custodian);
@@ -152,11 +152,6 @@ impl Delivered {
                 || arrived.is_some_and(|ranges| ranges.contains(*custodian, row))
         })
     }
-}
-
-fn push_of_row(ranges: &Ranges, row: u32, out: &mut Vec<(u32, u32)>) {
-    let of_row = ranges.all().iter().filter(|range| (range.start..range.end).contains(&row));
-    out.extend(of_row.map(|range| (range.custodian, range.run)));
 }
 
 /// Follows a segment's rows in order and says who delivered each.

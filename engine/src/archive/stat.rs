@@ -85,8 +85,11 @@ impl Distinct {
     }
 }
 
-const FOLDERS: [&str; 7] = ["", MANIFEST, JOURNAL, "segments", "objects", "quarantine", TRASH];
-const PARTS: [&str; 9] = [
+const FOLDERS: [&str; 8] =
+    ["", MANIFEST, JOURNAL, "segments", "objects", "quarantine", SEARCH, TRASH];
+/// The full-text index of the query crate.
+const SEARCH: &str = "search";
+const PARTS: [&str; 10] = [
     "segments",
     "ledger",
     "journal",
@@ -94,6 +97,7 @@ const PARTS: [&str; 9] = [
     "objects",
     "quarantine",
     "catalog",
+    SEARCH,
     "trash",
     "other",
 ];
@@ -139,6 +143,7 @@ impl Shared {
 fn part(folder: &str, name: &str) -> &'static str {
     match (folder, Name::parse(&format!("{folder}/{name}"))) {
         ("quarantine", _) => "quarantine",
+        (SEARCH, _) => SEARCH,
         (TRASH, _) => "trash",
         (_, Name::Manifest(_)) => "manifest",
         (_, Name::Journal(_)) => "journal",
@@ -170,6 +175,7 @@ mod tests {
             ("segments", "notes.txt", "other"),
             ("objects", "0000000000000001.pack", "objects"),
             ("quarantine", "0000000000000001.seg", "quarantine"),
+            ("search", "meta.json", "search"),
             ("trash", "0000000000000001.0000000000000001.seg", "trash"),
         ];
         for (folder, name, expected) in cases {

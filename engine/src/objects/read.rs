@@ -36,6 +36,11 @@ impl ObjectReader {
         Self { pack, entry, next, left, hasher, checked: false, chunk, given: 0 }
     }
 
+    /// The length of the object.
+    pub(crate) fn object_bytes(&self) -> u64 {
+        self.entry.bytes
+    }
+
     /// Takes the next chunk; nothing moves if it is damaged, so a second try meets it again.
     fn advance(&mut self) -> Result<()> {
         let length = self.left.min(CHUNK_BYTES as u64);

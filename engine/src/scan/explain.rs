@@ -1,28 +1,38 @@
-//! What a scan looks at and why not at the rest, and how many rows it gives.
+//! What a scan looks at and why not at the rest, how many rows it gives, and their keys.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::choose::Chooser;
 use super::filter::{Reason, Window};
+use super::page::Page;
 use super::plan::{Query, narrow};
 use super::walk::Walk;
 use super::{Explain, Order, Scan};
-use crate::archive::Live;
+use crate::archive::{Live, RowId};
 use crate::error::Result;
 use crate::snapshot::View;
+use crate::types::{MessageKey, MessageKind, Sequence, Timestamp};
 
 /// The number of rows of a scan.
 pub(crate) fn count(view: Arc<View>, scan: &Scan) -> Result<u64> {
-    let query = Query::new(view, scan)?;
+    each(&Query::new(view, scan)?, |_, _| {})
+}
+
+/// Calls `on` with the keys of each row of a scan; the number of rows.
+pub(crate) fn keys(view: Arc<View>, scan: &Scan, on: &mut dyn FnMut(RowKeys<'_>)) -> Result<u64> {
+    each(&Query::new(view, scan)?, |page, at| on(RowKeys { page, row: at.row }))
+}
+
+fn each(query: &Query, mut on: impl FnMut(&Page, RowId)) -> Result<u64> {
     let mut chooser = Chooser::default();
-    let mut walk = Walk::new(&query, false)?;
-    walk.window = window(&query);
+    let mut walk = Walk::new(query, false)?;
+    walk.window = window(query);
     let mut rows = 0;
-    while let Some(name) = walk.next_conversation(&query)? {
+    while let Some(name) = walk.next_conversation(query)? {
         chooser.enter(&name);
         for source in 0..walk.sources() {
-            while let Some((page, at)) = walk.peek(&query, source)? {
+            while let Some((page, at)) = walk.peek(query, source)? {
                 if rows == query.limit {
                     return Ok(rows);
                 }
@@ -30,12 +40,71 @@ pub(crate) fn count(view: Arc<View>, scan: &Scan) -> Result<u64> {
                     Some(cursor) => query.is_behind(cursor, (page, at), &mut chooser.addresses)?,
                     None => true,
                 };
-                rows += u64::from(behind && chooser.accepts(&query, page, at)?);
+                if behind && chooser.accepts(query, page, at)? {
+                    rows += 1;
+                    on(page, at);
+                }
                 walk.take(source);
             }
         }
     }
     Ok(rows)
+}
+
+/// A row without its document, as the index has it.
+#[derive(Clone, Copy, Debug)]
+pub struct RowKeys<'a> {
+    page: &'a Page,
+    row: u32,
+}
+
+impl<'a> RowKeys<'a> {
+    /// `chatId`, or `channelIdentity.channelId`.
+    pub fn conversation(&self) -> &'a str {
+        self.page.conversation(self.row)
+    }
+
+    /// The message that it is a version of.
+    pub fn key(&self) -> MessageKey {
+        let mut id = Vec::new();
+        self.page.put_id(self.row, &mut id);
+        MessageKey {
+            record: self.page.kind(self.row).0,
+            conversation: self.conversation().to_owned(),
+            reply_to: self.page.reply_to(self.row).map(String::from),
+            id: String::from_utf8_lossy(&id).into_owned(),
+        }
+    }
+
+    /// Who sent it, if that is known.
+    pub fn sender(&self) -> Option<&'a str> {
+        self.page.sender(self.row)
+    }
+
+    /// `createdDateTime`.
+    pub fn created(&self) -> Timestamp {
+        Timestamp::from_ticks(self.page.created(self.row))
+    }
+
+    /// `lastModifiedDateTime`.
+    pub fn modified(&self) -> Timestamp {
+        Timestamp::from_ticks(self.page.modified(self.row))
+    }
+
+    /// What kind of message it is.
+    pub fn kind(&self) -> MessageKind {
+        self.page.kind(self.row).1
+    }
+
+    /// The version's number: its etag.
+    pub fn version(&self) -> u64 {
+        self.page.version(self.row)
+    }
+
+    /// The commit that stored it.
+    pub fn sequence(&self) -> Sequence {
+        Sequence(self.page.sequence(self.row))
+    }
 }
 
 /// What a scan looks at.

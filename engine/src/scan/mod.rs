@@ -24,10 +24,11 @@ mod tests;
 mod walk;
 
 pub use cursor::Cursor;
+pub use explain::RowKeys;
 pub use rows::{Row, Rows};
 
 pub(crate) use choose::{Addresses, SlabSiblings, slab_siblings};
-pub(crate) use explain::{count, explain};
+pub(crate) use explain::{count, explain, keys};
 pub(crate) use rows::{latest, rows, stored};
 
 use crate::types::{Custodian, MessageKind, RecordKind, Sequence, Timestamp};

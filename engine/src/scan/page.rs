@@ -128,6 +128,16 @@ impl Page {
         }
     }
 
+    pub(super) fn sender(&self, row: u32) -> Option<&str> {
+        match self {
+            Self::Group { tables, .. } => {
+                let number = (self.sender_code(row) as usize).checked_sub(1)?;
+                Some(tables.senders.text(number))
+            }
+            Self::Slab(slab) => Self::row(slab, row).sender.as_deref(),
+        }
+    }
+
     pub(super) fn conversation(&self, row: u32) -> &str {
         match self {
             Self::Group { tables, .. } => tables.conversation(row),

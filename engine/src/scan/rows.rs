@@ -12,7 +12,9 @@ use super::{Order, Scan};
 use crate::archive::{Key, RowId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Stored, View};
-use crate::types::{ContentAddress, MessageKey, MessageKind, Sequence, Timestamp};
+use crate::types::{
+    ContentAddress, Custodian, MessageKey, MessageKind, RunId, Sequence, Timestamp,
+};
 
 /// Rows rendered ahead at first, so that the first one comes soon.
 const FIRST_AHEAD: usize = 64;
@@ -105,7 +107,8 @@ impl Rows {
         })
     }
 
-    fn last(&self) -> Option<Row<'_>> {
+    /// The row given last, once more; `None` before the first.
+    pub fn last(&self) -> Option<Row<'_>> {
         let row = self.batch.rows.get(self.given.checked_sub(1)?)?;
         Some(Row { query: &self.query, batch: &self.batch, keys: row })
     }
@@ -221,6 +224,11 @@ impl<'a> Row<'a> {
         self.keys.sequence
     }
 
+    /// Who delivered it, each with the run that did so first.
+    pub fn sightings(&self) -> Result<Vec<(Custodian, RunId)>> {
+        self.query.view.sightings(self.keys.at)
+    }
+
     /// The row as a value of its own, with its content address and who delivered it.
     pub fn to_stored(&self) -> Result<Stored> {
         let own = str::to_owned;
@@ -239,7 +247,7 @@ impl<'a> Row<'a> {
             sequence: self.sequence(),
             address: self.address()?,
             json: self.json().to_vec(),
-            sightings: self.query.view.sightings(self.keys.at)?,
+            sightings: self.sightings()?,
         })
     }
 
