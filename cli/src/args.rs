@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    account, catalog, compact, demo, get, history, import, init, quarantine, query, runs, stat,
-    sync, verify,
+    account, catalog, chats, compact, demo, get, history, import, index, init, people, quarantine,
+    query, runs, stat, sync, verify,
 };
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -19,6 +19,9 @@ Examples:
   chatvault account activate team.cvault --all      choose whose messages sync exports
   chatvault stat team.cvault                        what is in it, and how much space it takes
   chatvault query team.cvault --created-from 2024-05 --limit 20 --format table
+  chatvault query team.cvault --count-by month      how many messages there are, in groups
+  chatvault index team.cvault                       make its words searchable: query --search
+  chatvault people team.cvault lee                  who is meant, and what they were called when
   chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000
   chatvault verify team.cvault --deep               prove that everything is there
 
@@ -44,13 +47,16 @@ pub(crate) enum Command {
     Sync(Box<sync::Arguments>),
     Account(account::Arguments),
     Runs(runs::Arguments),
-    Query(query::Arguments),
+    Query(Box<query::Arguments>),
+    Chats(chats::Arguments),
+    People(people::Arguments),
     Get(get::Arguments),
     History(history::Arguments),
     Stat(stat::Arguments),
     Verify(verify::Arguments),
     Compact(compact::Arguments),
     Quarantine(quarantine::Arguments),
+    Index(index::Arguments),
     Catalog(catalog::Arguments),
     Demo(demo::Arguments),
 }
@@ -65,12 +71,15 @@ impl Command {
             Self::Account(arguments) => account::run(arguments, console),
             Self::Runs(arguments) => runs::run(arguments, console),
             Self::Query(arguments) => query::run(arguments, console),
+            Self::Chats(arguments) => chats::run(arguments, console),
+            Self::People(arguments) => people::run(arguments, console),
             Self::Get(arguments) => get::run(arguments, console),
             Self::History(arguments) => history::run(arguments, console),
             Self::Stat(arguments) => stat::run(arguments, console),
             Self::Verify(arguments) => verify::run(arguments, console),
             Self::Compact(arguments) => compact::run(arguments, console),
             Self::Quarantine(arguments) => quarantine::run(arguments, console),
+            Self::Index(arguments) => index::run(arguments, console),
             Self::Catalog(arguments) => catalog::run(arguments, console),
             Self::Demo(arguments) => demo::run(arguments, console),
         }

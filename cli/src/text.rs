@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use chatvault_engine::Timestamp;
+use chatvault_query::format_time;
+
 /// Replaces what a terminal would obey instead of show: control characters and changes of the
 /// writing direction. White space of any kind becomes a space.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
@@ -53,6 +56,11 @@ pub(crate) fn count(number: u64) -> String {
 pub(crate) fn plural(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", count(number))
+}
+
+/// The UTC day of a time: `2016-05-01`.
+pub(crate) fn day(at: Timestamp) -> String {
+    format_time(at).chars().take(10).collect()
 }
 
 /// A size in the largest unit that leaves a number of at least one: `12 B`, `3.4 MiB`.

@@ -25,6 +25,35 @@ pub enum Error {
         /// What contradicts it.
         conflict: &'static str,
     },
+    /// The filter is not in the `$filter` language: correct it at the character named.
+    #[error("filter: character {at}: expected {expected}, found {found}")]
+    Filter {
+        /// Which character, from 1.
+        at: usize,
+        /// What could stand there.
+        expected: &'static str,
+        /// What stands there, shortened.
+        found: String,
+    },
+    /// The search is not in our language: correct it at the character named.
+    #[error("search: character {at}: expected {expected}, found {found}")]
+    Search {
+        /// Which character, from 1.
+        at: usize,
+        /// What could stand there.
+        expected: &'static str,
+        /// What stands there, shortened.
+        found: String,
+    },
+    /// The full-text index cannot be used: bring it up to date, which builds it anew if needed.
+    #[error("the search index {reason}")]
+    Index {
+        /// What is wrong with it.
+        reason: &'static str,
+        /// What the index's own library says.
+        #[source]
+        cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// The cursor is none of ours: pass the text of an earlier answer unchanged.
     #[error("cursor: not a cursor of this program: pass the text that an earlier query printed")]
     Cursor(#[source] chatvault_engine::Error),
@@ -36,7 +65,7 @@ pub enum Error {
 impl Error {
     /// Is the query wrong, rather than the archive?
     pub fn is_wrong_query(&self) -> bool {
-        !matches!(self, Self::Archive(_))
+        !matches!(self, Self::Archive(_) | Self::Index { .. })
     }
 
     pub(crate) fn value(field: &'static str, value: &str, accepted: &'static str) -> Self {

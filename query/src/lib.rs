@@ -36,12 +36,26 @@
 //! # }
 //! ```
 
+mod answer;
+pub mod body;
+pub mod change;
 mod error;
+pub mod event;
+mod filter;
+mod json;
+pub mod message;
 mod names;
+pub mod people;
 mod query;
+mod rest;
+pub mod search;
+pub mod statistics;
 mod time;
 
+pub use answer::Answer;
 pub use error::{Error, Result};
+pub use filter::{Facts, Filter};
 pub use names::{Kind, Order, Versions};
 pub use query::Query;
+pub use rest::Rest;
 pub use time::{format_time, parse_time};

@@ -1,18 +1,22 @@
 //! A query as plain data, and its check.
 
 use chatvault_engine::{
-    Cursor, Custodian, Explain, Rows, Scan, Sequence, Snapshot, TimeRange, Timestamp,
+    Cursor, Custodian, Explain, Scan, Sequence, Snapshot, TimeRange, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Answer;
 use crate::error::{Error, Result};
+use crate::filter::Filter;
 use crate::names::{Kind, Order, Versions};
+use crate::rest::Rest;
+use crate::search::{Index, Search};
 use crate::time::parse_time;
 
 /// Most values a list may have: a question, not a data set.
-const MAX_VALUES: usize = 10_000;
+pub(crate) const MAX_VALUES: usize = 10_000;
 /// Longest id in a list, in bytes; Graph's longest are a tenth of it.
-const MAX_ID_BYTES: usize = 1_024;
+pub(crate) const MAX_ID_BYTES: usize = 1_024;
 
 /// A question about messages. Everything may be left out; fields narrow each other down, the values
 /// of one list widen it. Unknown fields are refused.
@@ -38,6 +42,10 @@ pub struct Query {
     pub modified_from: Option<String>,
     /// Last modified before this time.
     pub modified_to: Option<String>,
+    /// A condition in the service's `$filter` language: see [`Filter`].
+    pub filter: Option<String>,
+    /// Words to be found in it: see [`Search`].
+    pub search: Option<String>,
     /// Which versions of each message: `latest` (the default), `all`, `variants`.
     pub versions: Versions,
     /// The newest version that was not modified after this time, instead of the latest.
@@ -58,7 +66,44 @@ pub struct Query {
 
 impl Query {
     /// Checks every field and gives the engine's form of the question.
+    ///
+    /// A filter narrows the scan, but a scan cannot say all of it, and nothing of a search: what
+    /// [`Query::plan`] gives beside the scan is left to be checked on its rows, and then the limit
+    /// counts rows that pass.
     pub fn scan(&self) -> Result<Scan> {
+        self.plan().map(|(scan, _)| scan)
+    }
+
+    /// The engine's form of the question, and what is left to be checked row by row.
+    ///
+    /// With such a rest the scan has no limit.
+    pub fn plan(&self) -> Result<(Scan, Option<Rest>)> {
+        let search = self.search.as_deref().map(str::parse::<Search>).transpose()?;
+        let filter = self.filter.as_deref().map(str::parse::<Filter>).transpose()?;
+        let mut narrowed = self.clone();
+        let filter = filter.and_then(|filter| filter.narrow(&mut narrowed));
+        let rest = Rest::of(filter, search);
+        if rest.is_some() {
+            narrowed.limit = None;
+        }
+        Ok((narrowed.plain_scan()?, rest))
+    }
+
+    /// The same with the help of an index, if the question has a search.
+    fn plan_with(
+        &self,
+        snapshot: &Snapshot,
+        index: Option<&Index>,
+    ) -> Result<(Scan, Option<Rest>)> {
+        let (mut scan, mut rest) = self.plan()?;
+        if let (Some(rest), Some(index)) = (&mut rest, index) {
+            rest.ask(index, snapshot, &mut scan)?;
+        }
+        Ok((scan, rest))
+    }
+
+    /// Without the filter.
+    fn plain_scan(&self) -> Result<Scan> {
         check_ids("chats", &self.chats)?;
         check_ids("senders", &self.senders)?;
         check_ids("custodians", &self.custodians)?;
@@ -87,18 +132,53 @@ impl Query {
     }
 
     /// Streams the rows that answer it, in bounded memory.
-    pub fn run(&self, snapshot: &Snapshot) -> Result<Rows> {
-        snapshot.scan(&self.scan()?).map_err(Error::Archive)
+    ///
+    /// A search looks at the text of every row that the other conditions leave:
+    /// [`Query::run_with`] asks an index first.
+    pub fn run(&self, snapshot: &Snapshot) -> Result<Answer> {
+        self.run_with(snapshot, None)
     }
 
-    /// How many rows answer it, without making them.
+    /// Streams the rows that answer it, a search with the help of an index: the same rows, sooner.
+    ///
+    /// The index's candidates take up to 32 MiB of memory.
+    pub fn run_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Answer> {
+        let (scan, rest) = self.plan_with(snapshot, index)?;
+        let rows = snapshot.scan(&scan).map_err(Error::Archive)?;
+        let limit = if rest.is_some() { self.limit } else { scan.limit };
+        Ok(Answer::new(rows, rest, limit))
+    }
+
+    /// How many rows answer it; without making them, unless a filter or a search has to look at them.
     pub fn count(&self, snapshot: &Snapshot) -> Result<u64> {
-        snapshot.count(&self.scan()?).map_err(Error::Archive)
+        self.count_with(snapshot, None)
+    }
+
+    /// How many rows answer it, a search with the help of an index.
+    pub fn count_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<u64> {
+        let (scan, rest) = self.plan()?;
+        if rest.is_none() {
+            return snapshot.count(&scan).map_err(Error::Archive);
+        }
+        let mut answer = self.run_with(snapshot, index)?;
+        let mut rows = 0;
+        while answer.next()?.is_some() {
+            rows += 1;
+        }
+        Ok(rows)
     }
 
     /// What answering it touches, and why the rest is left alone.
     pub fn explain(&self, snapshot: &Snapshot) -> Result<Explain> {
-        snapshot.explain(&self.scan()?).map_err(Error::Archive)
+        self.explain_with(snapshot, None)
+    }
+
+    /// What answering it with the help of an index touches.
+    pub fn explain_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Explain> {
+        let (scan, rest) = self.plan_with(snapshot, index)?;
+        let mut explain = snapshot.explain(&scan).map_err(Error::Archive)?;
+        explain.lines.extend(rest.iter().flat_map(Rest::lines));
+        Ok(explain)
     }
 
     fn chosen_versions(&self) -> Result<chatvault_engine::Versions> {
@@ -182,6 +262,8 @@ mod tests {
             created_to: Some("2016-06".into()),
             modified_from: Some("2016-07-01".into()),
             modified_to: Some("2016-07-02T00:00:00Z".into()),
+            filter: Some("messageType ne 'message'".into()),
+            search: None,
             versions: Versions::All,
             as_of: None,
             as_of_sequence: Some(9),
@@ -239,11 +321,21 @@ mod tests {
                 "as_of picks",
             ),
             (Query { since: Some(4), as_of_sequence: Some(4), ..empty() }, "since is not"),
+            (Query { filter: Some(String::new()), ..empty() }, "filter: character 1: expected"),
+            (Query { search: Some("a (b".into()), ..empty() }, "search: character 5: expected"),
+            (
+                Query {
+                    filter: Some("createdDateTime gt 2020-01-01".into()),
+                    created_from: Some("2016-6".into()),
+                    ..empty()
+                },
+                "created_from: ",
+            ),
         ];
         for (query, start) in cases {
             let error = query.scan().unwrap_err();
             assert!(error.is_wrong_query() && error.to_string().starts_with(start), "{error}");
-            assert!(error.to_string().len() < 400, "{error}");
+            assert!(error.to_string().len() < 700, "{error}");
         }
     }
 

@@ -12,7 +12,7 @@ use crate::kit::command::{Ran, chatvault, done, json};
 use crate::kit::{files, small};
 
 const AT: i64 = 1_700_000_000_000;
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 22] = [
     &["init"],
     &["import"],
     &["sync"],
@@ -23,12 +23,15 @@ const COMMANDS: [&[&str]; 19] = [
     &["account", "missing"],
     &["runs"],
     &["query"],
+    &["chats"],
+    &["people"],
     &["get"],
     &["history"],
     &["stat"],
     &["verify"],
     &["compact"],
     &["quarantine"],
+    &["index"],
     &["catalog"],
     &["catalog", "rebuild"],
     &["demo"],

@@ -2,12 +2,15 @@
 
 pub(crate) mod account;
 pub(crate) mod catalog;
+pub(crate) mod chats;
 pub(crate) mod compact;
 pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;
+pub(crate) mod index;
 pub(crate) mod init;
+pub(crate) mod people;
 pub(crate) mod quarantine;
 pub(crate) mod query;
 pub(crate) mod runs;

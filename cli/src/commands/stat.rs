@@ -27,7 +27,7 @@ JSON fields: copies, stored, versions, variants, duplicates, quarantined, messag
 senders, custodians, segments, runs, sequence (number of the last commit), journal_rows (not yet in a \
 segment), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
 bytes (on disk, without trash), bytes_by_part (segments, journal, manifest, ledger, objects, quarantine, \
-catalog, trash, other), raw_bytes (JSON before compression), \
+catalog, search, trash, other), raw_bytes (JSON before compression), \
 bytes_per_version, compression_ratio (raw_bytes / bytes), and with --by-custodian: by_custodian \
 (custodian to copies, stored, variants, duplicates, quarantined). Sizes are in bytes.";
 

@@ -14,6 +14,14 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
+pub(crate) fn is_missing(path: &Path) -> bool {
+    !path.exists()
+}
+
+pub(crate) fn remove(path: &Path) {
+    fs::remove_file(path).unwrap();
+}
+
 pub(crate) fn remove_folder(path: &Path) {
     fs::remove_dir_all(path).unwrap();
 }

@@ -73,9 +73,10 @@ fn runs_and_their_reports_are_kept_in_the_archive() {
 fn a_run_that_was_stopped_says_so_and_the_next_goes_on() {
     let world = world();
     let archive = world.archive_of_all();
-    let options = SyncOptions { page_rows: 5, ..world.options() };
+    // Pages of one row: the run must take longer than the time between two calls for progress.
+    let options = SyncOptions { page_rows: 1, ..world.options() };
     let stop = &mut |progress: &sync::SyncProgress| match progress.pages {
-        0..20 => ControlFlow::Continue(()),
+        0..5 => ControlFlow::Continue(()),
         _ => ControlFlow::Break(()),
     };
     let stopped = sync::sync(&archive, &world.service(), &options, stop).unwrap();

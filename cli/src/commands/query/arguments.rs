@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use chatvault_query::{Kind, Order, Query, Versions, parse_time};
+use chatvault_query::search::Search;
+use chatvault_query::statistics::By;
+use chatvault_query::{Filter as Condition, Kind, Order, Query, Versions, parse_time};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
@@ -16,6 +18,10 @@ Examples:
   chatvault query team.cvault --as-of 2024-05-01T12:00:00Z --kind message --kind system
   chatvault query team.cvault --since 17                     what arrived after commit 17
   chatvault query team.cvault --modified-from 2024-05 --explain
+  chatvault query team.cvault --filter \"from/user/id eq 'ann' and lastModifiedDateTime gt 2024-05-01T00:00:00Z\"
+  chatvault query team.cvault --count-by sender --created-from 2024-05
+  chatvault query team.cvault --search 'budget \"offer letter\" pay* -draft' --order created --format table
+  chatvault query team.cvault --search 'attachment:invoice OR subject:(invoice paid)' --custodian ann
 
 Times (TIME): RFC 3339 with a zone (2024-05-01T09:30:00Z, 2024-05-01T09:30:00.25+02:00), a date (its \
 midnight UTC: 2024-05-01) or a month (its first midnight UTC: 2024-05). Ranges are half-open: `from` is \
@@ -25,6 +31,21 @@ Several values of one option widen the answer, several options narrow it. Which 
 counts is decided before anything else is compared; with --custodian, among the versions that this \
 custodian's export delivered.
 
+Filters (TEXT of --filter): the $filter language of the Graph export APIs over all scalar fields of a \
+message: eq ne gt ge lt le, and, or, not (…), brackets; texts in single quotes, times without; null is what \
+is not there. Fields by path: from/user/id, from/user/userIdentityType, from/application/id, \
+from/application/applicationIdentityType, messageType, lastModifiedDateTime, createdDateTime, \
+lastEditedDateTime, deletedDateTime, chatId, channelIdentity/teamId, channelIdentity/channelId, replyToId, \
+importance, subject and others. What a filter says of times, senders, chats and kinds is answered from \
+indexes; --explain shows what is left to be looked up in the messages.
+
+Searches (WORDS of --search): words that a message has to have, in any order, in its text, subject, \
+names of attachments, cards or event; \"…\" for words in a row, pay* for words that start so, OR, NOT or - \
+before what must not be there, brackets. In one part only: body: subject: attachment: card: event: before a \
+word, phrase or bracket. Upper and lower case are the same; a word without accents is found with them, too; \
+Chinese, Japanese, Korean, Thai and the like are found by any part of a text; emoji are words. Needs the \
+index that `chatvault index` makes.
+
 JSONL output has one message a line, the exact stored bytes. A stored line end between two JSON tokens \
 is printed as a space, so that a line stays a line; `chatvault get` prints it as it was.
 
@@ -33,7 +54,8 @@ as --cursor TEXT with the same other options. It stays good when messages are ad
 and in later versions. With --print-cursor the last line of standard error is the bare cursor:
   chatvault query team.cvault --limit 1000 --print-cursor --cursor \"$C\" >> all.jsonl 2> cursor
 
-JSON fields: with --count: count. With --explain: segments, segments_touched, groups, groups_touched, \
+JSON fields: with --count: count. With --count-by: by, total, groups (list of key, count; the key is null \
+for messages without a sender). With --explain: segments, segments_touched, groups, groups_touched, \
 rows, rows_touched, journal_rows, lines.";
 
 /// Find messages: print them as JSON lines or a table, or count them
@@ -61,7 +83,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT", help_heading = "Order and pages")]
     cursor: Option<String>,
     /// Print the bare cursor as the last line of standard error, whatever the limit
-    #[arg(long, help_heading = "Order and pages", conflicts_with_all = ["count", "explain"])]
+    #[arg(long, help_heading = "Order and pages", conflicts_with_all = ["count", "count_by", "explain"])]
     pub(super) print_cursor: bool,
     /// `jsonl`: the exact messages, one a line. `table`: time, conversation, sender, kind, first words
     #[arg(long, value_enum, default_value_t = Format::Jsonl, help_heading = "Output")]
@@ -69,10 +91,15 @@ pub(crate) struct Arguments {
     /// Print only how many messages there are
     #[arg(long, help_heading = "Output", conflicts_with = "explain")]
     pub(super) count: bool,
+    /// Print how many messages each conversation, sender, custodian or kind has, or each day or month
+    /// (UTC) of their creation
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(By::NAMES))]
+    #[arg(help_heading = "Output", conflicts_with_all = ["count", "explain", "limit", "cursor"])]
+    pub(super) count_by: Option<String>,
     /// Print what would be read and why, instead of reading it
     #[arg(long, help_heading = "Output")]
     pub(super) explain: bool,
-    /// Print --count or --explain as one JSON object (messages are JSON lines anyway)
+    /// Print --count, --count-by or --explain as one JSON object (messages are JSON lines anyway)
     #[arg(long, help_heading = "Output", conflicts_with = "format")]
     pub(super) json: bool,
 }
@@ -112,6 +139,13 @@ pub(super) struct Filter {
     /// Last modified before
     #[arg(long, value_name = "TIME", value_parser = time)]
     modified_to: Option<String>,
+    /// Meeting this condition in the $filter language (see below)
+    #[arg(long, value_name = "TEXT", value_parser = condition)]
+    #[expect(clippy::struct_field_names, reason = "the option is called --filter")]
+    filter: Option<String>,
+    /// Having these words (see below); needs the index that `chatvault index` makes
+    #[arg(long, value_name = "WORDS", value_parser = words, allow_hyphen_values = true)]
+    search: Option<String>,
 }
 
 /// Which versions of them.
@@ -141,8 +175,24 @@ where
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
 }
 
+/// Checks a filter where the parser can name the option.
+fn condition(text: &str) -> Result<String, String> {
+    match text.parse::<Condition>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Checks a search where the parser can name the option.
+fn words(text: &str) -> Result<String, String> {
+    match text.parse::<Search>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Checks a time where the parser can name the option.
-fn time(text: &str) -> Result<String, String> {
+pub(in crate::commands) fn time(text: &str) -> Result<String, String> {
     match parse_time("time", text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),
@@ -162,6 +212,8 @@ impl Arguments {
             created_to: filter.created_to.clone(),
             modified_from: filter.modified_from.clone(),
             modified_to: filter.modified_to.clone(),
+            filter: filter.filter.clone(),
+            search: filter.search.clone(),
             versions: version.versions,
             as_of: version.as_of.clone(),
             as_of_sequence: version.as_of_seq,
@@ -213,6 +265,10 @@ mod tests {
             "2024-05-01",
             "--modified-to",
             "2024-05-02T00:00:00Z",
+            "--filter",
+            "importance eq 'high'",
+            "--search",
+            "-tea \"offer letter\"",
             "--versions",
             "all",
             "--as-of-seq",
@@ -238,6 +294,8 @@ mod tests {
             created_to: some("2024-06"),
             modified_from: some("2024-05-01"),
             modified_to: some("2024-05-02T00:00:00Z"),
+            filter: some("importance eq 'high'"),
+            search: some("-tea \"offer letter\""),
             versions: Versions::All,
             as_of: None,
             as_of_sequence: Some(9),
@@ -261,6 +319,13 @@ mod tests {
             (&["--order", "size"], ["--order", "conversation, created, modified"]),
             (&["--limit=-1"], ["--limit", "-1"]),
             (&["--count", "--explain"], ["--count", "--explain"]),
+            (
+                &["--count-by", "song"],
+                ["--count-by", "conversation, sender, custodian, kind, day, month"],
+            ),
+            (&["--count-by", "day", "--limit", "3"], ["--count-by", "--limit"]),
+            (&["--filter", "chatId = 'x'"], ["--filter", "character 8: expected eq, ne"]),
+            (&["--search", "te*a"], ["--search", "character 3: expected a star"]),
             (&["--format", "table", "--json"], ["--format", "--json"]),
         ] {
             let error = parse(options).unwrap_err().to_string();

@@ -2,14 +2,17 @@
 
 mod arguments;
 mod rows;
+mod statistics;
 
 use std::io::Write;
 
 use chatvault_engine::{Explain, Snapshot};
 use chatvault_query::Query;
+use chatvault_query::search::Index;
 use serde::Serialize;
 
 pub(crate) use arguments::Arguments;
+pub(super) use arguments::time;
 pub(super) use rows::print_table;
 
 use crate::console::Console;
@@ -22,12 +25,19 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     // A wrong query is told before the archive is touched.
     drop(query.scan()?);
     let snapshot = super::open_to_read(&arguments.archive)?.snapshot()?;
-    if arguments.count {
-        count(query.count(&snapshot)?, arguments.json, console)?;
+    let index = match &query.search {
+        Some(_) => Some(super::index::open(&arguments.archive, &snapshot)?),
+        None => None,
+    };
+    let (snapshot, index) = (&snapshot, index.as_ref());
+    if let Some(by) = &arguments.count_by {
+        statistics::print(by.parse()?, &query, (snapshot, index), (arguments.json, console))?;
+    } else if arguments.count {
+        count(query.count_with(snapshot, index)?, arguments.json, console)?;
     } else if arguments.explain {
-        explain(query.explain(&snapshot)?, arguments.json, console)?;
+        explain(query.explain_with(snapshot, index)?, arguments.json, console)?;
     } else {
-        answer(arguments, &query, &snapshot, console)?;
+        answer(arguments, &query, (snapshot, index), console)?;
     }
     Ok(Outcome::Done)
 }
@@ -94,10 +104,10 @@ fn explain(explain: Explain, json: bool, console: &mut Console<'_>) -> anyhow::R
 fn answer(
     arguments: &Arguments,
     query: &Query,
-    snapshot: &Snapshot,
+    (snapshot, index): (&Snapshot, Option<&Index>),
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
-    let mut rows = query.run(snapshot)?;
+    let mut rows = query.run_with(snapshot, index)?;
     let printed = match arguments.format {
         Format::Jsonl => rows::print_lines(&mut rows, console)?,
         Format::Table => print_table(&mut rows, arguments.order, console)?,

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use chatvault_engine::{Row, Rows};
-use chatvault_query::{Kind, Order, format_time};
+use chatvault_engine::Row;
+use chatvault_query::{Answer, Kind, Order, format_time};
 use serde_json::Value;
 
 use crate::console::Console;
@@ -12,7 +12,7 @@ use crate::table::{Column, Listing};
 use crate::text;
 
 /// The rows as JSON lines; how many there were.
-pub(super) fn print_lines(rows: &mut Rows, console: &mut Console<'_>) -> anyhow::Result<u64> {
+pub(super) fn print_lines(rows: &mut Answer, console: &mut Console<'_>) -> anyhow::Result<u64> {
     let mut printed = 0;
     while let Some(row) = rows.next()? {
         console.out.write_all(&text::one_line(row.json()))?;
@@ -39,7 +39,7 @@ const fn columns(time: &'static str) -> [Column; 5] {
 
 /// The rows as a table for people; how many there were.
 pub(in crate::commands) fn print_table(
-    rows: &mut Rows,
+    rows: &mut Answer,
     order: Order,
     console: &mut Console<'_>,
 ) -> anyhow::Result<u64> {

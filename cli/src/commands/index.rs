@@ -1,0 +1,169 @@
+//! `index`: builds the full-text index of an archive, or brings it up to date.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use chatvault_engine::{Host, Snapshot};
+use chatvault_query::search::{Index, Update};
+use clap::Args;
+use serde::Serialize;
+
+use crate::console::Console;
+use crate::failure::Outcome;
+use crate::progress::Progress;
+use crate::text;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatvault index team.cvault                       build it, or add what has arrived since
+  chatvault query team.cvault --search 'budget \"offer letter\" pay*'
+  chatvault index team.cvault --drop                remove it
+  chatvault index team.cvault --json
+
+The index makes `query --search` fast. An archive has none until this command makes one; it lives in the \
+archive's search/ and holds nothing that is not in the archive, so it can be removed and built anew at any \
+time. It holds the words of every version of every message: who must not read the archive must not read it.
+
+It is built beside everything else: imports, syncs and queries go on. What arrives afterwards is found, \
+too, by looking at those messages one by one; run this command again to keep searching fast. It may be \
+stopped at any time, by Ctrl-C or a power cut, and goes on from its last step (about a million rows). An \
+index that is damaged, of another archive or of another version is noticed and built anew.
+
+JSON fields: finished, added, rows, sequence (the last commit whose rows are in it), bytes, rebuilt (why an \
+index that was there was built anew, or null). With --drop: dropped (whether there was one).";
+
+/// Build the full-text index that `query --search` asks, or bring it up to date
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The archive's folder
+    archive: PathBuf,
+    /// Remove the index
+    #[arg(long)]
+    drop: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// The documented fields.
+#[derive(Serialize)]
+struct Report {
+    finished: bool,
+    added: u64,
+    rows: u64,
+    sequence: u64,
+    bytes: u64,
+    rebuilt: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Dropped {
+    dropped: bool,
+}
+
+impl From<Update> for Report {
+    fn from(update: Update) -> Self {
+        Self {
+            finished: update.finished,
+            added: update.added,
+            rows: update.rows,
+            sequence: update.sequence,
+            bytes: update.bytes,
+            rebuilt: update.rebuilt,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    // No archive, no index: this also keeps from making folders elsewhere.
+    let snapshot = super::open_to_read(&arguments.archive)?.snapshot()?;
+    if arguments.drop {
+        return remove(arguments, console);
+    }
+    let report = update(arguments, &snapshot, console)?;
+    if arguments.json {
+        console.json(&report)?;
+    } else {
+        for line in lines(&report) {
+            console.line(line)?;
+        }
+    }
+    if report.finished {
+        return Ok(Outcome::Done);
+    }
+    console.remark("stopped; nothing is lost: start it again to add the rest")?;
+    Ok(Outcome::Failed)
+}
+
+fn update(
+    arguments: &Arguments,
+    snapshot: &Snapshot,
+    console: &Console<'_>,
+) -> anyhow::Result<Report> {
+    let progress = Progress::start(console, "indexing", "rows");
+    console.stop.heed();
+    let storage = Host::disk(&arguments.archive).storage;
+    let update = Index::update(&storage, snapshot, &mut |done, total| {
+        progress.set(done, Some(total));
+        !console.stop.asked()
+    });
+    Ok(update?.into())
+}
+
+fn remove(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let dropped = Index::remove(&Host::disk(&arguments.archive).storage)?;
+    if arguments.json {
+        console.json(&Dropped { dropped })?;
+    } else {
+        let line = if dropped { "removed the search index" } else { "there is no search index" };
+        console.line(line)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(reason) = &report.rebuilt {
+        lines.push(("built anew", reason.clone()));
+    }
+    lines.push(("added", text::plural(report.added, "row")));
+    lines.push(("rows", text::count(report.rows)));
+    lines.push(("up to commit", text::count(report.sequence)));
+    lines.push(("on disk", text::size(report.bytes)));
+    text::aligned(&lines)
+}
+
+/// The index of an archive; without one, what to do.
+pub(super) fn open(folder: &std::path::Path, snapshot: &Snapshot) -> anyhow::Result<Index> {
+    let advice = || format!("build it with: chatvault index {}", folder.display());
+    let index = Index::open(&Host::disk(folder).storage, snapshot).with_context(advice)?;
+    index.with_context(|| format!("this archive has no search index: {}", advice()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_told_in_lines() {
+        let report = Report {
+            finished: true,
+            added: 2_000,
+            rows: 3_000,
+            sequence: 17,
+            bytes: 4_096,
+            rebuilt: Some("the search index is of another archive".to_owned()),
+        };
+        assert_eq!(
+            lines(&report),
+            [
+                "built anew    the search index is of another archive",
+                "added         2,000 rows",
+                "rows          3,000",
+                "up to commit  17",
+                "on disk       4.0 KiB",
+            ]
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! The words of cards: what somebody who sees one reads, line by line.
+//!
+//! Cards are JSON of many kinds: adaptive, hero, thumbnail, sign-in, list, receipt, announcement,
+//! connector, Loop, code. Texts, facts, alternative texts and buttons are found in all of them by
+//! the names of their fields, so that a new kind of element shows its words, too.
+
+use serde_json::{Map, Value};
+
+use super::{Block, Document, write};
+use crate::event::one_line;
+use crate::message::repaired;
+
+type Object = Map<String, Value>;
+
+/// Fields with words, in the order in which they are read.
+const WORDS: [&str; 13] = [
+    "title",
+    "subtitle",
+    "activityTitle",
+    "activitySubtitle",
+    "activityText",
+    "text",
+    "label",
+    "description",
+    "altText",
+    "alt",
+    "codeSnippet",
+    "price",
+    "total",
+];
+
+/// Fields with elements inside, in the order in which they are shown.
+const INSIDE: [&str; 20] = [
+    "header",
+    "body",
+    "items",
+    "columns",
+    "content",
+    "facts",
+    "sections",
+    "rows",
+    "cells",
+    "inlines",
+    "images",
+    "heroImage",
+    "pages",
+    "choices",
+    "card",
+    "actions",
+    "buttons",
+    "potentialAction",
+    "selectAction",
+    "inlineAction",
+];
+
+/// Fields that stand in for a card where it cannot be shown.
+const INSTEAD: [&str; 3] = ["fallbackText", "summary", "speak"];
+
+/// Readable text of a card's content: titles, texts, facts, buttons. Empty if it has none.
+pub fn card_text(content: &str) -> String {
+    let content = content.trim();
+    if !content.starts_with(['{', '[']) {
+        return write::blocks_text(&Document::of_html(content).blocks);
+    }
+    let Some(card) = parsed(content) else { return String::new() };
+    let is_adaptive = text_of(&card, "type") == Some("AdaptiveCard");
+    let mut reader = Reader { out: String::new(), is_html: !is_adaptive };
+    reader.element(&card);
+    for field in INSTEAD {
+        if reader.out.is_empty() {
+            reader.line(text_of(&card, field).unwrap_or_default());
+        }
+    }
+    if reader.out.is_empty() {
+        reader.add(&component(&card));
+    }
+    reader.out
+}
+
+/// The lines of a code snippet that came as a card; `None` if its code is not in it.
+pub(super) fn snippet(content: &str) -> Option<Block> {
+    let card = parsed(content)?;
+    let lines = code_lines(card.as_object()?)?;
+    let language = text_of(&card, "language").map(one_line).filter(|name| !name.is_empty());
+    Some(Block::Code { language, text: lines })
+}
+
+fn parsed(content: &str) -> Option<Value> {
+    let card = serde_json::from_str(content);
+    card.or_else(|_| serde_json::from_slice(&repaired(content.as_bytes()))).ok()
+}
+
+fn text_of<'v>(value: &'v Value, field: &str) -> Option<&'v str> {
+    value.get(field)?.as_str()
+}
+
+/// Code as an array of its lines, or as one text.
+fn code_lines(object: &Object) -> Option<String> {
+    let lines = match object.get("lines")? {
+        Value::Array(lines) => {
+            let lines: Option<Vec<&str>> = lines.iter().map(Value::as_str).collect();
+            lines?.join("\n")
+        }
+        Value::String(lines) => lines.clone(),
+        _ => return None,
+    };
+    let is_shown = |c: &char| matches!(c, '\n' | '\t') || *c >= ' ';
+    let lines: String = lines.chars().filter(is_shown).collect();
+    let lines = lines.trim_end().to_owned();
+    (!lines.is_empty()).then_some(lines)
+}
+
+/// A card whose content is elsewhere.
+fn component(card: &Value) -> String {
+    if let Some(address) = text_of(card, "componentUrl") {
+        return format!("[Loop component: {}]", one_line(address));
+    }
+    if card.get("codeSnippetUrl").is_none() {
+        return String::new();
+    }
+    let words =
+        ["name", "language"].map(|field| one_line(text_of(card, field).unwrap_or_default()));
+    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    format!("[code: {}]", words.join(", "))
+}
+
+/// Collects lines. Its recursion is as deep as the JSON, which the JSON reader bounds.
+struct Reader {
+    out: String,
+    /// Texts can be HTML: in all cards but adaptive ones.
+    is_html: bool,
+}
+
+impl Reader {
+    /// Adds what a text of the card says.
+    fn line(&mut self, text: &str) {
+        let words = self.words(text);
+        self.add(&words);
+    }
+
+    /// Adds lines that are words already.
+    fn add(&mut self, words: &str) {
+        if !words.is_empty() && !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        self.out.push_str(words);
+    }
+
+    fn words(&self, text: &str) -> String {
+        if self.is_html && text.contains(['<', '&']) {
+            return write::blocks_text(&Document::of_html(text).blocks);
+        }
+        // Mentions are the only tags of an adaptive card.
+        let text = text.replace("<at>", "@").replace("</at>", "");
+        let lines: Vec<String> = text.lines().map(one_line).collect();
+        lines.join("\n").trim().to_owned()
+    }
+
+    fn element(&mut self, element: &Value) {
+        match element {
+            Value::Array(elements) => elements.iter().for_each(|inner| self.element(inner)),
+            Value::Object(object) => self.object(object),
+            _ => {}
+        }
+    }
+
+    fn object(&mut self, object: &Object) {
+        let kind = object.get("type").or_else(|| object.get("@type")).and_then(Value::as_str);
+        let kind = kind.unwrap_or_default();
+        match kind {
+            "Image" | "Media" => self.image(object),
+            "RichTextBlock" => self.line(&runs(object.get("inlines"))),
+            "Table" => self.table(object),
+            _ => self.any(object),
+        }
+    }
+
+    fn any(&mut self, object: &Object) {
+        if let Some(code) = code_lines(object) {
+            self.add(&code);
+        }
+        for field in WORDS {
+            match object.get(field) {
+                Some(Value::String(text)) => self.line(text),
+                Some(inner @ (Value::Object(_) | Value::Array(_))) => self.element(inner),
+                _ => {}
+            }
+        }
+        for field in INSIDE {
+            match (field, object.get(field)) {
+                ("facts", Some(Value::Array(facts))) => {
+                    for fact in facts {
+                        self.fact(fact);
+                    }
+                }
+                ("images", Some(Value::Array(images))) => {
+                    images.iter().filter_map(Value::as_object).for_each(|image| self.image(image));
+                }
+                ("actions" | "buttons" | "potentialAction", Some(Value::Array(buttons))) => {
+                    for button in buttons {
+                        self.button(button);
+                    }
+                }
+                ("selectAction" | "inlineAction", Some(button)) => self.button(button),
+                ("content", Some(Value::String(text))) => self.line(text),
+                (_, Some(inner)) => self.element(inner),
+                (_, None) => {}
+            }
+        }
+    }
+
+    fn fact(&mut self, fact: &Value) {
+        let names = ["title", "name", "key"];
+        let name = names.iter().find_map(|name| text_of(fact, name)).unwrap_or_default();
+        let value = text_of(fact, "value").unwrap_or_default();
+        let (name, value) = (self.words(name), self.words(value));
+        let name = name.trim_end_matches(':');
+        match (name.is_empty(), value.is_empty()) {
+            (false, false) => self.add(&format!("{name}: {value}")),
+            _ => self.add(&format!("{name}{value}")),
+        }
+    }
+
+    fn image(&mut self, image: &Object) {
+        let name = ["altText", "alt", "title"].iter().find_map(|name| image.get(*name)?.as_str());
+        let name = name.map(one_line).filter(|name| !name.is_empty());
+        if let Some(name) = name {
+            self.add(&format!("[image: {name}]"));
+        }
+    }
+
+    fn button(&mut self, button: &Value) {
+        let name = text_of(button, "title").or_else(|| text_of(button, "name")).map(one_line);
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            self.add(&format!("[{name}]"));
+        }
+        for field in ["card", "inputs", "actions"] {
+            button.get(field).into_iter().for_each(|inner| self.element(inner));
+        }
+    }
+
+    fn table(&mut self, table: &Object) {
+        let rows = table.get("rows").and_then(Value::as_array);
+        for row in rows.into_iter().flatten() {
+            let cells = row.get("cells").and_then(Value::as_array);
+            let cells: Vec<String> =
+                cells.into_iter().flatten().map(|cell| self.cell(cell)).collect();
+            let is_empty = cells.iter().all(String::is_empty);
+            if !is_empty {
+                self.add(cells.join("\t").trim_end());
+            }
+        }
+    }
+
+    fn cell(&self, cell: &Value) -> String {
+        let mut inner = Self { out: String::new(), is_html: self.is_html };
+        inner.element(cell);
+        inner.out.replace(['\n', '\t'], " ")
+    }
+}
+
+/// Text runs, each a text or an object with one.
+fn runs(inlines: Option<&Value>) -> String {
+    let runs = inlines.and_then(Value::as_array).into_iter().flatten();
+    runs.filter_map(|run| run.as_str().or_else(|| text_of(run, "text"))).collect()
+}

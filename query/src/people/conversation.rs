@@ -1,0 +1,266 @@
+//! A conversation over time: what it was called, who took part, how much was said.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chatvault_engine::{MessageKind, RowKeys, Timestamp};
+
+use super::kind::ConversationKind;
+use super::seen::Event;
+
+/// A conversation, as its messages and events tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its id.
+    pub id: String,
+    /// What kind it is.
+    pub kind: ConversationKind,
+    /// The team of a channel.
+    pub team: Option<String>,
+    /// Messages in it, events included.
+    pub messages: u64,
+    /// Events among them.
+    pub events: u64,
+    /// When its first message was created.
+    pub first: Timestamp,
+    /// When its last message was created.
+    pub last: Timestamp,
+    /// What it was called from a time on; empty: nothing any more.
+    topics: BTreeMap<Timestamp, String>,
+    members: BTreeMap<Arc<str>, Presence>,
+}
+
+/// Somebody who takes or took part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Participant<'a> {
+    /// Their id.
+    pub id: &'a str,
+    /// When an event first says that they came; `None`: nothing says so, they may always have been
+    /// there.
+    pub joined: Option<Timestamp>,
+    /// When they left for good; `None`: nothing says so.
+    pub left: Option<Timestamp>,
+    /// When they first wrote.
+    pub first_sent: Option<Timestamp>,
+    /// When they last wrote.
+    pub last_sent: Option<Timestamp>,
+}
+
+/// What is known of somebody's presence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Presence {
+    /// Came or left.
+    steps: BTreeMap<Timestamp, Step>,
+    sent: Option<(Timestamp, Timestamp)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Came,
+    Left,
+}
+
+impl Conversation {
+    pub(super) fn new(id: &str) -> Self {
+        let mut members = BTreeMap::new();
+        if let Some((left, right)) = ConversationKind::pair(id) {
+            // The two of a chat of two are in its id, and stay.
+            members = [left, right].map(|who| (who.into(), Presence::default())).into();
+        }
+        Self {
+            id: id.to_owned(),
+            kind: ConversationKind::of(id),
+            team: None,
+            messages: 0,
+            events: 0,
+            first: Timestamp::MAX,
+            last: Timestamp::MIN,
+            topics: BTreeMap::new(),
+            members,
+        }
+    }
+
+    /// Adds what the index says of a message.
+    pub(super) fn add_row(&mut self, row: RowKeys<'_>, intern: &mut dyn FnMut(&str) -> Arc<str>) {
+        let at = row.created();
+        self.messages += 1;
+        self.events += u64::from(row.kind() == MessageKind::System);
+        self.first = self.first.min(at);
+        self.last = self.last.max(at);
+        let Some(sender) = row.sender() else { return };
+        if let Some(presence) = self.members.get_mut(sender) {
+            presence.send(at);
+        } else {
+            let mut presence = Presence::default();
+            presence.send(at);
+            drop(self.members.insert(intern(sender), presence));
+        }
+    }
+
+    /// Adds what an event says of who takes part.
+    pub(super) fn add_event(
+        &mut self,
+        event: &Event<'_>,
+        at: Timestamp,
+        intern: &mut dyn FnMut(&str) -> Arc<str>,
+    ) {
+        let step = match &*event.name {
+            "membersAdded" | "membersJoined" => Step::Came,
+            "membersDeleted" | "membersLeft" => Step::Left,
+            _ => return,
+        };
+        for member in &event.members {
+            let presence = match self.members.get_mut(&**member) {
+                Some(presence) => presence,
+                None => self.members.entry(intern(member)).or_default(),
+            };
+            let _ = presence.steps.insert(at, step);
+        }
+    }
+
+    pub(super) fn add_topic(&mut self, topic: &str, at: Timestamp) {
+        drop(self.topics.insert(at, topic.trim().to_owned()));
+    }
+
+    pub(super) fn add_team(&mut self, team: &str) {
+        if self.team.is_none() {
+            self.team = Some(team.to_owned());
+        }
+        if self.kind == ConversationKind::Other {
+            self.kind = ConversationKind::Channel;
+        }
+    }
+
+    /// What it was called at a time; `None` if it had no name, or nothing tells it.
+    pub fn topic_at(&self, at: Timestamp) -> Option<&str> {
+        let (_, topic) = self.topics.range(..=at).next_back()?;
+        Some(topic.as_str()).filter(|topic| !topic.is_empty())
+    }
+
+    /// What it was called last.
+    pub fn topic(&self) -> Option<&str> {
+        self.topic_at(Timestamp::MAX)
+    }
+
+    /// Every name that it was given and since when, oldest first; empty where it was taken away.
+    pub fn topics(&self) -> impl Iterator<Item = (Timestamp, &str)> {
+        self.topics.iter().map(|(at, topic)| (*at, topic.as_str()))
+    }
+
+    /// Who takes or took part, by id.
+    pub fn participants(&self) -> impl Iterator<Item = Participant<'_>> {
+        self.members.iter().map(|(id, presence)| presence.participant(id))
+    }
+
+    /// How many take or took part.
+    pub fn participant_count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Who took part at a time, by id.
+    ///
+    /// Somebody of whom no event says that they came counts from the start, because coming later is
+    /// an event; who wrote after an event says that they left is back.
+    pub fn members_at(&self, at: Timestamp) -> Vec<&str> {
+        let present = self.members.iter().filter(|(_, presence)| presence.holds(at));
+        present.map(|(id, _)| &**id).collect()
+    }
+}
+
+impl Presence {
+    fn send(&mut self, at: Timestamp) {
+        let (first, last) = self.sent.unwrap_or((at, at));
+        self.sent = Some((first.min(at), last.max(at)));
+    }
+
+    fn participant<'a>(&self, id: &'a str) -> Participant<'a> {
+        let came = self.steps.iter().next().filter(|(_, step)| **step == Step::Came);
+        let left = self.steps.iter().next_back().filter(|(_, step)| **step == Step::Left);
+        let (first_sent, last_sent) = self.sent.unzip();
+        let before = |at: &Timestamp| first_sent.is_none_or(|sent| sent >= *at);
+        let after = |at: &Timestamp| last_sent.is_none_or(|sent| sent <= *at);
+        Participant {
+            id,
+            // Who wrote before they came was there already, and after they left is back.
+            joined: came.map(|(at, _)| *at).filter(before),
+            left: left.map(|(at, _)| *at).filter(after),
+            first_sent,
+            last_sent,
+        }
+    }
+
+    fn holds(&self, at: Timestamp) -> bool {
+        match self.steps.range(..=at).next_back() {
+            Some((_, Step::Came)) => true,
+            Some((left, Step::Left)) => {
+                self.sent.is_some_and(|(_, last)| *left < last && last <= at)
+            }
+            None => match self.steps.iter().next() {
+                Some((_, Step::Came)) => self.sent.is_some_and(|(first, _)| first <= at),
+                Some((_, Step::Left)) | None => true,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(at: i64) -> Timestamp {
+        Timestamp::from_ms(at)
+    }
+
+    fn presence(steps: &[(i64, Step)], sent: &[i64]) -> Presence {
+        let steps = steps.iter().map(|(at, step)| (time(*at), *step)).collect();
+        let mut presence = Presence { steps, sent: None };
+        for at in sent {
+            presence.send(time(*at));
+        }
+        presence
+    }
+
+    #[test]
+    fn presence_follows_events_and_what_was_written() {
+        let (came, left) = (Step::Came, Step::Left);
+        for (steps, sent, expected) in [
+            (&[][..], &[][..], [true; 5]),
+            (&[], &[30], [true; 5]),
+            (&[(20, came)], &[], [false, true, true, true, true]),
+            (&[(20, came), (40, left)], &[], [false, true, true, false, false]),
+            (&[(30, left)], &[], [true, true, false, false, false]),
+            (&[(20, came), (30, left), (40, came)], &[], [false, true, false, true, true]),
+            (&[(30, left)], &[45], [true, true, false, false, true]),
+            (&[(30, came)], &[10], [true; 5]),
+        ] {
+            let presence = presence(steps, sent);
+            let found = [10, 20, 30, 40, 50].map(|at| presence.holds(time(at)));
+            assert_eq!(found, expected, "{steps:?} {sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_participant_has_the_times_that_events_tell() {
+        let steps = [(20, Step::Came), (30, Step::Left), (35, Step::Came), (40, Step::Left)];
+        let times = |presence: &Presence| {
+            let one = presence.participant("ann");
+            [one.joined, one.left, one.first_sent, one.last_sent].map(|at| at.map(Timestamp::ms))
+        };
+        assert_eq!(times(&presence(&steps, &[25, 38])), [Some(20), Some(40), Some(25), Some(38)]);
+        assert_eq!(times(&presence(&steps, &[10, 50])), [None, None, Some(10), Some(50)]);
+        assert_eq!(times(&presence(&[(20, Step::Left)], &[])), [None, Some(20), None, None]);
+        assert_eq!(times(&presence(&[], &[])), [None; 4]);
+    }
+
+    #[test]
+    fn a_topic_holds_until_the_next_one() {
+        let mut chat = Conversation::new("19:a_b@unq.gbl.spaces");
+        for (at, topic) in [(20, "Tea"), (40, ""), (60, " Lunch ")] {
+            chat.add_topic(topic, time(at));
+        }
+        let topics = [10, 20, 39, 40, 59, 60].map(|at| chat.topic_at(time(at)));
+        assert_eq!(topics, [None, Some("Tea"), Some("Tea"), None, None, Some("Lunch")]);
+        assert_eq!((chat.topic(), chat.topics().count()), (Some("Lunch"), 3));
+        assert_eq!(chat.members_at(time(0)), ["a", "b"]);
+    }
+}

@@ -1,0 +1,132 @@
+//! Who people are and what they were called, and conversations with their topics and participants
+//! over time: gathered from what messages say, because an archive may have nothing else.
+//!
+//! Names stand in senders, mentions, reactions, members and events. The messages are read once;
+//! memory is bounded by people and their names, not by messages.
+//!
+//! [`Conversations`] reads system events only and takes senders from the index.
+
+mod conversation;
+mod conversations;
+mod kind;
+mod person;
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use chatvault_engine::{Scan, Snapshot, Timestamp, Versions};
+
+use crate::error::{Error, Result};
+
+pub use conversation::{Conversation, Participant};
+pub use conversations::Conversations;
+pub use kind::ConversationKind;
+pub use person::{KnownName, Person};
+
+/// How far a collection is: rows read so far. False stops it.
+pub type OnProgress<'f> = &'f mut dyn FnMut(u64) -> bool;
+
+/// Rows between two calls for progress.
+const PROGRESS_ROWS: u64 = 1_024;
+
+/// Everybody whom messages name.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    people: BTreeMap<String, Person>,
+}
+
+impl People {
+    /// Reads every version of every message of some conversations, or of all if none is named.
+    /// `None` if it was stopped.
+    pub fn collect(
+        snapshot: &Snapshot,
+        conversations: &[String],
+        on_progress: OnProgress<'_>,
+    ) -> Result<Option<Self>> {
+        let conversations = conversations.to_vec();
+        let scan = Scan { conversations, versions: Versions::All, ..Scan::default() };
+        let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
+        let mut people = Self::default();
+        let mut done = 0;
+        while let Some(row) = rows.next().map_err(Error::Archive)? {
+            people.add(row.json(), row.created(), row.modified());
+            done += 1;
+            if done % PROGRESS_ROWS == 0 && !on_progress(done) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(people))
+    }
+
+    /// Adds what was collected of other conversations.
+    pub fn join(&mut self, other: Self) {
+        for (id, person) in other.people {
+            match self.people.entry(id) {
+                Entry::Occupied(mut own) => own.get_mut().join(person),
+                Entry::Vacant(place) => drop(place.insert(person)),
+            }
+        }
+    }
+
+    /// Adds what one message says.
+    fn add(&mut self, message: &[u8], created: Timestamp, modified: Timestamp) {
+        seen::identities(message, &mut |role, identity| {
+            let at = if role == seen::Role::Reacted { modified } else { created };
+            if let Some(person) = self.people.get_mut(&*identity.id) {
+                person.add(&identity, at);
+            } else {
+                let person = Person::new(&identity, at);
+                drop(self.people.insert(identity.id.into_owned(), person));
+            }
+        });
+    }
+
+    /// Somebody by id.
+    pub fn get(&self, id: &str) -> Option<&Person> {
+        self.people.get(id)
+    }
+
+    /// Everybody, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Is there nobody?
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+
+    /// What somebody was called at a time: see [`Person::name_at`].
+    pub fn name_at(&self, id: &str, at: Timestamp) -> Option<&str> {
+        self.get(id)?.name_at(at)
+    }
+
+    /// Every name of somebody with the first and the last time that it was seen, oldest first.
+    pub fn known_names(&self, id: &str) -> impl Iterator<Item = (&str, Timestamp, Timestamp)> {
+        let names = self.get(id).map(Person::names).unwrap_or_default();
+        names.iter().map(|name| (name.name.as_str(), name.first, name.last))
+    }
+
+    /// Everybody with a name, an address or an id that has this text in it, in upper or lower case:
+    /// whole ones first, then those where a word starts with it. No text finds everybody.
+    pub fn search(&self, text: &str) -> Vec<&Person> {
+        let text = text.trim().to_lowercase();
+        let ranked = self.iter().filter_map(|person| Some((person.rank(&text)?, person)));
+        let mut found: Vec<(u8, &Person)> = ranked.collect();
+        let name = |person: &Person| person.name().map(str::to_lowercase);
+        found.sort_by_cached_key(|(rank, person)| {
+            let name = name(person);
+            (Reverse(*rank), name.is_none(), name, person.id.clone())
+        });
+        found.into_iter().map(|(_, person)| person).collect()
+    }
+}

@@ -1,0 +1,228 @@
+//! Somebody, or an app: names over time, and addresses.
+
+use std::collections::BTreeSet;
+
+use chatvault_engine::Timestamp;
+
+use super::seen::Identity;
+
+/// Names of one id that are told apart; who has more is counted under those.
+const MOST_NAMES: usize = 256;
+/// Addresses of one id.
+const MOST_ADDRESSES: usize = 64;
+
+/// Somebody, or an app, as messages name them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The id that the service gives them.
+    pub id: String,
+    /// The service's word for what they are, such as `aadUser` or `bot`; the last one seen.
+    pub kind: Option<String>,
+    /// E-mail addresses: of their own fields, ids and names that are addresses.
+    pub addresses: BTreeSet<String>,
+    /// When they were seen first.
+    pub first: Timestamp,
+    /// When they were seen last.
+    pub last: Timestamp,
+    /// By the time that they were seen first.
+    names: Vec<KnownName>,
+}
+
+/// A name, and when it was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownName {
+    /// The display name.
+    pub name: String,
+    /// When it was seen first.
+    pub first: Timestamp,
+    /// When it was seen last.
+    pub last: Timestamp,
+    /// How often it was seen.
+    pub times: u64,
+}
+
+impl Person {
+    pub(super) fn new(identity: &Identity<'_>, at: Timestamp) -> Self {
+        let (addresses, names) = (BTreeSet::new(), Vec::new());
+        let id = identity.id.clone().into_owned();
+        let mut person = Self { id, kind: None, addresses, first: at, last: at, names };
+        if is_address(&person.id) {
+            let _ = person.addresses.insert(person.id.clone());
+        }
+        person.add(identity, at);
+        person
+    }
+
+    /// Adds what a message says of them.
+    pub(super) fn add(&mut self, identity: &Identity<'_>, at: Timestamp) {
+        if at >= self.last
+            && identity.kind.is_some()
+            && self.kind.as_deref() != identity.kind.as_deref()
+        {
+            self.kind = identity.kind.clone().map(std::borrow::Cow::into_owned);
+        }
+        self.first = self.first.min(at);
+        self.last = self.last.max(at);
+        if let Some(address) = &identity.address {
+            self.add_address(address);
+        }
+        if let Some(name) = &identity.name {
+            self.add_name(name, at);
+        }
+    }
+
+    /// Adds what other messages say of them.
+    pub(super) fn join(&mut self, other: Self) {
+        if other.kind.is_some() && (other.last > self.last || self.kind.is_none()) {
+            self.kind = other.kind;
+        }
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        other.addresses.iter().for_each(|address| self.add_address(address));
+        for name in other.names {
+            let has_room = self.names.len() < MOST_NAMES;
+            match self.names.iter_mut().find(|known| known.name == name.name) {
+                Some(known) => {
+                    known.first = known.first.min(name.first);
+                    known.last = known.last.max(name.last);
+                    known.times += name.times;
+                }
+                None if has_room => self.names.push(name),
+                None => {}
+            }
+        }
+        self.sort();
+    }
+
+    fn add_address(&mut self, text: &str) {
+        let has_room = self.addresses.len() < MOST_ADDRESSES;
+        if has_room && is_address(text) && !self.addresses.contains(text) {
+            let _ = self.addresses.insert(text.to_owned());
+        }
+    }
+
+    fn add_name(&mut self, name: &str, at: Timestamp) {
+        if let Some(known) = self.names.iter_mut().find(|known| known.name == name) {
+            known.last = known.last.max(at);
+            known.times += 1;
+            if at < known.first {
+                known.first = at;
+                self.sort();
+            }
+        } else if self.names.len() < MOST_NAMES {
+            self.add_address(name);
+            self.names.push(KnownName { name: name.to_owned(), first: at, last: at, times: 1 });
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        self.names.sort_by(|left, right| {
+            left.first.cmp(&right.first).then_with(|| left.name.cmp(&right.name))
+        });
+    }
+
+    /// Every name, by the time that it was seen first.
+    pub fn names(&self) -> &[KnownName] {
+        &self.names
+    }
+
+    /// The name seen last; of two at one time the newer one.
+    pub fn name(&self) -> Option<&str> {
+        let last = self.names.iter().max_by_key(|name| (name.last, name.first));
+        last.map(|name| name.name.as_str())
+    }
+
+    /// The name in use at a time. Of several the one that came last; between two uses and outside
+    /// of all, the one whose use is nearest.
+    pub fn name_at(&self, at: Timestamp) -> Option<&str> {
+        let distance = |name: &KnownName| {
+            let before = name.first.ticks().saturating_sub(at.ticks()).max(0);
+            before.max(at.ticks().saturating_sub(name.last.ticks()))
+        };
+        let nearest = self.names.iter().rev().min_by_key(|name| distance(name));
+        nearest.map(|name| name.name.as_str())
+    }
+
+    /// The first of the addresses.
+    pub fn address(&self) -> Option<&str> {
+        self.addresses.first().map(String::as_str)
+    }
+
+    /// How well they fit a text in lower case: 3 whole, 2 the start of a word, 1 somewhere.
+    pub(super) fn rank(&self, text: &str) -> Option<u8> {
+        let names = self.names.iter().map(|name| name.name.as_str());
+        let texts = names.chain(self.addresses.iter().map(String::as_str)).chain([&*self.id]);
+        texts.filter_map(|own| rank(&own.to_lowercase(), text)).max()
+    }
+}
+
+fn rank(own: &str, text: &str) -> Option<u8> {
+    if own == text {
+        return Some(3);
+    }
+    let mut found = own.match_indices(text).peekable();
+    let _ = found.peek()?;
+    let starts_word = |(at, _): (usize, &str)| {
+        own.get(..at)
+            .and_then(|before| before.chars().next_back())
+            .is_none_or(|c| !c.is_alphanumeric())
+    };
+    Some(if found.any(starts_word) { 2 } else { 1 })
+}
+
+/// Is a text an e-mail address? Strict enough that no id of a conversation is one.
+fn is_address(text: &str) -> bool {
+    /// What mail servers take.
+    const MOST_BYTES: usize = 254;
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let fits = |c: char| {
+        !c.is_whitespace() && !c.is_control() && !matches!(c, '@' | ':' | '/' | '<' | '>' | ',')
+    };
+    text.len() <= MOST_BYTES
+        && !local.is_empty()
+        && text.matches('@').count() == 1
+        && local.chars().chain(domain.chars()).all(fits)
+        && domain.split('.').count() > 1
+        && domain.split('.').all(|label| !label.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_from_names_and_ids() {
+        for text in ["ann@contoso.com", "ann.o'hara+x@mail.contoso.co.uk", "zoë@münchen.example"]
+        {
+            assert!(is_address(text), "{text}");
+        }
+        for text in [
+            "",
+            "ann",
+            "@contoso.com",
+            "ann@contoso",
+            "ann@.com",
+            "a b@contoso.com",
+            "19:abc@thread.v2",
+            "a@b@c.de",
+            "Ann <ann@contoso.com>",
+        ] {
+            assert!(!is_address(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_fits_whole_at_a_words_start_or_somewhere() {
+        for (own, text, fits) in [
+            ("ann lee", "ann lee", Some(3)),
+            ("ann lee", "lee", Some(2)),
+            ("joann ann", "ann", Some(2)),
+            ("joann", "ann", Some(1)),
+            ("ann", "bob", None),
+            ("", "x", None),
+        ] {
+            assert_eq!(rank(own, text), fits, "{own} {text}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What of a message can be searched for: its parts, each as a text.
+
+use crate::body::{Block, Document, Inline, QuoteOf, card_text};
+use crate::event::{NoNames, words};
+use crate::message::{Attachment, Message};
+
+use super::character::PART_BREAK;
+
+/// A part of a message that can be searched by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Part {
+    /// What was written, quoted messages included.
+    Body,
+    /// The subject line, and the summary that clients show.
+    Subject,
+    /// The names of files and of other things that are attached.
+    Attachment,
+    /// The words of cards.
+    Card,
+    /// The words for an event.
+    Event,
+}
+
+impl Part {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Body, Self::Subject, Self::Attachment, Self::Card, Self::Event];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Subject => "subject",
+            Self::Attachment => "attachment",
+            Self::Card => "card",
+            Self::Event => "event",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+}
+
+/// The parts of a message. No phrase reaches over a [`PART_BREAK`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Content {
+    body: String,
+    subject: String,
+    attachments: String,
+    cards: String,
+    event: String,
+}
+
+impl Content {
+    /// What can be searched for in a message; bytes that are none have nothing.
+    pub(super) fn of(json: &[u8]) -> Self {
+        let mut content = Self::default();
+        if let Ok(message) = Message::read(json) {
+            content.fill(&message);
+        }
+        content
+    }
+
+    pub(super) fn part(&self, part: Part) -> &str {
+        match part {
+            Part::Body => &self.body,
+            Part::Subject => &self.subject,
+            Part::Attachment => &self.attachments,
+            Part::Card => &self.cards,
+            Part::Event => &self.event,
+        }
+    }
+
+    fn fill(&mut self, message: &Message<'_>) {
+        match &message.event {
+            Some(event) => self.event = words(event, &NoNames),
+            None => self.blocks(&Document::of(message).blocks),
+        }
+        for text in [&message.subject, &message.summary].into_iter().flatten() {
+            add(&mut self.subject, text);
+        }
+        message.attachments.iter().for_each(|attachment| self.attachment(attachment));
+    }
+
+    fn attachment(&mut self, attachment: &Attachment<'_>) {
+        if let Some(name) = attachment.name.as_deref() {
+            add(&mut self.attachments, name);
+        }
+        // Quoted messages are in the body.
+        if attachment.content_type.as_deref() != Some("messageReference")
+            && let Some(content) = attachment.content.as_deref()
+        {
+            add(&mut self.cards, &card_text(content));
+        }
+    }
+
+    /// A document is at most twice [`crate::body::MAX_DEPTH`] deep, and so is this.
+    fn blocks(&mut self, blocks: &[Block]) {
+        for block in blocks {
+            match block {
+                Block::Paragraph(inlines) | Block::Heading(_, inlines) => self.inlines(inlines),
+                Block::Quote { of, blocks } => {
+                    self.quoted(of.as_ref());
+                    self.blocks(blocks);
+                }
+                Block::Code { text, .. } => self.body.push_str(text),
+                Block::List { items, .. } => items.iter().for_each(|item| self.blocks(item)),
+                Block::Table { rows } => {
+                    rows.iter().flatten().for_each(|cell| self.blocks(&cell.blocks));
+                }
+                Block::Rule | Block::Attachment(_) => {}
+            }
+            self.body.push('\n');
+        }
+    }
+
+    fn quoted(&mut self, of: Option<&QuoteOf>) {
+        if let Some(sender) = of.and_then(|of| of.sender.as_deref()) {
+            self.body.push_str(sender);
+            self.body.push('\n');
+        }
+    }
+
+    fn inlines(&mut self, inlines: &[Inline]) {
+        for inline in inlines {
+            match inline {
+                Inline::Text(text) | Inline::CodeSpan(text) | Inline::Emoji(text) => {
+                    self.body.push_str(text);
+                }
+                Inline::Break => self.body.push('\n'),
+                Inline::Strong(inside)
+                | Inline::Emphasis(inside)
+                | Inline::Underline(inside)
+                | Inline::Strike(inside)
+                | Inline::Superscript(inside)
+                | Inline::Subscript(inside) => self.inlines(inside),
+                Inline::Link { url, inlines } => self.link(url, inlines),
+                Inline::Mention { text, .. } => self.body.push_str(text),
+                Inline::Image { name, .. } => self.image(name),
+            }
+        }
+    }
+
+    /// Where a link leads to can be searched, too, if its text does not say it.
+    fn link(&mut self, url: &str, inlines: &[Inline]) {
+        let before = self.body.len();
+        self.inlines(inlines);
+        let is_said = self.body.get(before..).is_some_and(|said| said.trim() == url);
+        if !is_said {
+            self.body.push(' ');
+            self.body.push_str(url);
+            self.body.push(' ');
+        }
+    }
+
+    /// A picture without a name of its own is called `image`.
+    fn image(&mut self, name: &str) {
+        if name != "image" {
+            self.body.push(' ');
+            self.body.push_str(name);
+            self.body.push(' ');
+        }
+    }
+}
+
+fn add(part: &mut String, text: &str) {
+    if !part.is_empty() {
+        part.push(PART_BREAK);
+    }
+    part.push_str(text);
+}

@@ -1,0 +1,175 @@
+//! The full-text index beside an archive: derived, rebuildable, and only there if asked for.
+//!
+//! It lives in `search/` on the archive's storage and is a tantivy index in checked blocks (`file`,
+//! `folder`). Each stored row of a message is a document with its words and with what leads back to
+//! the row (`schema`). It is built from scans of a snapshot, never in the way of a commit (`update`,
+//! `builder`), and asked for rows that may meet a search (`ask`).
+//!
+//! What always holds:
+//! * Each commit of the index says up to which commit of which archive it has every row. What came
+//!   later is searched in the archive itself, so an index that is behind gives the same answer.
+//! * It is only asked which rows to look at; whether a row meets a search is decided on the row. So
+//!   it can never add a wrong row, and everything read from it is checked by checksums.
+//! * An index of another archive, another format or an archive that went back in time, and one that
+//!   is damaged, is not used: opening it is an error, and updating it builds it anew.
+
+mod ask;
+mod builder;
+mod file;
+mod folder;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod update;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use chatvault_engine::{Sequence, Snapshot, Storage};
+use tantivy::directory::error::OpenReadError;
+use tantivy::{ReloadPolicy, Searcher, TantivyError};
+
+pub use builder::Builder;
+pub use update::Update;
+
+pub(crate) use ask::Candidates;
+
+use crate::error::{Error, Result};
+use folder::{FOLDER, Folder, META};
+use schema::{About, FORMAT, Fields, tokenizers};
+
+/// How often opening is tried while an update removes what it has replaced.
+const TRIES: usize = 5;
+
+/// The full-text index of an archive, as it was when it was opened.
+#[derive(Clone)]
+pub struct Index {
+    searcher: Searcher,
+    fields: Fields,
+    about: About,
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Index").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+impl Index {
+    /// Opens the index beside an archive; `None` if there is none.
+    ///
+    /// The error says why an index cannot be used: [`Index::update`] builds it anew.
+    pub fn open(storage: &Arc<dyn Storage>, snapshot: &Snapshot) -> Result<Option<Self>> {
+        let folder = Folder(Arc::clone(storage));
+        if !is_there(&folder)? {
+            return Ok(None);
+        }
+        let (_, index) = open(&folder, &archive_of(snapshot))?;
+        if index.about.sequence > snapshot.sequence().0 {
+            return Err(unfit("knows commits that this archive does not have"));
+        }
+        Ok(Some(index))
+    }
+
+    /// Brings the index up to a snapshot, or builds it; one that is of no use is built anew.
+    ///
+    /// `on` is told how many of the new rows are in it, and says whether to go on. When it says no,
+    /// or after a crash, the index is what it was at its last commit.
+    pub fn update(
+        storage: &Arc<dyn Storage>,
+        snapshot: &Snapshot,
+        on: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<Update> {
+        update::update(&Folder(Arc::clone(storage)), snapshot, on)
+    }
+
+    /// Removes the index; false if there was none.
+    pub fn remove(storage: &Arc<dyn Storage>) -> Result<bool> {
+        update::remove(&Folder(Arc::clone(storage)))
+    }
+
+    /// The last commit whose rows are in it.
+    pub fn sequence(&self) -> Sequence {
+        Sequence(self.about.sequence)
+    }
+
+    /// How many rows are in it.
+    pub fn rows(&self) -> u64 {
+        self.about.rows
+    }
+}
+
+fn is_there(folder: &Folder) -> Result<bool> {
+    let files = folder.0.list(FOLDER).map_err(unreadable)?;
+    Ok(files.iter().any(|file| file.name == META))
+}
+
+/// The archive's id in hexadecimal digits.
+fn archive_of(snapshot: &Snapshot) -> String {
+    snapshot.archive().map(|byte| format!("{byte:02x}")).concat()
+}
+
+/// Opens an index that is there, and what tantivy writes with.
+fn open(folder: &Folder, archive: &str) -> Result<(tantivy::Index, Index)> {
+    let mut opened = guarded(|| try_open(folder));
+    for _ in 1..TRIES {
+        if !opened.as_ref().is_err_and(is_file_gone) {
+            break;
+        }
+        opened = guarded(|| try_open(folder));
+    }
+    let (tantivy, index) = opened?;
+    if index.about.format != FORMAT {
+        return Err(unfit("is of another version of this program"));
+    }
+    if index.about.archive != archive {
+        return Err(unfit("is of another archive"));
+    }
+    if index.searcher.num_docs() != index.about.rows {
+        return Err(unfit("is damaged: it does not have the rows that it says it has"));
+    }
+    Ok((tantivy, index))
+}
+
+fn try_open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
+    let mut index = tantivy::Index::open(folder.clone()).map_err(failed)?;
+    // What has no commit of ours yet was stopped in its first step.
+    let payload = index.load_metas().map_err(failed)?.payload;
+    let payload = payload.ok_or_else(|| unfit("was never finished"))?;
+    let about: About = serde_json::from_str(&payload).unwrap_or_default();
+    let fields = Fields::new();
+    if about.format == FORMAT && index.schema() != fields.schema {
+        return Err(unfit("is damaged: its fields are not those of its format"));
+    }
+    index.set_tokenizers(tokenizers());
+    let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into();
+    let searcher = reader.map_err(failed)?.searcher();
+    Ok((index, Index { searcher, fields, about }))
+}
+
+/// Tantivy trusts its files more than we do: a panic inside of it is a damaged index.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(unfit("is damaged")))
+}
+
+fn unfit(reason: &'static str) -> Error {
+    Error::Index { reason, cause: None }
+}
+
+fn failed(error: TantivyError) -> Error {
+    Error::Index { reason: "cannot be used", cause: Some(Box::new(error)) }
+}
+
+fn unreadable(cause: std::io::Error) -> Error {
+    Error::Index { reason: "cannot be read or written", cause: Some(Box::new(cause)) }
+}
+
+/// Did an update remove a file before it could be opened?
+fn is_file_gone(error: &Error) -> bool {
+    let Error::Index { cause: Some(cause), .. } = error else { return false };
+    let gone = |error: &TantivyError| {
+        matches!(error, TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_)))
+    };
+    cause.downcast_ref().is_some_and(gone)
+}

@@ -1,0 +1,232 @@
+//! Bringing the index up to a snapshot.
+//!
+//! The rows that arrived since the last commit of the index are added in steps of arrival; each step
+//! ends in a commit that names the last commit of the archive that is in. A step that is not
+//! finished leaves nothing but files that the next update removes.
+
+use chatvault_engine::{LockGuard, RowKeys, Scan, Sequence, Snapshot, Versions};
+use tantivy::indexer::IndexWriterOptions;
+use tantivy::{IndexSettings, IndexWriter, TantivyDocument};
+
+use super::folder::{FOLDER, Folder, LOCK};
+use super::schema::{About, FORMAT, Fields, tokenizers};
+use super::{archive_of, failed, guarded, is_there, open, unfit, unreadable};
+use crate::error::{Error, Result};
+
+/// What the writer may hold in memory, over its two threads.
+const HEAP_BYTES: usize = 64 << 20;
+const THREADS: usize = 2;
+/// Rows after which a step ends, about: less than that is lost by a crash.
+const STEP_ROWS: usize = if cfg!(test) { 20 } else { 1_000_000 };
+/// Of so many rows one is looked at to find the ends of steps.
+const SAMPLE: usize = if cfg!(test) { 1 } else { 1_000 };
+/// Rows between two looks at whether to stop.
+const PULSE_ROWS: u64 = 1_000;
+
+/// What an update did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Update {
+    /// False if it was stopped before the end.
+    pub finished: bool,
+    /// Rows that were added.
+    pub added: u64,
+    /// Rows that are in it now.
+    pub rows: u64,
+    /// The last commit whose rows are in it.
+    pub sequence: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Why an index that was there was thrown away and built anew.
+    pub rebuilt: Option<String>,
+}
+
+pub(super) fn update(
+    folder: &Folder,
+    snapshot: &Snapshot,
+    on: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<Update> {
+    folder.0.make_folder(FOLDER).map_err(unreadable)?;
+    folder.0.sync_folder("").map_err(unreadable)?;
+    let guard = lock(folder)?;
+    let result = guarded(|| locked(folder, snapshot, on));
+    drop(guard);
+    result
+}
+
+pub(super) fn remove(folder: &Folder) -> Result<bool> {
+    if folder.0.list(FOLDER).map_err(unreadable)?.is_empty() {
+        return Ok(false);
+    }
+    let guard = lock(folder)?;
+    let removed = folder.clear().map_err(unreadable)?;
+    drop(guard);
+    Ok(removed)
+}
+
+fn lock(folder: &Folder) -> Result<Box<dyn LockGuard>> {
+    let held = folder.0.try_lock(&format!("{FOLDER}/{LOCK}"), "chatvault search index\n");
+    held.map_err(unreadable)?
+        .ok_or_else(|| unfit("is being built by another process: wait for it, or stop that one"))
+}
+
+fn locked(
+    folder: &Folder,
+    snapshot: &Snapshot,
+    on: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<Update> {
+    let (index, about, rebuilt) = start(folder, snapshot)?;
+    let mut work = Work {
+        fields: Fields::new(),
+        snapshot,
+        update: Update { rows: about.rows, sequence: about.sequence, rebuilt, ..Update::default() },
+        about,
+        total: 0,
+    };
+    work.run(&index, on)?;
+    work.update.bytes = folder.bytes().map_err(unreadable)?;
+    Ok(work.update)
+}
+
+/// The index to go on with, and why it is a new one although one was there.
+fn start(folder: &Folder, snapshot: &Snapshot) -> Result<(tantivy::Index, About, Option<String>)> {
+    let mut why = None;
+    if is_there(folder)? {
+        match reusable(folder, snapshot) {
+            Ok((index, about)) => return Ok((index, about, None)),
+            // That the archive cannot be read says nothing about its index.
+            Err(error @ Error::Archive(_)) => return Err(error),
+            Err(error) => why = Some(in_words(&error)),
+        }
+    }
+    // What was there is derived, and it holds people's words: it is not worth keeping a copy of.
+    let _ = folder.clear().map_err(unreadable)?;
+    let fields = Fields::new();
+    let settings = IndexSettings::default();
+    let mut index =
+        tantivy::Index::create(folder.clone(), fields.schema, settings).map_err(failed)?;
+    index.set_tokenizers(tokenizers());
+    let about = About { format: FORMAT, archive: archive_of(snapshot), sequence: 0, rows: 0 };
+    Ok((index, about, why))
+}
+
+/// An error and its cause on one line.
+fn in_words(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// An index that is there, if it has exactly the rows that it should have.
+fn reusable(folder: &Folder, snapshot: &Snapshot) -> Result<(tantivy::Index, About)> {
+    let (tantivy, index) = open(folder, &archive_of(snapshot))?;
+    let about = index.about;
+    if about.sequence > snapshot.sequence().0 {
+        return Err(unfit("knows commits that this archive does not have"));
+    }
+    let scan = Scan { as_of_sequence: Some(Sequence(about.sequence)), ..everything() };
+    let there = snapshot.count(&scan).map_err(Error::Archive)?;
+    if there != about.rows {
+        return Err(unfit("does not have the rows that it should have"));
+    }
+    let damaged = tantivy.validate_checksum().map_err(failed)?;
+    if damaged.is_empty() { Ok((tantivy, about)) } else { Err(unfit("is damaged")) }
+}
+
+fn everything() -> Scan {
+    Scan { versions: Versions::EveryVariant, ..Scan::default() }
+}
+
+/// An update under way.
+struct Work<'s> {
+    fields: Fields,
+    snapshot: &'s Snapshot,
+    about: About,
+    update: Update,
+    /// Rows to be added.
+    total: u64,
+}
+
+impl Work<'_> {
+    fn run(&mut self, index: &tantivy::Index, on: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
+        let last = self.snapshot.sequence().0;
+        let ends = self.steps(last)?;
+        if self.total == 0 && self.about.sequence == last && self.update.rebuilt.is_none() {
+            let is_new = index.load_metas().map_err(failed)?.payload.is_none();
+            self.update.finished = true;
+            if !is_new {
+                return Ok(());
+            }
+        }
+        let options = IndexWriterOptions::builder()
+            .memory_budget_per_thread(HEAP_BYTES / THREADS)
+            .num_worker_threads(THREADS)
+            .num_merge_threads(1)
+            .build();
+        let mut writer: IndexWriter = index.writer_with_options(options).map_err(failed)?;
+        self.update.finished = true;
+        for end in ends {
+            if !self.step(&mut writer, end, on)? {
+                self.update.finished = false;
+                break;
+            }
+        }
+        writer.wait_merging_threads().map_err(failed)
+    }
+
+    /// The commits at which steps end, the last one of the archive at the end.
+    fn steps(&mut self, last: u64) -> Result<Vec<u64>> {
+        let mut seen = 0_usize;
+        let mut sample = Vec::new();
+        let mut on = |row: RowKeys<'_>| {
+            if seen.is_multiple_of(SAMPLE) {
+                sample.push(row.sequence().0);
+            }
+            seen += 1;
+        };
+        self.total = self.snapshot.keys(&self.since(last), &mut on).map_err(Error::Archive)?;
+        sample.sort_unstable();
+        let mut ends: Vec<u64> =
+            sample.chunks(STEP_ROWS / SAMPLE).filter_map(|step| step.last().copied()).collect();
+        ends.push(last);
+        ends.dedup();
+        Ok(ends)
+    }
+
+    /// What arrived since the last commit of the index, up to a commit of the archive.
+    fn since(&self, last: u64) -> Scan {
+        // No commit has the number 0.
+        let since = (self.about.sequence > 0).then_some(Sequence(self.about.sequence));
+        Scan { since, as_of_sequence: Some(Sequence(last)), ..everything() }
+    }
+
+    /// Adds what arrived up to a commit; false if it was told to stop.
+    fn step(
+        &mut self,
+        writer: &mut IndexWriter,
+        end: u64,
+        on: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<bool> {
+        let mut rows = self.snapshot.scan(&self.since(end)).map_err(Error::Archive)?;
+        let mut added = 0;
+        while let Some(row) = rows.next().map_err(Error::Archive)? {
+            let document: TantivyDocument = self.fields.document(&row);
+            let _ = writer.add_document(document).map_err(failed)?;
+            added += 1;
+            if added % PULSE_ROWS == 0 && !on(self.update.added + added, self.total) {
+                let _ = writer.rollback().map_err(failed)?;
+                return Ok(false);
+            }
+        }
+        let about = About { sequence: end, rows: self.about.rows + added, ..self.about.clone() };
+        let payload = serde_json::to_string(&about).map_err(|cause| unreadable(cause.into()))?;
+        let mut commit = writer.prepare_commit().map_err(failed)?;
+        commit.set_payload(&payload);
+        let _ = commit.commit().map_err(failed)?;
+        self.about = about;
+        self.update.added += added;
+        (self.update.rows, self.update.sequence) = (self.about.rows, self.about.sequence);
+        Ok(on(self.update.added, self.total) || end == self.snapshot.sequence().0)
+    }
+}

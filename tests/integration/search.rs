@@ -1,0 +1,239 @@
+//! Full-text search: the command line, other processes, power cuts, and storage that fails.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chatvault_engine::{Archive, Custodian, Host, Memory, Snapshot, Storage};
+use chatvault_query::search::Index;
+use chatvault_query::{Query, Versions};
+use chatvault_support::generate::JsonLines;
+use chatvault_support::storage::{Faulty, Operation, Survival, Volatile};
+use chatvault_support::{Draft, Random};
+use serde_json::Value;
+
+use crate::kit::command::{Ran, chatvault, done};
+use crate::kit::{Vault, ada, ben, files, go_on, seeds, small};
+
+const AT: i64 = 1_700_000_000_000;
+const WORDS: [&str; 8] =
+    ["budget", "offer", "letter", "会议室", "Résumé", "👍🏽", "report.pdf", "pay"];
+
+/// What a query prints, a line each.
+fn lines(archive: &str, options: &[&str]) -> Vec<String> {
+    let ran = chatvault(&[&["query", archive], options].concat());
+    assert_eq!(ran.code, 0, "{options:?}: {ran:?}");
+    ran.out.lines().map(str::to_owned).collect()
+}
+
+fn count(archive: &str, search: &str, options: &[&str]) -> u64 {
+    let found = done(&[&["query", archive, "--count", "--search", search], options].concat());
+    found["count"].as_u64().unwrap()
+}
+
+fn import(archive: &str, folder: &Path, custodian: &str, documents: &[String]) {
+    let file = folder.join(format!("{custodian}{}.jsonl", documents.len()));
+    files::write(&file, JsonLines::of(documents.iter().map(String::as_bytes)).bytes());
+    let ran = chatvault(&["import", archive, "--custodian", custodian, file.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
+fn the_command_line_builds_an_index_and_finds_words_with_every_other_condition() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("a.cvault").to_str().unwrap().to_owned();
+    assert_eq!(chatvault(&["init", &archive]).code, 0);
+    let first = Draft::chat("19:a", AT).from_user("ada", "Ada").text("The offer letter, budget 5");
+    let documents = [
+        first.json(),
+        first.clone().edited(AT + 9_000, "The tea letter").json(),
+        Draft::chat("19:a", AT + 1)
+            .from_user("ben", "Ben")
+            .html("<p>OFFER <b>let</b>ters</p>")
+            .json(),
+        Draft::chat("19:b", AT + 2).from_user("ben", "Ben").text("明天在会议室 👍🏽").json(),
+    ];
+    import(&archive, folder.path(), "ada", &documents);
+
+    let refused = chatvault(&["query", &archive, "--search", "offer"]);
+    assert_eq!((refused.code, &*refused.out), (1, ""), "{refused:?}");
+    assert!(refused.err.contains(&format!("chatvault index {archive}")), "{}", refused.err);
+    let wrong = chatvault(&["query", &archive, "--search", "(offer"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("character 7: expected a closing bracket"), "{}", wrong.err);
+
+    let built = done(&["index", &archive]);
+    assert_eq!((&built["finished"], &built["added"]), (&Value::Bool(true), &4.into()), "{built}");
+    assert!(built["bytes"].as_u64() > Some(0) && built["rebuilt"].is_null(), "{built}");
+    assert_eq!(lines(&archive, &["--search", "offer"]), [documents[2].clone()], "latest versions");
+    let all = ["--search", "\"offer let*\"", "--versions", "all", "--order", "created"];
+    assert_eq!(lines(&archive, &all), [documents[0].clone(), documents[2].clone()]);
+    assert_eq!(count(&archive, "offer", &["--versions", "all", "--sender", "ada"]), 1);
+    assert_eq!(count(&archive, "会议 👍", &[]), 1);
+    assert_eq!(count(&archive, "letter -tea", &[]), 0);
+    assert_eq!(count(&archive, "-tea", &[]), 2);
+    assert_eq!(count(&archive, "offer", &["--filter", "from/user/id eq 'ada'"]), 0);
+    let groups = done(&["query", &archive, "--search", "offer OR tea", "--count-by", "sender"]);
+    assert_eq!(groups["total"], 2, "{groups}");
+    let plan = done(&["query", &archive, "--search", "offer", "--explain"]);
+    let last = plan["lines"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    assert!(last.starts_with("search: the words of 2 rows of its index"), "{last}");
+    check_later(&archive, folder.path());
+}
+
+/// What arrives later is found at once; another custodian has another latest version.
+fn check_later(archive: &str, folder: &Path) {
+    let old = Draft::chat("19:a", AT).from_user("ada", "Ada").text("The offer letter, budget 5");
+    let new = Draft::chat("19:c", AT + 7).from_user("cyd", "Cyd").text("budget offer");
+    import(archive, folder, "ben", &[old.json(), new.json()]);
+    assert_eq!(count(archive, "budget", &[]), 1);
+    assert_eq!(count(archive, "budget", &["--custodian", "ben"]), 2);
+    assert_eq!(count(archive, "budget", &["--custodian", "ada"]), 0);
+    let again = done(&["index", archive]);
+    assert_eq!((&again["added"], &again["rows"]), (&1.into(), &5.into()), "{again}");
+    assert_eq!(count(archive, "budget", &["--custodian", "ben"]), 2);
+    let people = chatvault(&["index", archive]);
+    assert!(people.code == 0 && people.out.contains("added         0 rows"), "{people:?}");
+    assert_eq!(done(&["verify", archive, "--deep"])["damages"], Value::Array(Vec::new()));
+    assert_eq!(done(&["index", archive, "--drop"])["dropped"], true);
+    assert_eq!(done(&["index", archive, "--drop"])["dropped"], false);
+    let gone: Ran = chatvault(&["query", archive, "--search", "offer"]);
+    assert!(gone.code == 1 && gone.err.contains("no search index"), "{gone:?}");
+    let nowhere = chatvault(&["index", folder.join("none").to_str().unwrap()]);
+    assert!(nowhere.code == 1 && files::is_missing(&folder.join("none")), "{nowhere:?}");
+}
+
+/// Messages of some words, some of them edited.
+fn fill(vault: &mut Vault, random: &mut Random, rows: usize) {
+    let copies: Vec<(Custodian, Vec<u8>)> = (0..rows)
+        .map(|_| {
+            let at = AT + i64::try_from(random.below(500)).unwrap() * 1_000;
+            let words: Vec<&str> = (0..random.below(6)).map(|_| random.word(&WORDS)).collect();
+            let draft =
+                Draft::chat(random.word(&["19:a", "19:b", "19:c"]), at).text(&words.join(" "));
+            let draft = if random.chance(20) { draft.modified(at + 5_000) } else { draft };
+            let custodian = if random.chance(50) { ada() } else { ben() };
+            (custodian, draft.json().into_bytes())
+        })
+        .collect();
+    drop(vault.commit(&copies));
+}
+
+const SEARCHES: [&str; 8] = [
+    "budget",
+    "\"offer letter\"",
+    "let*",
+    "议室",
+    "resume -budget",
+    "report.pdf OR pay",
+    "👍",
+    "-offer",
+];
+
+/// Every answer with the index is the one without it.
+fn check_answers(storage: &Arc<dyn Storage>, snapshot: &Snapshot) -> u64 {
+    let index = Index::open(storage, snapshot).unwrap().unwrap();
+    let mut found = 0;
+    for search in SEARCHES {
+        for versions in [Versions::Latest, Versions::All] {
+            let question = Query { search: Some(search.to_owned()), versions, ..Query::default() };
+            let expected = question.count(snapshot).unwrap();
+            let counted = question.count_with(snapshot, Some(&index)).unwrap();
+            assert_eq!(counted, expected, "{question:?}");
+            found += expected;
+        }
+    }
+    found
+}
+
+fn opened(storage: &Arc<dyn Storage>) -> Archive {
+    Archive::open_read_only(Host::new(Arc::clone(storage)), small()).unwrap()
+}
+
+#[test]
+fn an_update_survives_a_power_cut_at_any_moment() {
+    for seed in seeds(12) {
+        let random = &mut Random::new(seed.0);
+        let disk = Volatile::new();
+        let faulty = Faulty::over(disk.storage());
+        let mut vault = Vault::create(faulty.storage());
+        fill(&mut vault, random, 60);
+        vault.archive().seal().unwrap();
+        let snapshot = vault.archive().snapshot().unwrap();
+        let first = Index::update(&vault.storage, &snapshot, &mut go_on).unwrap();
+        assert!(first.finished && first.rebuilt.is_none());
+        fill(&mut vault, random, 60);
+        vault.archive().seal().unwrap();
+        let snapshot = vault.archive().snapshot().unwrap();
+        faulty.stop_after(random.below(90));
+        let update = Index::update(&vault.storage, &snapshot, &mut go_on);
+        let was_cut = faulty.has_stopped();
+        assert!(was_cut || update.is_ok(), "{update:?}");
+        let survival =
+            if random.chance(50) { Survival::OnlySynced } else { Survival::Some(random.split()) };
+        let after = disk.after_power_cut(survival).storage();
+        let snapshot = opened(&after).snapshot().unwrap();
+        assert!(check_answers(&after, &snapshot) > 0, "what was committed is there");
+        let again = Index::update(&after, &snapshot, &mut go_on).unwrap();
+        assert!(again.finished && again.rebuilt.is_none(), "{again:?}");
+        let index = Index::open(&after, &snapshot).unwrap().unwrap();
+        assert_eq!(index.sequence(), snapshot.sequence());
+        assert!(check_answers(&after, &snapshot) > 0);
+    }
+}
+
+#[test]
+fn a_storage_that_fails_leaves_the_archive_and_the_last_index_as_they_were() {
+    for operation in Operation::ALL {
+        for after in [0, 2, 7] {
+            let random = &mut Random::new(after + 1);
+            let faulty = Faulty::over(Arc::new(Memory::new()));
+            let mut vault = Vault::create(faulty.storage());
+            fill(&mut vault, random, 40);
+            let snapshot = vault.archive().snapshot().unwrap();
+            let first = Index::update(&vault.storage, &snapshot, &mut go_on).unwrap();
+            fill(&mut vault, random, 40);
+            let snapshot = vault.archive().snapshot().unwrap();
+            faulty.fail_after(operation, after);
+            let update = Index::update(&vault.storage, &snapshot, &mut go_on);
+            if let Err(error) = &update {
+                assert!(faulty.has_failed(operation) && !error.is_wrong_query(), "{error}");
+            }
+            // What has not failed by now shall not fail what follows.
+            faulty.fail_after(operation, u64::MAX);
+            assert!(check_answers(&vault.storage, &snapshot) > 0, "{operation:?} {after}");
+            // Commits never wait for the index, nor fail with it.
+            fill(&mut vault, random, 10);
+            vault.check();
+            let snapshot = vault.archive().snapshot().unwrap();
+            let last = Index::update(&vault.storage, &snapshot, &mut go_on).unwrap();
+            assert!(last.finished && last.rows > first.rows, "{operation:?} {after}: {last:?}");
+            assert!(check_answers(&vault.storage, &snapshot) > 0);
+        }
+    }
+}
+
+#[test]
+fn readers_search_while_a_writer_commits_and_an_index_is_updated() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("a");
+    let storage = Host::disk(&place).storage;
+    let mut vault = Vault::create(Arc::clone(&storage));
+    let random = &mut Random::new(11);
+    fill(&mut vault, random, 50);
+    let snapshot = vault.archive().snapshot().unwrap();
+    assert!(Index::update(&storage, &snapshot, &mut go_on).unwrap().finished);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let own = Host::disk(&place).storage;
+            let archive = opened(&own);
+            (0..15).map(|_| check_answers(&own, &archive.snapshot().unwrap())).min().unwrap()
+        });
+        for _ in 0..10 {
+            fill(&mut vault, random, 20);
+            let snapshot = vault.archive().snapshot().unwrap();
+            assert!(Index::update(&storage, &snapshot, &mut go_on).unwrap().finished);
+        }
+        assert!(reader.join().unwrap() > 0);
+    });
+    vault.verify();
+}
