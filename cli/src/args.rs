@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    account, catalog, chats, compact, demo, get, history, import, index, init, people, quarantine,
-    query, runs, stat, sync, verify,
+    account, catalog, chats, compact, demo, export, exports, get, history, import, index, init,
+    people, quarantine, query, runs, stat, sync, verify,
 };
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -23,6 +23,8 @@ Examples:
   chatvault index team.cvault                       make its words searchable: query --search
   chatvault people team.cvault lee                  who is meant, and what they were called when
   chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000
+  chatvault export team.cvault --format pdf --custodian ann --all --out ann/
+                                                    hand out a person's chats, with proof
   chatvault verify team.cvault --deep               prove that everything is there
 
 An archive is a folder. One process at a time may write to it (import, sync, account activate, compact, \
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     People(people::Arguments),
     Get(get::Arguments),
     History(history::Arguments),
+    Export(Box<export::Arguments>),
+    Exports(exports::Arguments),
     Stat(stat::Arguments),
     Verify(verify::Arguments),
     Compact(compact::Arguments),
@@ -75,6 +79,8 @@ impl Command {
             Self::People(arguments) => people::run(arguments, console),
             Self::Get(arguments) => get::run(arguments, console),
             Self::History(arguments) => history::run(arguments, console),
+            Self::Export(arguments) => export::run(arguments, console),
+            Self::Exports(arguments) => exports::run(arguments, console),
             Self::Stat(arguments) => stat::run(arguments, console),
             Self::Verify(arguments) => verify::run(arguments, console),
             Self::Compact(arguments) => compact::run(arguments, console),

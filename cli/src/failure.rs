@@ -54,7 +54,9 @@ impl std::error::Error for WrongUsage {}
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let query = error.downcast_ref::<chatvault_query::Error>();
     let sync = error.downcast_ref::<SyncError>();
+    let export = error.downcast_ref::<chatvault_export::Error>();
     let is_usage = error.is::<WrongUsage>()
+        || export.is_some_and(chatvault_export::Error::is_wrong_request)
         || query.is_some_and(chatvault_query::Error::is_wrong_query)
         || sync.is_some_and(|error| matches!(error, SyncError::Input(_)));
     if is_usage { WRONG_USAGE } else { FAILED }

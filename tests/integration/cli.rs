@@ -12,7 +12,7 @@ use crate::kit::command::{Ran, chatvault, done, json};
 use crate::kit::{files, small};
 
 const AT: i64 = 1_700_000_000_000;
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 25] = [
     &["init"],
     &["import"],
     &["sync"],
@@ -27,6 +27,9 @@ const COMMANDS: [&[&str]; 22] = [
     &["people"],
     &["get"],
     &["history"],
+    &["export"],
+    &["export", "check"],
+    &["exports"],
     &["stat"],
     &["verify"],
     &["compact"],

@@ -7,10 +7,12 @@
 mod arrival;
 mod catalog;
 mod cli;
+mod cli_export;
 mod cli_sync;
 mod corrupt;
 mod crash;
 mod exact;
+mod export;
 mod faults;
 mod format;
 mod fuzz_corpus;

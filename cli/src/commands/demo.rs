@@ -224,6 +224,7 @@ fn say_what_next(folder: &Path, found: &Found, console: &mut Console<'_>) -> any
         format!("get {folder} --chat '{chat}' --id {id}"),
         format!("query {folder} --modified-from 2024 --explain"),
         format!("compact {folder}"),
+        format!("export {folder} --format html --all --out demo/export"),
         "--help".to_owned(),
     ] {
         console.line(format!("   cargo run --release -- {rest}"))?;

@@ -5,6 +5,8 @@ pub(crate) mod catalog;
 pub(crate) mod chats;
 pub(crate) mod compact;
 pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod exports;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;

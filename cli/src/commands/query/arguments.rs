@@ -176,7 +176,7 @@ where
 }
 
 /// Checks a filter where the parser can name the option.
-fn condition(text: &str) -> Result<String, String> {
+pub(in crate::commands) fn condition(text: &str) -> Result<String, String> {
     match text.parse::<Condition>() {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),

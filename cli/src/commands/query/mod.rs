@@ -12,7 +12,7 @@ use chatvault_query::search::Index;
 use serde::Serialize;
 
 pub(crate) use arguments::Arguments;
-pub(super) use arguments::time;
+pub(super) use arguments::{condition, time};
 pub(super) use rows::print_table;
 
 use crate::console::Console;

@@ -11,6 +11,7 @@
     reason = "a broken promise has to stop the fuzzer, and a page is a file"
 )]
 
+mod export;
 mod service;
 mod time;
 
@@ -29,6 +30,7 @@ use chatvault_ingest::{ImportOptions, Progress, Source};
 
 use crate::{SteppingClock, json};
 
+pub use export::export;
 pub use service::{envelope, filter, link};
 pub use time::timestamp;
 
@@ -36,7 +38,7 @@ pub use time::timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("page", page),
     ("message", message),
     ("canonical", canonical),
@@ -44,6 +46,7 @@ pub const TARGETS: [Target; 7] = [
     ("link", link),
     ("timestamp", timestamp),
     ("envelope", envelope),
+    ("export", export),
 ];
 
 /// Any bytes as one document: they are given back exactly, from the journal and from a segment,

@@ -1,0 +1,348 @@
+//! The arguments of `export`, and the request that they make.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use chatvault_export::entry::{Guard, SystemEvents, Zone};
+use chatvault_export::{Format, Request, TimeField};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::check;
+use crate::commands::query::{condition, time};
+use crate::failure::WrongUsage;
+
+const EXAMPLES: &str = "\
+Examples:
+  chatvault export team.cvault --format eml --custodian ann --out ann/
+  chatvault export team.cvault --format pdf --chat 19:abc@thread.v2 --from 2024-01 --to 2024-07 --out case-17/
+  chatvault export team.cvault --format csv --all --text-only --out all/
+  chatvault export team.cvault --format html --custodian ann --all --plan
+  chatvault export team.cvault --resume --out all/           go on where Ctrl-C or a crash stopped it
+  chatvault export team.cvault --format jsonl --since 17 --all --out new/   what arrived after commit 17
+  chatvault export check all/ team.cvault                    exactly the selected versions are there
+  chatvault exports all/                                     which exports are in a folder, how far they are
+
+An export is a row of zip files in DIR, none larger than --part-bytes, with `NAME.index.json` and \
+`NAME.SHA256SUMS` beside them (sha256sum -c). Each part has a manifest.json and SHA256SUMS of its own. \
+A message stays with its attachments; what is larger than a part is cut, with instructions to join it.
+
+The range is about the time at which messages were sent, and half-open: --from is in, --to is not. \
+Without one it is the 90 days before the export's time. A range longer than --window-days is cut into \
+windows, each with files of its own. Which version of a message counts is decided before anything else; \
+with --custodian, among the versions that this custodian's export delivered. A deleted message keeps its \
+last archived text under a mark. Nothing remote is ever loaded.
+
+Formats: eml (a mail each), mbox (a mailbox a chat), pdf and html (transcripts), csv and parquet (tables), \
+jsonl (the exact stored messages), rsmf (2.0, a file a chat and day), dat (Concordance load file).
+
+The same archive, selection and options give the same bytes on any machine, with any number of threads; \
+--at fixes the time that the export speaks of, which is now if left out.
+
+Exit codes: 0 done; 1 failed, or stopped before the end (finished parts stay: --resume); 2 wrong usage; \
+3 done, but some attachments could not be had (the manifest lists them with the reason).
+
+JSON fields: name, id, finished, parts (list of file, bytes, sha256), bytes, messages, events, versions, \
+edited, deleted, attachments, unavailable, omitted, missing_glyphs, subject_sum, merkle_root, seconds. \
+With --plan: name, id, windows (list of start, end, messages, events), conversations, messages, events, \
+attachments, attachment_bytes, estimated_bytes, estimated_parts, exact.";
+
+/// Hand out messages as files that people and programs read, in zip parts with proof
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(super) action: Option<Action>,
+    /// The archive's folder
+    #[arg(required = true)]
+    pub(super) archive: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_parser = format(), required_unless_present = "resume")]
+    pub(super) format: Option<Format>,
+    /// The folder for the parts; it is made if it is not there
+    #[arg(long, value_name = "DIR", required_unless_present = "plan")]
+    pub(super) out: Option<PathBuf>,
+    /// Go on with the export that an earlier run began in DIR
+    #[arg(long, conflicts_with = "plan")]
+    pub(super) resume: bool,
+    /// Print what the export will be (counts, sizes, parts) and write nothing
+    #[arg(long)]
+    pub(super) plan: bool,
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    rendering: Rendering,
+    /// No part has more bytes; from 65536 to 4294967294
+    #[arg(long, value_name = "BYTES", default_value_t = 1_000_000_000, help_heading = "Parts")]
+    #[arg(value_parser = clap::value_parser!(u64).range(65_536..=4_294_967_294))]
+    part_bytes: u64,
+    /// Cut a longer range into windows of so many days; 0: never
+    #[arg(long, value_name = "DAYS", default_value_t = 90, help_heading = "Parts")]
+    window_days: u32,
+    /// The export's name; made of scope, range and format if left out
+    #[arg(long, help_heading = "Parts")]
+    pub(super) name: Option<String>,
+    /// Threads that render and compress; as many as there are processors if left out
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) threads: Option<u16>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    Check(check::Arguments),
+}
+
+/// Which messages.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which messages")]
+struct Selection {
+    /// Delivered by this custodian's export: user:ID, team:ID, or a bare id for a user (several)
+    #[arg(long, value_name = "ID")]
+    custodian: Vec<String>,
+    /// In this chat or channel (may be given several times)
+    #[arg(long, value_name = "ID")]
+    chat: Vec<String>,
+    /// Sent by this user or app (may be given several times)
+    #[arg(long, value_name = "ID")]
+    sender: Vec<String>,
+    /// Meeting this condition in the $filter language (see `chatvault query --help`)
+    #[arg(long, value_name = "TEXT", value_parser = condition)]
+    filter: Option<String>,
+    /// Sent at or after
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<String>,
+    /// Sent before
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<String>,
+    /// From the first message to the last
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    all: bool,
+    /// The range is about when messages were sent, or last modified
+    #[arg(long, value_enum, default_value_t = By::Created)]
+    time_field: By,
+    /// Only versions that were not modified after this time, which the export then speaks of
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    as_of: Option<String>,
+    /// Only what the archive held after this commit
+    #[arg(long, value_name = "COMMIT")]
+    as_of_seq: Option<u64>,
+    /// Only messages of which something arrived after this commit, as since an earlier export
+    #[arg(long, value_name = "COMMIT")]
+    since: Option<u64>,
+    /// The time that the export speaks of, and before which the default range ends; now if left out
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "as_of")]
+    at: Option<String>,
+}
+
+/// How they are written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How they are written")]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line")]
+struct Rendering {
+    /// Every version, not only the latest with its history
+    #[arg(long)]
+    versions: bool,
+    /// No attachments, only their list
+    #[arg(long)]
+    text_only: bool,
+    /// Members added, calls, renamed chats: in words, as the placeholder that some products have, or
+    /// left out (and counted)
+    #[arg(long, value_enum, default_value_t = Events::Text)]
+    system_events: Events,
+    /// In which zone people read times: UTC, +02:00 or a name such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
+    tz: String,
+    /// eml: one mail for each chat and day
+    #[arg(long)]
+    chat_day: bool,
+    /// eml, mbox: the stored JSON goes along
+    #[arg(long)]
+    raw_json: bool,
+    /// csv: no byte order mark
+    #[arg(long)]
+    no_bom: bool,
+    /// csv: what is put before a cell that a spreadsheet would take for a formula
+    #[arg(long, value_enum, default_value_t = Before::Quote)]
+    guard: Before,
+    /// csv, parquet: attachments have rows of their own
+    #[arg(long)]
+    attachment_rows: bool,
+    /// dat: days as YYYY-MM-DD instead of YYYYMMDD
+    #[arg(long)]
+    iso_dates: bool,
+    /// The tenant's id, for addresses of people without one; what the messages say if left out
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// Who asked for the export; stands in the manifest
+    #[arg(long, value_name = "TEXT")]
+    requested_by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum By {
+    Created,
+    Modified,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Events {
+    Text,
+    Placeholder,
+    Omit,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Before {
+    Quote,
+    Tab,
+    None,
+}
+
+fn format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::NAMES).try_map(|name| Format::from_str(&name))
+}
+
+/// Checks a zone where the parser can name the option.
+fn zone(text: &str) -> Result<String, String> {
+    text.parse::<Zone>().map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+impl Arguments {
+    /// The archive's folder.
+    pub(super) fn archive(&self) -> Result<&PathBuf, WrongUsage> {
+        self.archive.as_ref().ok_or_else(|| WrongUsage("name the archive's folder".to_owned()))
+    }
+
+    /// The request as the export crate takes it.
+    pub(super) fn request(&self) -> Request {
+        let (selection, rendering) = (&self.selection, &self.rendering);
+        Request {
+            format: self.format.unwrap_or_default(),
+            name: self.name.clone().unwrap_or_default(),
+            chats: selection.chat.clone(),
+            custodians: selection.custodian.clone(),
+            senders: selection.sender.clone(),
+            filter: selection.filter.clone(),
+            from: selection.from.clone(),
+            to: selection.to.clone(),
+            all_time: selection.all,
+            time_field: match selection.time_field {
+                By::Created => TimeField::Created,
+                By::Modified => TimeField::Modified,
+            },
+            window_days: self.window_days,
+            as_of: selection.as_of.clone(),
+            as_of_sequence: selection.as_of_seq,
+            since: selection.since,
+            at: selection.at.clone(),
+            all_versions: rendering.versions,
+            system_events: match rendering.system_events {
+                Events::Text => SystemEvents::Text,
+                Events::Placeholder => SystemEvents::Placeholder,
+                Events::Omit => SystemEvents::Omit,
+            },
+            text_only: rendering.text_only,
+            zone: rendering.tz.clone(),
+            part_bytes: self.part_bytes,
+            raw_json: rendering.raw_json,
+            chat_day: rendering.chat_day,
+            bom: !rendering.no_bom,
+            guard: match rendering.guard {
+                Before::Quote => Guard::Quote,
+                Before::Tab => Guard::Tab,
+                Before::None => Guard::None,
+            },
+            attachment_rows: rendering.attachment_rows,
+            iso_dates: rendering.iso_dates,
+            tenant: rendering.tenant.clone(),
+            requested_by: rendering.requested_by.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args;
+
+    fn parse(options: &[&str]) -> Result<Box<Arguments>, clap::Error> {
+        let line = ["chatvault", "export"].into_iter().chain(options.iter().copied());
+        match args::Arguments::try_parse_from(line)?.command {
+            args::Command::Export(arguments) => Ok(arguments),
+            other => panic!("parsed as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_option_reaches_the_request() {
+        let line = "a --format pdf --out o --custodian ann --chat c --sender s --filter subject\u{a0}eq\u{a0}null \
+             --from 2024-01 --to 2024-02 --time-field modified --as-of 2024-03 --as-of-seq 9 --since 3 \
+             --versions --text-only --system-events omit --tz +02:00 --chat-day --raw-json --no-bom \
+             --guard tab --attachment-rows --iso-dates --tenant t --requested-by r --part-bytes 65536 \
+             --window-days 7 --name n";
+        let words: Vec<String> =
+            line.split_ascii_whitespace().map(|word| word.replace('\u{a0}', " ")).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let text = |text: &str| Some(text.to_owned());
+        let list = |text: &str| vec![text.to_owned()];
+        let expected = Request {
+            format: Format::Pdf,
+            name: "n".to_owned(),
+            chats: list("c"),
+            custodians: list("ann"),
+            senders: list("s"),
+            filter: text("subject eq null"),
+            from: text("2024-01"),
+            to: text("2024-02"),
+            all_time: false,
+            time_field: TimeField::Modified,
+            window_days: 7,
+            as_of: text("2024-03"),
+            as_of_sequence: Some(9),
+            since: Some(3),
+            at: None,
+            all_versions: true,
+            system_events: SystemEvents::Omit,
+            text_only: true,
+            zone: "+02:00".to_owned(),
+            part_bytes: 65_536,
+            raw_json: true,
+            chat_day: true,
+            bom: false,
+            guard: Guard::Tab,
+            attachment_rows: true,
+            iso_dates: true,
+            tenant: text("t"),
+            requested_by: text("r"),
+        };
+        assert_eq!(parse(&words).unwrap().request(), expected);
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_library() {
+        let request = parse(&["a", "--format", "eml", "--out", "o"]).unwrap().request();
+        assert_eq!(request, Request::default());
+    }
+
+    #[test]
+    fn what_is_missing_or_contradicts_is_refused() {
+        for line in [
+            &["a", "--out", "o"][..],
+            &["a", "--format", "eml"],
+            &["--format", "eml", "--out", "o"],
+            &["a", "--format", "docx", "--out", "o"],
+            &["a", "--format", "eml", "--out", "o", "--all", "--from", "2024-01"],
+            &["a", "--format", "eml", "--out", "o", "--part-bytes", "65535"],
+            &["a", "--format", "eml", "--out", "o", "--tz", "Mars/Olympus"],
+            &["check"],
+        ] {
+            assert!(parse(line).is_err(), "{line:?}");
+        }
+        assert!(parse(&["check", "o"]).unwrap().action.is_some());
+    }
+}

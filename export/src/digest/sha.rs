@@ -1,0 +1,49 @@
+//! SHA-256, in the one place that knows whose.
+
+use sha2::Digest as _;
+
+/// A SHA-256.
+pub type Hash = [u8; 32];
+
+/// A SHA-256 in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Sha256(sha2::Sha256);
+
+impl Sha256 {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all bytes.
+    pub fn finish(self) -> Hash {
+        self.0.finalize().into()
+    }
+}
+
+/// The SHA-256 of some bytes.
+pub fn sha256(bytes: &[u8]) -> Hash {
+    sha2::Sha256::digest(bytes).into()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
+/// A hash from its 64 lower-case hexadecimal digits.
+pub fn unhex(text: &str) -> Option<Hash> {
+    let mut out = [0; 32];
+    if text.len() != 64 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    for (place, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digits = std::str::from_utf8(pair).ok()?;
+        if digits.starts_with('+') {
+            return None;
+        }
+        *place = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(out)
+}

@@ -1,0 +1,125 @@
+//! CSV as RFC 4180 has it and spreadsheets take it: one line a message, or one a version.
+//!
+//! - Comma, CRLF, UTF-8, the same columns in the same order always ([`header`]).
+//! - A line feed may be inside a cell, in quotes; a carriage return or another control character
+//!   never is.
+//! - Whatever people or the service wrote cannot become a formula: see [`Guard`]. The last column,
+//!   `guarded`, names the cells that were changed for it, so that a reader can take it back.
+//! - `seq` is the number of the commit that stored the version, which `--since` counts by: lines are
+//!   made on many threads, and a line number says nothing that its place does not.
+//! - The values of a list are joined by `; `; a semicolon inside a value becomes a comma.
+//! - The lists of attachments have a value for each attachment, so the n-th belong together.
+
+mod cell;
+#[cfg(test)]
+mod tests;
+
+use crate::entry::{Context, Entry, Guard, RenderOptions};
+use crate::format::table::{COLUMNS, Cell, Items, PARTICIPANTS, Row, Rows};
+use crate::zone::calendar::write_time;
+
+use self::cell::Cells;
+
+/// What marks a file as UTF-8 to spreadsheets.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// The last column.
+const GUARDED: &str = "guarded";
+const END: &[u8] = b"\r\n";
+
+/// The first line of every file, behind the byte order mark if one is wanted.
+pub fn header(options: &RenderOptions) -> Vec<u8> {
+    let mut line = if options.bom { BYTE_ORDER_MARK.to_vec() } else { Vec::new() };
+    for column in COLUMNS {
+        line.extend_from_slice(column.name.as_bytes());
+        line.push(b',');
+    }
+    line.extend_from_slice(GUARDED.as_bytes());
+    line.extend_from_slice(END);
+    line
+}
+
+/// Writes the lines of one conversation's messages.
+#[derive(Debug)]
+pub struct Records<'a> {
+    rows: Rows<'a>,
+    guard: Guard,
+    /// The cell that is the same in all lines, ready to be copied; whether it was guarded.
+    participants: (Vec<u8>, bool),
+}
+
+impl<'a> Records<'a> {
+    /// For the messages of one conversation.
+    pub fn new(context: Context<'a>) -> Self {
+        let (rows, guard) = (Rows::new(context), context.options.guard);
+        let mut cells = Cells::new(guard);
+        let mut cell = Vec::new();
+        let guarded = cells.list(Items::Shared(rows.participants()), &mut cell);
+        Self { rows, guard, participants: (cell, guarded) }
+    }
+
+    /// Attachments get lines of their own, behind the message that has them.
+    #[must_use]
+    pub fn with_attachment_rows(mut self) -> Self {
+        self.rows = self.rows.with_attachments();
+        self
+    }
+
+    /// Appends the lines of a message: they belong together and are never parted by a new file.
+    /// Appends nothing for a system event that is to be left out. Tells how many lines there are.
+    pub fn record(&self, entry: &Entry, out: &mut Vec<u8>) -> u64 {
+        let mut lines = 0;
+        let mut cells = Cells::new(self.guard);
+        self.rows.each(entry, &mut |row| {
+            self.line(row, &mut cells, out);
+            lines += 1;
+        });
+        lines
+    }
+
+    fn line(&self, row: &Row<'_>, cells: &mut Cells, out: &mut Vec<u8>) {
+        let mut guarded = String::new();
+        for (index, (column, cell)) in COLUMNS.iter().zip(row.cells()).enumerate() {
+            let is_guarded = if index == PARTICIPANTS {
+                out.extend_from_slice(&self.participants.0);
+                self.participants.1
+            } else {
+                write_cell(cell, cells, out)
+            };
+            if is_guarded {
+                let between = if guarded.is_empty() { "" } else { "; " };
+                guarded.push_str(between);
+                guarded.push_str(column.name);
+            }
+            out.push(b',');
+        }
+        out.extend_from_slice(guarded.as_bytes());
+        out.extend_from_slice(END);
+    }
+}
+
+/// Appends one cell and tells whether it was guarded.
+fn write_cell(cell: Cell<'_>, cells: &mut Cells, out: &mut Vec<u8>) -> bool {
+    match cell {
+        Cell::Words(text) => return cells.text(text, out),
+        Cell::List(items) => return cells.list(items, out),
+        Cell::Fixed(text) => out.extend_from_slice(text.as_bytes()),
+        Cell::Time(time) => time.into_iter().for_each(|time| write_time(time, out)),
+        Cell::Number(number) => write_number(number, out),
+        Cell::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
+    }
+    false
+}
+
+fn write_number(number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut left = number;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (left % 10) as u8;
+        (at, left) = (at - 1, left / 10);
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}

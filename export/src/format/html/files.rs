@@ -1,0 +1,83 @@
+//! The list of a message's files: where each is, how large, its hash, or why it is not there.
+
+use super::card::Draft;
+use super::write::Html;
+use crate::entry::{Attached, AttachedState};
+
+/// Appends the list; nothing for a message without files.
+pub(super) fn write(draft: &mut Draft<'_>) {
+    let entry = draft.entry;
+    if entry.attached.is_empty() {
+        return;
+    }
+    draft.html.raw("<ul class=\"files\" aria-label=\"Attachments\">");
+    for file in &entry.attached {
+        match &file.state {
+            AttachedState::Stored { size, sha256, .. } => stored(draft, file, *size, sha256),
+            AttachedState::Unavailable { reason } => {
+                draft.html.raw("<li class=\"no\">");
+                name(&mut draft.html, file);
+                draft.html.raw(" <b>UNAVAILABLE</b>: <bdi>").text(reason).raw("</bdi></li>");
+            }
+            AttachedState::Omitted => {
+                draft.html.raw("<li>");
+                name(&mut draft.html, file);
+                draft.html.raw(" <span class=\"s\">not part of this text-only export</span></li>");
+            }
+        }
+    }
+    draft.html.raw("</ul>");
+}
+
+fn stored(draft: &mut Draft<'_>, file: &Attached, size: u64, sha256: &[u8; 32]) {
+    let link = draft.file_link(file);
+    let html = &mut draft.html;
+    html.raw("<li>");
+    if let Some(link) = &link {
+        html.raw("<a").attribute("href", link).raw(">");
+    }
+    name(html, file);
+    html.raw(if link.is_some() { "</a>" } else { "" });
+    html.raw(" <span class=\"s\">");
+    write_size(html, size);
+    html.raw(if link.is_some() { "</span>" } else { ", in the archive, not in this part</span>" });
+    html.raw("<span class=\"x\">SHA-256 ").hex(sha256).raw("</span></li>");
+}
+
+fn name(html: &mut Html, file: &Attached) {
+    let name = Some(file.name.as_str()).filter(|name| !name.trim().is_empty());
+    html.raw("<bdi>").text(name.unwrap_or(&file.attachment)).raw("</bdi>");
+}
+
+/// `1.2 MB (1,234,567 bytes)`: near enough for people, exact for a comparison.
+pub(super) fn write_size(html: &mut Html, size: u64) {
+    const UNITS: [(&str, u64); 4] =
+        [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    let Some((unit, bytes)) = UNITS.into_iter().find(|(_, bytes)| size >= *bytes) else {
+        html.count(size).raw(if size == 1 { " byte" } else { " bytes" });
+        return;
+    };
+    html.count(size / bytes).raw(".").number(size % bytes / (bytes / 10)).raw(" ").raw(unit);
+    html.raw(" (").count(size).raw(" bytes)");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short_and_exact() {
+        for (size, shown) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1_000, "1.0 kB (1,000 bytes)"),
+            (1_299_999, "1.2 MB (1,299,999 bytes)"),
+            (3_400_000_000, "3.4 GB (3,400,000,000 bytes)"),
+        ] {
+            let mut html = Html::default();
+            write_size(&mut html, size);
+            assert_eq!(html.as_str(), shown);
+        }
+    }
+}

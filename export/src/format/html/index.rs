@@ -1,0 +1,228 @@
+//! `index.html`: which chats there are, with whom, how much, from when to when, and where.
+//!
+//! Thousands of chats make several pages. Only the first one waits for the end, since it has the
+//! totals; the others leave as they fill.
+
+use std::io;
+
+use super::leaf::write_range;
+use super::page;
+use super::tally::Tally;
+use super::transcript::{Sink, Summary};
+use super::write::{Html, relative_link};
+use crate::entry::{Chat, Content, Piece, RenderOptions, Window};
+use crate::zone::file_stamp;
+
+/// Chats on a page of the index.
+pub const INDEX_CHATS: u64 = 2_000;
+/// Participants named in the index; the chat's first page lists all.
+const NAMED: usize = 8;
+
+const COLUMNS: &str = "<table class=\"list\"><thead><tr><th scope=\"col\">Chat</th>\
+    <th scope=\"col\">Kind</th><th scope=\"col\">Participants</th><th scope=\"col\">Period</th>\
+    <th scope=\"col\" class=\"z\">Messages</th><th scope=\"col\" class=\"z\">Edited</th>\
+    <th scope=\"col\" class=\"z\">Deleted</th><th scope=\"col\" class=\"z\">Events</th>\
+    <th scope=\"col\" class=\"z\">Files</th><th scope=\"col\" class=\"z\">Missing files</th>\
+    </tr></thead><tbody>\n";
+
+/// Writes the index of an export.
+#[derive(Debug)]
+pub struct Index<'a> {
+    tenant: &'a str,
+    options: &'a RenderOptions,
+    window: Window,
+    /// The rows of the first page, kept for the end.
+    first: Html,
+    rows: Html,
+    chats: u64,
+    page: u64,
+    total: Tally,
+}
+
+impl<'a> Index<'a> {
+    /// Starts with no chat.
+    pub fn new(tenant: &'a str, options: &'a RenderOptions, window: Window) -> Self {
+        let (first, rows) = (Html::default(), Html::default());
+        Self { tenant, options, window, first, rows, chats: 0, page: 1, total: Tally::default() }
+    }
+
+    /// Adds a chat whose pages are written. Chats appear in the order in which they are added.
+    pub fn add(&mut self, chat: &Chat, summary: &Summary, sink: &mut Sink<'_>) -> io::Result<()> {
+        if self.chats > 0 && self.chats.is_multiple_of(INDEX_CHATS) {
+            self.turn(sink)?;
+        }
+        self.chats += 1;
+        self.total.add(&summary.tally);
+        write_row(&mut self.rows, chat, summary, self.options);
+        Ok(())
+    }
+
+    /// Writes what is left, the first page last.
+    pub fn finish(mut self, sink: &mut Sink<'_>) -> io::Result<()> {
+        let pages = self.page;
+        if pages > 1 {
+            sink(self.piece(pages, None))?;
+            self.rows = std::mem::take(&mut self.first);
+        }
+        let next = (pages > 1).then_some(2);
+        sink(self.piece(1, next))
+    }
+
+    fn turn(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
+        if self.page == 1 {
+            self.first = std::mem::take(&mut self.rows);
+        } else {
+            sink(self.piece(self.page, Some(self.page + 1)))?;
+            self.rows = Html::default();
+        }
+        self.page += 1;
+        Ok(())
+    }
+
+    fn piece(&self, page: u64, next: Option<u64>) -> Piece {
+        let mut html = Html::with_capacity(self.rows.len() + (32 << 10));
+        page::begin(&mut html, "Chats");
+        html.raw("<body class=\"wide\">\n<header class=\"top\">\n");
+        write_links(&mut html, &self.window, page, next);
+        html.raw("<h1>Chats</h1>\n");
+        html.raw("<dl class=\"about\">\n");
+        if page == 1 {
+            self.write_totals(&mut html);
+        }
+        page::write_window(&mut html, self.options, &self.window);
+        page::write_export_facts(&mut html, self.options, self.tenant);
+        html.raw("</dl>\n</header>\n<main>\n");
+        if self.rows.is_empty() {
+            html.raw("<p>There are no messages in this period.</p>\n");
+        } else {
+            html.raw(COLUMNS).append(&self.rows).raw("</tbody></table>\n");
+        }
+        html.raw("</main>\n<footer class=\"end\">\n");
+        write_links(&mut html, &self.window, page, next);
+        html.raw("</footer>\n");
+        page::end(&mut html);
+        let (name, content) = (file_name(&self.window, page), Content::Bytes(html.into_bytes()));
+        Piece { name, content, messages: 0 }
+    }
+
+    fn write_totals(&self, html: &mut Html) {
+        let total = &self.total;
+        html.raw("<dt>Contents</dt><dd>").count(self.chats);
+        html.raw(if self.chats == 1 { " chat" } else { " chats" });
+        for (count, one, many) in [
+            (total.messages, " message", " messages"),
+            (total.edited, " edited", " edited"),
+            (total.deleted, " deleted", " deleted"),
+            (total.events, " system event", " system events"),
+            (total.events_omitted, " system event left out", " system events left out"),
+            (total.context, " message for context", " messages for context"),
+            (total.files, " file", " files"),
+            (total.unavailable, " file missing", " files missing"),
+            (total.unreadable, " unreadable message", " unreadable messages"),
+        ] {
+            if count > 0 {
+                html.raw(", ").count(count).raw(if count == 1 { one } else { many });
+            }
+        }
+        html.raw("</dd>\n");
+    }
+}
+
+/// The first page of a window's index. All windows can be unpacked into one folder, so each of several
+/// has a name of its own.
+pub(super) fn first_file(window: &Window) -> String {
+    file_name(window, 1)
+}
+
+fn file_name(window: &Window, page: u64) -> String {
+    let day = || file_stamp(window.start).chars().take(8).collect::<String>();
+    let stem = if window.of > 1 { format!("index_{}", day()) } else { "index".to_owned() };
+    if page == 1 { format!("{stem}.html") } else { format!("{stem}_p{page}.html") }
+}
+
+fn write_links(html: &mut Html, window: &Window, page: u64, next: Option<u64>) {
+    if page == 1 && next.is_none() {
+        return;
+    }
+    html.raw("<nav class=\"pages\" aria-label=\"Pages\">");
+    if page > 1 {
+        html.raw("<a href=\"")
+            .text(&file_name(window, page - 1))
+            .raw("\" rel=\"prev\">← Earlier chats</a>");
+    }
+    if let Some(next) = next {
+        html.raw(" <a href=\"").text(&file_name(window, next));
+        html.raw("\" rel=\"next\" class=\"later\">More chats →</a>");
+    }
+    html.raw("</nav>\n");
+}
+
+fn write_row(html: &mut Html, chat: &Chat, summary: &Summary, options: &RenderOptions) {
+    html.raw("<tr><th scope=\"row\">");
+    let link = summary.pages.first().and_then(|page| relative_link("", &page.name));
+    if let Some(link) = &link {
+        html.raw("<a").attribute("href", link).raw(">");
+    }
+    html.raw("<bdi>").text(&chat.title()).raw("</bdi>").raw(if link.is_some() {
+        "</a>"
+    } else {
+        ""
+    });
+    write_pages(html, summary);
+    html.raw("</th><td data-label=\"Kind\">").raw(page::kind(chat.kind));
+    html.raw("</td><td data-label=\"Participants\">");
+    write_names(html, chat);
+    html.raw("</td><td data-label=\"Period\">");
+    let times = summary.pages.iter().map(|page| page.first).min();
+    if let (Some(first), Some(last)) = (times, summary.pages.iter().map(|page| page.last).max()) {
+        write_range(html, options.zone, first, last);
+    }
+    html.raw("</td>");
+    let tally = &summary.tally;
+    for (label, count) in [
+        ("Messages", tally.messages),
+        ("Edited", tally.edited),
+        ("Deleted", tally.deleted),
+        ("Events", tally.events),
+        ("Files", tally.files),
+        ("Missing files", tally.unavailable),
+    ] {
+        html.raw("<td class=\"z\"")
+            .attribute("data-label", label)
+            .raw(">")
+            .count(count)
+            .raw("</td>");
+    }
+    html.raw("</tr>\n");
+}
+
+/// The pages of a chat that has several, folded away.
+fn write_pages(html: &mut Html, summary: &Summary) {
+    if summary.pages.len() < 2 {
+        return;
+    }
+    html.raw("<details><summary>").count(summary.pages.len() as u64).raw(" pages</summary><ul>");
+    for page in &summary.pages {
+        html.raw("<li>");
+        if let Some(link) = relative_link("", &page.name) {
+            html.raw("<a").attribute("href", &link).raw(">").text(&page.title).raw("</a> (");
+            html.count(page.cards).raw(")");
+        }
+        html.raw("</li>");
+    }
+    html.raw("</ul></details>");
+}
+
+fn write_names(html: &mut Html, chat: &Chat) {
+    let count = chat.participants.len();
+    if count == 0 {
+        return;
+    }
+    html.count(count as u64).raw(": ");
+    for (index, person) in chat.participants.iter().take(NAMED).enumerate() {
+        html.raw(if index == 0 { "<bdi>" } else { ", <bdi>" }).text(person.label()).raw("</bdi>");
+    }
+    if let Some(more @ 1..) = count.checked_sub(NAMED) {
+        html.raw(" and ").count(more as u64).raw(" more");
+    }
+}

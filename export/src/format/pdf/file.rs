@@ -1,0 +1,279 @@
+//! The bytes of a PDF file: objects one behind the other, and at the end where each of them is.
+//!
+//! Objects are written once and never touched again; what is kept is their offsets. A number can be
+//! taken before its object is written, so a page can name its parent and the fonts that are only
+//! known at the end.
+
+use std::fmt::Write as _;
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+
+/// The number of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Id(u32);
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} 0 R", self.0)
+    }
+}
+
+/// A file in the making.
+#[derive(Debug)]
+pub(super) struct File {
+    bytes: Vec<u8>,
+    /// Where each object begins; 0: not written yet.
+    offsets: Vec<u64>,
+    packer: Packer,
+}
+
+/// The four bytes tell tools that this is no text.
+const HEADER: &[u8] = b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n";
+
+impl File {
+    pub(super) fn new() -> Self {
+        Self { bytes: HEADER.to_vec(), offsets: Vec::new(), packer: Packer::new() }
+    }
+
+    /// Compresses with this file's room.
+    pub(super) fn packer(&mut self) -> &mut Packer {
+        &mut self.packer
+    }
+
+    /// How long it is so far.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How long the table at its end will be.
+    pub(super) fn table_len(&self) -> usize {
+        self.offsets.len() * 20 + 200
+    }
+
+    /// A number for an object that will be written.
+    pub(super) fn take(&mut self) -> Id {
+        self.offsets.push(0);
+        Id(u32::try_from(self.offsets.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Writes an object whose body is given.
+    pub(super) fn object(&mut self, id: Id, body: &str) {
+        self.begin(id);
+        self.bytes.extend_from_slice(body.as_bytes());
+        self.bytes.extend_from_slice(b"\nendobj\n");
+    }
+
+    /// Writes a stream. `dictionary`: its entries besides `Length`.
+    pub(super) fn stream(&mut self, id: Id, dictionary: &str, content: &[u8]) {
+        self.begin(id);
+        let head = format!("<<{dictionary}/Length {}>>\nstream\n", content.len());
+        self.bytes.extend_from_slice(head.as_bytes());
+        self.bytes.extend_from_slice(content);
+        self.bytes.extend_from_slice(b"\nendstream\nendobj\n");
+    }
+
+    /// Writes a stream that is compressed here.
+    pub(super) fn packed(&mut self, id: Id, dictionary: &str, content: &[u8]) {
+        let packed = self.packer.pack(content);
+        self.stream(id, &format!("{dictionary}/Filter/FlateDecode"), &packed);
+    }
+
+    fn begin(&mut self, id: Id) {
+        let offset = self.bytes.len() as u64;
+        if let Some(slot) = usize::try_from(id.0).ok().and_then(|id| self.offsets.get_mut(id - 1)) {
+            *slot = offset;
+        }
+        self.bytes.extend_from_slice(format!("{} 0 obj\n", id.0).as_bytes());
+    }
+
+    /// Writes the table of objects and ends the file. Numbers never used are marked free.
+    pub(super) fn finish(mut self, catalog: Id, info: Id, file_id: &[u8; 16]) -> Vec<u8> {
+        let start = self.bytes.len();
+        let count = self.offsets.len() + 1;
+        let mut table = format!("xref\n0 {count}\n0000000000 65535 f \n");
+        for offset in &self.offsets {
+            // Writing to a `String` cannot fail.
+            let _written = match offset {
+                0 => table.write_str("0000000000 00000 f \n"),
+                offset => writeln!(table, "{offset:010} 00000 n "),
+            };
+        }
+        let file_id = super::entry::hex(file_id).to_ascii_uppercase();
+        let _written = write!(
+            table,
+            "trailer\n<</Size {count}/Root {catalog}/Info {info}/ID[<{file_id}><{file_id}>]>>\n\
+             startxref\n{start}\n%%EOF\n"
+        );
+        self.bytes.extend_from_slice(table.as_bytes());
+        self.bytes
+    }
+}
+
+/// Compresses as a PDF's `FlateDecode` expects it, with room that is used again.
+pub(super) struct Packer(Compress);
+
+impl Packer {
+    pub(super) fn new() -> Self {
+        // Drawing commands are short and alike: more effort costs twice the time for a tenth less.
+        const LEVEL: u32 = 3;
+        Self(Compress::new(Compression::new(LEVEL), true))
+    }
+
+    pub(super) fn pack(&mut self, content: &[u8]) -> Vec<u8> {
+        self.0.reset();
+        let mut packed = Vec::with_capacity(content.len() / 3 + 64);
+        loop {
+            let done = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
+            let rest = content.get(done..).unwrap_or_default();
+            match self.0.compress_vec(rest, &mut packed, FlushCompress::Finish) {
+                Ok(Status::Ok | Status::BufError) => packed.reserve(packed.len().max(1024)),
+                // Compressing has no way to fail; if it had, the stream would be plainly broken.
+                Ok(Status::StreamEnd) | Err(_) => return packed,
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Packer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Packer")
+    }
+}
+
+/// A text string: UTF-16 with a mark, in hexadecimal, so that nothing in it needs an escape.
+pub(super) fn text_string(text: &str) -> String {
+    let mut hex = String::with_capacity(text.len() * 4 + 6);
+    hex.push_str("<FEFF");
+    push_utf16(&mut hex, text);
+    hex.push('>');
+    hex
+}
+
+/// Appends text as the hexadecimal digits of its UTF-16.
+pub(super) fn push_utf16(hex: &mut String, text: &str) {
+    for unit in text.encode_utf16() {
+        for shift in [12, 8, 4, 0] {
+            let digit = u32::from(unit >> shift & 0xF);
+            hex.push(char::from_digit(digit, 16).unwrap_or('0').to_ascii_uppercase());
+        }
+    }
+}
+
+/// A string of bytes in parentheses.
+pub(super) fn push_literal(out: &mut Vec<u8>, bytes: impl Iterator<Item = u8>) {
+    out.push(b'(');
+    for byte in bytes {
+        match byte {
+            b'(' | b')' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            byte => out.push(byte),
+        }
+    }
+    out.push(b')');
+}
+
+/// A number with at most three digits behind the point.
+#[expect(clippy::cast_possible_truncation, reason = "places on a page are far below 2^31")]
+pub(super) fn push_number(out: &mut Vec<u8>, value: f32) {
+    push_thousandths(out, (value * 1000.0).round() as i32);
+}
+
+/// A number given in thousandths.
+pub(super) fn push_thousandths(out: &mut Vec<u8>, thousandths: i32) {
+    if thousandths < 0 {
+        out.push(b'-');
+    }
+    let value = thousandths.unsigned_abs();
+    push_integer(out, value / 1000);
+    let mut rest = value % 1000;
+    if rest == 0 {
+        return;
+    }
+    out.push(b'.');
+    let mut unit = 100;
+    while rest > 0 {
+        out.push(b'0' + u8::try_from(rest / unit).unwrap_or(0));
+        rest %= unit;
+        unit /= 10;
+    }
+}
+
+pub(super) fn push_integer(out: &mut Vec<u8>, value: u32) {
+    let mut digits = [0_u8; 10];
+    let mut rest = value;
+    let mut count = 0;
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        count += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[digits.len() - count..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(value: f32) -> String {
+        let mut out = Vec::new();
+        push_number(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_short_and_exact_to_a_thousandth() {
+        let cases = [(0.0, "0"), (1.0, "1"), (-1.5, "-1.5"), (0.05, "0.05"), (595.276, "595.276")];
+        for (value, text) in cases {
+            assert_eq!(shown(value), text);
+        }
+        assert_eq!(shown(-0.0004), "0");
+        assert_eq!(shown(841.89), "841.89");
+    }
+
+    #[test]
+    fn strings_cannot_end_early() {
+        let mut out = Vec::new();
+        push_literal(&mut out, b"a)(\\\r\nb".iter().copied());
+        assert_eq!(out, b"(a\\)\\(\\\\\\r\nb)");
+        assert_eq!(text_string(")>\u{1F44D}"), "<FEFF0029003ED83DDC4D>");
+    }
+
+    #[test]
+    fn what_is_packed_comes_back_whatever_was_packed_before() {
+        use std::io::Read as _;
+        let noise: Vec<u8> =
+            (0_u64..200_000).map(|n| (n * 2_654_435_761).to_le_bytes()[2]).collect();
+        let mut packer = Packer::new();
+        let first = packer.pack(b"hello");
+        let same = vec![7; 100_000];
+        for content in [&noise[..], b"", b"hello", &same] {
+            let file = packer.pack(content);
+            let mut back = Vec::new();
+            let read = flate2::read::ZlibDecoder::new(&file[..]).read_to_end(&mut back);
+            assert!(read.is_ok() && back == content, "{} bytes", content.len());
+        }
+        assert_eq!(packer.pack(b"hello"), first);
+    }
+
+    #[test]
+    fn every_object_is_found_where_the_table_says() {
+        let mut file = File::new();
+        let (one, never, two) = (file.take(), file.take(), file.take());
+        file.object(two, "<</Type/Catalog>>");
+        file.packed(one, "", b"hello");
+        let bytes = file.finish(two, one, &[7; 16]);
+        let text = String::from_utf8_lossy(&bytes);
+        let offset = |line: usize| {
+            let (_, table) = text.split_once("xref\n0 4\n").unwrap();
+            table.lines().nth(line).unwrap().to_owned()
+        };
+        assert_eq!(offset(2), "0000000000 00000 f ", "{never}");
+        for (line, id) in [(1, "1 0 obj"), (3, "3 0 obj")] {
+            let at: usize = offset(line)[..10].parse().unwrap();
+            assert!(bytes[at..].starts_with(id.as_bytes()), "{id}");
+        }
+    }
+}

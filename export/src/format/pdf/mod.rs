@@ -1,0 +1,156 @@
+//! PDF transcripts: a conversation's window as pages that people read, cite and search.
+//!
+//! Each file has a cover, a bookmark for every day, entries with times, ids, edits and deletions, and
+//! footers that count pages across files. Fonts are embedded as subsets with the text they show, so
+//! every word can be searched and copied. There are no scripts, no forms and no actions but links to
+//! `http`, `https` and `mailto`; nothing is ever loaded from elsewhere.
+//!
+//! Memory is bounded whatever the conversation holds: entries are laid out in batches, a page is
+//! written when it is full, and a file ends at [`Limits`]; the next one goes on with its page numbers.
+//! The bytes depend on entries, context, fonts and limits except `threads`, and on nothing else.
+//!
+//! How it is laid out: `entry` turns a message into lines (`flow`, `paragraph`, `document`),
+//! `shape` turns words into glyphs, `pages` puts lines onto pages and `volume` writes the file.
+
+mod batch;
+mod content;
+mod cover;
+mod document;
+mod embed;
+mod entry;
+mod file;
+mod flow;
+mod font;
+mod image;
+mod line;
+mod pages;
+mod paragraph;
+mod shape;
+mod volume;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+
+use chatvault_engine::ContentAddress;
+
+use self::batch::Worker;
+use self::pages::{Pages, Sink};
+use crate::entry::{Context, Entry, Window};
+
+pub use self::entry::Counts;
+pub use self::font::{FontError, FontFolder, FontSkipped, FontUsed, Fonts};
+
+/// How large files become, and how many threads make them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A file with so many pages is ended; the next one goes on.
+    pub pages_per_file: usize,
+    /// About how many bytes a file may have. It is held in memory until it is whole. One picture, one
+    /// message or the fonts may lead a little above it.
+    pub bytes_per_file: usize,
+    /// How many threads lay out. The bytes do not depend on it.
+    pub threads: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pages_per_file: 5_000, bytes_per_file: 64 << 20, threads: 2 }
+    }
+}
+
+/// What became of a transcript.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files written.
+    pub files: u32,
+    /// Pages in them.
+    pub pages: u64,
+    /// What the entries are.
+    pub counts: Counts,
+    /// The embedded fonts, sorted.
+    pub fonts: Vec<FontUsed>,
+    /// Characters that no font could show, and how often they stand on the pages.
+    pub missing: BTreeMap<char, u64>,
+    pages_of_last: usize,
+}
+
+impl Summary {
+    fn add_fonts(&mut self, fonts: Vec<FontUsed>) {
+        self.fonts.extend(fonts);
+        self.fonts.sort_unstable();
+        self.fonts.dedup();
+    }
+}
+
+/// Entries laid out together: at most so many, of at most so many bytes. It decides how much memory
+/// layout takes, and never what comes out.
+const BATCH_ENTRIES: usize = 256;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A transcript in the making.
+///
+/// Files are handed to the sink as soon as they are whole, named below the conversation's folder.
+pub struct Transcript<'a> {
+    context: Context<'a>,
+    pages: Pages<'a>,
+    workers: Vec<Worker<'a>>,
+    batch: Vec<Entry>,
+    batch_bytes: usize,
+}
+
+impl<'a> Transcript<'a> {
+    /// Begins the transcript of a window.
+    pub fn new(fonts: &'a Fonts, context: Context<'a>, window: Window, limits: Limits) -> Self {
+        let workers = (0..limits.threads.clamp(1, 64)).map(|_| Worker::new(fonts)).collect();
+        let pages = Pages::new(fonts, context, window, limits);
+        Self { context, pages, workers, batch: Vec::new(), batch_bytes: 0 }
+    }
+
+    /// Takes the next entry, in the order of the export.
+    pub fn push(&mut self, entry: Entry, sink: Sink<'_>) -> io::Result<()> {
+        self.batch_bytes += entry.versions.iter().map(|version| version.json.len()).sum::<usize>();
+        self.batch.push(entry);
+        if self.batch.len() >= BATCH_ENTRIES || self.batch_bytes >= BATCH_BYTES {
+            self.flush(sink)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the transcript.
+    pub fn finish(mut self, sink: Sink<'_>) -> io::Result<Summary> {
+        self.flush(sink)?;
+        self.pages.finish(sink)
+    }
+
+    fn flush(&mut self, sink: Sink<'_>) -> io::Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        let context = self.context;
+        let measure = |address: &ContentAddress, size: u64| {
+            image::measure(context.objects, address, size).map(as_points)
+        };
+        let pending = self.pages.pending();
+        let laid = batch::work(&mut self.workers, &batch, pending, (&context, &measure));
+        drop(batch);
+        self.pages.write_pending();
+        for laid in laid {
+            self.pages.entry(&laid, sink)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Transcript<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transcript").field("waiting", &self.batch.len()).finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "pixels are far below 2^24")]
+fn as_points((width, height): (u32, u32)) -> (f32, f32) {
+    (width as f32, height as f32)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! What the pages say.
+
+use super::*;
+use crate::entry::SystemEvents;
+
+#[test]
+fn a_transcript_says_who_when_and_what_in_order() {
+    let scene = Scene::new();
+    let file = scene.file(vec![
+        text(0, "Good morning"),
+        text(61, "Second message"),
+        html(7_300, "<p>next <b>day</b></p>"),
+    ]);
+    assert_order(
+        &all_text(&file),
+        &[
+            "CHAT TRANSCRIPT",
+            "Budget 2021",
+            "19:chat@thread.v2",
+            "Messages",
+            "3",
+            "Participants (2)",
+            "Ann Lee",
+            "ann@example.com",
+            "Bob Ray",
+            "Thursday, 3 June 2021",
+            "22:00:00 Ann Lee 1622757600000",
+            "Good morning",
+            "22:01:01",
+            "Second message",
+            "Friday, 4 June 2021",
+            "00:01:40",
+            "next day",
+            "Page 2",
+        ],
+    );
+}
+
+#[test]
+fn times_stand_in_the_zone_that_was_asked_for() {
+    let mut scene = Scene::new();
+    scene.options.zone = "Europe/Berlin".parse().unwrap();
+    let text = all_text(&scene.file(vec![text(0, "x")]));
+    assert_order(&text, &["Europe/Berlin", "Friday, 4 June 2021", "00:00:00"]);
+}
+
+#[test]
+fn an_edit_says_when_and_what_it_was_before() {
+    let first = message(0, &json!({"body": {"contentType": "text", "content": "the first words"}}));
+    let edited = message(
+        0,
+        &json!({
+        "body": {"contentType": "text", "content": "the last words"},
+        "lastEditedDateTime": "2021-06-03T22:05:00Z", "lastModifiedDateTime": "2021-06-03T22:05:00Z"}),
+    );
+    let reacted = message(
+        0,
+        &json!({
+        "body": {"contentType": "text", "content": "the last words"},
+        "lastEditedDateTime": "2021-06-03T22:05:00Z", "lastModifiedDateTime": "2021-06-03T22:06:00Z",
+        "reactions": [{"reactionType": "like", "createdDateTime": "2021-06-03T22:06:00Z",
+            "user": {"user": {"id": "bob", "displayName": "Bob Ray"}}}]}),
+    );
+    let mut scene = Scene::new();
+    let versions = [first, edited, reacted];
+    let latest = all_text(&scene.file(vec![entry(&versions)]));
+    assert_order(
+        &latest,
+        &[
+            "(edited 22:05, 3 versions)",
+            "the last words",
+            "1 (Bob Ray)",
+            "Edit history (1 earlier version)",
+            "Version 1 of 3, 2021-06-03 22:00:00 UTC",
+            "the first words",
+        ],
+    );
+    scene.options.versions = true;
+    let all = all_text(&scene.file(vec![entry(&versions)]));
+    assert_order(&all, &["Edit history (2 earlier versions)", "Version 2 of 3", "Version 1 of 3"]);
+}
+
+#[test]
+fn a_deleted_message_keeps_its_last_words_under_a_notice() {
+    let kept = message(0, &json!({"body": {"contentType": "text", "content": "regretted words"}}));
+    let gone = message(
+        0,
+        &json!({
+        "body": {"contentType": "html", "content": ""}, "deletedDateTime": "2021-06-03T22:09:00Z"}),
+    );
+    let mut scene = Scene::new();
+    let entries = vec![entry(&[kept, gone.clone()]), {
+        let mut other = gone;
+        other["id"] = json!((START_MS + 5_000).to_string());
+        entry(&[other])
+    }];
+    let (pieces, summary) = scene.make(entries.clone());
+    assert_eq!((summary.counts.deleted, summary.counts.messages), (2, 2));
+    let words = all_text(&bytes(&pieces[0]));
+    assert_eq!(words.matches("regretted words").count(), 1, "they are not said twice");
+    assert_order(
+        &words,
+        &[
+            "This message was deleted on 2021-06-03 22:09:00 UTC. Its last archived text:",
+            "regretted words",
+            "This message was deleted on",
+            "[message deleted; content not captured]",
+        ],
+    );
+    scene.options.versions = true;
+    let words = all_text(&scene.file(entries));
+    assert_order(&words, &["regretted words", "Edit history", "Version 1 of 2", "regretted words"]);
+}
+
+#[test]
+fn system_events_are_words_or_a_placeholder_or_left_out_but_counted() {
+    let event = message(
+        0,
+        &json!({
+        "messageType": "systemEventMessage", "from": null,
+        "body": {"contentType": "html", "content": "<systemEventMessage/>"},
+        "eventDetail": {"@odata.type": "#microsoft.graph.chatRenamedEventMessageDetail",
+            "chatDisplayName": "Plans", "initiator": {"user": {"id": "ann", "displayName": "Ann Lee"}}}}),
+    );
+    for (mode, words, is_there) in [
+        (SystemEvents::Text, "Ann Lee renamed the chat to", true),
+        (SystemEvents::Placeholder, "System Event Message can't be previewed", true),
+        (SystemEvents::Omit, "renamed", false),
+    ] {
+        let mut scene = Scene::new();
+        scene.options.system_events = mode;
+        let (pieces, summary) = scene.make(vec![entry(std::slice::from_ref(&event))]);
+        assert_eq!(summary.counts.events, 1);
+        assert_eq!(all_text(&bytes(&pieces[0])).contains(words), is_there, "{mode:?}");
+    }
+}
+
+#[test]
+fn files_say_what_and_where_they_are_or_why_not() {
+    let mut scene = Scene::new();
+    let with_file = message(
+        0,
+        &json!({"attachments": [
+        {"id": "a", "contentType": "reference", "name": "report (final).pdf", "contentUrl": "https://x/"},
+        {"id": "b", "contentType": "reference", "name": "lost.xlsx", "contentUrl": "https://y/"}]}),
+    );
+    let mut entry = entry(&[with_file]);
+    entry.attached = vec![
+        stored(&mut scene.store, "file:a", Some(0), b"hello".to_vec()),
+        Attached {
+            attachment: "file:b".to_owned(),
+            index: Some(1),
+            name: "lost.xlsx".to_owned(),
+            media_type: String::new(),
+            state: AttachedState::Unavailable { reason: "404 itemNotFound".to_owned() },
+        },
+    ];
+    let (pieces, summary) = scene.make(vec![entry]);
+    assert_eq!((summary.counts.attachments, summary.counts.unavailable), (2, 1));
+    assert_order(
+        &all_text(&bytes(&pieces[0])),
+        &[
+            "Attachment: report (final).pdf",
+            "5 bytes, sha256 2cf24dba5fb0a30e, Attachments/0001_report.pdf",
+            "lost.xlsx UNAVAILABLE: 404 itemNotFound",
+        ],
+    );
+}
+
+#[test]
+fn bodies_keep_their_structure() {
+    let scene = Scene::new();
+    let body = "<h2>Plan</h2><p>Hello <at id=\"0\">Bob</at> <b>now</b></p><ul><li>one</li><li>two</li></ul>\
+        <table><tr><th>Item</th><th>Price</th></tr><tr><td>Tea</td><td>3.50</td></tr></table>\
+        <blockquote>quoted</blockquote><codeblock><code>let x = 1;<br>  y()</code></codeblock>\
+        <p><a href=\"https://example.com/\">a link</a> <a href=\"javascript:alert(1)\">a trap</a></p>";
+    let file = scene.file(vec![html(0, body)]);
+    assert_order(
+        &all_text(&file),
+        &[
+            "Plan",
+            "@Bob",
+            "now",
+            "\u{2022}",
+            "one",
+            "two",
+            "Item",
+            "Price",
+            "Tea",
+            "3.50",
+            "quoted",
+            "let x = 1;",
+            "y()",
+            "a link",
+            "a trap",
+        ],
+    );
+    let raw = String::from_utf8_lossy(&file);
+    assert!(raw.contains("/URI(https://example.com/)"));
+    assert!(!raw.to_lowercase().contains("javascript"));
+}
+
+fn commands(file: &[u8], page: u32) -> String {
+    let document = open(file);
+    let page = document.get_pages()[&page];
+    String::from_utf8_lossy(&document.get_page_content(page)).into_owned()
+}
+
+#[test]
+fn names_are_bold_in_every_script() {
+    let scene = Scene::new();
+    let from = |name: &str| json!({"user": {"id": "x", "displayName": name}});
+    for (name, is_thickened) in [("田中 太郎", true), ("محمد", true), ("Ann Lee", false)] {
+        let entry = entry(&[message(0, &json!({"from": from(name)}))]);
+        let commands = commands(&scene.file(vec![entry]), 2);
+        assert_eq!(commands.contains(" w 2 Tr\n"), is_thickened, "{name}");
+        // What follows is not.
+        assert_eq!(commands.matches("2 Tr\n").count(), commands.matches("0 Tr\n").count());
+    }
+}
+
+#[test]
+fn names_stand_at_the_left_in_every_script() {
+    let scene = Scene::new();
+    let from = json!({"user": {"id": "x", "displayName": "דנה כהן"}});
+    let entry = entry(&[message(0, &json!({"from": from, "importance": "urgent"}))]);
+    let words = all_text(&scene.file(vec![entry]));
+    // In the order of the page, from left to right.
+    assert_order(&words, &["22:00:00", "ןהכ", "הנד", "URGENT", "1622757600000"]);
+}
+
+#[test]
+fn tables_stand_in_columns_as_long_as_these_have_room() {
+    let scene = Scene::new();
+    let row = |cells: usize| {
+        let cells: Vec<String> = (0..cells).map(|cell| format!("<td>cell{cell}</td>")).collect();
+        let cells = cells.concat();
+        format!(
+            "<table><tr>{cells}</tr><tr><td>a much longer text than in all others</td></tr></table>"
+        )
+    };
+    for (cells, is_table) in [(4, true), (9, true), (12, false)] {
+        let words = all_text(&scene.file(vec![html(0, &row(cells))]));
+        assert_eq!(words.contains("Row 1"), !is_table, "{cells} cells");
+        assert_order(&words, &["cell0", "cell1", "cell2", "cell3", "a much"]);
+    }
+}
+
+#[test]
+fn what_no_font_can_show_is_spelled_counted_and_kept() {
+    let scene = Scene::new();
+    let (pieces, summary) = scene.make(vec![text(0, "eye \u{13080} and \u{13080}")]);
+    assert_eq!(summary.missing.get(&'\u{13080}'), Some(&2));
+    let file = bytes(&pieces[0]);
+    assert_order(
+        &all_text(&file),
+        &["Characters without a glyph", "2 (U+13080)", "eye", "[U+13080]"],
+    );
+    let commands = commands(&file, 2);
+    assert_eq!(commands.matches("/ActualText<FEFFD80CDC80>").count(), 2);
+}
+
+#[test]
+fn scripts_of_the_world_can_be_read_back() {
+    let scene = Scene::new();
+    let samples = ["Ελληνικά", "Русский", "漢字かな", "한국어", "Հայերեն", "ไทย", "→", "✓", "★"];
+    let entries = samples.iter().zip(0..).map(|(sample, at)| text(at, sample)).collect();
+    let (pieces, summary) = scene.make(entries);
+    assert_eq!(summary.missing.len(), 0);
+    assert_order(&all_text(&bytes(&pieces[0])), &samples);
+    let names: Vec<&str> = summary.fonts.iter().map(|font| font.name.as_str()).collect();
+    assert!(names.iter().any(|name| name.contains("Droid")), "{names:?}");
+}

@@ -1,0 +1,244 @@
+//! The rows of an entry: its latest version, or all of them, and its attachments if they are wanted.
+//!
+//! Every version that was asked for becomes a row, also one whose bytes are no readable message: what
+//! the archive knows about it without reading it is there, and the text says so.
+
+use std::borrow::Cow;
+
+use chatvault_query::event::who;
+use chatvault_query::message::{Attachment, Message};
+
+use super::Row;
+use super::lists::{mentions, person_words, reactions};
+use super::text::{
+    NOT_CAPTURED, Parsed, body_text, chat_type, importance, is_event, last_text, sender_type,
+};
+use crate::entry::{Attached, AttachedState, Context, Entry, SystemEvents};
+
+/// Stands for the text of a version whose bytes are no message.
+const UNREADABLE: &str = "[these bytes are no message that can be read; the JSONL export has them]";
+
+/// Makes the rows of one conversation's entries.
+#[derive(Debug)]
+pub(crate) struct Rows<'a> {
+    context: Context<'a>,
+    participants: Vec<String>,
+    with_attachments: bool,
+}
+
+impl<'a> Rows<'a> {
+    /// For the entries of one conversation.
+    pub(crate) fn new(context: Context<'a>) -> Self {
+        let participants = context.chat.participants.iter().map(person_words).collect();
+        Self { context, participants, with_attachments: false }
+    }
+
+    /// Attachments get rows of their own, behind the message that has them.
+    pub(crate) fn with_attachments(mut self) -> Self {
+        self.with_attachments = true;
+        self
+    }
+
+    /// The conversation's participants, as they are in every row.
+    pub(crate) fn participants(&self) -> &[String] {
+        &self.participants
+    }
+
+    /// Gives each row of an entry, earlier versions first.
+    pub(crate) fn each(&self, entry: &Entry, give: &mut dyn FnMut(&Row<'_>)) {
+        let versions = Parsed::all(entry);
+        let Some(latest) = versions.last() else { return };
+        if latest.is_event() && self.context.options.system_events == SystemEvents::Omit {
+            return;
+        }
+        if self.context.options.versions {
+            for until in 1..versions.len() {
+                give(&self.row(entry, versions.get(..until).unwrap_or_default()));
+            }
+        }
+        give(&self.row(entry, &versions));
+        if self.with_attachments {
+            entry.attached.iter().for_each(|one| give(&self.attachment(entry, latest, one)));
+        }
+    }
+
+    /// The row of the last of these versions.
+    fn row<'r>(&'r self, entry: &'r Entry, versions: &'r [Parsed<'r>]) -> Row<'r> {
+        let Some((parsed, before)) = versions.split_last() else { return Row::default() };
+        let mut row = self.known(entry, parsed);
+        row.record = match (row.is_latest, parsed.is_event()) {
+            (false, _) => "version",
+            (true, true) => "event",
+            (true, false) => "message",
+        };
+        row.custodians = &entry.custodians;
+        row.participants = &self.participants;
+        row.update = update(parsed, before.last());
+        match &parsed.message {
+            Some(message) => {
+                self.fill(&mut row, message);
+                row.text = self.text(versions);
+                attachments(&mut row, entry, message);
+            }
+            None => row.text = Cow::Borrowed(UNREADABLE),
+        }
+        row
+    }
+
+    /// What is known about a version without reading it.
+    fn known<'r>(&'r self, entry: &'r Entry, parsed: &'r Parsed<'r>) -> Row<'r> {
+        let chat = self.context.chat;
+        let count = entry.versions.len() as u64;
+        let is_latest = parsed.number == count;
+        Row {
+            sequence: parsed.version.sequence,
+            tenant: self.context.tenant,
+            chat: &entry.key.conversation,
+            chat_type: chat_type(chat.kind),
+            topic: chat.topic.as_deref().unwrap_or_default(),
+            team: chat.team.as_deref().unwrap_or_default().into(),
+            message: &entry.key.id,
+            etag: parsed.version.version.to_string().into(),
+            number: parsed.number,
+            count,
+            is_latest,
+            created: Some(entry.created),
+            modified: is_latest.then_some(entry.modified),
+            reply_to: entry.key.reply_to.as_deref().unwrap_or_default().into(),
+            address: parsed.version.address.to_string(),
+            ..Row::default()
+        }
+    }
+
+    fn fill<'r>(&'r self, row: &mut Row<'r>, message: &'r Message<'r>) {
+        let names = self.context.names;
+        if let Some(channel) = &message.channel {
+            row.team = channel.team.as_deref().unwrap_or(&row.team).to_owned().into();
+            row.channel = Cow::Borrowed(&channel.channel);
+        }
+        if let Some(etag) = message.etag.as_deref() {
+            row.etag = Cow::Borrowed(etag);
+        }
+        row.message_type = Cow::Borrowed(message.message_type.name());
+        row.event = message.event.as_ref().map_or("", |event| &event.name).into();
+        row.modified = message.modified.or(row.modified);
+        row.edited = message.edited;
+        row.deleted = message.deleted;
+        if let Some(from) = &message.from {
+            row.sender = Cow::Borrowed(&from.id);
+            row.sender_name = Cow::Owned(who(from, names));
+            row.sender_email = names.address(&from.id).unwrap_or_default().into();
+            row.sender_type = Cow::Borrowed(sender_type(from));
+        }
+        row.subject = message.subject.as_deref().unwrap_or_default().into();
+        row.body_type = message.body.kind.name();
+        row.importance = importance(message).into();
+        row.mentions = mentions(message, names);
+        row.reactions = reactions(message, names);
+    }
+
+    /// With all versions in the table each row shows its own text; else the one row of a deleted
+    /// message has the last text that was archived.
+    fn text<'r>(&self, versions: &'r [Parsed<'r>]) -> Cow<'r, str> {
+        let last_text = last_text(versions, |one| self.own_text(one));
+        match versions.last() {
+            Some(own) if self.context.options.versions && last_text != NOT_CAPTURED => {
+                self.own_text(own)
+            }
+            _ => last_text,
+        }
+    }
+
+    fn own_text<'r>(&self, parsed: &'r Parsed<'r>) -> Cow<'r, str> {
+        let Context { options, names, .. } = self.context;
+        let words = |message| body_text(message, options.system_events, names);
+        parsed.message.as_ref().map(words).unwrap_or_default()
+    }
+
+    /// The row of an attachment: which message it belongs to, and the file itself.
+    fn attachment<'r>(
+        &'r self,
+        entry: &'r Entry,
+        latest: &'r Parsed<'r>,
+        attached: &'r Attached,
+    ) -> Row<'r> {
+        let mut row = self.known(entry, latest);
+        if let Some(message) = &latest.message {
+            self.fill(&mut row, message);
+        }
+        row.record = "attachment";
+        (row.mentions, row.reactions) = (Vec::new(), Vec::new());
+        (row.custodians, row.participants) = (&entry.custodians, &self.participants);
+        row.address = match &attached.state {
+            AttachedState::Stored { address, .. } => address.to_string(),
+            AttachedState::Unavailable { .. } | AttachedState::Omitted => String::new(),
+        };
+        list(&mut row, attached);
+        row
+    }
+}
+
+/// The three lists have one value for each attachment, so that the n-th of each belong together.
+fn list<'r>(row: &mut Row<'r>, attached: &'r Attached) {
+    row.attachment_names.push(Cow::Borrowed(&attached.name));
+    row.attachment_files.push(Cow::Borrowed(path(attached)));
+    row.attachment_status.push(Cow::Owned(attached.state.words()));
+}
+
+/// The attachments of a version. An entry has the files of its latest version; an earlier one's files
+/// that are not among them are named, with a status that says why there is no more.
+fn attachments<'r>(row: &mut Row<'r>, entry: &'r Entry, message: &'r Message<'r>) {
+    if row.is_latest {
+        entry.attached.iter().for_each(|attached| list(row, attached));
+        return;
+    }
+    for attachment in message.attachments.iter().filter(|one| is_file(one)) {
+        let link = format!("file:{}", attachment.id.as_deref().unwrap_or_default());
+        if let Some(attached) = entry.attached.iter().find(|one| one.attachment == link) {
+            list(row, attached);
+        } else {
+            row.attachment_names.push(attachment.name.as_deref().unwrap_or_default().into());
+            row.attachment_files.push(Cow::Borrowed(""));
+            row.attachment_status.push(Cow::Borrowed("not in the latest version"));
+        }
+    }
+}
+
+fn is_file(attachment: &Attachment<'_>) -> bool {
+    attachment.content_type.as_deref() == Some("reference")
+}
+
+fn path(attached: &Attached) -> &str {
+    match &attached.state {
+        AttachedState::Stored { path: Some(path), .. } => path,
+        _ => "",
+    }
+}
+
+/// What a version changed. The first one that the archive has need not be the first that was.
+fn update(parsed: &Parsed<'_>, before: Option<&Parsed<'_>>) -> &'static str {
+    let Some(message) = &parsed.message else { return "updated" };
+    let Some(earlier) = before else { return first_update(message) };
+    let Some(earlier) = &earlier.message else { return "updated" };
+    if message.is_deleted() && !earlier.is_deleted() {
+        return "deleted";
+    }
+    if !is_event(message) && differs(message, earlier) {
+        return "edited";
+    }
+    if message.reactions == earlier.reactions { "updated" } else { "reaction" }
+}
+
+fn first_update(message: &Message<'_>) -> &'static str {
+    if message.is_deleted() {
+        "deleted"
+    } else if message.is_edited() {
+        "edited"
+    } else {
+        "created"
+    }
+}
+
+fn differs(message: &Message<'_>, earlier: &Message<'_>) -> bool {
+    message.body.content != earlier.body.content || message.subject != earlier.subject
+}

@@ -1,0 +1,129 @@
+//! What the manifest says about a message, and the files that belong beside it.
+
+use std::sync::Arc;
+
+use chatvault_query::message::Flags;
+
+use super::scene::{Scene, Stored};
+use crate::content::Objects;
+use crate::digest::Subject;
+use crate::entry::{Attached, AttachedState, Content, Entry, Piece, SystemEvents};
+use crate::manifest::{Counts, Key, Unavailable};
+use crate::part::{self, Group, Member, Stream};
+use crate::zone::rfc3339;
+
+/// Everything about a message but its rendering.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// The selected versions; none for an event that is left out.
+    pub(super) subjects: Vec<Subject>,
+    pub(super) counts: Counts,
+    pub(super) unavailable: Vec<Unavailable>,
+    /// Its attachments that are files of the part.
+    pub(super) members: Vec<Member<'static>>,
+    pub(super) key: Option<Key>,
+    pub(super) is_left_out: bool,
+}
+
+impl Facts {
+    /// Looks at a message.
+    pub(super) fn of(entry: &Entry, scene: &Scene) -> Self {
+        let flags = entry.latest().map(|latest| Flags::of(&latest.json)).unwrap_or_default();
+        let is_event = flags.is_system;
+        if is_event && scene.options.system_events == SystemEvents::Omit {
+            let counts = Counts { omitted: 1, ..Counts::default() };
+            return Self { counts, is_left_out: true, ..Self::default() };
+        }
+        let mut facts =
+            Self { subjects: subjects(entry, scene.options.versions), ..Self::default() };
+        facts.key = Some(key(entry));
+        let counts = &mut facts.counts;
+        (counts.messages, counts.events) = if is_event { (0, 1) } else { (1, 0) };
+        counts.versions = facts.subjects.len() as u64;
+        counts.edited = u64::from(flags.is_edited && !flags.is_deleted);
+        counts.deleted = u64::from(flags.is_deleted);
+        for attached in &entry.attached {
+            facts.add(entry, attached, &scene.objects);
+        }
+        facts
+    }
+
+    fn add(&mut self, entry: &Entry, attached: &Attached, objects: &Arc<Stored>) {
+        match &attached.state {
+            AttachedState::Omitted => self.counts.omitted += 1,
+            AttachedState::Unavailable { reason } => {
+                self.counts.unavailable += 1;
+                self.unavailable.push(Unavailable {
+                    attachment: attached.attachment.clone(),
+                    message: format!("{} {}", entry.key.conversation, entry.key.id),
+                    reason: reason.clone(),
+                });
+            }
+            AttachedState::Stored { address, size, sha256, path } => {
+                self.counts.attachments += 1;
+                let Some(path) = path.clone() else { return };
+                let (address, size) = (*address, *size);
+                let stored = Arc::clone(objects);
+                let open = Box::new(move || stored.read(&address));
+                let stream = Stream { bytes: size, sha256: Some(*sha256), open };
+                let source = Some(format!("blake3:{address}"));
+                self.members.push(Member { path, content: part::Content::Stream(stream), source });
+            }
+        }
+    }
+
+    /// As a group, to which renderings are added.
+    pub(super) fn into_group(self) -> Group<'static> {
+        let mut group = Group::default();
+        self.join(&mut group);
+        group
+    }
+
+    /// Joins a group; messages come in export order.
+    pub(super) fn join(self, group: &mut Group<'static>) {
+        group.subjects.extend(self.subjects);
+        group.counts = group.counts.plus(self.counts);
+        group.unavailable.extend(self.unavailable);
+        group.members.extend(self.members);
+        if let Some(key) = self.key {
+            let first = group.keys.take().map_or_else(|| key.clone(), |(first, _)| first);
+            group.keys = Some((first, key));
+        }
+    }
+}
+
+/// The versions that an export of a message hands out.
+pub(super) fn subjects(entry: &Entry, all_versions: bool) -> Vec<Subject> {
+    let first = if all_versions { 0 } else { entry.versions.len().saturating_sub(1) };
+    let versions = entry.versions.iter().skip(first);
+    let subject = |version: &crate::entry::Version| {
+        Subject::new(&entry.key.conversation, &entry.key.id, &version.version.to_string())
+    };
+    versions.map(subject).collect()
+}
+
+fn key(entry: &Entry) -> Key {
+    Key {
+        chat: entry.key.conversation.clone(),
+        created: rfc3339(entry.created),
+        id: entry.key.id.clone(),
+    }
+}
+
+/// A renderer's file as a member.
+pub(super) fn member(
+    piece: Piece,
+    source: Option<String>,
+    objects: &Arc<Stored>,
+) -> Member<'static> {
+    let content = match piece.content {
+        Content::Bytes(bytes) => part::Content::Bytes(bytes),
+        other => {
+            let objects: Arc<dyn Objects + Send> = Arc::<Stored>::clone(objects);
+            let bytes = other.size();
+            let open = Box::new(move || other.open_unbound(&objects));
+            part::Content::Stream(Stream { bytes, sha256: None, open })
+        }
+    };
+    Member { path: piece.name, content, source }
+}

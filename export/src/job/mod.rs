@@ -1,0 +1,313 @@
+//! An export as a value: it plans, runs, resumes, and tells what must be in it.
+//!
+//! ```text
+//! Snapshot --Entries--> messages with their versions and attachments     one thread, in order
+//!          --Workshop--> groups, cards, rows                              any number of threads
+//!          --Placer----> documents and zip parts                          one thread, in order
+//! ```
+//!
+//! Always holds: an export is a function of the archive's contents and the pinned [`Request`]. The
+//! threads change nothing: messages are read in order, rendered by themselves, and placed in order.
+//! Memory is bounded: so many messages are between reading and placing, and one document per format.
+
+mod attach;
+mod facts;
+mod list;
+mod parent;
+mod place;
+mod plan;
+mod read;
+mod render;
+mod run;
+mod scene;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chatvault_engine::{Snapshot, Storage, Timestamp};
+use chatvault_query::message::Flags;
+use serde_json::{Value, json};
+
+pub use attach::Reasons;
+pub use list::{Listed, list};
+pub use plan::{Plan, PlannedWindow};
+
+use crate::check::{self, Report};
+use crate::digest::{Subject, hex, hyphened, name_uuid};
+use crate::entry::{Entry, SystemEvents, Window};
+use crate::error::{Error, Result};
+use crate::manifest::{ArchiveState, Head, Index, Selection, Tool, WindowText, canonical};
+use crate::part::Settings;
+use crate::request::{Request, TimeField, time};
+use crate::zone::rfc3339;
+use read::Entries;
+
+/// What turns messages into files: another number, other bytes.
+const RENDERER_VERSION: &str = "1";
+
+/// An export that can be planned, run, resumed and checked.
+#[derive(Clone)]
+pub struct Export {
+    snapshot: Snapshot,
+    request: Request,
+    head: Head,
+    windows: Vec<Window>,
+}
+
+impl std::fmt::Debug for Export {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Export")
+            .field("request", &self.request)
+            .field("id", &self.head.export_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an export is run.
+#[derive(Clone, Copy)]
+pub struct Run<'r> {
+    /// Threads that render and deflate; the bytes do not depend on it. 0: on the caller's alone.
+    pub threads: usize,
+    /// Goes on with what an earlier run began.
+    pub resume: bool,
+    /// Why contents are missing.
+    pub reasons: Reasons<'r>,
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Run");
+        shown.field("threads", &self.threads).field("resume", &self.resume).finish_non_exhaustive()
+    }
+}
+
+impl Default for Run<'_> {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, resume: false, reasons: &|_, _| None }
+    }
+}
+
+/// What an export is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Looks for people and conversations.
+    #[default]
+    Reading,
+    /// Writes parts.
+    Writing,
+}
+
+/// How far an export is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Messages that are done.
+    pub messages: u64,
+    /// Of how many, at most.
+    pub of: u64,
+    /// The window, from 1.
+    pub window: u32,
+    /// Of how many.
+    pub windows: u32,
+    /// Finished parts.
+    pub parts: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Is told how far an export is; `Break` stops it at a place from which it can be resumed.
+pub type OnProgress<'f> = &'f mut dyn FnMut(&Progress) -> ControlFlow<()>;
+
+/// Tells how far an export is and remembers that it shall stop.
+pub(crate) struct Watch<'f> {
+    on: OnProgress<'f>,
+    progress: Progress,
+    stopped: Arc<AtomicBool>,
+}
+
+impl<'f> Watch<'f> {
+    fn new(on: OnProgress<'f>) -> Self {
+        Self { on, progress: Progress::default(), stopped: Arc::default() }
+    }
+
+    fn tell(&mut self) {
+        if (self.on)(&self.progress).is_break() {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// People and conversations are looked for; false stops it.
+    fn reading(&mut self, rows: u64) -> bool {
+        self.progress.messages = rows;
+        self.tell();
+        !self.is_stopped()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+impl Export {
+    /// An export of a snapshot. `now` is its time, unless the request says one.
+    pub fn new(snapshot: Snapshot, request: Request, now: Timestamp) -> Result<Self> {
+        let request = request.pin(&snapshot, now)?;
+        let (rows, sum) = snapshot.content();
+        let archive = ArchiveState {
+            head_signature: None,
+            id: hyphened(
+                snapshot.archive().iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte)),
+            ),
+            log_size: rows,
+            root_hash: hex(&sum),
+        };
+        Self::pinned(snapshot, request, archive)
+    }
+
+    /// The export that an index is of, to be resumed or checked. What arrived since is not in it.
+    pub fn of_index(snapshot: Snapshot, index: &Index) -> Result<Self> {
+        let archive = index.head.archive.clone();
+        let id =
+            hyphened(snapshot.archive().iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte)));
+        if archive.id != id {
+            let (field, accepted) = ("archive", "the archive that the export was made of");
+            return Err(Error::Setting { field, value: id, accepted });
+        }
+        let request = index.head.selection.more.get("request").cloned().unwrap_or_default();
+        let request: Request = serde_json::from_value(request).map_err(|cause| Error::Index {
+            file: "index".to_owned(),
+            problem: format!("its request cannot be understood: {cause}"),
+        })?;
+        Self::pinned(snapshot, request, archive)
+    }
+
+    fn pinned(snapshot: Snapshot, request: Request, archive: ArchiveState) -> Result<Self> {
+        let field = |field, text: &Option<String>| time(field, text.as_deref().unwrap_or_default());
+        let (start, end) = (field("from", &request.from)?, field("to", &request.to)?);
+        let windows = window::windows(start, end, request.window_days)?;
+        let head = head(&request, archive)?;
+        Ok(Self { snapshot, request, head, windows })
+    }
+
+    /// The request, with everything that depended on the moment fixed.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The name of its index.
+    pub fn name(&self) -> &str {
+        &self.request.name
+    }
+
+    /// The id that is derived from the archive and the request.
+    pub fn id(&self) -> &str {
+        &self.head.export_id
+    }
+
+    /// Its windows, in order.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
+    fn settings(&self, threads: usize) -> Settings {
+        Settings {
+            part_bytes: self.request.part_bytes,
+            threads,
+            ..Settings::new(&self.request.name)
+        }
+    }
+
+    /// Reads an export in a folder back and holds it against the archive: exactly the selected
+    /// versions must be there.
+    pub fn check(&self, folder: &dyn Storage, watch: &mut dyn FnMut(&str, u64)) -> Result<Report> {
+        let mut subjects = self.subjects();
+        check::check(folder, &self.request.name, Some(&mut subjects), watch)
+    }
+
+    /// The selected versions, in export order, as the archive has them now.
+    pub fn subjects(&self) -> impl Iterator<Item = Result<Subject>> + '_ {
+        let omits = self.request.system_events == SystemEvents::Omit;
+        let all_versions = self.request.all_versions;
+        let windows = self.windows.iter();
+        windows.flat_map(move |window| {
+            let entries = Entries::of(&self.snapshot, &self.request, *window, all_versions);
+            let mut entries = entries.map(Some);
+            let next = move || match &mut entries {
+                Ok(Some(open)) => open.next().transpose(),
+                // Told once; after it there is nothing.
+                Ok(None) => None,
+                failed => std::mem::replace(failed, Ok(None)).err().map(Err),
+            };
+            let subjects = move |entry: Result<Entry>| match entry {
+                Ok(entry) if omits && is_event(&entry) => Vec::new(),
+                Ok(entry) => facts::subjects(&entry, all_versions).into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            };
+            std::iter::from_fn(next).flat_map(subjects)
+        })
+    }
+}
+
+fn is_event(entry: &Entry) -> bool {
+    entry.latest().is_some_and(|latest| Flags::of(&latest.json).is_system)
+}
+
+/// What the manifest says in every part.
+fn head(request: &Request, archive: ArchiveState) -> Result<Head> {
+    let value = serde_json::to_value(request).unwrap_or(Value::Null);
+    let tool = Tool {
+        name: "chatvault".to_owned(),
+        renderer_version: RENDERER_VERSION.to_owned(),
+        tz_version: chrono_tz::IANA_TZDB_VERSION.to_owned(),
+        unicode_version: unicode_version(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        more: [("deflate_level".to_owned(), json!(Settings::LEVEL))].into(),
+    };
+    let identity = json!({ "archive": archive, "request": value, "tool": tool });
+    let identity = canonical(&identity).map_err(|cause| Error::Archive(Box::new(cause)))?;
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let selection = Selection {
+        attachments: if request.text_only { "omit" } else { "include" }.to_owned(),
+        chats: request.chats.clone(),
+        end: text(&request.to),
+        start: text(&request.from),
+        system_events: format!("{:?}", request.system_events).to_lowercase(),
+        tenant: text(&request.tenant),
+        time_field: match request.time_field {
+            TimeField::Created => "created".to_owned(),
+            TimeField::Modified => "modified".to_owned(),
+        },
+        users: request.custodians.clone(),
+        versions: if request.all_versions { "all" } else { "latest" }.to_owned(),
+        more: [("request".to_owned(), value)].into(),
+    };
+    Ok(Head {
+        archive,
+        asof: text(&request.at),
+        export_id: name_uuid(&identity),
+        requested_by: request.requested_by.clone(),
+        selection,
+        tool,
+    })
+}
+
+fn unicode_version() -> String {
+    let (major, minor, update) = unicode_normalization::UNICODE_VERSION;
+    format!("{major}.{minor}.{update}")
+}
+
+/// A window as manifests have it.
+fn text_of(window: Window) -> WindowText {
+    WindowText {
+        end: rfc3339(window.end),
+        k: window.number,
+        of: window.of,
+        start: rfc3339(window.start),
+    }
+}

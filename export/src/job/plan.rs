@@ -1,0 +1,188 @@
+//! What an export will be, before anything is written: counts from the index, sizes from a sample.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use chatvault_engine::{Memory, MessageKind, RowKeys};
+
+use super::{Export, Run};
+use crate::entry::Window;
+use crate::error::Result;
+use crate::request::{Request, TimeField, archive, wrong};
+
+/// Conversations of which the sample is made, evenly over all.
+const SAMPLE_CHATS: usize = 8;
+/// What a part holds beside its files, about: manifest, sums and directory for each message.
+const PART_BYTES: u64 = 4 << 10;
+
+/// What an export will be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Its windows, also those without messages.
+    pub windows: Vec<PlannedWindow>,
+    /// Conversations with messages in it.
+    pub conversations: u64,
+    /// Messages of people and apps. At most so many if a filter has to look at them.
+    pub messages: u64,
+    /// System events.
+    pub events: u64,
+    /// Contents that the archive has for them.
+    pub attachments: u64,
+    /// Their bytes.
+    pub attachment_bytes: u64,
+    /// About how many bytes all parts together will have.
+    pub estimated_bytes: u64,
+    /// About how many parts there will be.
+    pub estimated_parts: u64,
+    /// Is every count exact? A filter that looks into messages makes them upper bounds.
+    pub is_exact: bool,
+}
+
+/// What will be in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedWindow {
+    /// From when to when.
+    pub window: Window,
+    /// Messages and events in it.
+    pub messages: u64,
+    /// Events among them.
+    pub events: u64,
+    attachment_bytes: u64,
+}
+
+/// What the index says about an export.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Its conversations, sorted.
+    pub(super) chats: Vec<String>,
+    pub(super) windows: Vec<PlannedWindow>,
+    attachments: u64,
+    is_exact: bool,
+}
+
+impl Survey {
+    /// Messages and events.
+    pub(super) fn messages(&self) -> u64 {
+        self.windows.iter().map(|window| window.messages).sum()
+    }
+}
+
+impl Export {
+    /// What it will be. Reads the index, and renders a small sample for the sizes.
+    pub fn plan(&self) -> Result<Plan> {
+        let survey = self.survey()?;
+        let (messages, events) =
+            (survey.messages(), survey.windows.iter().map(|one| one.events).sum());
+        let attachment_bytes = survey.windows.iter().map(|one| one.attachment_bytes).sum();
+        let per_message = self.sampled_bytes(&survey)?;
+        let bytes = |messages: u64, attachments: u64| {
+            attachments.saturating_add(messages.saturating_mul(per_message) / 64)
+        };
+        let parts = |one: &PlannedWindow| {
+            let room = self.request.part_bytes.saturating_sub(PART_BYTES).max(1);
+            bytes(one.messages, one.attachment_bytes).div_ceil(room)
+        };
+        Ok(Plan {
+            conversations: survey.chats.len() as u64,
+            messages: messages - events,
+            events,
+            attachments: survey.attachments,
+            attachment_bytes,
+            estimated_bytes: bytes(messages, attachment_bytes),
+            estimated_parts: survey.windows.iter().map(parts).sum(),
+            is_exact: survey.is_exact,
+            windows: survey.windows,
+        })
+    }
+
+    /// Looks at the index only.
+    pub(super) fn survey(&self) -> Result<Survey> {
+        let empty = |window: &Window| PlannedWindow {
+            window: *window,
+            messages: 0,
+            events: 0,
+            attachment_bytes: 0,
+        };
+        let mut survey =
+            Survey { windows: self.windows.iter().map(empty).collect(), ..Survey::default() };
+        if self.request.is_empty() {
+            survey.is_exact = true;
+            return Ok(survey);
+        }
+        let range = self.windows.first().zip(self.windows.last());
+        let range = range.map(|(first, last)| (first.start, last.end));
+        let (scan, rest) = self.request.query(range).plan().map_err(wrong)?;
+        survey.is_exact = rest.is_none();
+        let mut chats: BTreeSet<String> = BTreeSet::new();
+        let mut last = String::new();
+        let mut failed = Ok(());
+        let with_files = !self.request.text_only && self.snapshot.has_links();
+        let mut on = |row: RowKeys<'_>| {
+            let Some(number) = self.window_of(row) else { return };
+            let Some(window) = survey.windows.get_mut(number) else { return };
+            window.messages += 1;
+            window.events += u64::from(row.kind() == MessageKind::System);
+            if row.conversation() != last {
+                row.conversation().clone_into(&mut last);
+                let _ = chats.insert(last.clone());
+            }
+            if with_files && failed.is_ok() {
+                match self.files_of(row) {
+                    Ok((files, bytes)) => {
+                        survey.attachments += files;
+                        window.attachment_bytes += bytes;
+                    }
+                    Err(error) => failed = Err(error),
+                }
+            }
+        };
+        let _rows = self.snapshot.keys(&scan, &mut on).map_err(archive)?;
+        failed?;
+        survey.chats = chats.into_iter().collect();
+        Ok(survey)
+    }
+
+    /// The place of the window that a row is in.
+    fn window_of(&self, row: RowKeys<'_>) -> Option<usize> {
+        let at = match self.request.time_field {
+            TimeField::Created => row.created(),
+            TimeField::Modified => row.modified(),
+        };
+        let behind = self.windows.partition_point(|window| window.start <= at);
+        behind.checked_sub(1)
+    }
+
+    fn files_of(&self, row: RowKeys<'_>) -> Result<(u64, u64)> {
+        let (mut files, mut bytes) = (0, 0);
+        for (_, object) in self.snapshot.links(&row.key()).map_err(archive)? {
+            if let Some(size) = self.snapshot.object_bytes(&object).map_err(archive)? {
+                files += 1;
+                bytes += size;
+            }
+        }
+        Ok((files, bytes))
+    }
+
+    /// Bytes of 64 messages in finished parts without attachments, by rendering a few.
+    fn sampled_bytes(&self, survey: &Survey) -> Result<u64> {
+        if survey.chats.is_empty() {
+            return Ok(0);
+        }
+        let step = survey.chats.len().div_ceil(SAMPLE_CHATS).max(1);
+        let request = Request {
+            chats: survey.chats.iter().step_by(step).cloned().collect(),
+            text_only: true,
+            part_bytes: crate::part::Settings::PART_BYTES,
+            window_days: 0,
+            ..self.request.clone()
+        };
+        let sample = Self::pinned(self.snapshot.clone(), request, self.head.archive.clone())?;
+        let folder = Arc::new(Memory::default());
+        let index = sample.run(folder, Run::default(), &mut |_| ControlFlow::Continue(()))?;
+        let bytes: u64 = index.parts.iter().map(|part| part.bytes).sum();
+        let counts = index.counts;
+        let messages = (counts.messages + counts.events + counts.omitted).max(1);
+        Ok((bytes.saturating_mul(64) / messages).max(1))
+    }
+}

@@ -1,0 +1,244 @@
+//! Messages of a window, in export order, each with all of its versions.
+//!
+//! Which messages: those whose chosen version answers the request's query, exactly as `query` would
+//! give them. Their other versions are those that the request may see (delivered by its custodians,
+//! arrived by its commit, not modified after its time), read beside the answer in one pass, or one
+//! by one if conditions leave few messages.
+//!
+//! The versions of a message are looked for at its `createdDateTime`, which the service never
+//! changes.
+
+use std::mem;
+
+use chatvault_engine::{
+    ContentAddress, Custodian, MessageKey, Row, Rows, Scan, Snapshot, TimeRange, Timestamp,
+    Versions,
+};
+use chatvault_query::{Answer, Query};
+
+use crate::entry::{Entry, Version, Window};
+use crate::error::Result;
+use crate::request::{Request, TimeField, archive, time, wrong};
+
+/// The messages of a window.
+pub(super) struct Entries {
+    answer: Option<Answer>,
+    history: History,
+    until: Option<Timestamp>,
+    /// Whether anybody wants to know who delivered a message.
+    sighted: bool,
+    custodians: Names,
+}
+
+/// Where the other versions of a message come from.
+enum History {
+    /// They are not wanted.
+    None,
+    /// From a second scan in the same order.
+    Beside(Box<Beside>),
+    /// From a scan for each message.
+    Each(Snapshot, Box<Scan>),
+}
+
+struct Beside {
+    rows: Rows,
+    /// The row that `rows` gave last was not looked at yet.
+    is_waiting: bool,
+    sighted: bool,
+    /// Every row at the place of the message asked for last.
+    group: Vec<Past>,
+    place: Option<(String, Timestamp, String)>,
+}
+
+/// A row that was copied.
+struct Past {
+    reply_to: Option<String>,
+    modified: Timestamp,
+    version: Version,
+    sightings: Vec<Custodian>,
+}
+
+impl Entries {
+    /// Starts with the first message. Without `history` every message has its chosen version only.
+    pub(super) fn of(
+        snapshot: &Snapshot,
+        request: &Request,
+        window: Window,
+        history: bool,
+    ) -> Result<Self> {
+        let (sighted, custodians) = (history && request.format.names_people(), Names::default());
+        let until = request.as_of.as_deref().map(|text| time("as_of", text)).transpose()?;
+        if request.is_empty() {
+            return Ok(Self { answer: None, history: History::None, until, sighted, custodians });
+        }
+        let query = request.query(Some((window.start, window.end)));
+        let answer = Some(query.run(snapshot).map_err(wrong)?);
+        let history = match (history, request.chooses_rows()) {
+            (false, _) => History::None,
+            (true, true) => History::Each(snapshot.clone(), Box::new(past(request, &query)?)),
+            (true, false) => {
+                let rows = snapshot.scan(&past(request, &query)?).map_err(archive)?;
+                let (group, place) = (Vec::new(), None);
+                History::Beside(Box::new(Beside { rows, is_waiting: false, sighted, group, place }))
+            }
+        };
+        Ok(Self { answer, history, until, sighted, custodians })
+    }
+
+    /// The next message. Addresses are zeros and there are no attachments yet: both are found where
+    /// there is time for it.
+    pub(super) fn next(&mut self) -> Result<Option<Entry>> {
+        let Some(answer) = &mut self.answer else { return Ok(None) };
+        let Some(row) = answer.next().map_err(wrong)? else { return Ok(None) };
+        let key = key_of(&row);
+        let (created, modified) = (row.created(), row.modified());
+        let mut rows = match &mut self.history {
+            History::None => vec![Past::of(&row, self.sighted)?],
+            History::Beside(beside) => beside.versions(&key, created)?,
+            History::Each(snapshot, scan) => each(snapshot, scan, &key, created)?,
+        };
+        if let Some(until) = self.until {
+            rows.retain(|row| row.modified <= until);
+        }
+        if rows.is_empty() {
+            // The chosen row is among its message's rows; should it not be, it is not lost.
+            rows.push(Past::of(&row, self.sighted)?);
+        }
+        let custodians = self.custodians.of(&rows);
+        let versions = rows.into_iter().map(|row| row.version).collect();
+        let (attached, parent, is_context) = (Vec::new(), None, false);
+        let entry =
+            Entry { key, created, modified, versions, attached, parent, custodians, is_context };
+        Ok(Some(entry))
+    }
+}
+
+/// Every version that the request may see. Only the range of created times bounds it: another one
+/// is about the chosen version alone.
+fn past(request: &Request, query: &Query) -> Result<Scan> {
+    let every = Query {
+        senders: Vec::new(),
+        filter: None,
+        since: None,
+        as_of: None,
+        modified_from: None,
+        modified_to: None,
+        versions: chatvault_query::Versions::All,
+        ..query.clone()
+    };
+    let mut scan = every.scan().map_err(wrong)?;
+    if request.time_field == TimeField::Modified {
+        scan.created = TimeRange::default();
+    }
+    Ok(scan)
+}
+
+impl Beside {
+    /// The versions of a message; messages are asked for in the order of the scan.
+    fn versions(&mut self, key: &MessageKey, created: Timestamp) -> Result<Vec<Past>> {
+        let is_here = self.place.as_ref().is_some_and(|(chat, at, id)| {
+            *at == created && *id == key.id && *chat == key.conversation
+        });
+        if !is_here {
+            self.go_to(key, created)?;
+        }
+        let group = mem::take(&mut self.group);
+        let (own, others) = group.into_iter().partition(|row| row.reply_to == key.reply_to);
+        self.group = others;
+        Ok(own)
+    }
+
+    fn go_to(&mut self, key: &MessageKey, created: Timestamp) -> Result<()> {
+        self.group.clear();
+        self.place = Some((key.conversation.clone(), created, key.id.clone()));
+        loop {
+            let row = if mem::take(&mut self.is_waiting) {
+                self.rows.last()
+            } else {
+                self.rows.next().map_err(archive)?
+            };
+            let Some(row) = row else { return Ok(()) };
+            let is_there = row.created() == created
+                && row.id() == key.id
+                && row.conversation() == key.conversation;
+            if is_there {
+                self.group.push(Past::of(&row, self.sighted)?);
+            } else if !self.group.is_empty() {
+                self.is_waiting = true;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The versions of one message.
+fn each(
+    snapshot: &Snapshot,
+    scan: &Scan,
+    key: &MessageKey,
+    created: Timestamp,
+) -> Result<Vec<Past>> {
+    let behind = Timestamp::from_ticks(created.ticks().saturating_add(1));
+    let scan = Scan {
+        conversations: vec![key.conversation.clone()],
+        created: TimeRange { from: Some(created), to: Some(behind) },
+        ..scan.clone()
+    };
+    let mut rows = snapshot.scan(&scan).map_err(archive)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().map_err(archive)? {
+        if row.id() == key.id && row.reply_to() == key.reply_to.as_deref() {
+            all.push(Past::of(&row, true)?);
+        }
+    }
+    debug_assert_eq!(scan.versions, Versions::All);
+    Ok(all)
+}
+
+fn key_of(row: &Row<'_>) -> MessageKey {
+    MessageKey {
+        record: chatvault_engine::RecordKind::Message,
+        conversation: row.conversation().to_owned(),
+        reply_to: row.reply_to().map(str::to_owned),
+        id: row.id().to_owned(),
+    }
+}
+
+impl Past {
+    fn of(row: &Row<'_>, sighted: bool) -> Result<Self> {
+        let sightings = if sighted { row.sightings().map_err(archive)? } else { Vec::new() };
+        Ok(Self {
+            reply_to: row.reply_to().map(str::to_owned),
+            modified: row.modified(),
+            version: Version {
+                json: row.json().to_vec(),
+                address: ContentAddress([0; 32]),
+                version: row.version(),
+                sequence: row.sequence().0,
+            },
+            sightings: sightings.into_iter().map(|(custodian, _run)| custodian).collect(),
+        })
+    }
+}
+
+/// Custodians as text. Neighbours mostly have the same.
+#[derive(Default)]
+struct Names {
+    last: Vec<Custodian>,
+    texts: Vec<String>,
+}
+
+impl Names {
+    /// Everybody who delivered one of the rows, sorted.
+    fn of(&mut self, rows: &[Past]) -> Vec<String> {
+        let mut all: Vec<Custodian> =
+            rows.iter().flat_map(|row| row.sightings.iter().cloned()).collect();
+        all.sort_unstable();
+        all.dedup();
+        if all != self.last {
+            self.texts = all.iter().map(|custodian| custodian.as_str().to_owned()).collect();
+            self.last = all;
+        }
+        self.texts.clone()
+    }
+}

@@ -1,0 +1,187 @@
+//! A conversation as renderers see it in one window: what it was called, who took part, who is who.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use chatvault_engine::{ContentAddress, Snapshot, Timestamp};
+use chatvault_query::event::Names;
+use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
+
+use super::Watch;
+use super::render::named;
+use crate::entry::{Chat, Context, Objects, Person, RenderOptions, Window};
+use crate::error::{Error, Result};
+use crate::name::slug;
+use crate::request::{Request, wrong};
+
+/// People are looked for in so many slices of the conversations at once: a fixed number, since what
+/// is known of somebody with very many names depends on where the slices end.
+const SLICES: usize = 4;
+
+/// Everything that is known about people and conversations of an export.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    people: People,
+    conversations: Conversations,
+}
+
+impl Known {
+    /// Reads what messages say about people; nothing for a format that does not say it. `None` if
+    /// it was stopped.
+    pub(super) fn collect(
+        snapshot: &Snapshot,
+        request: &Request,
+        chats: &[String],
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Self>> {
+        if !request.format.names_people() || chats.is_empty() {
+            return Ok(Some(Self::default()));
+        }
+        let people = people(snapshot, chats, watch)?;
+        let mut on = |rows| watch.reading(rows);
+        let conversations = Conversations::collect(snapshot, chats, &mut on).map_err(wrong)?;
+        Ok(people.zip(conversations).map(|(people, conversations)| Self { people, conversations }))
+    }
+
+    /// A conversation at a time. Its folder is named after a window, if one is given.
+    fn chat(&self, id: &str, at: Timestamp, window: Option<Window>) -> Chat {
+        let known = self.conversations.get(id);
+        let topic = known.and_then(|chat| chat.topic_at(at)).map(str::to_owned);
+        let chat = Chat {
+            id: id.to_owned(),
+            kind: known.map_or_else(|| ConversationKind::of(id), |chat| chat.kind),
+            topic,
+            team: known.and_then(|chat| chat.team.clone()),
+            started: known.map(|chat| chat.first),
+            participants: known.map(|chat| self.participants(chat, at)).unwrap_or_default(),
+            slug: String::new(),
+        };
+        let slug = slug(&chat.title(), id);
+        let slug = window.map_or(slug.clone(), |window| named(&slug, window));
+        Chat { slug, ..chat }
+    }
+
+    fn participants(&self, chat: &Conversation, at: Timestamp) -> Vec<Person> {
+        let person = |one: chatvault_query::people::Participant<'_>| {
+            let name = self.people.name_at(one.id, at).map(str::to_owned);
+            let others = self.people.known_names(one.id).map(|(other, ..)| other);
+            Person {
+                id: one.id.to_owned(),
+                other_names: others
+                    .filter(|other| Some(*other) != name.as_deref())
+                    .map(str::to_owned)
+                    .collect(),
+                name,
+                address: self
+                    .people
+                    .get(one.id)
+                    .and_then(|person| person.address().map(str::to_owned)),
+                joined: one.joined,
+                left: one.left,
+            }
+        };
+        chat.participants().map(person).collect()
+    }
+}
+
+/// Everybody in some conversations. `None` if it was stopped.
+fn people(snapshot: &Snapshot, chats: &[String], watch: &mut Watch<'_>) -> Result<Option<People>> {
+    let stopped = Arc::clone(&watch.stopped);
+    let mut slices = chats.chunks(chats.len().div_ceil(SLICES).max(1));
+    let Some(own) = slices.next() else { return Ok(Some(People::default())) };
+    std::thread::scope(|scope| {
+        let collect = |slice: &[String], on: &mut dyn FnMut(u64) -> bool| {
+            People::collect(snapshot, slice, on).map_err(wrong)
+        };
+        let others: Vec<_> = slices
+            .map(|slice| {
+                let stopped = &stopped;
+                scope.spawn(move || collect(slice, &mut |_| !stopped.load(Ordering::Relaxed)))
+            })
+            .collect();
+        let mut all = collect(own, &mut |rows| watch.reading(rows))?;
+        for other in others {
+            let more = other.join().map_err(|_panic| Error::Worker)??;
+            all = all.zip(more).map(|(mut all, more)| {
+                all.join(more);
+                all
+            });
+        }
+        Ok(all)
+    })
+}
+
+/// What all renderers of one conversation and window need. Shared by the threads that render.
+#[derive(Debug)]
+pub(super) struct Scene {
+    tenant: Arc<str>,
+    pub(super) chat: Chat,
+    names: NamesAt,
+    pub(super) options: Arc<RenderOptions>,
+    pub(super) objects: Arc<Stored>,
+}
+
+impl Scene {
+    pub(super) fn new(stage: &Stage, known: &Arc<Known>, chat: &str, window: Window) -> Self {
+        // The last moment of the window: its end is not in it.
+        let at = Timestamp::from_ticks(window.end.ticks().saturating_sub(1));
+        Self {
+            tenant: Arc::clone(&stage.tenant),
+            chat: known.chat(chat, at, stage.parts_windows.then_some(window)),
+            names: NamesAt { known: Arc::clone(known), at },
+            options: Arc::clone(&stage.options),
+            objects: Arc::clone(&stage.objects),
+        }
+    }
+
+    pub(super) fn context(&self) -> Context<'_> {
+        Context {
+            tenant: &self.tenant,
+            chat: &self.chat,
+            names: &self.names,
+            options: &self.options,
+            objects: &*self.objects,
+        }
+    }
+}
+
+/// What all conversations of an export share.
+#[derive(Clone, Debug)]
+pub(super) struct Stage {
+    pub(super) tenant: Arc<str>,
+    pub(super) options: Arc<RenderOptions>,
+    pub(super) objects: Arc<Stored>,
+    pub(super) parts_windows: bool,
+}
+
+/// How people were called at a time.
+#[derive(Debug)]
+struct NamesAt {
+    known: Arc<Known>,
+    at: Timestamp,
+}
+
+impl Names for NamesAt {
+    fn name(&self, id: &str) -> Option<&str> {
+        self.known.people.name_at(id, self.at)
+    }
+
+    fn address(&self, id: &str) -> Option<&str> {
+        self.known.people.get(id)?.address()
+    }
+}
+
+/// The objects of a snapshot.
+#[derive(Debug)]
+pub(super) struct Stored(pub(super) Snapshot);
+
+impl Objects for Stored {
+    fn read(&self, address: &ContentAddress) -> io::Result<Box<dyn Read + Send>> {
+        let missing = || {
+            let what = format!("the archive has no object {address}");
+            io::Error::new(io::ErrorKind::NotFound, what)
+        };
+        self.0.object(address).map_err(io::Error::other)?.ok_or_else(missing)
+    }
+}

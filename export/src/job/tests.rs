@@ -1,0 +1,1 @@
+//! Exports of small archives in memory.

@@ -1,0 +1,149 @@
+//! The export's folder: its lock, its index, what an earlier run left there.
+
+use std::sync::Arc;
+
+use chatvault_engine::{LockGuard, ReadFile, Storage};
+
+use super::Settings;
+use super::file::{BUFFER_BYTES, replace};
+use crate::digest::{Hash, Sha256, hex};
+use crate::error::{Error, Result};
+use crate::manifest::{Head, Index, PartRecord, read_small};
+
+/// The folder that an export is written to, held alone.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) storage: Arc<dyn Storage>,
+    export: String,
+    temporaries: u64,
+    _lock: Box<dyn LockGuard>,
+}
+
+impl Folder {
+    /// Makes the folder if it is not there, locks the export and clears away what a crash left.
+    pub(super) fn open(storage: Arc<dyn Storage>, settings: &Settings) -> Result<Self> {
+        let export = settings.export.clone();
+        storage.make_folder("").map_err(Error::folder("make the folder of", &export))?;
+        let name = format!(".{export}.lock");
+        let lock = storage.try_lock(&name, "export").map_err(Error::folder("lock", &name))?;
+        let lock = lock.ok_or_else(|| Error::Locked { export: export.clone() })?;
+        let folder = Self { storage, export, temporaries: 0, _lock: lock };
+        folder.clear_temporaries()?;
+        Ok(folder)
+    }
+
+    fn clear_temporaries(&self) -> Result<()> {
+        let start = temporary_start(&self.export);
+        let files = self.storage.list("").map_err(Error::folder("list", &self.export))?;
+        for file in files.iter().filter(|file| file.name.starts_with(&start)) {
+            self.storage.remove(&file.name).map_err(Error::folder("remove", &file.name))?;
+        }
+        Ok(())
+    }
+
+    /// A name for something that goes when the work is done, or with the next run.
+    pub(super) fn temporary(&mut self) -> String {
+        self.temporaries += 1;
+        format!("{}{}", temporary_start(&self.export), self.temporaries)
+    }
+
+    /// Writes the index and then the list of checksums; each is replaced as a whole.
+    pub(super) fn publish(&mut self, index: &Index) -> Result<()> {
+        let temporary = self.temporary();
+        replace(&self.storage, &temporary, &Index::file_name(&self.export), &index.text())?;
+        let sums = index.sums(&self.export);
+        replace(&self.storage, &temporary, &Index::sums_name(&self.export), &sums)
+    }
+
+    /// Writes the list of checksums of a finished export, if a crash came between it and the index.
+    pub(super) fn publish_sums(&mut self, index: &Index) -> Result<()> {
+        let name = Index::sums_name(&self.export);
+        let expected = index.sums(&self.export);
+        let most = expected.len() as u64;
+        let there = read_small(self.storage.as_ref(), &name, most.saturating_mul(2))?;
+        if there.is_some_and(|sums| sums == expected.as_bytes()) {
+            return Ok(());
+        }
+        let temporary = self.temporary();
+        replace(&self.storage, &temporary, &name, &expected)
+    }
+
+    /// The index of an earlier run with the same inputs, without the parts from the first missing
+    /// one on; those are returned beside it. `None` if no run came so far as to have an index.
+    pub(super) fn resume(
+        &self,
+        settings: &Settings,
+        head: &Head,
+    ) -> Result<Option<(Index, Vec<PartRecord>)>> {
+        let Some(mut index) = Index::read(self.storage.as_ref(), &self.export)? else {
+            return Ok(None);
+        };
+        self.check_inputs(&index, settings, head)?;
+        let mut kept = 0;
+        for part in &index.parts {
+            if !self.is_there(part)? {
+                break;
+            }
+            kept += 1;
+        }
+        let again = index.parts.split_off(kept);
+        Ok(Some((index, again)))
+    }
+
+    fn check_inputs(&self, index: &Index, settings: &Settings, head: &Head) -> Result<()> {
+        let file = Index::file_name(&self.export);
+        let other = |problem: &str| {
+            Err(Error::OtherExport { file: file.clone(), problem: problem.to_owned() })
+        };
+        if index.head.export_id != head.export_id {
+            let problem = format!("its id is {}, not {}", index.head.export_id, head.export_id);
+            return other(&problem);
+        }
+        if index.head != *head {
+            return other("its selection, archive or tool is another one");
+        }
+        if index.part_bytes != settings.part_bytes {
+            let (was, now) = (index.part_bytes, settings.part_bytes);
+            return other(&format!("its parts have at most {was} bytes, not {now}"));
+        }
+        Ok(())
+    }
+
+    /// Is a finished part there? One that is there but is another is an error: writing over it
+    /// could destroy what somebody relies on.
+    fn is_there(&self, part: &PartRecord) -> Result<bool> {
+        let file = match self.storage.open(&part.name) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            other => other.map_err(Error::folder("open", &part.name))?,
+        };
+        let changed = |problem| Err(Error::Changed { part: part.name.clone(), problem });
+        let bytes = file.bytes().map_err(Error::folder("measure", &part.name))?;
+        if bytes != part.bytes {
+            return changed(format!("it has {bytes} bytes, should have {}", part.bytes));
+        }
+        let hash = hex(&hash_file(&file, bytes).map_err(Error::folder("read", &part.name))?);
+        if hash != part.sha256 {
+            return changed(format!("its SHA-256 is {hash}, should be {}", part.sha256));
+        }
+        Ok(true)
+    }
+}
+
+fn temporary_start(export: &str) -> String {
+    format!(".{export}.tmp-")
+}
+
+/// The SHA-256 of so many bytes of a file, in fixed memory.
+pub(crate) fn hash_file(file: &Arc<dyn ReadFile>, bytes: u64) -> std::io::Result<Hash> {
+    let mut hash = Sha256::default();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut at = 0;
+    while at < bytes {
+        let length = usize::try_from(bytes - at).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+        let piece = buffer.get_mut(..length).unwrap_or_default();
+        file.read_at(at, piece)?;
+        hash.update(piece);
+        at += length as u64;
+    }
+    Ok(hash.finish())
+}

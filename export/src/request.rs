@@ -1,0 +1,419 @@
+//! What an export is asked for, as plain data: what people and programs write, checked and pinned.
+//!
+//! A [`Request`] has only names, texts and numbers, so it can come from a command line or a JSON
+//! file. [`Request::pin`] replaces everything that depends on the moment (now, the newest commit,
+//! the first message) by what it is now: a pinned request and the archive decide about every byte.
+//! It lies in the manifest, so an export can be resumed and checked without being told again.
+
+use std::str::FromStr;
+
+use chatvault_engine::{Scan, Snapshot, Timestamp};
+use chatvault_query::{Query, parse_time};
+use serde::{Deserialize, Serialize};
+
+use crate::entry::{Guard, RenderOptions, SystemEvents, Zone};
+use crate::error::{Error, Result};
+use crate::part::Settings;
+use crate::zone::rfc3339;
+
+/// How long the range is that an export has if none is given.
+const DEFAULT_DAYS: u32 = 90;
+const DAY_MS: i64 = 86_400_000;
+/// 9999-12-31T23:59:59.999Z.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// What is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A mail for each message.
+    #[default]
+    Eml,
+    /// The same mails, one mailbox file for each conversation.
+    Mbox,
+    /// Transcripts with pages.
+    Pdf,
+    /// A table.
+    Csv,
+    /// Transcripts for a browser.
+    Html,
+    /// The stored documents, one a line.
+    Jsonl,
+    /// Relativity's short message format, a file for each conversation and day.
+    Rsmf,
+    /// A Concordance load file.
+    Dat,
+    /// A typed table.
+    Parquet,
+}
+
+impl Format {
+    /// Every name, for help texts and errors.
+    pub const NAMES: [&'static str; 9] =
+        ["eml", "mbox", "pdf", "csv", "html", "jsonl", "rsmf", "dat", "parquet"];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Do its files hold attachments themselves, so that they are no members of their own?
+    pub(crate) fn embeds(self) -> bool {
+        matches!(self, Self::Eml | Self::Mbox | Self::Rsmf)
+    }
+
+    /// Does it say how people are called and who takes part?
+    pub(crate) fn names_people(self) -> bool {
+        self != Self::Jsonl
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let all = [
+            Self::Eml,
+            Self::Mbox,
+            Self::Pdf,
+            Self::Csv,
+            Self::Html,
+            Self::Jsonl,
+            Self::Rsmf,
+            Self::Dat,
+            Self::Parquet,
+        ];
+        let found = all.into_iter().find(|format| format.name() == text);
+        let accepted = "eml, mbox, pdf, csv, html, jsonl, rsmf, dat or parquet";
+        found.ok_or_else(|| setting("format", text.to_owned(), accepted))
+    }
+}
+
+/// Which of a message's times decides whether it is in the range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeField {
+    /// When it was sent.
+    #[default]
+    Created,
+    /// When its chosen version was made.
+    Modified,
+}
+
+/// What an export is asked for. Everything may be left out. Unknown fields are refused.
+///
+/// Times are text: RFC 3339 with a zone, a date (midnight UTC) or a month. Ranges are half-open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Request {
+    /// What is written.
+    pub format: Format,
+    /// The export's name, that of its index; empty: made of scope, range and format.
+    pub name: String,
+    /// Conversations; none: all.
+    pub chats: Vec<String>,
+    /// Whose exports delivered it: `user:ID`, `team:ID`, or a bare id for a user; none: anybody's.
+    pub custodians: Vec<String>,
+    /// Ids of the users or apps that sent it; none: anybody.
+    pub senders: Vec<String>,
+    /// A condition in the service's `$filter` language.
+    pub filter: Option<String>,
+    /// The range starts here; the last 90 days if neither end is given.
+    pub from: Option<String>,
+    /// The range ends before this.
+    pub to: Option<String>,
+    /// From the first message to the last, instead of a range.
+    pub all_time: bool,
+    /// Which time the range is about.
+    pub time_field: TimeField,
+    /// A longer range is cut into windows of so many days, each with files of its own; 0: never.
+    pub window_days: u32,
+    /// Only versions that were not modified after this time.
+    pub as_of: Option<String>,
+    /// Only what the archive held after the commit with this number.
+    pub as_of_sequence: Option<u64>,
+    /// Only messages whose chosen version arrived after the commit with this number.
+    pub since: Option<u64>,
+    /// The time of the export, which its texts and default range speak of; nothing else is a clock.
+    pub at: Option<String>,
+    /// Every version, not only the latest with its history.
+    pub all_versions: bool,
+    /// What becomes of system events.
+    pub system_events: SystemEvents,
+    /// No attachments, only their list.
+    pub text_only: bool,
+    /// In which zone people read times: `UTC`, `+02:00` or a name such as `Europe/Berlin`.
+    pub zone: String,
+    /// No part has more bytes.
+    pub part_bytes: u64,
+    /// Mails: the stored JSON goes along.
+    pub raw_json: bool,
+    /// Mails: one for each conversation and day.
+    pub chat_day: bool,
+    /// CSV: a byte order mark at the start of each file.
+    pub bom: bool,
+    /// CSV: how cells that look like formulas are made harmless.
+    pub guard: Guard,
+    /// CSV and Parquet: attachments have rows of their own.
+    pub attachment_rows: bool,
+    /// Load files: days as `YYYY-MM-DD`.
+    pub iso_dates: bool,
+    /// The tenant's id; none: what the messages say.
+    pub tenant: Option<String>,
+    /// Who asked, as the host says; stands in the manifest.
+    pub requested_by: Option<String>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            format: Format::default(),
+            name: String::new(),
+            chats: Vec::new(),
+            custodians: Vec::new(),
+            senders: Vec::new(),
+            filter: None,
+            from: None,
+            to: None,
+            all_time: false,
+            time_field: TimeField::default(),
+            window_days: DEFAULT_DAYS,
+            as_of: None,
+            as_of_sequence: None,
+            since: None,
+            at: None,
+            all_versions: false,
+            system_events: SystemEvents::default(),
+            text_only: false,
+            zone: "UTC".to_owned(),
+            part_bytes: Settings::PART_BYTES,
+            raw_json: false,
+            chat_day: false,
+            bom: true,
+            guard: Guard::default(),
+            attachment_rows: false,
+            iso_dates: false,
+            tenant: None,
+            requested_by: None,
+        }
+    }
+}
+
+impl Request {
+    /// Fixes everything that depends on the moment, and checks every field.
+    ///
+    /// `now` is the time of the export if neither [`Request::at`] nor [`Request::as_of`] says it.
+    pub fn pin(mut self, snapshot: &Snapshot, now: Timestamp) -> Result<Self> {
+        let at = match self.at.as_deref().or(self.as_of.as_deref()) {
+            Some(text) => time("at", text)?,
+            None => now,
+        };
+        let at = Timestamp::from_ms(at.ms());
+        self.at = Some(rfc3339(at));
+        let newest = snapshot.sequence().0;
+        self.as_of_sequence = Some(self.as_of_sequence.map_or(newest, |wanted| wanted.min(newest)));
+        let (start, end) = self.range(snapshot, at)?;
+        (self.from, self.to, self.all_time) = (Some(rfc3339(start)), Some(rfc3339(end)), false);
+        if self.tenant.as_deref().is_none_or(str::is_empty) {
+            self.tenant = Some(self.sniffed_tenant(snapshot)?);
+        }
+        drop(self.options(String::new())?);
+        drop(Self { since: None, ..self.clone() }.query(None).scan().map_err(wrong)?);
+        if self.name.is_empty() {
+            self.name = self.own_name(start, end);
+        }
+        Ok(self)
+    }
+
+    /// The range in milliseconds: as given, as the archive has it, or the last days.
+    fn range(&self, snapshot: &Snapshot, at: Timestamp) -> Result<(Timestamp, Timestamp)> {
+        let given = |field, text: &Option<String>| {
+            text.as_deref().map(|text| time(field, text)).transpose()
+        };
+        let (from, to) = (given("from", &self.from)?, given("to", &self.to)?);
+        if self.all_time && (from.is_some() || to.is_some()) {
+            let value = "with a range".to_owned();
+            return Err(setting("all time", value, "either a range or all time"));
+        }
+        let before = |end: Timestamp| {
+            Timestamp::from_ms(end.ms().saturating_sub(i64::from(DEFAULT_DAYS) * DAY_MS))
+        };
+        let range = match (from, to) {
+            (Some(from), Some(to)) => (from, to),
+            (Some(from), None) => (from, at),
+            (None, None) if !self.all_time => (before(at), at),
+            (None, to) => {
+                let (first, last) = self.ends(snapshot)?.unwrap_or((before(at), at));
+                // The last millisecond that has a text: no real message is so late.
+                let behind_last = last.ms().saturating_add(1).min(LAST_MS);
+                let behind_last = Timestamp::from_ms(behind_last);
+                (Timestamp::from_ms(first.ms()).min(to.unwrap_or(first)), to.unwrap_or(behind_last))
+            }
+        };
+        if range.0 >= range.1 && self.from.is_some() {
+            let value = format!("{} to {}", rfc3339(range.0), rfc3339(range.1));
+            return Err(setting("range", value, "a start before its end"));
+        }
+        Ok(range)
+    }
+
+    /// The times of the first and last selected message.
+    fn ends(&self, snapshot: &Snapshot) -> Result<Option<(Timestamp, Timestamp)>> {
+        let unbounded = Self { from: None, to: None, ..self.clone() };
+        let Some(scan) = unbounded.scan()? else { return Ok(None) };
+        let mut ends: Option<(Timestamp, Timestamp)> = None;
+        let by = self.time_field;
+        let _rows = snapshot
+            .keys(&scan, &mut |row| {
+                let at = match by {
+                    TimeField::Created => row.created(),
+                    TimeField::Modified => row.modified(),
+                };
+                let (first, last) = ends.unwrap_or((at, at));
+                ends = Some((first.min(at), last.max(at)));
+            })
+            .map_err(archive)?;
+        Ok(ends)
+    }
+
+    /// The tenant of some sender.
+    fn sniffed_tenant(&self, snapshot: &Snapshot) -> Result<String> {
+        /// Events and apps have none; so many messages are looked at.
+        const LOOKED_AT: u64 = 200;
+        let unknown = || "unknown".to_owned();
+        let Some(scan) = Self { from: None, to: None, ..self.clone() }.scan()? else {
+            return Ok(unknown());
+        };
+        let scan = Scan { limit: Some(LOOKED_AT), ..scan };
+        let mut rows = snapshot.scan(&scan).map_err(archive)?;
+        while let Some(row) = rows.next().map_err(archive)? {
+            let message = chatvault_query::message::Message::read(row.json()).ok();
+            let tenant = message.and_then(|message| message.from?.tenant.map(String::from));
+            if let Some(tenant) = tenant.filter(|tenant| !tenant.is_empty()) {
+                return Ok(tenant);
+            }
+        }
+        Ok(unknown())
+    }
+
+    /// `{scope}_{start}-{end}_{format}`.
+    fn own_name(&self, start: Timestamp, end: Timestamp) -> String {
+        let days = (day(start), day(end));
+        crate::part::window_name(&self.scope(), (&days.0, &days.1), self.format.name())
+    }
+
+    /// What parts are named after: the one person or chat, else what it is.
+    pub(crate) fn scope(&self) -> String {
+        match (self.custodians.as_slice(), self.chats.as_slice()) {
+            ([one], _) => one.rsplit(':').next().unwrap_or(one).to_owned(),
+            (_, [one]) => crate::name::slug("chat", one),
+            ([], []) => "archive".to_owned(),
+            _ => "selection".to_owned(),
+        }
+    }
+
+    /// The question to the archive, in a range or in all time.
+    pub(crate) fn query(&self, range: Option<(Timestamp, Timestamp)>) -> Query {
+        let ends = range.map(|(start, end)| (ticks(start), ticks(end))).unzip();
+        let (created, modified) = match self.time_field {
+            TimeField::Created => (ends, (None, None)),
+            TimeField::Modified => ((None, None), ends),
+        };
+        Query {
+            chats: self.chats.clone(),
+            senders: self.senders.clone(),
+            custodians: self.custodians.clone(),
+            filter: self.filter.clone(),
+            created_from: created.0,
+            created_to: created.1,
+            modified_from: modified.0,
+            modified_to: modified.1,
+            as_of: self.as_of.clone(),
+            as_of_sequence: self.as_of_sequence,
+            since: self.since,
+            ..Query::default()
+        }
+    }
+
+    /// The engine's form of it, in all time; `None` if nothing can have arrived.
+    fn scan(&self) -> Result<Option<Scan>> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        self.query(None).scan().map(Some).map_err(wrong)
+    }
+
+    /// Must a conversation's folder or file have another name in each window? All windows can be
+    /// unpacked into one folder; others have times in their names.
+    pub(crate) fn parts_windows(&self) -> bool {
+        self.is_by_chat() && !matches!(self.format, Format::Html | Format::Pdf)
+    }
+
+    /// Is there a document, or a file of records, for each conversation?
+    pub(crate) fn is_by_chat(&self) -> bool {
+        match self.format {
+            Format::Mbox | Format::Pdf | Format::Html | Format::Rsmf => true,
+            Format::Eml => self.chat_day,
+            Format::Csv | Format::Jsonl | Format::Dat | Format::Parquet => false,
+        }
+    }
+
+    /// Can nothing have arrived since the commit that is named?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.since.zip(self.as_of_sequence).is_some_and(|(since, until)| since >= until)
+    }
+
+    /// Do conditions beside conversation, custodian and time choose among messages?
+    pub(crate) fn chooses_rows(&self) -> bool {
+        !self.senders.is_empty() || self.filter.is_some() || self.since.is_some()
+    }
+
+    /// What renderers are told.
+    pub(crate) fn options(&self, export_id: String) -> Result<RenderOptions> {
+        let zone: Zone = self.zone.parse().map_err(|_cause: crate::zone::UnknownZone| {
+            setting("zone", self.zone.clone(), "UTC, +02:00 or a name such as Europe/Berlin")
+        })?;
+        Ok(RenderOptions {
+            as_of: time("at", self.at.as_deref().unwrap_or("1970-01-01"))?,
+            zone,
+            versions: self.all_versions,
+            system_events: self.system_events,
+            text_only: self.text_only,
+            raw_json: self.raw_json,
+            bom: self.bom,
+            chat_day: self.chat_day,
+            guard: self.guard,
+            export_id,
+        })
+    }
+}
+
+/// `YYYYMMDD`.
+pub(crate) fn day(time: Timestamp) -> String {
+    rfc3339(time).chars().filter(char::is_ascii_digit).take(8).collect()
+}
+
+/// A time as a query reads it, to the tick.
+fn ticks(time: Timestamp) -> String {
+    chatvault_query::format_time(time)
+}
+
+/// A time of a request.
+pub(crate) fn time(field: &'static str, text: &str) -> Result<Timestamp> {
+    parse_time(field, text).map_err(wrong)
+}
+
+/// The query is wrong, or the archive cannot answer it.
+pub(crate) fn wrong(error: chatvault_query::Error) -> Error {
+    if error.is_wrong_query() { Error::Request(error) } else { Error::Archive(Box::new(error)) }
+}
+
+/// The archive cannot answer.
+pub(crate) fn archive(error: chatvault_engine::Error) -> Error {
+    Error::Archive(Box::new(error))
+}
+
+fn setting(field: &'static str, value: String, accepted: &'static str) -> Error {
+    Error::Setting { field, value, accepted }
+}
