@@ -177,6 +177,11 @@ impl Snapshot {
         Ok(self.view.shared.book().by_custodian(&self.view.counts))
     }
 
+    /// A custodian by the number that [`Row::custodians`](crate::Row::custodians) gives.
+    pub fn custodian(&self, number: u32) -> Result<Custodian> {
+        self.view.shared.book().custodians.get(&number).cloned().ok_or_else(|| nameless(number))
+    }
+
     /// The content address that a document has, or would have if it were stored. Faster for many
     /// documents of the same shape; may be called on any thread.
     ///
@@ -252,6 +257,12 @@ impl View {
             Ok((name.ok_or_else(|| nameless(number))?, RunId(run)))
         };
         sightings.into_iter().map(name).collect()
+    }
+
+    /// The numbers of those who delivered a row, ascending.
+    pub(crate) fn custodians(&self, at: RowId) -> Result<Vec<u32>> {
+        let sightings = self.delivered().of_row(&self.state, at)?;
+        Ok(sightings.into_iter().map(|(number, _run)| number).collect())
     }
 
     /// Computes content addresses.

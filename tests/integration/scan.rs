@@ -220,3 +220,29 @@ fn a_row_that_was_asked_for_twice_comes_once() {
     assert_eq!(vault.expect(&twice), vault.expect(&once));
     vault.check_scan(&twice);
 }
+
+#[test]
+fn the_numbers_of_custodians_name_who_delivered_a_row() {
+    let mut vault = ties();
+    let copy = |at: usize| {
+        let row = &vault.expect(&everything())[at];
+        (ben(), row.json.clone())
+    };
+    let copies = [copy(3), copy(500)];
+    drop(vault.commit(&copies));
+    let snapshot = vault.archive().snapshot().unwrap();
+    let mut rows = snapshot.scan(&everything()).unwrap();
+    let mut shared = 0;
+    while let Some(row) = rows.next().unwrap() {
+        let numbers = row.custodians().unwrap();
+        assert!(numbers.is_sorted());
+        let mut names: Vec<_> =
+            numbers.iter().map(|one| snapshot.custodian(*one).unwrap()).collect();
+        names.sort_unstable();
+        let sightings = row.sightings().unwrap();
+        assert!(names.iter().eq(sightings.iter().map(|(custodian, _run)| custodian)));
+        shared += usize::from(names.len() == 2);
+    }
+    assert_eq!(shared, 2);
+    assert!(snapshot.custodian(u32::MAX).is_err());
+}

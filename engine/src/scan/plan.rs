@@ -113,6 +113,14 @@ impl Query {
             }
         }
         ranges.retain(|(start, end)| start < end);
+        // Neighbours are read as one.
+        ranges.dedup_by(|next, last| {
+            let adjoins = last.1 == next.0;
+            if adjoins {
+                last.1 = next.1;
+            }
+            adjoins
+        });
         Ok(ranges)
     }
 

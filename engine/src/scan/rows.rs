@@ -229,6 +229,14 @@ impl<'a> Row<'a> {
         self.query.view.sightings(self.keys.at)
     }
 
+    /// Who delivered it, ascending, as numbers of which [`Snapshot::custodian`] knows the names: for
+    /// many rows that were delivered by the same.
+    ///
+    /// [`Snapshot::custodian`]: crate::Snapshot::custodian
+    pub fn custodians(&self) -> Result<Vec<u32>> {
+        self.query.view.custodians(self.keys.at)
+    }
+
     /// The row as a value of its own, with its content address and who delivered it.
     pub fn to_stored(&self) -> Result<Stored> {
         let own = str::to_owned;
