@@ -139,6 +139,20 @@ impl Query {
         self.run_with(snapshot, None)
     }
 
+    /// Streams some of the rows that answer it: those that are left when `narrow` has changed the
+    /// scan. An answer can so be had in pieces, on several threads.
+    pub fn run_narrowed(
+        &self,
+        snapshot: &Snapshot,
+        narrow: impl FnOnce(&mut Scan),
+    ) -> Result<Answer> {
+        let (mut scan, rest) = self.plan()?;
+        narrow(&mut scan);
+        let rows = snapshot.scan(&scan).map_err(Error::Archive)?;
+        let limit = if rest.is_some() { self.limit } else { scan.limit };
+        Ok(Answer::new(rows, rest, limit))
+    }
+
     /// Streams the rows that answer it, a search with the help of an index: the same rows, sooner.
     ///
     /// The index's candidates take up to 32 MiB of memory.

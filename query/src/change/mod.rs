@@ -7,10 +7,9 @@
 mod version;
 mod words;
 
-use serde_json::value::RawValue;
-
+use crate::body;
+use crate::json::{self, Raw};
 use crate::message::Message;
-use crate::{body, json};
 use version::{Version, differ};
 
 pub use words::{Mark, Piece, words};
@@ -128,7 +127,7 @@ pub fn text_change(before: &[u8], after: &[u8]) -> Vec<Piece> {
 
 /// Subject and body as text; nothing of what is no message.
 fn plain(version: &[u8]) -> String {
-    let Ok(message) = Message::read(version) else { return String::new() };
+    let Ok(message) = Message::stored(version) else { return String::new() };
     let body = body::plain_text(&message);
     match message.subject.as_deref().filter(|subject| !subject.is_empty()) {
         Some(subject) => format!("{subject}\n{body}"),
@@ -228,7 +227,7 @@ fn reactions(version: &Version<'_>) -> Vec<Reaction> {
 /// Reactions and attachments of a version that are compared one by one.
 const MOST_LISTED: usize = 2_000;
 
-fn reaction_of(reaction: &RawValue) -> Reaction {
+fn reaction_of(reaction: Raw<'_>) -> Reaction {
     let (mut kind, mut name, mut who) = (None, None, None);
     json::members_of(reaction, &mut |key, value| match key {
         b"reactionType" => kind = json::text(value),
@@ -242,7 +241,7 @@ fn reaction_of(reaction: &RawValue) -> Reaction {
 }
 
 /// The id in an identity set: of the user, else of whoever is named.
-fn user_id(set: &RawValue) -> Option<String> {
+fn user_id(set: Raw<'_>) -> Option<String> {
     let (mut user, mut other) = (None, None);
     json::members_of(set, &mut |key, identity| {
         let id = json::member_text(identity, "id").map(std::borrow::Cow::into_owned);
@@ -277,7 +276,7 @@ fn attachment_changes(before: &Version<'_>, after: &Version<'_>) -> Vec<Attachme
     all
 }
 
-type Attachment<'a> = (String, Option<String>, &'a RawValue);
+type Attachment<'a> = (String, Option<String>, Raw<'a>);
 
 fn attachments<'a>(version: &Version<'a>) -> Vec<Attachment<'a>> {
     let mut all = Vec::new();

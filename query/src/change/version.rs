@@ -4,14 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::json;
+use crate::json::{self, Raw};
 
 /// The members of a version.
 #[derive(Debug, Default)]
 pub(super) struct Version<'a> {
-    members: BTreeMap<String, &'a RawValue>,
+    members: BTreeMap<String, Raw<'a>>,
 }
 
 impl<'a> Version<'a> {
@@ -23,7 +22,7 @@ impl<'a> Version<'a> {
         Self { members }
     }
 
-    pub(super) fn member(&self, name: &str) -> Option<&'a RawValue> {
+    pub(super) fn member(&self, name: &str) -> Option<Raw<'a>> {
         self.members.get(name).copied()
     }
 
@@ -56,13 +55,13 @@ impl<'a> Version<'a> {
 }
 
 /// Do two values say different things? Spelling does not matter, nor does which nothing it is.
-pub(super) fn differ(before: Option<&RawValue>, after: Option<&RawValue>) -> bool {
-    let some = |value: Option<&'_ RawValue>| value.is_some_and(|value| !json::is_empty(value));
+pub(super) fn differ(before: Option<Raw<'_>>, after: Option<Raw<'_>>) -> bool {
+    let some = |value: Option<Raw<'_>>| value.is_some_and(|value| !json::is_empty(value));
     let (Some(before), Some(after)) = (before, after) else { return some(before) || some(after) };
     if before.get() == after.get() || (json::is_empty(before) && json::is_empty(after)) {
         return false;
     }
-    let read = |value: &RawValue| serde_json::from_str::<Value>(value.get());
+    let read = |value: Raw<'_>| serde_json::from_slice::<Value>(value.get());
     match (read(before), read(after)) {
         (Ok(before), Ok(after)) => before != after,
         // Too deep or with half a character: then the spelling has to do.
@@ -74,8 +73,8 @@ pub(super) fn differ(before: Option<&RawValue>, after: Option<&RawValue>) -> boo
 mod tests {
     use super::*;
 
-    fn raw(json: &str) -> &RawValue {
-        serde_json::from_str(json).unwrap()
+    fn raw(json: &str) -> Raw<'_> {
+        Raw(json.as_bytes())
     }
 
     #[test]

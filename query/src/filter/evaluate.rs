@@ -7,11 +7,10 @@
 use std::borrow::Cow;
 
 use chatvault_engine::{MessageKind, Row, Stored, Timestamp};
-use serde_json::value::RawValue;
 
 use super::field::Field;
 use super::tree::{Comparison, Operand, Operator, Tree};
-use crate::json;
+use crate::json::{self, Raw};
 use crate::time::read_stamp;
 
 /// What a filter looks at: a message, and what the archive's index says of it.
@@ -99,7 +98,7 @@ impl<'a> Values<'a> {
         rest: Option<&[u8]>,
         field: Field,
         path: &'static str,
-        value: &'a RawValue,
+        value: Raw<'a>,
     ) {
         match rest {
             Some([]) => self.put(field, json::text(value)),
@@ -107,7 +106,7 @@ impl<'a> Values<'a> {
                 // The last of equal members counts, also where it has less.
                 self.put(field, None);
                 let below = path.get(path.len() - rest.len()..).unwrap_or_default();
-                self.read(value.get().as_bytes(), &[(below, field)]);
+                self.read(value.get(), &[(below, field)]);
             }
             _ => {}
         }

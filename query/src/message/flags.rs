@@ -1,6 +1,8 @@
 //! Whether a message is an event, was edited or deleted, without reading the rest of it.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::Message;
 
@@ -21,7 +23,7 @@ impl Flags {
         if is_plain(json) {
             return Self::default();
         }
-        Message::read(json).map_or(Self::default(), |message| Self {
+        Message::stored(json).map_or(Self::default(), |message| Self {
             is_system: message.is_system(),
             is_edited: message.is_edited(),
             is_deleted: message.is_deleted(),
@@ -33,20 +35,25 @@ impl Flags {
 /// be so without being read: inside a string a quotation mark has a backslash before it, so what is
 /// found here stands outside of strings. Any doubt is a no.
 fn is_plain(json: &[u8]) -> bool {
-    let once = |name: &[u8], value: &[u8]| {
-        let mut places = memmem::find_iter(json, name).map(|at| at + name.len());
-        let is_it = |at: usize| json.get(at..).is_some_and(|rest| rest.starts_with(value));
-        places.next().is_some_and(is_it) && places.next().is_none()
+    static NAMES: LazyLock<[(Finder<'static>, &[u8]); 3]> = LazyLock::new(|| {
+        [
+            (Finder::new(b"\"messageType"), b"\":\"message\""),
+            (Finder::new(b"\"deletedDateTime"), b"\":null"),
+            (Finder::new(b"\"lastEditedDateTime"), b"\":null"),
+        ]
+    });
+    let once = |(name, value): &(Finder<'static>, &[u8])| {
+        let Some(at) = name.find(json) else { return false };
+        let rest = json.get(at + name.needle().len()..).unwrap_or_default();
+        rest.starts_with(value) && name.find(rest).is_none()
     };
-    once(b"\"messageType", b"\":\"message\"")
-        && once(b"\"deletedDateTime", b"\":null")
-        && once(b"\"lastEditedDateTime", b"\":null")
-        && !hides_a_letter(json)
+    NAMES.iter().all(once) && !hides_a_letter(json)
 }
 
 /// Is a letter spelled with an escape? It could be one of a member's name.
 fn hides_a_letter(json: &[u8]) -> bool {
-    memmem::find_iter(json, b"\\u00").any(|at| {
+    static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
+    ESCAPE.find_iter(json).any(|at| {
         let hex = json.get(at + 4..at + 6).and_then(|hex| std::str::from_utf8(hex).ok());
         let code = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         code.is_some_and(|code| code.is_ascii_alphabetic())

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::json::Reader;
 use chatvault_engine::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -69,6 +70,13 @@ pub(super) fn document<'a, T: Fill<'a>>(json: &'a [u8]) -> serde_json::Result<Op
     let read = Any::<Object<T>>::new().deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(read)
+}
+
+/// Reads a document that is known to be JSON; `None` if there is any doubt about it.
+pub(super) fn trusted<'a, T: Fill<'a>>(json: &'a [u8]) -> Option<T> {
+    let mut reader = Reader::new(json)?;
+    let read = Any::<Object<T>>::new().deserialize(&mut reader).ok()?;
+    read.filter(|_| reader.is_at_end())
 }
 
 /// Reads a document as [`document`] does, copying every text out of it.

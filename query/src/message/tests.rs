@@ -164,6 +164,26 @@ fn only_what_is_no_object_is_an_error() {
 }
 
 #[test]
+fn what_is_stored_is_read_as_anything_is() {
+    for json in [
+        &sample(),
+        "{}",
+        " { } ",
+        r#"{"id":"1","subject":"a\ud83dz\udc00","body":{"content":"\ud83d\udc40 ok"}}"#,
+        r#"{"subject":1e999,"id":"2","mentions":[{"id":-1e999}]}"#,
+        r#"{ "id" : "1" , "id" : "2" , "x" : [ [ ] , { "]" : "}\"" } , -1.5e3 , true ] }"#,
+        r#"{"i\u0064":"3","mentions":[null,{"id":7,"mentionText":"a\nb"},[]],"reactions":{}}"#,
+        r#"{"id":5,"subject":null,"etag":12345678901234567890,"body":"x","from":[1,2]}"#,
+        "{}{}",
+        "[]",
+        "",
+    ] {
+        let (read, stored) = (Message::read(json.as_bytes()), Message::stored(json.as_bytes()));
+        assert_eq!(stored.ok(), read.ok(), "{json}");
+    }
+}
+
+#[test]
 fn an_event_is_known_by_its_type_its_detail_or_its_body() {
     for (json, expected) in [
         (r#"{"messageType":"systemEventMessage"}"#, "systemEventMessage"),
@@ -206,8 +226,12 @@ proptest::proptest! {
     fn no_bytes_make_it_panic(bytes: Vec<u8>, text in "[{}\\[\\]\",:a\\\\ud8390e.-]{0,60}") {
         let is_object = bytes.trim_ascii().starts_with(b"{");
         proptest::prop_assert!(is_object || Message::read(&bytes).is_err());
-        drop(Message::read(&bytes));
         let json = format!("{{\"id\":\"1\",\"body\":{{\"content\":\"{text}\"}},\"x\":{text}}}");
-        drop(Message::read(json.as_bytes()));
+        for json in [&bytes, json.as_bytes()] {
+            let stored = Message::stored(json);
+            if let Ok(message) = Message::read(json) {
+                proptest::prop_assert_eq!(stored.ok(), Some(message));
+            }
+        }
     }
 }

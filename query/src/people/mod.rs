@@ -15,10 +15,11 @@ mod seen;
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chatvault_engine::{Scan, Snapshot, Timestamp, Versions};
+use foldhash::fast::RandomState;
 
 use crate::error::{Error, Result};
 
@@ -36,7 +37,8 @@ const PROGRESS_ROWS: u64 = 1_024;
 /// Everybody whom messages name.
 #[derive(Clone, Debug, Default)]
 pub struct People {
-    people: BTreeMap<String, Person>,
+    /// Looked up for every name of every message.
+    people: HashMap<String, Person, RandomState>,
 }
 
 impl People {
@@ -92,7 +94,9 @@ impl People {
 
     /// Everybody, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Person> {
-        self.people.values()
+        let mut all: Vec<&Person> = self.people.values().collect();
+        all.sort_unstable_by(|left, right| left.id.cmp(&right.id));
+        all.into_iter()
     }
 
     /// How many there are.

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
-use crate::json;
+use crate::json::{self, Raw};
 
 /// Somebody as a message names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +43,7 @@ pub(super) fn identities<'a>(message: &'a [u8], on: OnIdentity<'_, 'a>) {
     });
 }
 
-fn of_event<'a>(event: &'a RawValue, on: OnIdentity<'_, 'a>) {
+fn of_event<'a>(event: Raw<'a>, on: OnIdentity<'_, 'a>) {
     json::members_of(event, &mut |key, value| match key {
         b"initiator" | b"meetingOrganizer" => of_set(value, Role::Event, on),
         b"conversationMemberUser" => of_one(value, Role::Event, on),
@@ -56,11 +54,11 @@ fn of_event<'a>(event: &'a RawValue, on: OnIdentity<'_, 'a>) {
 }
 
 /// The identity set under a name in each element of a list.
-fn of_elements<'a>(list: &'a RawValue, name: &[u8], role: Role, on: OnIdentity<'_, 'a>) {
+fn of_elements<'a>(list: Raw<'a>, name: &[u8], role: Role, on: OnIdentity<'_, 'a>) {
     json::elements(list, &mut |element| of_member(element, name, role, on));
 }
 
-fn of_member<'a>(object: &'a RawValue, name: &[u8], role: Role, on: OnIdentity<'_, 'a>) {
+fn of_member<'a>(object: Raw<'a>, name: &[u8], role: Role, on: OnIdentity<'_, 'a>) {
     json::members_of(object, &mut |key, value| {
         if key == name {
             of_set(value, role, on);
@@ -69,7 +67,7 @@ fn of_member<'a>(object: &'a RawValue, name: &[u8], role: Role, on: OnIdentity<'
 }
 
 /// A set of who did something: conversations and tags are nobody.
-fn of_set<'a>(set: &'a RawValue, role: Role, on: OnIdentity<'_, 'a>) {
+fn of_set<'a>(set: Raw<'a>, role: Role, on: OnIdentity<'_, 'a>) {
     json::members_of(set, &mut |key, value| {
         if matches!(key, b"user" | b"application" | b"device") {
             of_one(value, role, on);
@@ -77,7 +75,7 @@ fn of_set<'a>(set: &'a RawValue, role: Role, on: OnIdentity<'_, 'a>) {
     });
 }
 
-fn of_one<'a>(identity: &'a RawValue, role: Role, on: OnIdentity<'_, 'a>) {
+fn of_one<'a>(identity: Raw<'a>, role: Role, on: OnIdentity<'_, 'a>) {
     let (mut id, mut name, mut address, mut kind) = (None, None, None, None);
     json::members_of(identity, &mut |key, value| match key {
         b"id" => id = some_text(value),
@@ -91,7 +89,7 @@ fn of_one<'a>(identity: &'a RawValue, role: Role, on: OnIdentity<'_, 'a>) {
     }
 }
 
-fn some_text(value: &RawValue) -> Option<Cow<'_, str>> {
+fn some_text(value: Raw<'_>) -> Option<Cow<'_, str>> {
     json::text(value).filter(|text| !text.trim().is_empty())
 }
 
@@ -118,7 +116,7 @@ pub(super) fn event(message: &[u8]) -> (Option<Event<'_>>, Option<Cow<'_, str>>)
     (event, team.filter(|team| !team.is_empty()))
 }
 
-fn read_event(detail: &RawValue) -> Option<Event<'_>> {
+fn read_event(detail: Raw<'_>) -> Option<Event<'_>> {
     let mut event = Event::default();
     json::members_of(detail, &mut |key, value| match key {
         b"@odata.type" => event.name = short_name(json::text(value).unwrap_or_default()),
