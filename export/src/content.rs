@@ -118,6 +118,20 @@ impl Content {
         }
     }
 
+    /// Are all of its bytes in memory?
+    pub fn is_at_hand(&self) -> bool {
+        let is_bytes = |stretch: &Stretch| matches!(stretch, Stretch::Bytes(_));
+        match self {
+            Self::Bytes(_) => true,
+            Self::Object { .. } => false,
+            Self::Spans(spans) => spans.iter().all(|span| match span {
+                Span::Bytes(_) => true,
+                Span::Base64 { .. } => false,
+                Span::Base64Row(row) => row.iter().all(is_bytes),
+            }),
+        }
+    }
+
     /// Reads all of it from its start; opened again, it gives the same bytes.
     pub fn open<'o>(&'o self, objects: &'o dyn Objects) -> io::Result<Box<dyn Read + Send + 'o>> {
         Ok(match self {

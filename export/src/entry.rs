@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use chatvault_engine::{ContentAddress, MessageKey, Timestamp};
 use chatvault_query::event::Names;
@@ -79,8 +80,8 @@ pub struct Entry {
     pub attached: Vec<Attached>,
     /// What it answers, by [`answered`](crate::answered); `None`: nothing.
     pub parent: Option<Answered>,
-    /// Whose exports delivered it, sorted.
-    pub custodians: Vec<String>,
+    /// Whose exports delivered it, sorted; shared by its neighbours.
+    pub custodians: Arc<[String]>,
     /// Only here because another entry needs it.
     pub is_context: bool,
 }

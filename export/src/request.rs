@@ -288,7 +288,7 @@ impl Request {
         let scan = Scan { limit: Some(LOOKED_AT), ..scan };
         let mut rows = snapshot.scan(&scan).map_err(archive)?;
         while let Some(row) = rows.next().map_err(archive)? {
-            let message = chatvault_query::message::Message::read(row.json()).ok();
+            let message = chatvault_query::message::Message::stored(row.json()).ok();
             let tenant = message.and_then(|message| message.from?.tenant.map(String::from));
             if let Some(tenant) = tenant.filter(|tenant| !tenant.is_empty()) {
                 return Ok(tenant);

@@ -7,11 +7,12 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::LazyLock;
 
 use chatvault_engine::{ContentAddress, MessageKey, Snapshot};
 use chatvault_query::body::{Block, Document, ImageAt, Inline};
 use chatvault_query::message::Message;
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use crate::digest::Sha256;
 use crate::entry::{Attached, AttachedState, Entry};
@@ -30,6 +31,10 @@ const NEVER_FETCHED: &str = "the archive does not have it: it was never fetched"
 const MOST_KNOWN: usize = 65_536;
 /// Bytes that tell a picture's kind.
 const MAGIC_BYTES: usize = 12;
+
+/// What stands in a message that names a content.
+static SIGNS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| [Finder::new(b"hostedContents"), Finder::new(b"\"reference\"")]);
 
 /// Finds what belongs to messages, and names it.
 pub(super) struct Attachments<'r> {
@@ -74,8 +79,7 @@ impl<'r> Attachments<'r> {
     /// Finds what belongs to a message's latest version.
     pub(super) fn find(&mut self, entry: &mut Entry) -> Result<()> {
         let Some(latest) = entry.latest() else { return Ok(()) };
-        let names_some = memmem::find(&latest.json, b"hostedContents").is_some()
-            || memmem::find(&latest.json, b"\"reference\"").is_some();
+        let names_some = SIGNS.iter().any(|sign| sign.find(&latest.json).is_some());
         if !names_some && !self.has_links {
             return Ok(());
         }
@@ -88,7 +92,7 @@ impl<'r> Attachments<'r> {
             return Ok(());
         }
         let mut named =
-            Message::read(&latest.json).map(|message| named(&message)).unwrap_or_default();
+            Message::stored(&latest.json).map(|message| named(&message)).unwrap_or_default();
         for (link, _) in &links {
             if !named.iter().any(|one| one.link == *link) {
                 named.push(Named { link: link.clone(), index: None, name: String::new() });

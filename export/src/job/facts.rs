@@ -7,7 +7,7 @@ use chatvault_query::message::Flags;
 use super::scene::{Scene, Stored};
 use crate::content::Objects;
 use crate::digest::Subject;
-use crate::entry::{Attached, AttachedState, Content, Entry, Piece, SystemEvents};
+use crate::entry::{Attached, AttachedState, Content, Entry, NoObjects, Piece, SystemEvents};
 use crate::manifest::{Counts, Key, Unavailable};
 use crate::part::{self, Group, Member, Stream};
 use crate::zone::rfc3339;
@@ -110,20 +110,33 @@ fn key(entry: &Entry) -> Key {
     }
 }
 
+/// A file whose bytes are at hand is put together where it is made, unless it is larger than this.
+const WHOLE_BYTES: u64 = 4 << 20;
+
 /// A renderer's file as a member.
 pub(super) fn member(
     piece: Piece,
     source: Option<String>,
     objects: &Arc<Stored>,
 ) -> Member<'static> {
+    let path = piece.name;
+    let small = |content: &Content| content.is_at_hand() && content.size() <= WHOLE_BYTES;
     let content = match piece.content {
         Content::Bytes(bytes) => part::Content::Bytes(bytes),
         other => {
-            let objects: Arc<dyn Objects + Send> = Arc::<Stored>::clone(objects);
-            let bytes = other.size();
-            let open = Box::new(move || other.open_unbound(&objects));
-            part::Content::Stream(Stream { bytes, sha256: None, open })
+            let whole = small(&other).then(|| other.to_vec(&NoObjects).ok()).flatten();
+            match whole {
+                Some(bytes) => part::Content::Bytes(bytes),
+                None => part::Content::Stream(stream(other, objects)),
+            }
         }
     };
-    Member { path: piece.name, content, source }
+    Member { path, content, source }
+}
+
+fn stream(content: Content, objects: &Arc<Stored>) -> Stream<'static> {
+    let objects: Arc<dyn Objects + Send> = Arc::<Stored>::clone(objects);
+    let bytes = content.size();
+    let open = Box::new(move || content.open_unbound(&objects));
+    Stream { bytes, sha256: None, open }
 }

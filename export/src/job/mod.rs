@@ -1,16 +1,18 @@
 //! An export as a value: it plans, runs, resumes, and tells what must be in it.
 //!
 //! ```text
-//! Snapshot --Entries--> messages with their versions and attachments     one thread, in order
-//!          --Workshop--> groups, cards, rows                              any number of threads
-//!          --Placer----> documents and zip parts                          one thread, in order
+//! Snapshot --Slicer---> slices of a window                              one thread
+//!          --Workshop-> groups, documents, cards, rows                  any number of threads
+//!          --Placer---> zip parts                                       one thread, in order
 //! ```
 //!
 //! Always holds: an export is a function of the archive's contents and the pinned [`Request`]. The
-//! threads change nothing: messages are read in order, rendered by themselves, and placed in order.
-//! Memory is bounded: so many messages are between reading and placing, and one document per format.
+//! threads change nothing: slices are cut by what messages say, made by themselves, and placed in
+//! order. Memory is bounded: so many slices are between reading and placing; a conversation that is
+//! more than a slice goes through its document slice by slice.
 
 mod attach;
+mod dispatch;
 mod facts;
 mod list;
 mod parent;
@@ -20,6 +22,7 @@ mod read;
 mod render;
 mod run;
 mod scene;
+mod slice;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -47,7 +50,7 @@ use crate::zone::rfc3339;
 use read::Entries;
 
 /// What turns messages into files: another number, other bytes.
-const RENDERER_VERSION: &str = "1";
+const RENDERER_VERSION: &str = "2";
 
 /// An export that can be planned, run, resumed and checked.
 #[derive(Clone)]
@@ -236,7 +239,7 @@ impl Export {
         let all_versions = self.request.all_versions;
         let windows = self.windows.iter();
         windows.flat_map(move |window| {
-            let entries = Entries::of(&self.snapshot, &self.request, *window, all_versions);
+            let entries = Entries::of(&self.snapshot, &self.request, (*window, None), all_versions);
             let mut entries = entries.map(Some);
             let next = move || match &mut entries {
                 Ok(Some(open)) => open.next().transpose(),

@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::sync::LazyLock;
 
 use chatvault_engine::{Custodian, MessageKey, RecordKind, Snapshot, Stored, Timestamp};
 use chatvault_query::message::Message;
 use foldhash::fast::FixedState;
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use crate::answer::answered;
 use crate::entry::{Answered, Entry};
@@ -18,6 +19,10 @@ use crate::request::{Request, archive};
 
 /// Two generations of so many are remembered: some megabytes.
 const GENERATION: usize = 100_000;
+
+/// What stands in a message that answers another one of a chat.
+static SIGNS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| [Finder::new(b"messageReference"), Finder::new(b"schema.skype.com/Reply")]);
 
 /// Finds what messages answer. They come in export order.
 pub(super) struct Parents {
@@ -56,10 +61,9 @@ impl Parents {
         let hash = hash(entry.key.reply_to.as_deref(), &entry.key.id);
         let version = latest.version;
         let may_answer = entry.key.reply_to.is_some()
-            || memmem::find(&latest.json, b"messageReference").is_some()
-            || memmem::find(&latest.json, b"schema.skype.com/Reply").is_some();
+            || SIGNS.iter().any(|sign| sign.find(&latest.json).is_some());
         if may_answer {
-            let message = Message::read(&latest.json).ok();
+            let message = Message::stored(&latest.json).ok();
             let id = message.as_ref().and_then(answered).map(String::from);
             if let Some(id) = id {
                 let version = self.version(&entry.key, &id)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chatvault_engine::{Memory, MessageKind, RowKeys};
 
+use super::slice::{Slice, Slicer};
 use super::{Export, Run};
 use crate::entry::Window;
 use crate::error::Result;
@@ -57,6 +58,8 @@ pub(super) struct Survey {
     /// Its conversations, sorted.
     pub(super) chats: Vec<String>,
     pub(super) windows: Vec<PlannedWindow>,
+    /// Of the first window: of many, all slices could be too much to remember.
+    first_slices: Vec<Slice>,
     attachments: u64,
     is_exact: bool,
 }
@@ -65,6 +68,11 @@ impl Survey {
     /// Messages and events.
     pub(super) fn messages(&self) -> u64 {
         self.windows.iter().map(|window| window.messages).sum()
+    }
+
+    pub(super) fn messages_of(&self, window: Window) -> u64 {
+        let planned = self.windows.iter().find(|planned| planned.window == window);
+        planned.map_or(0, |planned| planned.messages)
     }
 }
 
@@ -116,12 +124,16 @@ impl Export {
         survey.is_exact = rest.is_none();
         let mut chats: BTreeSet<String> = BTreeSet::new();
         let mut last = String::new();
+        let mut slicer = Slicer::default();
         let mut failed = Ok(());
         let with_files = !self.request.text_only && self.snapshot.has_links();
         let mut on = |row: RowKeys<'_>| {
             let Some(number) = self.window_of(row) else { return };
             let Some(window) = survey.windows.get_mut(number) else { return };
             window.messages += 1;
+            if number == 0 {
+                slicer.add(row.conversation(), row.created());
+            }
             window.events += u64::from(row.kind() == MessageKind::System);
             if row.conversation() != last {
                 row.conversation().clone_into(&mut last);
@@ -139,8 +151,21 @@ impl Export {
         };
         let _rows = self.snapshot.keys(&scan, &mut on).map_err(archive)?;
         failed?;
+        survey.first_slices = slicer.finish();
         survey.chats = chats.into_iter().collect();
         Ok(survey)
+    }
+
+    /// The messages of a window, cut into slices.
+    pub(super) fn slices(&self, window: Window, survey: &mut Survey) -> Result<Vec<Slice>> {
+        if window.number == 1 || self.request.is_empty() {
+            return Ok(std::mem::take(&mut survey.first_slices));
+        }
+        let query = self.request.query(Some((window.start, window.end)));
+        let mut slicer = Slicer::default();
+        let mut on = |row: RowKeys<'_>| slicer.add(row.conversation(), row.created());
+        let _rows = self.snapshot.keys(&query.scan().map_err(wrong)?, &mut on).map_err(archive)?;
+        Ok(slicer.finish())
     }
 
     /// The place of the window that a row is in.

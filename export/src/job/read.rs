@@ -9,19 +9,21 @@
 //! changes.
 
 use std::mem;
+use std::sync::Arc;
 
 use chatvault_engine::{
-    ContentAddress, Custodian, MessageKey, Row, Rows, Scan, Snapshot, TimeRange, Timestamp,
-    Versions,
+    ContentAddress, MessageKey, Row, Rows, Scan, Snapshot, TimeRange, Timestamp, Versions,
 };
 use chatvault_query::{Answer, Query};
 
+use super::slice::Slice;
 use crate::entry::{Entry, Version, Window};
 use crate::error::Result;
-use crate::request::{Request, TimeField, archive, time, wrong};
+use crate::request::{Request, archive, time, wrong};
 
 /// The messages of a window.
 pub(super) struct Entries {
+    snapshot: Snapshot,
     answer: Option<Answer>,
     history: History,
     until: Option<Timestamp>,
@@ -37,7 +39,7 @@ enum History {
     /// From a second scan in the same order.
     Beside(Box<Beside>),
     /// From a scan for each message.
-    Each(Snapshot, Box<Scan>),
+    Each(Box<Scan>),
 }
 
 struct Beside {
@@ -55,34 +57,40 @@ struct Past {
     reply_to: Option<String>,
     modified: Timestamp,
     version: Version,
-    sightings: Vec<Custodian>,
+    /// Numbers of those who delivered it.
+    custodians: Vec<u32>,
 }
 
 impl Entries {
-    /// Starts with the first message. Without `history` every message has its chosen version only.
+    /// Starts with the first message of a window, or of a slice of it. Without `history` every message has its chosen version only.
     pub(super) fn of(
         snapshot: &Snapshot,
         request: &Request,
-        window: Window,
+        (window, slice): (Window, Option<&Slice>),
         history: bool,
     ) -> Result<Self> {
         let (sighted, custodians) = (history && request.format.names_people(), Names::default());
         let until = request.as_of.as_deref().map(|text| time("as_of", text)).transpose()?;
         if request.is_empty() {
-            return Ok(Self { answer: None, history: History::None, until, sighted, custodians });
+            let (answer, history, snapshot) = (None, History::None, snapshot.clone());
+            return Ok(Self { snapshot, answer, history, until, sighted, custodians });
         }
         let query = request.query(Some((window.start, window.end)));
-        let answer = Some(query.run(snapshot).map_err(wrong)?);
+        let narrow = |scan: &mut Scan| slice.into_iter().for_each(|slice| slice.narrow(scan));
+        let answer = Some(query.run_narrowed(snapshot, narrow).map_err(wrong)?);
+        let mut past = past(&query)?;
+        narrow(&mut past);
         let history = match (history, request.chooses_rows()) {
             (false, _) => History::None,
-            (true, true) => History::Each(snapshot.clone(), Box::new(past(request, &query)?)),
+            (true, true) => History::Each(Box::new(past)),
             (true, false) => {
-                let rows = snapshot.scan(&past(request, &query)?).map_err(archive)?;
+                let rows = snapshot.scan(&past).map_err(archive)?;
                 let (group, place) = (Vec::new(), None);
                 History::Beside(Box::new(Beside { rows, is_waiting: false, sighted, group, place }))
             }
         };
-        Ok(Self { answer, history, until, sighted, custodians })
+        let snapshot = snapshot.clone();
+        Ok(Self { snapshot, answer, history, until, sighted, custodians })
     }
 
     /// The next message. Addresses are zeros and there are no attachments yet: both are found where
@@ -95,7 +103,7 @@ impl Entries {
         let mut rows = match &mut self.history {
             History::None => vec![Past::of(&row, self.sighted)?],
             History::Beside(beside) => beside.versions(&key, created)?,
-            History::Each(snapshot, scan) => each(snapshot, scan, &key, created)?,
+            History::Each(scan) => each(&self.snapshot, scan, &key, created)?,
         };
         if let Some(until) = self.until {
             rows.retain(|row| row.modified <= until);
@@ -104,7 +112,7 @@ impl Entries {
             // The chosen row is among its message's rows; should it not be, it is not lost.
             rows.push(Past::of(&row, self.sighted)?);
         }
-        let custodians = self.custodians.of(&rows);
+        let custodians = self.custodians.of(&self.snapshot, &rows)?;
         let versions = rows.into_iter().map(|row| row.version).collect();
         let (attached, parent, is_context) = (Vec::new(), None, false);
         let entry =
@@ -115,7 +123,7 @@ impl Entries {
 
 /// Every version that the request may see. Only the range of created times bounds it: another one
 /// is about the chosen version alone.
-fn past(request: &Request, query: &Query) -> Result<Scan> {
+fn past(query: &Query) -> Result<Scan> {
     let every = Query {
         senders: Vec::new(),
         filter: None,
@@ -126,11 +134,7 @@ fn past(request: &Request, query: &Query) -> Result<Scan> {
         versions: chatvault_query::Versions::All,
         ..query.clone()
     };
-    let mut scan = every.scan().map_err(wrong)?;
-    if request.time_field == TimeField::Modified {
-        scan.created = TimeRange::default();
-    }
-    Ok(scan)
+    every.scan().map_err(wrong)
 }
 
 impl Beside {
@@ -206,7 +210,7 @@ fn key_of(row: &Row<'_>) -> MessageKey {
 
 impl Past {
     fn of(row: &Row<'_>, sighted: bool) -> Result<Self> {
-        let sightings = if sighted { row.sightings().map_err(archive)? } else { Vec::new() };
+        let custodians = if sighted { row.custodians().map_err(archive)? } else { Vec::new() };
         Ok(Self {
             reply_to: row.reply_to().map(str::to_owned),
             modified: row.modified(),
@@ -216,7 +220,7 @@ impl Past {
                 version: row.version(),
                 sequence: row.sequence().0,
             },
-            sightings: sightings.into_iter().map(|(custodian, _run)| custodian).collect(),
+            custodians,
         })
     }
 }
@@ -224,21 +228,26 @@ impl Past {
 /// Custodians as text. Neighbours mostly have the same.
 #[derive(Default)]
 struct Names {
-    last: Vec<Custodian>,
-    texts: Vec<String>,
+    last: Vec<u32>,
+    texts: Arc<[String]>,
 }
 
 impl Names {
     /// Everybody who delivered one of the rows, sorted.
-    fn of(&mut self, rows: &[Past]) -> Vec<String> {
-        let mut all: Vec<Custodian> =
-            rows.iter().flat_map(|row| row.sightings.iter().cloned()).collect();
+    fn of(&mut self, snapshot: &Snapshot, rows: &[Past]) -> Result<Arc<[String]>> {
+        let mut all: Vec<u32> =
+            rows.iter().flat_map(|row| row.custodians.iter().copied()).collect();
         all.sort_unstable();
         all.dedup();
         if all != self.last {
-            self.texts = all.iter().map(|custodian| custodian.as_str().to_owned()).collect();
-            self.last = all;
+            let text = |number: &u32| {
+                let custodian = snapshot.custodian(*number).map_err(archive)?;
+                Ok(custodian.as_str().to_owned())
+            };
+            let mut texts = all.iter().map(text).collect::<Result<Vec<String>>>()?;
+            texts.sort_unstable();
+            (self.last, self.texts) = (all, texts.into());
         }
-        self.texts.clone()
+        Ok(Arc::clone(&self.texts))
     }
 }

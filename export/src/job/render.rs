@@ -7,13 +7,18 @@ use std::sync::Arc;
 
 use chatvault_engine::Snapshot;
 
+use super::attach::Attachments;
 use super::facts::{Facts, member};
-use super::scene::Scene;
+use super::parent::Parents;
+use super::place::{Binder, Ended};
+use super::read::Entries;
+use super::scene::{Known, Scene, Stage};
+use super::slice::{Place, Slice};
 use crate::entry::{Entry, Piece, RenderOptions, Window};
 use crate::error::Result;
-use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet};
+use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet, pdf};
 use crate::name::{path, safe};
-use crate::part::{Group, Member, Record, RecordFile};
+use crate::part::{Group, Member, Record, RecordFile, Settings};
 use crate::request::{Format, Request, archive, day};
 use crate::zone::file_stamp;
 
@@ -24,16 +29,17 @@ const GROUP_SHARE: u64 = 256;
 /// A mail that is larger than this is a mailbox of its own: records are made in memory.
 const RECORD_BYTES: u64 = 16 << 20;
 
-/// What renders one window. Shared by the threads that do.
+/// What reads and renders one window. Shared by the threads that do.
 #[derive(Debug)]
 pub(super) struct Workshop {
     snapshot: Snapshot,
-    format: Format,
-    options: Arc<RenderOptions>,
+    pub(super) request: Arc<Request>,
+    pub(super) window: Window,
+    pub(super) stage: Stage,
+    known: Arc<Known>,
+    fonts: Option<Arc<pdf::Fonts>>,
     files: Files,
     group_bytes: u64,
-    attachment_rows: bool,
-    dates: dat::Dates,
 }
 
 /// The running files of a window.
@@ -52,8 +58,17 @@ pub(super) type Stretch = (Arc<Scene>, Vec<Entry>);
 pub(super) enum Made {
     /// Ready for the part writer.
     Groups(Vec<Group<'static>>),
+    /// Whole conversations, of which each has files of its own.
+    Chats(Vec<Chat>),
     /// For a document that takes them one by one.
     Items(Vec<(Item, Facts)>),
+}
+
+/// A conversation that is ready for the part writer.
+#[derive(Debug)]
+pub(super) struct Chat {
+    pub(super) groups: Vec<Group<'static>>,
+    pub(super) ended: Option<Ended>,
 }
 
 /// A message for a document.
@@ -70,18 +85,19 @@ pub(super) enum Item {
 impl Workshop {
     pub(super) fn new(
         snapshot: &Snapshot,
-        request: &Request,
-        options: &Arc<RenderOptions>,
-        window: Window,
+        (request, window): (&Arc<Request>, Window),
+        stage: &Stage,
+        (known, fonts): (&Arc<Known>, Option<&Arc<pdf::Fonts>>),
     ) -> Self {
         Self {
             snapshot: snapshot.clone(),
-            format: request.format,
-            options: Arc::clone(options),
-            files: Files::of(request.format, options, window),
+            request: Arc::clone(request),
+            window,
+            stage: stage.clone(),
+            known: Arc::clone(known),
+            fonts: fonts.map(Arc::clone),
+            files: Files::of(request.format, &stage.options, window),
             group_bytes: GROUP_BYTES.min(request.part_bytes / GROUP_SHARE),
-            attachment_rows: request.attachment_rows,
-            dates: if request.iso_dates { dat::Dates::Iso } else { dat::Dates::Compact },
         }
     }
 
@@ -90,8 +106,65 @@ impl Workshop {
         [&self.files.main, &self.files.breaks, &self.files.attachments]
     }
 
-    /// Renders some neighbours in export order.
-    pub(super) fn render(&self, stretches: Vec<Stretch>) -> Result<Made> {
+    /// How a conversation looks in this window.
+    pub(super) fn scene(&self, chat: &str) -> Arc<Scene> {
+        Arc::new(Scene::new(&self.stage, &self.known, chat, self.window))
+    }
+
+    /// The document of a conversation that is being made, if it has one.
+    pub(super) fn binder<'c>(
+        &self,
+        scene: &'c Arc<Scene>,
+        cards: &'c html::Scene<'c>,
+        kit: Option<pdf::Kit<'c>>,
+    ) -> Binder<'c> {
+        Binder::new((&self.request, self.window), scene, (cards, kit))
+    }
+
+    /// What PDFs are made with.
+    pub(super) fn kit(&self, threads: usize) -> Option<pdf::Kit<'_>> {
+        self.fonts.as_deref().map(|fonts| pdf::Kit::new(fonts, threads))
+    }
+
+    /// For an export without attachments.
+    pub(super) fn no_attachments(&self) -> Attachments<'static> {
+        Attachments::new(&self.snapshot, &|_, _| None, true)
+    }
+
+    /// Reads the messages of a slice. `scene` is that of its conversation if it has one alone.
+    pub(super) fn read(
+        &self,
+        slice: &Slice,
+        scene: Option<Arc<Scene>>,
+        attachments: &mut Attachments<'_>,
+    ) -> Result<Vec<Stretch>> {
+        let request = &*self.request;
+        let history = request.format != Format::Jsonl || request.all_versions;
+        let at = (self.window, Some(slice));
+        let mut entries = Entries::of(&self.snapshot, request, at, history)?;
+        let mut parents = Parents::new(&self.snapshot, request, request.format.names_people());
+        let mut stretches: Vec<Stretch> =
+            scene.map(|scene| (scene, Vec::new())).into_iter().collect();
+        while let Some(mut entry) = entries.next()? {
+            attachments.find(&mut entry)?;
+            let chat = &entry.key.conversation;
+            if stretches.last().is_none_or(|(scene, _)| scene.chat.id != *chat) {
+                parents.enter();
+                stretches.push((self.scene(chat), Vec::new()));
+            }
+            parents.find(&mut entry)?;
+            if let Some((_, all)) = stretches.last_mut() {
+                all.push(entry);
+            }
+        }
+        Ok(stretches)
+    }
+
+    /// Renders what [`Workshop::read`] gave of whole conversations, or of a part of one.
+    pub(super) fn render(&self, stretches: Vec<Stretch>, place: Place) -> Result<Made> {
+        if self.request.is_by_chat() && place == Place::Whole {
+            return self.chats(stretches).map(Made::Chats);
+        }
         let mut made: Option<Made> = None;
         for (scene, entries) in stretches {
             let next = self.stretch(&scene, entries)?;
@@ -104,9 +177,30 @@ impl Workshop {
         Ok(made.unwrap_or(Made::Items(Vec::new())))
     }
 
+    /// Makes all files of some conversations.
+    fn chats(&self, stretches: Vec<Stretch>) -> Result<Vec<Chat>> {
+        let (scenes, entries): (Vec<_>, Vec<_>) = stretches.into_iter().unzip();
+        let cards: Vec<_> = scenes.iter().map(|scene| html::Scene::new(scene.context())).collect();
+        let mut kit = self.kit(1);
+        let mut chats = Vec::with_capacity(scenes.len());
+        for ((scene, cards), entries) in scenes.iter().zip(&cards).zip(entries) {
+            let mut binder = self.binder(scene, cards, kit);
+            let mut groups = Vec::new();
+            binder.take(self.stretch(scene, entries)?, &mut groups)?;
+            let (ended, used) = binder.finish(&mut groups)?;
+            kit = used.or_else(|| self.kit(1));
+            for group in &mut groups {
+                let members = std::mem::take(&mut group.members).into_iter();
+                group.members = members.map(|member| member.pressed(Settings::LEVEL)).collect();
+            }
+            chats.push(Chat { groups, ended });
+        }
+        Ok(chats)
+    }
+
     /// Renders messages of one conversation.
     fn stretch(&self, scene: &Arc<Scene>, mut entries: Vec<Entry>) -> Result<Made> {
-        if self.format.names_people() {
+        if self.request.format.names_people() {
             self.add_addresses(&mut entries)?;
         }
         let with_facts = |entry: Entry| {
@@ -114,8 +208,8 @@ impl Workshop {
             (entry, facts)
         };
         let entries: Vec<(Entry, Facts)> = entries.into_iter().map(with_facts).collect();
-        Ok(match self.format {
-            Format::Eml if !self.options.chat_day => Made::Groups(Self::mails(scene, entries)),
+        Ok(match self.request.format {
+            Format::Eml if !self.request.chat_day => Made::Groups(Self::mails(scene, entries)),
             Format::Mbox => Made::Groups(self.mailbox(scene, entries)?),
             Format::Csv => Made::Groups(self.table(scene, entries)),
             Format::Dat => Made::Groups(self.load_file(scene, entries)),
@@ -127,9 +221,10 @@ impl Workshop {
     fn items(&self, scene: &Scene, entries: Vec<(Entry, Facts)>) -> Vec<(Item, Facts)> {
         let cards = html::Scene::new(scene.context());
         let records = parquet::Records::new(scene.context());
-        let records = if self.attachment_rows { records.with_attachment_rows() } else { records };
+        let records =
+            if self.request.attachment_rows { records.with_attachment_rows() } else { records };
         let item = |(entry, facts): (Entry, Facts)| {
-            let item = match self.format {
+            let item = match self.request.format {
                 Format::Html => Item::Card(Box::new(cards.card(&entry))),
                 Format::Parquet => Item::Rows(records.record(&entry)),
                 _ => Item::Entry(Box::new(entry)),
@@ -156,7 +251,8 @@ impl Workshop {
                 let versions = entry.versions.iter().skip(first);
                 for (piece, version) in mails.pieces(&entry).into_iter().zip(versions) {
                     let source = Some(format!("blake3:{}", version.address));
-                    group.members.push(member(piece, source, &scene.objects));
+                    let member = member(piece, source, &scene.objects);
+                    group.members.push(member.pressed(Settings::LEVEL));
                 }
             }
             group
@@ -175,20 +271,20 @@ impl Workshop {
         let mut groups = Groups::new(self.group_bytes);
         for (entry, facts) in entries {
             if facts.is_left_out {
-                groups.add(facts, Vec::new(), Vec::new());
+                groups.add(facts, &[], Vec::new());
                 continue;
             }
             let content = mailbox.record(&entry);
             if content.size() <= RECORD_BYTES {
                 let read = content.to_vec(&*scene.objects);
                 let bytes = read.map_err(crate::error::Error::content(&file.path))?;
-                groups.add(facts, vec![Record { file: Arc::clone(&file), bytes }], Vec::new());
+                groups.add(facts, &[(&file, &bytes)], Vec::new());
             } else {
                 let file = format!("{}_{}.mbox", file_stamp(entry.created), entry.key.id);
                 let name = path(&[slug], &safe(&file, "mail.mbox"));
                 let piece = Piece { name, content, messages: 1 };
                 let alone = member(piece, None, &scene.objects);
-                groups.add(facts, Vec::new(), vec![alone]);
+                groups.add(facts, &[], vec![alone]);
             }
         }
         Ok(groups.all)
@@ -196,14 +292,16 @@ impl Workshop {
 
     fn table(&self, scene: &Arc<Scene>, entries: Vec<(Entry, Facts)>) -> Vec<Group<'static>> {
         let records = csv::Records::new(scene.context());
-        let records = if self.attachment_rows { records.with_attachment_rows() } else { records };
+        let records =
+            if self.request.attachment_rows { records.with_attachment_rows() } else { records };
         self.records_of(entries, |entry, out| {
             let _lines = records.record(entry, out);
         })
     }
 
     fn load_file(&self, scene: &Arc<Scene>, entries: Vec<(Entry, Facts)>) -> Vec<Group<'static>> {
-        let records = dat::Records::new(scene.context(), self.dates);
+        let dates = if self.request.iso_dates { dat::Dates::Iso } else { dat::Dates::Compact };
+        let records = dat::Records::new(scene.context(), dates);
         self.records_of(entries, |entry, out| {
             let _written = records.record(entry, out);
         })
@@ -216,16 +314,13 @@ impl Workshop {
         write: impl Fn(&Entry, &mut Vec<u8>),
     ) -> Vec<Group<'static>> {
         let mut groups = Groups::new(self.group_bytes);
+        let mut bytes = Vec::new();
         for (entry, facts) in entries {
-            let mut bytes = Vec::new();
+            bytes.clear();
             if !facts.is_left_out {
                 write(&entry, &mut bytes);
             }
-            groups.add(
-                facts,
-                vec![Record { file: Arc::clone(&self.files.main), bytes }],
-                Vec::new(),
-            );
+            groups.add(facts, &[(&self.files.main, &bytes)], Vec::new());
         }
         groups.all
     }
@@ -233,21 +328,22 @@ impl Workshop {
     fn lines(&self, scene: &Arc<Scene>, entries: Vec<(Entry, Facts)>) -> Vec<Group<'static>> {
         let context = scene.context();
         let mut groups = Groups::new(self.group_bytes);
+        let (mut lines, mut attachments) = (jsonl::Lines::default(), Vec::new());
         for (entry, facts) in entries {
-            let mut lines = jsonl::Lines::default();
-            let mut attachments = Vec::new();
+            lines.lines.clear();
+            lines.breaks.clear();
+            attachments.clear();
             if !facts.is_left_out {
                 jsonl::record(&entry, &context, &mut lines);
                 jsonl::attachments(&entry, &mut attachments);
             }
             let files = &self.files;
             let records = [
-                (&files.main, lines.lines),
-                (&files.breaks, lines.breaks),
-                (&files.attachments, attachments),
+                (&files.main, lines.lines.as_slice()),
+                (&files.breaks, lines.breaks.as_slice()),
+                (&files.attachments, attachments.as_slice()),
             ];
-            let records = records.map(|(file, bytes)| Record { file: Arc::clone(file), bytes });
-            groups.add(facts, records.into(), Vec::new());
+            groups.add(facts, &records, Vec::new());
         }
         groups.all
     }
@@ -285,8 +381,13 @@ impl Groups {
         Self { all: Vec::new(), most_bytes, bytes: u64::MAX }
     }
 
-    fn add(&mut self, facts: Facts, records: Vec<Record>, members: Vec<Member<'static>>) {
-        let bytes: u64 = records.iter().map(|record| record.bytes.len() as u64).sum();
+    fn add(
+        &mut self,
+        facts: Facts,
+        records: &[(&Arc<RecordFile>, &[u8])],
+        members: Vec<Member<'static>>,
+    ) {
+        let bytes: u64 = records.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         let has_files = !facts.members.is_empty() || !members.is_empty();
         let sum = self.bytes.saturating_add(bytes);
         if has_files || sum > self.most_bytes || self.all.is_empty() {
@@ -296,11 +397,13 @@ impl Groups {
         let Some(group) = self.all.last_mut() else { return };
         facts.join(group);
         group.members.extend(members);
-        for record in records.into_iter().filter(|record| !record.bytes.is_empty()) {
-            let same = |other: &&mut Record| Arc::ptr_eq(&other.file, &record.file);
-            match group.records.iter_mut().find(same) {
-                Some(other) => other.bytes.extend_from_slice(&record.bytes),
-                None => group.records.push(record),
+        for (file, bytes) in records.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+            let same = |other: &&mut Record| Arc::ptr_eq(&other.file, file);
+            if let Some(other) = group.records.iter_mut().find(same) {
+                other.bytes.extend_from_slice(bytes);
+            } else {
+                let (file, bytes) = (Arc::clone(file), bytes.to_vec());
+                group.records.push(Record { file, bytes });
             }
         }
         // Nobody joins a message that has files.

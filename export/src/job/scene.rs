@@ -38,9 +38,15 @@ impl Known {
         if !request.format.names_people() || chats.is_empty() {
             return Ok(Some(Self::default()));
         }
-        let people = people(snapshot, chats, watch)?;
-        let mut on = |rows| watch.reading(rows);
-        let conversations = Conversations::collect(snapshot, chats, &mut on).map_err(wrong)?;
+        let stopped = Arc::clone(&watch.stopped);
+        let (people, conversations) = std::thread::scope(|scope| {
+            let conversations = scope.spawn(move || {
+                let mut on = |_rows| !stopped.load(Ordering::Relaxed);
+                Conversations::collect(snapshot, chats, &mut on).map_err(wrong)
+            });
+            let people = people(snapshot, chats, watch)?;
+            Ok((people, conversations.join().map_err(|_panic| Error::Worker)??))
+        })?;
         Ok(people.zip(conversations).map(|(people, conversations)| Self { people, conversations }))
     }
 

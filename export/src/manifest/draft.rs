@@ -106,25 +106,40 @@ impl Draft {
     pub(crate) fn text(&self, last: Last) -> String {
         let fixed = &self.fixed;
         let of = (last == Last::Yes).then_some(fixed.k);
+        let (counts, digest) = (text_of(&self.counts), text_of(&DigestText::from(&self.digest)));
+        let (part, schema) = (text_of(&PartNumber { k: fixed.k, of }), text_of(&SCHEMA));
+        // Lists of many megabytes: they are copied once.
+        let listed = |entries| ["[", entries, "]"];
+        let one = |text| ["", text, ""];
         let fields = [
-            ("archive", fixed.archive.clone()),
-            ("asof", fixed.asof.clone()),
-            ("counts", text_of(&self.counts)),
-            ("digest", text_of(&DigestText::from(&self.digest))),
-            ("export_id", fixed.export_id.clone()),
-            ("files", format!("[{}]", self.files)),
-            ("part", text_of(&PartNumber { k: fixed.k, of })),
-            ("previous_part_sha256", fixed.previous.clone()),
-            ("requested_by", fixed.requested_by.clone()),
-            ("schema", text_of(&SCHEMA)),
-            ("selection", fixed.selection.clone()),
-            ("tool", fixed.tool.clone()),
-            ("unavailable", format!("[{}]", self.unavailable)),
-            ("window", fixed.window.clone()),
+            ("archive", one(&fixed.archive)),
+            ("asof", one(&fixed.asof)),
+            ("counts", one(&counts)),
+            ("digest", one(&digest)),
+            ("export_id", one(&fixed.export_id)),
+            ("files", listed(&self.files)),
+            ("part", one(&part)),
+            ("previous_part_sha256", one(&fixed.previous)),
+            ("requested_by", one(&fixed.requested_by)),
+            ("schema", one(&schema)),
+            ("selection", one(&fixed.selection)),
+            ("tool", one(&fixed.tool)),
+            ("unavailable", listed(&self.unavailable)),
+            ("window", one(&fixed.window)),
         ];
-        let fields: Vec<String> =
-            fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-        format!("{{{}}}", fields.join(","))
+        let bytes: usize = fields
+            .iter()
+            .map(|(name, value)| name.len() + value.map(str::len).iter().sum::<usize>() + 4)
+            .sum();
+        let mut text = String::with_capacity(bytes + 2);
+        for (name, value) in fields {
+            text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
+            text.push_str(name);
+            text.push_str("\":");
+            text.extend(value);
+        }
+        text.push('}');
+        text
     }
 }
 

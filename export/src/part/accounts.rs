@@ -14,15 +14,16 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// What a member adds.
-    pub(super) fn of(file: &FileRecord) -> Self {
-        Self { manifest: file_text(file).len() as u64 + 1, sums: sums_line_bytes(&file.path) }
+    /// What a member adds whose entry in the manifest has so many bytes.
+    pub(super) fn of(entry_bytes: usize, path: &str) -> Self {
+        Self { manifest: entry_bytes as u64 + 1, sums: sums_line_bytes(path) }
     }
 
     /// What an empty member adds that is no slice and comes from nowhere else.
     pub(super) fn plain(path: &str) -> Self {
         let (sha256, path) = (hex(&[0; 32]), path.to_owned());
-        Self::of(&FileRecord { path, sha256, size: 0, slice: None, source_blob: None })
+        let file = FileRecord { path, sha256, size: 0, slice: None, source_blob: None };
+        Self::of(file_text(&file).len(), &file.path)
     }
 
     pub(super) fn plus(self, other: Self) -> Self {

@@ -33,7 +33,7 @@ impl<'a> Writer<'a> {
         }
         let chunk = |record: &Record| {
             let raw = part.bytes_of(&record.file, &record.bytes);
-            Chunk::new(Arc::new(raw), self.settings.level)
+            Chunk::new(Arc::new(raw.into_owned()), self.settings.level)
         };
         let chunks = Records::Chunks(group.records.iter().map(chunk).collect());
         Ok(part.size_with(group, &chunks, &next).fits(cap).then_some(chunks))

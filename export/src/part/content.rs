@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chatvault_engine::{ReadFile, Storage};
 
 use super::file::Spool;
+use super::group::Slot;
 use crate::digest::{Hash, Sha256, hex, sha256};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, Promise};
@@ -26,8 +27,17 @@ const HANDED_OVER_BYTES: usize = 512;
 pub enum Content<'a> {
     /// Bytes at hand.
     Bytes(Vec<u8>),
+    /// Bytes that are made ready already.
+    Pressed(Pressed),
     /// Bytes to be read when there is a place for them.
     Stream(Stream<'a>),
+}
+
+/// Bytes that were deflated and hashed where they were made.
+#[derive(Debug)]
+pub struct Pressed {
+    pub(super) level: u32,
+    pub(super) slot: Box<Slot<'static>>,
 }
 
 impl Content<'_> {
@@ -35,6 +45,7 @@ impl Content<'_> {
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Pressed(pressed) => pressed.slot.raw,
             Self::Stream(stream) => stream.bytes,
         }
     }
@@ -110,6 +121,8 @@ impl Press<'_> {
         let store = is_compressed(path);
         match content {
             Content::Bytes(raw) => Ok(self.bytes(raw, store)),
+            Content::Pressed(pressed) if pressed.level == self.level => Ok(pressed.slot.content),
+            Content::Pressed(_) => Err(Error::Order("a content was deflated at another level")),
             Content::Stream(stream) if store => Ok(Ready::Now(as_is(stream, None))),
             Content::Stream(stream) => self.stream(path, stream).map(Ready::Now),
         }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::accounts::{Listed, Load};
-use super::content::{Body, Content, Packed, Ready};
+use super::content::{Body, Content, Packed, Pressed, Ready, pack};
 use crate::digest::{Hash, Subject, hex};
 use crate::error::{Error, Result};
 use crate::manifest::{
-    Counts, Facts, FileRecord, Key, MANIFEST, SUMS, Slice, Unavailable, text_of,
+    Counts, Facts, FileRecord, Key, MANIFEST, SUMS, Slice, Unavailable, file_text, text_of,
 };
 use crate::name::{PATH_CHARS, fold};
-use crate::zip::member_bytes;
+use crate::zip::{is_compressed, member_bytes};
 
 /// What stays together in one part: a message with its attachments, or some of them.
 #[derive(Debug, Default)]
@@ -61,6 +61,23 @@ pub struct Member<'a> {
     pub source: Option<String>,
 }
 
+impl Member<'_> {
+    /// Deflates and hashes bytes at hand now, where the member is made: the writer would have to do
+    /// it otherwise. `level` must be the writer's. A path that it will not take is left to it.
+    #[must_use]
+    pub fn pressed(self, level: u32) -> Self {
+        let Self { path, content, source } = self;
+        let bytes = match content {
+            Content::Bytes(bytes) if check_path(&path).is_ok() => bytes,
+            content => return Self { path, content, source },
+        };
+        let raw = bytes.len() as u64;
+        let packed = Ready::Now(pack(bytes, level, is_compressed(&path)));
+        let slot = Box::new(Slot::of(path.clone(), source.clone(), raw, packed));
+        Self { path, content: Content::Pressed(Pressed { level, slot }), source }
+    }
+}
+
 /// A record of a running file. A file never ends inside a record.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -99,6 +116,10 @@ pub(super) struct Slot<'a> {
     pub(super) content: Ready<'a>,
     /// What it adds to the manifest and the sums.
     pub(super) listed: Listed,
+    /// Its entry in the manifest, if its hash is known.
+    pub(super) text: Option<String>,
+    /// Its path as all file systems see it.
+    pub(super) folded: String,
 }
 
 impl<'a> Slot<'a> {
@@ -109,8 +130,22 @@ impl<'a> Slot<'a> {
         content: Ready<'a>,
     ) -> Result<Self> {
         check_path(&path)?;
-        let listed = Listed::default();
-        Ok(Self { path, source, slice: None, raw, content, listed }.measured())
+        Ok(Self::of(path, source, raw, content))
+    }
+
+    /// With a path that is good.
+    fn of(path: String, source: Option<String>, raw: u64, content: Ready<'a>) -> Self {
+        let (folded, listed) = (fold(&path), Listed::default());
+        Self { path, source, slice: None, raw, content, listed, text: None, folded }.measured()
+    }
+
+    /// Of a member that was made ready: nothing is left to do unless it has got another name.
+    pub(super) fn pressed(pressed: Pressed, path: String, source: Option<String>) -> Result<Self> {
+        let slot = *pressed.slot;
+        if slot.path == path && slot.source == source {
+            return Ok(slot);
+        }
+        Self::new(path, source, slot.raw, slot.content)
     }
 
     /// As a slice of something larger.
@@ -122,17 +157,27 @@ impl<'a> Slot<'a> {
             body: Body::Elsewhere,
         };
         let content = Ready::Now(packed);
-        let listed = Listed::default();
-        Self { path, source, slice: Some(slice), raw, content, listed }.measured()
+        let (folded, listed, slice) = (fold(&path), Listed::default(), Some(slice));
+        Self { path, source, slice, raw, content, listed, text: None, folded }.measured()
     }
 
     fn measured(mut self) -> Self {
-        self.listed = Listed::of(&self.record(&[0; 32]));
+        let sums = match &self.content {
+            Ready::Now(packed) => packed.sums,
+            Ready::Soon(_) => None,
+        };
+        let text = self.text_of(&sums.map_or([0; 32], |sums| sums.sha256));
+        self.listed = Listed::of(text.len(), &self.path);
+        self.text = sums.map(|_| text);
         self
     }
 
     /// Its entry in the manifest.
-    pub(super) fn record(&self, sha256: &Hash) -> FileRecord {
+    pub(super) fn text_of(&self, sha256: &Hash) -> String {
+        file_text(&self.record(sha256))
+    }
+
+    fn record(&self, sha256: &Hash) -> FileRecord {
         FileRecord {
             path: self.path.clone(),
             sha256: hex(sha256),
@@ -245,7 +290,8 @@ pub(super) fn check_path(path: &str) -> Result<()> {
 
 fn problem_of(path: &str) -> Option<&'static str> {
     let unsafe_step = |step: &str| matches!(step, "" | "." | "..");
-    let folded = fold(path);
+    // Only a name without a folder can be one of the writer's own.
+    let folded = if path.contains('/') { String::new() } else { fold(path) };
     if path.chars().count() > PATH_CHARS {
         Some("longer than 200 characters")
     } else if path.contains(|c: char| c.is_control() || c == '\\') {

@@ -35,7 +35,7 @@ mod running;
 pub(crate) mod tests;
 mod writer;
 
-pub use content::{Content, Open, Stream};
+pub use content::{Content, Open, Pressed, Stream};
 pub(crate) use folder::hash_file;
 pub use group::{Group, Member, Record, RecordFile};
 pub use writer::{Progress, Writer};

@@ -1,7 +1,10 @@
 //! The part that is being written: what is in it, what waits to be written, how large it would be.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io::Read;
+
+use foldhash::fast::RandomState;
 
 use super::accounts::{Load, Size};
 use super::content::{Body, Meter, Packed, Ready, Sums};
@@ -10,7 +13,7 @@ use super::group::{Prepared, RecordFile, Slot, slot_load};
 use super::running::{Chunk, Running, new_load};
 use crate::digest::{Hash, sha256};
 use crate::error::{Error, Result};
-use crate::manifest::{Draft, Facts, Key, Last, MANIFEST, PartRecord, SUMS, file_text, sums_text};
+use crate::manifest::{Draft, Facts, Key, Last, MANIFEST, PartRecord, SUMS, sums_text};
 use crate::name::fold;
 use crate::pool::Pool;
 use crate::zip::deflate::stored_bytes;
@@ -35,7 +38,7 @@ pub(super) struct OpenPart<'a> {
     directory: Vec<u8>,
     sums: Vec<(String, Hash)>,
     /// Folded paths: no file system may take two members for one.
-    taken: HashSet<String>,
+    taken: HashSet<String, RandomState>,
     /// Files of records, by the path of their first.
     running: BTreeMap<String, Running>,
     waiting: VecDeque<Slot<'a>>,
@@ -64,7 +67,7 @@ impl<'a> OpenPart<'a> {
             file,
             directory: Vec::new(),
             sums: Vec::new(),
-            taken: HashSet::new(),
+            taken: HashSet::default(),
             running: BTreeMap::new(),
             waiting: VecDeque::new(),
             waiting_load: Load::default(),
@@ -108,10 +111,10 @@ impl<'a> OpenPart<'a> {
     }
 
     /// The header and a record, or only a record: what adding it would write.
-    pub(super) fn bytes_of(&self, file: &RecordFile, record: &[u8]) -> Vec<u8> {
+    pub(super) fn bytes_of<'r>(&self, file: &RecordFile, record: &'r [u8]) -> Cow<'r, [u8]> {
         match self.running.get(&file.path) {
-            Some(_) => record.to_vec(),
-            None => [file.header.as_slice(), record].concat(),
+            Some(_) => Cow::Borrowed(record),
+            None => Cow::Owned([file.header.as_slice(), record].concat()),
         }
     }
 
@@ -138,8 +141,8 @@ impl<'a> OpenPart<'a> {
     }
 
     /// Lets a member wait for its turn, which may be now.
-    pub(super) fn add_slot(&mut self, slot: Slot<'a>) -> Result<()> {
-        self.take_path(&slot.path)?;
+    pub(super) fn add_slot(&mut self, mut slot: Slot<'a>) -> Result<()> {
+        self.take_path(&slot.path, std::mem::take(&mut slot.folded))?;
         self.waiting_load = self.waiting_load.plus(slot_load(&slot));
         self.waiting.push_back(slot);
         self.write_waiting(WAITING_BYTES, WAITING_MEMBERS)
@@ -147,14 +150,14 @@ impl<'a> OpenPart<'a> {
 
     /// Writes a member whose content its caller has, behind all that wait.
     pub(super) fn add_now(&mut self, slot: &Slot<'_>, content: &mut dyn Read) -> Result<()> {
-        self.take_path(&slot.path)?;
+        self.take_path(&slot.path, slot.folded.clone())?;
         self.write_waiting(0, 0)?;
         self.write_unknown(slot, None, content)
     }
 
     /// Begins a file of records.
     pub(super) fn begin_records(&mut self, running: Running) -> Result<()> {
-        self.take_path(running.path())?;
+        self.take_path(running.path(), fold(running.path()))?;
         let _none = self.running.insert(running.file.path.clone(), running);
         Ok(())
     }
@@ -189,8 +192,8 @@ impl<'a> OpenPart<'a> {
         self.running.keys().cloned().collect()
     }
 
-    fn take_path(&mut self, path: &str) -> Result<()> {
-        if self.taken.insert(fold(path)) {
+    fn take_path(&mut self, path: &str, folded: String) -> Result<()> {
+        if self.taken.insert(folded) {
             return Ok(());
         }
         let problem = "another member has it, as far as some file systems can tell";
@@ -319,7 +322,10 @@ impl<'a> OpenPart<'a> {
 
     /// Enters a written member in the lists.
     fn seal(&mut self, slot: &Slot<'_>, packed: u64, hash: &Hash) {
-        self.draft.add_file(&file_text(&slot.record(hash)));
+        match &slot.text {
+            Some(text) => self.draft.add_file(text),
+            None => self.draft.add_file(&slot.text_of(hash)),
+        }
         self.sums.push((slot.path.clone(), *hash));
         let container = member_bytes(&slot.path, packed);
         self.sealed = self.sealed.plus(Load::one(container, slot.listed));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chatvault_engine::Storage;
 
-use super::content::Press;
+use super::content::{Content, Press};
 use super::file::PartFile;
 use super::folder::Folder;
 use super::group::{Group, Position, Prepared, RecordFile, Slot};
@@ -290,9 +290,17 @@ impl<'a> Writer<'a> {
         let mut prepared = Prepared::without_members(&mut group)?;
         for member in group.members {
             self.check_cancelled()?;
-            let raw = member.content.bytes();
-            let content = self.press().ready(&member.path, member.content)?;
-            prepared.slots.push(Slot::new(member.path, member.source, raw, content)?);
+            let (path, source) = (member.path, member.source);
+            prepared.slots.push(match member.content {
+                Content::Pressed(pressed) if pressed.level == self.settings.level => {
+                    Slot::pressed(pressed, path, source)?
+                }
+                content => {
+                    let raw = content.bytes();
+                    let content = self.press().ready(&path, content)?;
+                    Slot::new(path, source, raw, content)?
+                }
+            });
         }
         Ok(prepared)
     }

@@ -4,12 +4,16 @@
 //! stored block, none looks back into the one before, so chunks can be made on any thread and in
 //! any order, and their sizes just add up. A chunk that would not shrink is written as stored
 //! blocks: no chunk is ever larger than [`stored_bytes`] says.
+//!
+//! The last chunk is a whole stream, and of a small member it is the only one: libdeflate makes it
+//! in half the time of zlib, which can end a chunk that is not the last.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use libdeflater::{CompressionLvl, Compressor};
 
 /// How much is deflated at a time: large enough that starting anew costs little, small enough
 /// that many threads have work and little is in memory.
@@ -40,41 +44,59 @@ thread_local! {
     /// Compressors of a thread, by level: their tables are large, and making them is slower than a
     /// message.
     static COMPRESSORS: RefCell<BTreeMap<u32, Compress>> = const { RefCell::new(BTreeMap::new()) };
+    /// The same for last chunks.
+    static LAST_COMPRESSORS: RefCell<BTreeMap<u32, Compressor>> =
+        const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Deflates a chunk.
 pub(crate) fn chunk(raw: &[u8], level: u32, place: Place) -> Vec<u8> {
     let limit = usize::try_from(stored_bytes(raw.len())).unwrap_or(usize::MAX);
-    let deflated = COMPRESSORS.with_borrow_mut(|kept| {
-        let make = || Compress::new(Compression::new(level), false);
-        deflate(kept.entry(level).or_insert_with(make), raw, place, limit)
-    });
+    let deflated = match place {
+        Place::Inside => COMPRESSORS.with_borrow_mut(|kept| {
+            let make = || Compress::new(Compression::new(level), false);
+            deflate(kept.entry(level).or_insert_with(make), raw, limit)
+        }),
+        Place::Last => LAST_COMPRESSORS.with_borrow_mut(|kept| {
+            deflate_last(kept.entry(level).or_insert_with(|| compressor(level)), raw, limit)
+        }),
+    };
     match deflated {
         Some(deflated) if deflated.len() < limit || raw.is_empty() => deflated,
         _ => stored(raw, place),
     }
 }
 
+/// The lower ones of zlib's levels are slower than the one that is as good here.
+fn compressor(level: u32) -> Compressor {
+    let level = i32::try_from(level.saturating_sub(1)).unwrap_or_default();
+    Compressor::new(CompressionLvl::new(level).unwrap_or_default())
+}
+
+fn deflate_last(compressor: &mut Compressor, raw: &[u8], limit: usize) -> Option<Vec<u8>> {
+    let mut out = vec![0; limit.max(64)];
+    let bytes = compressor.deflate_compress(raw, &mut out).ok()?;
+    out.truncate(bytes);
+    out.shrink_to_fit();
+    Some(out)
+}
+
 /// `None` if the chunk would not be smaller than `limit`.
-fn deflate(compressor: &mut Compress, raw: &[u8], place: Place, limit: usize) -> Option<Vec<u8>> {
+fn deflate(compressor: &mut Compress, raw: &[u8], limit: usize) -> Option<Vec<u8>> {
     compressor.reset();
-    let flush = match place {
-        Place::Inside => FlushCompress::Full,
-        Place::Last => FlushCompress::Finish,
-    };
     let mut out = Vec::with_capacity(limit.max(64));
     loop {
         let consumed = usize::try_from(compressor.total_in()).unwrap_or(usize::MAX);
-        let status = compressor.compress_vec(raw.get(consumed..)?, &mut out, flush).ok()?;
+        let rest = raw.get(consumed..)?;
+        let status = compressor.compress_vec(rest, &mut out, FlushCompress::Full).ok()?;
         let all_in = compressor.total_in() == raw.len() as u64;
         let room_left = out.len() < out.capacity();
-        match (status, place) {
-            (Status::StreamEnd, _) => return Some(out),
-            (_, Place::Inside) if all_in && room_left => return Some(out),
+        match status {
+            _ if all_in && room_left => return Some(out),
             // The output is full: the chunk is at least as large as its stored form.
             _ if !room_left => return None,
-            (Status::BufError, _) => return None,
-            _ => {}
+            Status::BufError | Status::StreamEnd => return None,
+            Status::Ok => {}
         }
     }
 }

@@ -7,8 +7,8 @@
 //! at most [`MOST_ENTRIES`] members. So the size of a part is a plain sum, and the same members
 //! make the same bytes anywhere.
 //!
-//! The deflate streams come from one pinned library with one level; its output does not depend on
-//! the processor.
+//! The deflate streams come from two pinned libraries, each with one level; their output does not
+//! depend on the processor.
 
 pub(crate) mod deflate;
 pub(crate) mod read;

@@ -32,6 +32,48 @@ fn threads_and_merges_change_no_byte() {
 }
 
 #[test]
+fn long_conversations_come_out_the_same_in_pieces() {
+    // Three conversations of 2,100 messages, which threads read and render in pieces.
+    let vault = vault(6_300);
+    for format in FORMATS {
+        for text_only in [true, false] {
+            let asked = Request { text_only, part_bytes: 400_000, ..request(format) };
+            let first = export(&vault, asked);
+            let (one, index) = run(&first, 0);
+            assert_eq!(index.counts.messages + index.counts.events, 6_300, "{format:?}");
+            let (other, _) = run(&first, 3);
+            assert!(files(&*one) == files(&*other), "{format:?}, text only: {text_only}");
+        }
+    }
+}
+
+#[test]
+fn conversations_with_many_bytes_of_files_come_out_the_same() {
+    let vault = vault(60);
+    let noise: Vec<u8> =
+        (0..2_500_000_u32).flat_map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let object = vault.archive().put_object(&mut &noise[..]).unwrap();
+    let snapshot = vault.archive().snapshot().unwrap();
+    let mut batch = vault.archive().batch(vault.run);
+    for row in crate::kit::rows(&snapshot, &crate::kit::everything()).unwrap() {
+        if row.json.windows(4).any(|part| part == b"\"f1\"") {
+            batch.link(&row.key, "f1", object);
+        }
+    }
+    let _report = batch.commit().unwrap();
+    for format in [Format::Mbox, Format::Pdf] {
+        let first = export(&vault, request(format));
+        let (one, index) = run(&first, 0);
+        assert_eq!(
+            (index.counts.messages + index.counts.events, index.counts.attachments),
+            (60, 6)
+        );
+        let (other, _) = run(&first, 3);
+        assert!(files(&*one) == files(&*other), "{format:?}");
+    }
+}
+
+#[test]
 fn no_part_is_above_its_cap_however_small() {
     let vault = vault(150);
     for format in FORMATS {

@@ -17,11 +17,15 @@ const STARTS: [char; 11] =
 pub(super) struct Cells {
     guard: Guard,
     joined: String,
+    /// The last list that several rows share: neighbours have mostly the same.
+    shared: Vec<String>,
+    shared_cell: (Vec<u8>, bool),
 }
 
 impl Cells {
     pub(super) fn new(guard: Guard) -> Self {
-        Self { guard, joined: String::new() }
+        let (shared, shared_cell) = (Vec::new(), (Vec::new(), false));
+        Self { guard, joined: String::new(), shared, shared_cell }
     }
 
     /// Appends a text. Tells whether it was guarded.
@@ -41,6 +45,18 @@ impl Cells {
 
     /// Appends the values of a list. Tells whether the cell was guarded.
     pub(super) fn list(&mut self, items: Items<'_>, out: &mut Vec<u8>) -> bool {
+        let Items::Shared(texts) = items else { return self.joined(items, out) };
+        if self.shared != texts {
+            let mut cell = std::mem::take(&mut self.shared_cell.0);
+            cell.clear();
+            let guarded = self.joined(items, &mut cell);
+            (self.shared, self.shared_cell) = (texts.to_vec(), (cell, guarded));
+        }
+        out.extend_from_slice(&self.shared_cell.0);
+        self.shared_cell.1
+    }
+
+    fn joined(&mut self, items: Items<'_>, out: &mut Vec<u8>) -> bool {
         let mut joined = std::mem::take(&mut self.joined);
         joined.clear();
         for (index, item) in items.iter().enumerate() {
@@ -85,6 +101,10 @@ fn is_unwanted(byte: u8) -> bool {
 
 /// Whether a spreadsheet could take a text for a formula. Plain numbers are none.
 pub(super) fn is_formula(text: &str) -> bool {
+    // What nearly all begin with.
+    if text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric()) {
+        return false;
+    }
     let start = text.trim_start_matches(is_skipped);
     start.starts_with(STARTS) && !is_number(start.trim_end())
 }

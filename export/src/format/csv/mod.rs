@@ -3,7 +3,7 @@
 //! - Comma, CRLF, UTF-8, the same columns in the same order always ([`header`]).
 //! - A line feed may be inside a cell, in quotes; a carriage return or another control character
 //!   never is.
-//! - Whatever people or the service wrote cannot become a formula: see [`Guard`]. The last column,
+//! - Whatever people or the service wrote cannot become a formula: see [`Guard`](crate::entry::Guard). The last column,
 //!   `guarded`, names the cells that were changed for it, so that a reader can take it back.
 //! - `seq` is the number of the commit that stored the version, which `--since` counts by: lines are
 //!   made on many threads, and a line number says nothing that its place does not.
@@ -14,7 +14,9 @@ mod cell;
 #[cfg(test)]
 mod tests;
 
-use crate::entry::{Context, Entry, Guard, RenderOptions};
+use std::cell::RefCell;
+
+use crate::entry::{Context, Entry, RenderOptions};
 use crate::format::table::{COLUMNS, Cell, Items, PARTICIPANTS, Row, Rows};
 use crate::zone::calendar::write_time;
 
@@ -42,7 +44,7 @@ pub fn header(options: &RenderOptions) -> Vec<u8> {
 #[derive(Debug)]
 pub struct Records<'a> {
     rows: Rows<'a>,
-    guard: Guard,
+    cells: RefCell<Cells>,
     /// The cell that is the same in all lines, ready to be copied; whether it was guarded.
     participants: (Vec<u8>, bool),
 }
@@ -50,11 +52,10 @@ pub struct Records<'a> {
 impl<'a> Records<'a> {
     /// For the messages of one conversation.
     pub fn new(context: Context<'a>) -> Self {
-        let (rows, guard) = (Rows::new(context), context.options.guard);
-        let mut cells = Cells::new(guard);
+        let (rows, mut cells) = (Rows::new(context), Cells::new(context.options.guard));
         let mut cell = Vec::new();
         let guarded = cells.list(Items::Shared(rows.participants()), &mut cell);
-        Self { rows, guard, participants: (cell, guarded) }
+        Self { rows, cells: cells.into(), participants: (cell, guarded) }
     }
 
     /// Attachments get lines of their own, behind the message that has them.
@@ -68,7 +69,7 @@ impl<'a> Records<'a> {
     /// Appends nothing for a system event that is to be left out. Tells how many lines there are.
     pub fn record(&self, entry: &Entry, out: &mut Vec<u8>) -> u64 {
         let mut lines = 0;
-        let mut cells = Cells::new(self.guard);
+        let mut cells = self.cells.borrow_mut();
         self.rows.each(entry, &mut |row| {
             self.line(row, &mut cells, out);
             lines += 1;

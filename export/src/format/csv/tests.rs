@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::cell::is_formula;
 use super::*;
+use crate::entry::Guard;
 use crate::format::table::WIDTH;
 use crate::format::table::fixture::{HOSTILE, World, entry, said};
 

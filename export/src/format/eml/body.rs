@@ -49,7 +49,7 @@ struct Section {
 impl<'a> View<'a> {
     pub(super) fn of(entry: &'a Entry, at: usize) -> Option<Self> {
         let version = entry.versions.get(at)?;
-        Some(Self { entry, version, at, message: Message::read(&version.json).ok() })
+        Some(Self { entry, version, at, message: Message::stored(&version.json).ok() })
     }
 
     pub(super) fn is_latest(&self) -> bool {
@@ -182,7 +182,7 @@ fn main(
         return shown;
     }
     let earlier = view.entry.versions.get(..view.at).unwrap_or_default().iter().rev();
-    let readable = earlier.filter_map(|version| Message::read(&version.json).ok());
+    let readable = earlier.filter_map(|version| Message::stored(&version.json).ok());
     readable
         .map(|message| said(&message, context, places))
         .find(|section| !section.text.trim().is_empty())
@@ -343,7 +343,7 @@ fn earlier_version(
     view: &View<'_>,
     context: &Context<'_>,
 ) -> Section {
-    let message = Message::read(&version.json).ok();
+    let message = Message::stored(&version.json).ok();
     let time = message.as_ref().and_then(|message| message.edited.or(message.modified));
     let time = time.unwrap_or(if at == 0 { view.entry.created } else { number_as_time(version) });
     let time = context.options.zone.show(time);

@@ -31,6 +31,8 @@ pub(super) struct Fields {
     chat: Vec<u8>,
     /// The subject of messages that have none.
     title: String,
+    /// `Subject` and `Thread-Topic` of those, written.
+    titles: [Vec<u8>; 2],
 }
 
 #[derive(Clone, Debug)]
@@ -47,12 +49,19 @@ impl Fields {
             mailbox: person_mailbox(person, &identity, context),
             person: person.clone(),
         });
+        let title = chat.title();
+        let written = |name: &str| {
+            let mut field = Headers::default();
+            field.text(name, &clean(&title, SUBJECT_BYTES));
+            field.into_bytes()
+        };
         Self {
+            titles: [written("Subject"), written("Thread-Topic")],
             thread: identity.thread(),
             thread_index: chat.started.map(|started| thread_index(&chat.id, started)),
             recipients: recipients.collect(),
             chat: chat_fields(context),
-            title: chat.title(),
+            title,
             identity,
         }
     }
@@ -122,11 +131,13 @@ impl Fields {
         context: &Context<'_>,
     ) {
         let subject = message.subject.as_deref().map(|subject| clean(subject, SUBJECT_BYTES));
-        let topic = subject.filter(|subject| !subject.is_empty());
-        let topic = topic.unwrap_or_else(|| clean(&self.title, SUBJECT_BYTES));
-        match subject_mark(view) {
-            "" => to.text("Subject", &topic),
-            mark => to.text("Subject", &format!("{mark}{topic}")),
+        let own = subject.filter(|subject| !subject.is_empty());
+        let topic = || own.clone().unwrap_or_else(|| clean(&self.title, SUBJECT_BYTES));
+        let [subject_of_chat, topic_of_chat] = &self.titles;
+        match (&own, subject_mark(view)) {
+            (None, "") => to.append(subject_of_chat),
+            (Some(own), "") => to.text("Subject", own),
+            (_, mark) => to.text("Subject", &format!("{mark}{}", topic())),
         }
         let id = &view.entry.key.id;
         to.word("Message-ID", &self.identity.message(id, view.version.version));
@@ -143,7 +154,10 @@ impl Fields {
         let before = before.map(|version| self.identity.message(id, version.version));
         let known = [Some(&self.thread), before.as_ref(), parent.as_ref()];
         to.words("References", known.into_iter().flatten().map(String::as_str));
-        to.text("Thread-Topic", &topic);
+        match &own {
+            None => to.append(topic_of_chat),
+            Some(own) => to.text("Thread-Topic", own),
+        }
         if let Some(index) = &self.thread_index {
             to.word("Thread-Index", index);
         }

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memchr::{memchr, memrchr};
 
 /// RFC 5322's recommended longest line.
 const LINE: usize = 78;
@@ -103,11 +104,11 @@ impl Headers {
 
     /// A mailbox may be folded already; only its first line decides whether it still fits.
     fn mailbox(&mut self, mailbox: &str) {
-        let first = mailbox.split("\r\n").next().unwrap_or_default();
-        self.space_for(first.len(), LINE);
-        self.out.extend_from_slice(mailbox.as_bytes());
-        if let Some(at) = mailbox.rfind("\r\n") {
-            self.line = self.out.len() - (mailbox.len() - at - 2);
+        let bytes = mailbox.as_bytes();
+        self.space_for(memchr(b'\r', bytes).unwrap_or(bytes.len()), LINE);
+        self.out.extend_from_slice(bytes);
+        if let Some(at) = memrchr(b'\n', bytes) {
+            self.line = self.out.len() - (bytes.len() - at - 1);
         }
     }
 
@@ -210,7 +211,7 @@ pub(super) fn clean(text: &str, most: usize) -> Cow<'_, str> {
     let is_control =
         |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
     let text = text.trim_matches(|character| is_control(character) || character == ' ');
-    if text.len() <= most && !text.chars().any(is_control) {
+    if text.len() <= most && (is_printable(text) || !text.chars().any(is_control)) {
         return Cow::Borrowed(text);
     }
     let (head, tail) = split_at_most(text, most);
@@ -233,10 +234,15 @@ pub(super) fn split_at_most(text: &str, most: usize) -> (&str, &str) {
 
 /// Whether a text can stand as it is: no reader changes it, and it can be folded.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-        && !text.contains("=?")
-        && !text.contains("  ")
+    let changes = |pair: &[u8]| matches!(pair, b"=?" | b"  ");
+    is_printable(text)
+        && !text.as_bytes().windows(2).any(changes)
         && text.split(' ').all(|word| word.len() <= PLAIN_WORD)
+}
+
+/// ASCII without control characters.
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// RFC 5322's atoms, and the space between them.

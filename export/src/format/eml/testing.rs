@@ -79,7 +79,7 @@ pub(in crate::format) fn entry(id: &str, at: Timestamp, versions: &[Value]) -> E
         versions: versions.collect(),
         attached: Vec::new(),
         parent: None,
-        custodians: vec!["user:ann".to_owned(), "user:bob".to_owned()],
+        custodians: ["user:ann".to_owned(), "user:bob".to_owned()].into(),
         is_context: false,
     }
 }

@@ -81,7 +81,7 @@ impl<'a> Scene<'a> {
     pub fn card(&self, entry: &Entry) -> Card {
         let mut tally = Tally::default();
         let Some(version) = entry.latest() else { return self.unreadable(entry, &[]) };
-        let Ok(message) = Message::read(&version.json) else {
+        let Ok(message) = Message::stored(&version.json) else {
             return self.unreadable(entry, &version.json);
         };
         count_attached(entry, &mut tally);

@@ -36,6 +36,7 @@ use chatvault_engine::ContentAddress;
 
 use self::batch::Worker;
 use self::pages::{Pages, Sink};
+use self::shape::Shaper;
 use crate::entry::{Context, Entry, Window};
 
 pub use self::entry::Counts;
@@ -88,6 +89,27 @@ impl Summary {
 const BATCH_ENTRIES: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 
+/// What transcripts are made with: it remembers how words look, which is the same in all of them.
+pub struct Kit<'f> {
+    fonts: &'f Fonts,
+    shaper: Shaper<'f>,
+    workers: Vec<Worker<'f>>,
+}
+
+impl<'f> Kit<'f> {
+    /// With so many threads.
+    pub fn new(fonts: &'f Fonts, threads: usize) -> Self {
+        let workers = (0..threads.clamp(1, 64)).map(|_| Worker::new(fonts)).collect();
+        Self { fonts, shaper: Shaper::new(fonts), workers }
+    }
+}
+
+impl fmt::Debug for Kit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kit").field("threads", &self.workers.len()).finish_non_exhaustive()
+    }
+}
+
 /// A transcript in the making.
 ///
 /// Files are handed to the sink as soon as they are whole, named below the conversation's folder.
@@ -102,8 +124,13 @@ pub struct Transcript<'a> {
 impl<'a> Transcript<'a> {
     /// Begins the transcript of a window.
     pub fn new(fonts: &'a Fonts, context: Context<'a>, window: Window, limits: Limits) -> Self {
-        let workers = (0..limits.threads.clamp(1, 64)).map(|_| Worker::new(fonts)).collect();
-        let pages = Pages::new(fonts, context, window, limits);
+        Self::with(Kit::new(fonts, limits.threads), context, window, limits)
+    }
+
+    /// Begins the transcript of a window with the kit of another one, and its threads.
+    pub fn with(kit: Kit<'a>, context: Context<'a>, window: Window, limits: Limits) -> Self {
+        let Kit { fonts, shaper, workers } = kit;
+        let pages = Pages::new((fonts, shaper), context, window, limits);
         Self { context, pages, workers, batch: Vec::new(), batch_bytes: 0 }
     }
 
@@ -118,9 +145,15 @@ impl<'a> Transcript<'a> {
     }
 
     /// Ends the transcript.
-    pub fn finish(mut self, sink: Sink<'_>) -> io::Result<Summary> {
+    pub fn finish(self, sink: Sink<'_>) -> io::Result<Summary> {
+        self.finish_with(sink).map(|(summary, _kit)| summary)
+    }
+
+    /// Ends the transcript, and gives the kit back.
+    pub fn finish_with(mut self, sink: Sink<'_>) -> io::Result<(Summary, Kit<'a>)> {
         self.flush(sink)?;
-        self.pages.finish(sink)
+        let (summary, fonts, shaper) = self.pages.finish(sink)?;
+        Ok((summary, Kit { fonts, shaper, workers: self.workers }))
     }
 
     fn flush(&mut self, sink: Sink<'_>) -> io::Result<()> {

@@ -74,13 +74,13 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     pub(super) fn new(
-        fonts: &'a Fonts,
+        (fonts, shaper): (&'a Fonts, Shaper<'a>),
         context: Context<'a>,
         window: Window,
         limits: Limits,
     ) -> Self {
         let mut pages = Self {
-            shaper: Shaper::new(fonts),
+            shaper,
             fonts,
             context,
             window,
@@ -146,10 +146,10 @@ impl<'a> Pages<'a> {
     }
 
     /// Ends the transcript.
-    pub(super) fn finish(mut self, sink: Sink<'_>) -> io::Result<Summary> {
+    pub(super) fn finish(mut self, sink: Sink<'_>) -> io::Result<(Summary, &'a Fonts, Shaper<'a>)> {
         self.close_page();
         self.end_file(true, sink)?;
-        Ok(self.summary)
+        Ok((self.summary, self.fonts, self.shaper))
     }
 
     fn must_turn(&self, gap: f32, height: f32) -> bool {

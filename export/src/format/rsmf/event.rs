@@ -4,6 +4,8 @@
 //! parted. Ids of files, parents and directions depend on what else is in the slice, so they are
 //! settled when the slice is closed.
 
+use std::sync::Arc;
+
 use chatvault_engine::Timestamp;
 use chatvault_query::event::Detail;
 use chatvault_query::message::{Identity, Importance, Message};
@@ -25,7 +27,7 @@ pub(super) struct Unit {
     pub(super) people: Vec<Mentioned>,
     /// The files of the first event, in the order of its attachments.
     pub(super) files: Vec<Attached>,
-    pub(super) custodians: Vec<String>,
+    pub(super) custodians: Arc<[String]>,
     /// The message that this one answers.
     pub(super) answers: Option<String>,
     /// About how much memory it takes.
@@ -54,7 +56,7 @@ impl Unit {
             events,
             people: maker.people,
             files: files.cloned().collect(),
-            custodians: entry.custodians.clone(),
+            custodians: Arc::clone(&entry.custodians),
             answers: answers.or_else(|| entry.key.reply_to.clone()),
             weight,
         })

@@ -113,7 +113,7 @@ impl Slice<'_> {
     /// Whose export it is: the member who delivered most of it. A team is no participant.
     fn custodian(&self) -> Option<String> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for custodian in self.units.iter().flat_map(|unit| &unit.custodians) {
+        for custodian in self.units.iter().flat_map(|unit| unit.custodians.iter()) {
             if let Some(user) = custodian.strip_prefix("user:") {
                 *counts.entry(user).or_default() += 1;
             }

@@ -177,7 +177,7 @@ pub(crate) fn raw_entry(id: &str, versions: impl Iterator<Item = String>) -> Ent
         versions: versions.zip(1..).map(version).collect(),
         attached: Vec::new(),
         parent: None,
-        custodians: vec!["user:ann".to_owned(), "user:bob".to_owned()],
+        custodians: ["user:ann".to_owned(), "user:bob".to_owned()].into(),
         is_context: false,
     }
 }

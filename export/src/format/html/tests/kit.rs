@@ -93,7 +93,7 @@ pub(super) fn entry(versions: &[Value]) -> Entry {
         versions: versions.iter().enumerate().map(version).collect(),
         attached: Vec::new(),
         parent: None,
-        custodians: vec!["user:u-ann".to_owned()],
+        custodians: ["user:u-ann".to_owned()].into(),
         is_context: false,
     }
 }

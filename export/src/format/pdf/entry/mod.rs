@@ -85,7 +85,7 @@ pub(super) fn lay_out(
     let mut laid = Laid { day: local.map(|local| local.date_naive()), ..Laid::default() };
     let clock = clock(context, entry.created);
     let Some(latest) = entry.latest() else { return laid };
-    let message = match Message::read(&latest.json) {
+    let message = match Message::stored(&latest.json) {
         Ok(message) => message,
         Err(_cause) => {
             laid.lines = unreadable(shaper, latest, &clock);
@@ -318,12 +318,12 @@ impl Entries<'_> {
     fn last_words(&self) -> Option<&Version> {
         let versions = &self.writer.entry.versions;
         versions.iter().rev().skip(1).take(MOST_VERSIONS).find(|version| {
-            Message::read(&version.json).is_ok_and(|message| !Document::of(&message).is_empty())
+            Message::stored(&version.json).is_ok_and(|message| !Document::of(&message).is_empty())
         })
     }
 
     fn version_body(&self, flow: &mut Flow<'_, '_>, version: &Version, style: &Style) {
-        let Ok(message) = Message::read(&version.json) else { return };
+        let Ok(message) = Message::stored(&version.json) else { return };
         let document = Document::of(&message);
         let Writer { entry, context, measure, .. } = self.writer;
         let writer = Writer { message: &message, entry, context, measure };
@@ -404,7 +404,7 @@ impl Entries<'_> {
             flow.note(&title, &note_style().bold());
             flow.keep_last();
             for (number, version) in shown {
-                let at = Message::read(&version.json).ok().and_then(|message| message.modified);
+                let at = Message::stored(&version.json).ok().and_then(|message| message.modified);
                 let at = at
                     .map_or_else(|| "time unknown".to_owned(), |at| context.options.zone.show(at));
                 let of = self.writer.entry.versions.len();
@@ -439,7 +439,7 @@ impl Entries<'_> {
         let Some((latest, earlier)) = versions.split_last() else { return Vec::new() };
         let mut shown = Vec::new();
         let body = |version: &Version| {
-            Message::read(&version.json).ok().map(|message| message.body.content.into_owned())
+            Message::stored(&version.json).ok().map(|message| message.body.content.into_owned())
         };
         if earlier.is_empty() {
             return shown;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::Read as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use harfrust::GlyphId;
 use harfrust::font::name::NameId;
@@ -43,6 +43,8 @@ pub(in super::super) struct Face {
     descriptor: Descriptor,
     is_plain: bool,
     is_cff: bool,
+    /// Of the file: found out when somebody asks, since most faces are never shown.
+    sha256: OnceLock<[u8; 32]>,
 }
 
 impl Face {
@@ -81,8 +83,18 @@ impl Face {
         let (name, version) = (text(NameId::FULL_NAME), text(NameId::VERSION_STRING));
         let post_script = safe_name(&text(NameId::POSTSCRIPT_NAME), &name);
         let (descriptor, is_plain) = (tables.descriptor(), tables.is_plain());
-        let face =
-            Self { font, bytes, index, name, post_script, version, descriptor, is_plain, is_cff };
+        let face = Self {
+            font,
+            bytes,
+            index,
+            name,
+            post_script,
+            version,
+            descriptor,
+            is_plain,
+            is_cff,
+            sha256: OnceLock::new(),
+        };
         // What cannot be cut down cannot be embedded: find out now.
         drop(face.subset(&GlyphRemapper::new_from_glyphs_sorted(&[0]))?);
         Ok(face)
@@ -106,7 +118,7 @@ impl Face {
     }
 
     pub(super) fn sha256(&self) -> [u8; 32] {
-        crate::digest::sha256(&self.bytes)
+        *self.sha256.get_or_init(|| crate::digest::sha256(&self.bytes))
     }
 
     /// Upright, of normal weight.

@@ -6,6 +6,7 @@ mod words;
 
 use std::collections::HashMap;
 use std::io::{self, Cursor, Read};
+use std::sync::Arc;
 
 use chatvault_engine::{MessageKey, RecordKind, Timestamp};
 use chatvault_query::event::NoNames;
@@ -155,7 +156,7 @@ pub(super) fn entry(versions: &[Value]) -> Entry {
         versions: versions.iter().enumerate().map(version).collect(),
         attached: Vec::new(),
         parent: None,
-        custodians: Vec::new(),
+        custodians: Arc::default(),
         is_context: false,
     }
 }
