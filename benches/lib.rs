@@ -2,7 +2,7 @@
 //!
 //! The export is `pages/` (a folder of page files for each custodian) and `dev.jsonl` (every distinct
 //! version, a line each) in the folder that `CHATVAULT_CORPUS` names; without it, the same of a
-//! made-up tenant.
+//! made-up tenant. Memory is allocated as the command does it.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -19,7 +19,11 @@ use std::path::{Path, PathBuf};
 use chatvault_engine::{Archive, Counts, Custodian, Host, Options};
 use chatvault_ingest::{ImportOptions, Progress, Source};
 use chatvault_support::generate::{Shape, Tenant, page_files};
+use mimalloc::MiMalloc;
 use tempfile::TempDir;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The made-up tenant: about 40,000 versions, each in some ten exports.
 const SHAPE: Shape =
