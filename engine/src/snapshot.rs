@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::archive::{Counts, Delivered, Key, Refused, RowId, Shared, State, read_refused};
+use crate::archive::{Counts, Delivered, Key, Known, Refused, RowId, Shared, State, read_refused};
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::manifest::FileKind;
@@ -75,7 +75,7 @@ pub struct Quarantined {
 pub(crate) struct View {
     shared: Arc<Shared>,
     state: Arc<State>,
-    counts: Arc<BTreeMap<(u32, u32), Counts>>,
+    known: OnceLock<Known>,
     delivered: OnceLock<Delivered>,
     slab_siblings: OnceLock<SlabSiblings>,
     slab_addresses: OnceLock<HashMap<ContentAddress, RowId, RandomState>>,
@@ -86,11 +86,10 @@ pub(crate) struct View {
 impl Snapshot {
     /// Everything acknowledged so far; a reader looks again at what there is.
     pub(crate) fn take(shared: &Arc<Shared>) -> Result<Self> {
-        shared.refresh()?;
         let view = View {
             shared: Arc::clone(shared),
-            state: shared.acknowledged(),
-            counts: Arc::clone(&shared.book().counts),
+            state: shared.newest()?,
+            known: OnceLock::new(),
             delivered: OnceLock::new(),
             slab_siblings: OnceLock::new(),
             slab_addresses: OnceLock::new(),
@@ -156,11 +155,9 @@ impl Snapshot {
 
     /// Every copy in quarantine, oldest first.
     pub fn quarantine(&self) -> Result<Vec<Quarantined>> {
-        let names = self.view.shared.book().custodians.clone();
         let quarantined = |refused: Refused| {
-            let custodian = names.get(&refused.custodian).cloned();
             Ok(Quarantined {
-                custodian: custodian.ok_or_else(|| nameless(refused.custodian))?,
+                custodian: self.custodian(refused.custodian)?,
                 run: RunId(refused.run),
                 reason: refused.reason,
                 source: refused.source,
@@ -174,12 +171,12 @@ impl Snapshot {
 
     /// All custodians, with their counters over all runs so far.
     pub fn custodians(&self) -> Result<BTreeMap<Custodian, Counts>> {
-        Ok(self.view.shared.book().by_custodian(&self.view.counts))
+        Ok(self.view.known().by_custodian())
     }
 
     /// A custodian by the number that [`Row::custodians`](crate::Row::custodians) gives.
     pub fn custodian(&self, number: u32) -> Result<Custodian> {
-        self.view.shared.book().custodians.get(&number).cloned().ok_or_else(|| nameless(number))
+        self.view.known().custodian(number).cloned().ok_or_else(|| nameless(number))
     }
 
     /// The content address that a document has, or would have if it were stored. Faster for many
@@ -207,7 +204,7 @@ impl Snapshot {
 
     /// Does any message have an object?
     pub fn has_links(&self) -> bool {
-        !self.view.shared.book().links.is_empty()
+        self.view.known().has_links()
     }
 
     /// The length of an object.
@@ -218,7 +215,7 @@ impl Snapshot {
 
     /// The objects that belong to a message: (attachment, object).
     pub fn links(&self, key: &MessageKey) -> Result<Vec<(String, ContentAddress)>> {
-        Ok(self.view.shared.book().links.get(key).cloned().unwrap_or_default())
+        Ok(self.view.known().links(key))
     }
 
     /// Reads an object back, streamed and checked.
@@ -233,6 +230,10 @@ impl View {
         &self.state
     }
 
+    fn known(&self) -> &Known {
+        self.known.get_or_init(|| Known::of(&self.state))
+    }
+
     pub(crate) fn delivered(&self) -> &Delivered {
         self.delivered.get_or_init(|| self.shared.delivered(&self.state))
     }
@@ -243,17 +244,15 @@ impl View {
 
     /// The numbers of those custodians that are known.
     pub(crate) fn numbers(&self, custodians: &[Custodian]) -> Vec<u32> {
-        let book = self.shared.book();
-        let known = book.custodians.iter().filter(|(_, name)| custodians.contains(name));
-        known.map(|(number, _)| *number).collect()
+        let known = self.known().names().filter(|(_, name)| custodians.contains(name));
+        known.map(|(number, _)| number).collect()
     }
 
     /// Who delivered a row, and in which run first.
     pub(crate) fn sightings(&self, at: RowId) -> Result<Vec<(Custodian, RunId)>> {
         let sightings = self.delivered().of_row(&self.state, at)?;
-        let book = self.shared.book();
         let name = |(number, run): (u32, u32)| {
-            let name = book.custodians.get(&number).cloned();
+            let name = self.known().custodian(number).cloned();
             Ok((name.ok_or_else(|| nameless(number))?, RunId(run)))
         };
         sightings.into_iter().map(name).collect()
@@ -314,9 +313,7 @@ impl View {
     }
 
     fn refused(&self) -> Result<Vec<Refused>> {
-        // Copies may be sealed at any moment. Looking at the unsealed ones first and at a newer
-        // manifest then misses none, and the manifest's sequence tells what is in both.
-        let unsealed = self.shared.unsealed_refused();
+        // Its own manifest's files may have been summed up since: the newest state has them all.
         let state = self.shared.state();
         let mut all = Vec::new();
         let entries = state.manifest.files.iter();
@@ -325,8 +322,7 @@ impl View {
             let path = entry.path();
             all.extend(read_refused(storage, self.shared.archive, entry.number, &path)?);
         }
-        let sealed = state.manifest.sequence.0;
-        all.extend(unsealed.into_iter().filter(|refused| refused.sequence > sealed));
+        all.extend(state.slabs.iter().flat_map(|slab| &slab.refused).cloned());
         all.retain(|refused| refused.sequence <= self.state.sequence.0);
         all.sort_by_key(|refused| refused.sequence);
         Ok(all)

@@ -1,14 +1,14 @@
 //! What an archive knows beside its rows: custodians, runs, counters, checkpoints, links.
 //!
-//! A [`Book`] is either everything, or what was added since the last ledger. Additions are
-//! written to the journal with their commit and later to a ledger; the whole is their sum.
+//! A [`Book`] is what one commit adds, what a ledger holds, or the sum of these up to a manifest.
+//! Additions are written to the journal with their commit and later to a ledger.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::known::Known;
 use super::ranges::Ranges;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
@@ -92,8 +92,7 @@ pub(crate) struct Book {
     pub(crate) custodians: BTreeMap<u32, Custodian>,
     pub(crate) runs: BTreeMap<u32, Run>,
     /// By run and custodian.
-    /// Shared with snapshots, copied when a commit changes it under one.
-    pub(crate) counts: Arc<BTreeMap<(u32, u32), Counts>>,
+    pub(crate) counts: BTreeMap<(u32, u32), Counts>,
     pub(crate) checkpoints: BTreeMap<String, Vec<u8>>,
     pub(crate) links: BTreeMap<MessageKey, Vec<Link>>,
 }
@@ -103,11 +102,8 @@ impl Book {
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.custodians.extend(other.custodians.iter().map(|(n, name)| (*n, name.clone())));
         self.runs.extend(other.runs.iter().map(|(n, run)| (*n, run.clone())));
-        if !other.counts.is_empty() {
-            let sums = Arc::make_mut(&mut self.counts);
-            for (place, counts) in other.counts.iter() {
-                *sums.entry(*place).or_default() += *counts;
-            }
+        for (place, counts) in &other.counts {
+            *self.counts.entry(*place).or_default() += *counts;
         }
         let checkpoints = other.checkpoints.iter();
         self.checkpoints.extend(checkpoints.map(|(name, value)| (name.clone(), value.clone())));
@@ -131,25 +127,18 @@ impl Book {
     }
 
     /// The checkpoints whose names start with `prefix`, in name order.
-    pub(crate) fn checkpoints_of(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn checkpoints_of(&self, prefix: &str) -> impl Iterator<Item = (&String, &Vec<u8>)> {
         let from = self.checkpoints.range(prefix.to_owned()..);
-        let named = from.take_while(|(name, _)| name.starts_with(prefix));
-        named.map(|(name, value)| (name.clone(), value.clone())).collect()
+        from.take_while(move |(name, _)| name.starts_with(prefix))
     }
 
-    /// Every run, with the counters of all custodians together.
-    pub(crate) fn run_summaries(&self) -> Vec<RunSummary> {
-        let mut sums: BTreeMap<u32, Counts> = BTreeMap::new();
-        for ((run, _), counts) in self.counts.iter() {
-            *sums.entry(*run).or_default() += *counts;
-        }
-        let runs = self.runs.iter().map(|(number, run)| RunSummary {
-            run: RunId(*number),
-            label: run.label.clone(),
-            started: run.started,
-            counts: sums.remove(number).unwrap_or_default(),
-        });
-        runs.collect()
+    /// Bytes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let named = self.checkpoints.iter().map(|(name, value)| name.len() + value.len() + 64);
+        let links = self.links.values().map(|links| 256 + links.len() * 96);
+        (self.custodians.len() + self.runs.len() + self.counts.len()) * 128
+            + named.sum::<usize>()
+            + links.sum::<usize>()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -162,20 +151,6 @@ impl Book {
             sum += *counts;
             sum
         })
-    }
-
-    /// All runs of each custodian.
-    pub(crate) fn by_custodian(
-        &self,
-        counts: &BTreeMap<(u32, u32), Counts>,
-    ) -> BTreeMap<Custodian, Counts> {
-        let mut sums: BTreeMap<Custodian, Counts> = BTreeMap::new();
-        for ((_, custodian), counts) in counts {
-            if let Some(name) = self.custodians.get(custodian) {
-                *sums.entry(name.clone()).or_default() += *counts;
-            }
-        }
-        sums
     }
 
     /// Bytes: FORMAT.md, "Payload of a commit".
@@ -194,7 +169,7 @@ impl Book {
         }
         put_varint(out, self.counts.len() as u64);
         let mut before = 0;
-        for ((run, custodian), counts) in self.counts.iter() {
+        for ((run, custodian), counts) in &self.counts {
             put_varint(out, u64::from(*run));
             let number = i64::from(*custodian);
             put_signed(out, number - std::mem::replace(&mut before, number));
@@ -232,7 +207,7 @@ impl Book {
             custodian = custodian.checked_add(reader.signed()?)?;
             let counts = Counts::read(reader)?;
             let place = (run, u32::try_from(custodian).ok()?);
-            let _ = Arc::make_mut(&mut book.counts).insert(place, counts);
+            let _ = book.counts.insert(place, counts);
         }
         for _ in 0..reader.count()? {
             let name = reader.text()?.to_owned();
@@ -323,8 +298,8 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn of(book: &Book) -> Self {
-        let known = book.custodians.iter().map(|(number, name)| (name.clone(), *number));
+    pub(crate) fn of(known: &Known) -> Self {
+        let known = known.names().map(|(number, name)| (name.clone(), number));
         Self { known: known.collect() }
     }
 

@@ -10,6 +10,7 @@ use hashbrown::{HashMap, HashTable};
 
 use super::batch::{Contents, Fresh, Rejected};
 use super::book::{Book, Counts, Names, Refused, Run};
+use super::known::Known;
 use super::recall::Fingerprint;
 use super::record::{self, Home};
 use super::slab::{Key, RowRef, Slab, SlabRow};
@@ -34,9 +35,6 @@ pub(crate) struct Writer {
     /// Runs that no commit has written down yet.
     new_runs: HashMap<u32, Run, Fast>,
     next_run: u32,
-    /// Added since the last freeze.
-    pub(crate) unsealed: Book,
-    pub(crate) refused: Vec<Refused>,
     pub(crate) active_bytes: usize,
     pub(crate) frozen: Option<super::seal::Frozen>,
     /// Rows of slabs by their message.
@@ -95,19 +93,16 @@ impl Writer {
     pub(crate) fn new(
         journal: Journal,
         (next_sequence, next_file): (u64, u64),
-        book: &Book,
-        unsealed: Book,
+        known: &Known,
     ) -> Self {
-        let next_run = book.runs.keys().next_back().map_or(1, |last| last + 1);
+        let next_run = known.last_run().map_or(1, |last| last + 1);
         Self {
             journal: Arc::new(journal),
             next_sequence,
             next_file,
-            names: Names::of(book),
+            names: Names::of(known),
             new_runs: HashMap::default(),
             next_run,
-            unsealed,
-            refused: Vec::new(),
             active_bytes: 0,
             frozen: None,
             index: Index::default(),
@@ -233,9 +228,8 @@ impl Committing<'_> {
         }
         self.shared.moves.resolve_all(&mut sightings);
         let report = report(sequence, &batch);
-        let sums = Arc::make_mut(&mut book.counts);
         for (name, counts) in numbers.iter().zip(&batch.counts) {
-            *sums.entry((run.0, *name)).or_default() += *counts;
+            *book.counts.entry((run.0, *name)).or_default() += *counts;
         }
         book.checkpoints.extend(batch.checkpoints);
         for (key, attachment, object) in batch.links {
@@ -244,8 +238,8 @@ impl Committing<'_> {
         let refused = refuse(rejected, &numbers, run, sequence);
         let generation = self.shared.moves.generation();
         let documents = batch.documents;
-        let slab = Slab { generation, sequence, run, documents, rows, sightings };
-        self.write(slab, &book, refused, &prints)?;
+        let slab = Slab { generation, sequence, run, documents, rows, sightings, refused, book };
+        self.write(slab, &prints)?;
         Ok((report, Arc::clone(&self.writer.journal)))
     }
 
@@ -354,13 +348,7 @@ impl Committing<'_> {
     }
 
     /// Writes the commit to the journal; from here on others see it.
-    fn write(
-        &mut self,
-        slab: Slab,
-        book: &Book,
-        refused: Vec<Refused>,
-        prints: &[Vec<Fingerprint>],
-    ) -> Result<()> {
+    fn write(&mut self, slab: Slab, prints: &[Vec<Fingerprint>]) -> Result<()> {
         let writer = &mut *self.writer;
         let mut sightings = Vec::with_capacity(slab.sightings.len());
         for (row, custodian) in &slab.sightings {
@@ -369,20 +357,15 @@ impl Committing<'_> {
             sightings.push((home, row.index, *custodian));
         }
         let rows = (&slab.documents[..], &slab.rows[..]);
-        let payload = record::put(slab.run, book, rows, &refused, &mut sightings);
+        let payload = record::put(slab.run, &slab.book, rows, &slab.refused, &mut sightings);
         if let Err(error) = writer.journal.append(slab.sequence, &payload) {
             writer.stop(&error);
             return Err(error);
         }
         writer.next_sequence += 1;
         drop(writer.new_runs.remove(&slab.run.0));
-        writer.unsealed.absorb(book);
-        writer.active_bytes +=
-            refused.iter().map(|refused| refused.bytes.len() + 128).sum::<usize>();
-        writer.refused.extend(refused);
         let slab = Arc::new(slab);
         writer.remember(&slab);
-        self.shared.book().learn(book);
         for (index, prints) in prints.iter().enumerate() {
             let row = RowRef { generation: slab.generation, index: narrow(index) };
             self.recall(prints, row);

@@ -148,7 +148,7 @@ mod tests {
         let mut ledger = Ledger::default();
         drop(ledger.book.custodians.insert(0, Custodian::user("ada")));
         let counts = Counts { offered: 9, duplicates: 9, ..Counts::default() };
-        let _ = std::sync::Arc::make_mut(&mut ledger.book.counts).insert((1, 0), counts);
+        let _ = ledger.book.counts.insert((1, 0), counts);
         let sightings = (100..108).chain([110]).map(|row| (0, row, 1)).collect();
         drop(ledger.ranges.insert(7, Ranges::of(sightings)));
         ledger

@@ -118,8 +118,7 @@ impl Shared {
     pub(super) fn seal_now(&self) -> Result<()> {
         let mut writer = self.wait_until_sealed()?;
         self.seal_pack(&mut writer)?;
-        let empty = self.state().slabs.is_empty() && writer.unsealed.is_empty();
-        if empty && writer.refused.is_empty() {
+        if self.state().slabs.is_empty() {
             return Ok(());
         }
         self.freeze(&mut writer)?;

@@ -2,8 +2,7 @@
 //!
 //! Locks, in the order in which they are taken: `merging`, `sealing`, `writer` (commits, seals and
 //! merges publish under it), `packing` (packs change and are published under it), `catalog` (while
-//! it is brought up to date), then `state`, `book`, `preparers` (each held for a moment, never
-//! together).
+//! it is brought up to date), then `state`, `preparers` (each held for a moment, never together).
 //!
 //! Durability, in order: rows and sightings are synced in a journal frame, then acknowledged;
 //! later a segment, a ledger and a quarantine file are synced under their names, then named by a
@@ -14,6 +13,7 @@ mod book;
 mod commit;
 mod compact;
 mod disposal;
+mod known;
 mod ledger;
 mod maintain;
 mod merge;
@@ -38,8 +38,9 @@ pub use book::{Counts, RunSummary};
 pub use report::{CompactReport, Damage, Depth, Report, Stat, VerifyReport};
 
 pub(crate) use batch::Preparer;
-pub(crate) use book::{Book, Refused};
+pub(crate) use book::Refused;
 pub(crate) use commit::Compare;
+pub(crate) use known::Known;
 pub(crate) use ledger::read_refused;
 pub(crate) use sightings::Delivered;
 pub(crate) use slab::{Key, Slab, SlabRow};
@@ -82,16 +83,12 @@ pub(crate) struct Shared {
     moves: Moves,
     /// What there is, unacknowledged commits included; replaced as a whole.
     state: RwLock<Arc<State>>,
-    /// Everything counted and named so far.
-    book: Mutex<Book>,
     /// `None` for a reader.
     writer: Option<Mutex<Writer>>,
     /// Held while a seal is built and published: a merge publishes before or after, not between.
     sealing: Mutex<()>,
     /// Held by whoever merges.
     merging: Mutex<()>,
-    /// A reader's copies that are refused and in the journal only.
-    read_refused: Mutex<Vec<Refused>>,
     /// Tells the background work, and whoever waits for it, that `writer` changed.
     changed: Condvar,
     catalog: Mutex<Option<Catalog>>,
@@ -147,28 +144,21 @@ impl Archive {
 
     /// A value that a batch stored, by its name; `None` if there is none or it was taken back.
     pub fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.shared.refresh()?;
-        Ok(self.shared.book().checkpoints.get(name).cloned())
+        Ok(self.shared.newest()?.checkpoint(name))
     }
 
     /// The values whose names start with `prefix`, in name order.
     pub fn checkpoints(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
-        self.shared.refresh()?;
-        Ok(self.shared.book().checkpoints_of(prefix))
+        Ok(self.shared.newest()?.checkpoints(prefix))
     }
 
     /// Every run under which something was committed, oldest first.
     pub fn runs(&self) -> Result<Vec<RunSummary>> {
-        self.shared.refresh()?;
-        Ok(self.shared.book().run_summaries())
+        Ok(Known::of(&*self.shared.newest()?).run_summaries())
     }
 }
 
 impl Shared {
-    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -180,6 +170,12 @@ impl Shared {
 
     fn set_state(&self, state: State) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+
+    /// The state that is acknowledged by now, also for a reader beside a writer.
+    pub(crate) fn newest(&self) -> Result<Arc<State>> {
+        self.refresh()?;
+        Ok(self.acknowledged())
     }
 
     /// The state that is acknowledged.

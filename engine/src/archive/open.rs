@@ -7,9 +7,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Shared;
-use super::book::{Book, Refused};
+use super::book::Book;
 use super::commit::Writer;
 use super::disposal::TRASH;
+use super::known::Known;
 use super::ledger;
 use super::ranges::Ranges;
 use super::recall::Recall;
@@ -108,15 +109,13 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     let nonce = shared.host.clock.random();
     let journal = Journal::resume(&*storage, shared.archive, nonce, &loaded.recovery)?;
     let numbers = (loaded.state.sequence.0 + 1, loaded.state.manifest.next_file);
-    let mut writer = Writer::new(journal, numbers, &loaded.book, loaded.unsealed);
-    writer.refused = loaded.refused;
+    let mut writer = Writer::new(journal, numbers, &Known::of(&loaded.state));
     for live in &loaded.state.segments {
         let _ = writer.homes.insert(live.generation, Home::Segment(live.entry.number));
     }
     loaded.state.slabs.iter().for_each(|slab| writer.remember(slab));
     shared.lock = Mutex::new(Some(lock));
     shared.writer = Some(Mutex::new(writer));
-    shared.book = Mutex::new(loaded.book);
     shared.open_catalog(&loaded.state);
     shared.state = RwLock::new(Arc::new(loaded.state));
     shared.update_catalog();
@@ -126,8 +125,6 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
 pub(super) fn open_read_only(host: Host, options: Options) -> Result<Shared> {
     let mut shared = Shared::empty(host, options)?;
     let loaded = shared.look()?;
-    shared.book = Mutex::new(loaded.book);
-    shared.read_refused = Mutex::new(loaded.refused);
     shared.state = RwLock::new(Arc::new(loaded.state));
     Ok(shared)
 }
@@ -135,10 +132,6 @@ pub(super) fn open_read_only(host: Host, options: Options) -> Result<Shared> {
 /// What was read at opening.
 struct Loaded {
     state: State,
-    book: Book,
-    /// What of the book no ledger has.
-    unsealed: Book,
-    refused: Vec<Refused>,
     recovery: Recovery,
 }
 
@@ -151,6 +144,7 @@ impl Shared {
             manifest: Arc::new(Manifest::first(head.archive, host.clock.now(), 1)),
             manifest_hash: [0; 32],
             segments: Vec::new(),
+            base: Arc::default(),
             slabs: Vec::new(),
             packs: Vec::new(),
             sequence: Sequence(0),
@@ -163,7 +157,6 @@ impl Shared {
             recall,
             moves: Moves::default(),
             state: RwLock::new(Arc::new(state)),
-            book: Mutex::default(),
             writer: None,
             sealing: Mutex::default(),
             merging: Mutex::default(),
@@ -171,7 +164,6 @@ impl Shared {
             catalog: Mutex::default(),
             packing: Mutex::default(),
             preparers: Mutex::default(),
-            read_refused: Mutex::default(),
             lock: Mutex::default(),
         })
     }
@@ -182,8 +174,6 @@ impl Shared {
             return Ok(());
         }
         let loaded = self.look()?;
-        *self.book() = loaded.book;
-        *self.read_refused() = loaded.refused;
         self.set_state(loaded.state);
         Ok(())
     }
@@ -209,11 +199,11 @@ impl Shared {
         let storage = &*self.host.storage;
         let (manifest, manifest_hash) = manifest::load(storage, self.archive)?;
         let before = self.state();
-        let mut book = Book::default();
+        let mut base = Book::default();
         let mut ranges: BTreeMap<u64, Ranges> = BTreeMap::new();
         for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
             let ledger = ledger::read(storage, self.archive, entry.number, &entry.path())?;
-            book.learn(&ledger.book);
+            base.learn(&ledger.book);
             for (segment, more) in ledger.ranges {
                 if manifest.file(segment).is_some() {
                     let known = ranges.entry(segment).or_default();
@@ -243,24 +233,21 @@ impl Shared {
         let wanted =
             Wanted { archive: self.archive, from: manifest.journal_from, after: sequence, live };
         let manifest = Arc::new(manifest);
-        let state = State { manifest, manifest_hash, segments, slabs: Vec::new(), packs, sequence };
-        self.replay(state, book, wanted)
+        let (base, slabs) = (Arc::new(base), Vec::new());
+        let state = State { manifest, manifest_hash, segments, base, slabs, packs, sequence };
+        self.replay(state, wanted)
     }
 
-    fn replay(&self, mut state: State, mut book: Book, wanted: Wanted) -> Result<Loaded> {
+    fn replay(&self, mut state: State, wanted: Wanted) -> Result<Loaded> {
         let mut places: HashMap<Home, u32, RandomState> = HashMap::default();
         for live in &state.segments {
             let _ = places.insert(Home::Segment(live.entry.number), live.generation);
         }
-        let (mut unsealed, mut refused) = (Book::default(), Vec::new());
         let mut parser = Parser::default();
         let storage = &*self.host.storage;
         let known = self.state();
         let recovery = journal::recover(storage, wanted, &mut |sequence, payload| {
             let commit = record::read(payload, &mut parser)?;
-            book.learn(&commit.book);
-            unsealed.absorb(&commit.book);
-            refused.extend(commit.refused);
             let same = known.slabs.iter().find(|slab| slab.sequence == sequence);
             let generation = same.map_or_else(|| self.moves.generation(), |slab| slab.generation);
             let _ = places.insert(Home::Slab(sequence.0), generation);
@@ -274,22 +261,12 @@ impl Shared {
                 documents: commit.documents,
                 rows: commit.rows,
                 sightings: commit.sightings.into_iter().filter_map(place).collect(),
+                refused: commit.refused,
+                book: commit.book,
             }));
             state.sequence = sequence;
             Ok(())
         })?;
-        Ok(Loaded { state, book, unsealed, refused, recovery })
-    }
-
-    fn read_refused(&self) -> std::sync::MutexGuard<'_, Vec<Refused>> {
-        self.read_refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// Refused copies that no quarantine file has yet, acknowledged or not.
-    pub(crate) fn unsealed_refused(&self) -> Vec<Refused> {
-        let Some(writer) = &self.writer else { return self.read_refused().clone() };
-        let writer = writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let frozen = writer.frozen.as_ref().map(super::seal::Frozen::refused).unwrap_or_default();
-        [frozen, &writer.refused].concat()
+        Ok(Loaded { state, recovery })
     }
 }

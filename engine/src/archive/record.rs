@@ -222,7 +222,7 @@ mod tests {
         let started = Timestamp::from_ms(1_772_438_400_000);
         drop(book.runs.insert(1, Run { label: "march".to_owned(), started }));
         let counts = Counts { offered: 3, stored: 1, variants: 0, duplicates: 1, quarantined: 1 };
-        let _ = std::sync::Arc::make_mut(&mut book.counts).insert((1, 0), counts);
+        let _ = book.counts.insert((1, 0), counts);
         book
     }
 

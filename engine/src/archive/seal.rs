@@ -33,14 +33,6 @@ pub(crate) struct Frozen {
     /// The journal file that holds what came later.
     journal_from: u64,
     slabs: Vec<Arc<Slab>>,
-    book: Book,
-    refused: Vec<Refused>,
-}
-
-impl Frozen {
-    pub(crate) fn refused(&self) -> &[Refused] {
-        &self.refused
-    }
 }
 
 impl Shared {
@@ -70,8 +62,6 @@ impl Shared {
             through: state.sequence,
             journal_from: number,
             slabs: state.slabs.clone(),
-            book: std::mem::take(&mut writer.unsealed),
-            refused: std::mem::take(&mut writer.refused),
         });
         writer.active_bytes = 0;
         Ok(())
@@ -83,13 +73,12 @@ impl Shared {
         let mut writer = self.writer()?;
         let Some(frozen) = &writer.frozen else { return Ok(false) };
         let (slabs, through) = (frozen.slabs.clone(), frozen.through);
-        let (book, refused) = (frozen.book.clone(), frozen.refused.clone());
         let journal_from = frozen.journal_from;
         let number = writer.next_file;
         writer.next_file += 3;
         drop(writer);
         let sealed = self
-            .build_sealed(number, &slabs, &book, &refused)
+            .build_sealed(number, &slabs)
             .and_then(|sealed| self.publish_sealed(sealed, through, journal_from));
         let mut writer = self
             .writer
@@ -103,13 +92,7 @@ impl Shared {
         sealed.map(|()| true)
     }
 
-    fn build_sealed(
-        &self,
-        number: u64,
-        slabs: &[Arc<Slab>],
-        book: &Book,
-        refused: &[Refused],
-    ) -> Result<Sealed> {
+    fn build_sealed(&self, number: u64, slabs: &[Arc<Slab>]) -> Result<Sealed> {
         let state = self.state();
         let mut order = Sorted::of(slabs);
         let arrived = sightings::arrived(&self.moves, slabs);
@@ -123,15 +106,22 @@ impl Shared {
             files.push(entry);
         }
         let ranges = sightings::new_ranges(&state, &arrived)?;
+        let mut book = Book::default();
+        slabs.iter().for_each(|slab| book.absorb(&slab.book));
+        let mut base = Arc::clone(&state.base);
+        if !book.is_empty() {
+            Arc::make_mut(&mut base).learn(&book);
+        }
         if !book.is_empty() || !ranges.is_empty() {
-            let ledger = Ledger { book: book.clone(), ranges: ranges.clone() };
+            let ledger = Ledger { book, ranges: ranges.clone() };
             files.push(self.write_ledger(number + 1, &ledger)?);
         }
+        let refused: Vec<Refused> = slabs.iter().flat_map(|slab| &slab.refused).cloned().collect();
         if !refused.is_empty() {
-            files.push(self.write_refused(number + 2, refused)?);
+            files.push(self.write_refused(number + 2, &refused)?);
         }
         let moves = order.moves(live.as_ref().map_or(0, |live| live.generation));
-        Ok(Sealed { files, live, ranges, moves })
+        Ok(Sealed { files, live, base, ranges, moves })
     }
 
     fn publish_sealed(&self, sealed: Sealed, through: Sequence, journal_from: u64) -> Result<()> {
@@ -159,6 +149,7 @@ impl Shared {
         next.slabs.retain(|slab| slab.sequence > through);
         next.segments = with_ranges(&next.segments, &sealed.ranges);
         next.segments.extend(sealed.live);
+        next.base = sealed.base;
         writer.index.remove(&gone);
         writer.homes.retain(|generation, _| !gone.contains(generation));
         writer.frozen = None;
@@ -329,6 +320,7 @@ pub(crate) fn with_ranges(segments: &[Arc<Live>], more: &SegmentRanges) -> Vec<A
 struct Sealed {
     files: Vec<FileEntry>,
     live: Option<Arc<Live>>,
+    base: Arc<Book>,
     ranges: SegmentRanges,
     moves: Vec<(u32, Vec<RowRef>)>,
 }

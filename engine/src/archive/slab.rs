@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::book::{Book, Refused};
 use crate::row::Identity;
 use crate::segment::NewRow;
 use crate::types::{ContentAddress, MessageKind, RecordKind, RunId, Sequence, Timestamp};
@@ -107,7 +108,7 @@ pub(crate) struct Key<'a> {
     pub(crate) id: &'a str,
 }
 
-/// The rows and sightings of one commit.
+/// Everything that one commit added.
 #[derive(Debug)]
 pub(crate) struct Slab {
     pub(crate) generation: u32,
@@ -117,6 +118,8 @@ pub(crate) struct Slab {
     pub(crate) rows: Vec<SlabRow>,
     /// Copies of rows that were there: (row, custodian).
     pub(crate) sightings: Vec<(RowRef, u32)>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) book: Book,
 }
 
 impl Slab {
@@ -126,7 +129,12 @@ impl Slab {
 
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.documents.len() + self.rows.len() * 400 + self.sightings.len() * 12
+        let refused = self.refused.iter().map(|refused| refused.bytes.len() + 128);
+        self.documents.len()
+            + self.rows.len() * 400
+            + self.sightings.len() * 12
+            + refused.sum::<usize>()
+            + self.book.bytes()
     }
 
     /// Rows of a conversation, as a range of indexes.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::disposal::TRASH;
 use super::state::State;
-use super::{Archive, Counts, Shared, Stat};
+use super::{Archive, Known, Shared, Stat};
 use crate::catalog;
 use crate::error::{Error, Result};
 use crate::format::names::{FileKind, JOURNAL, MANIFEST, Name};
@@ -21,8 +20,9 @@ impl Archive {
     /// bytes of memory for each of these.
     pub fn stat(&self) -> Result<Stat> {
         let shared = &*self.shared;
-        shared.refresh()?;
-        let (state, counts, custodians, runs) = shared.at_once();
+        let state = shared.newest()?;
+        let known = Known::of(&state);
+        let (counts, (custodians, runs)) = (known.total(), known.sizes());
         let metas = || state.segments.iter().map(|live| &live.segment.meta);
         let rows = || state.slabs.iter().flat_map(|slab| &slab.rows);
         let journal_rows = rows().count() as u64;
@@ -103,19 +103,6 @@ const PARTS: [&str; 10] = [
 ];
 
 impl Shared {
-    /// State, counters, custodians and runs of one moment.
-    fn at_once(&self) -> (Arc<State>, Counts, u64, u64) {
-        // A commit changes book and state under this lock.
-        let lock = |writer| Mutex::lock(writer).unwrap_or_else(PoisonError::into_inner);
-        let turn = self.writer.as_ref().map(lock);
-        let (state, book) = (self.state(), self.book());
-        let (custodians, runs) = (book.custodians.len() as u64, book.runs.len() as u64);
-        let counts = book.total();
-        drop(book);
-        drop(turn);
-        (state, counts, custodians, runs)
-    }
-
     /// Lengths of the files that are there now, temporary and foreign ones as `other`.
     fn bytes_by_part(&self) -> Result<BTreeMap<String, u64>> {
         let storage = &*self.host.storage;

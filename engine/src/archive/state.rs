@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::book::Book;
 use super::ranges::Ranges;
 use super::slab::{Key, Slab};
 use crate::catalog::Summary;
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) manifest_hash: [u8; 32],
     pub(crate) segments: Vec<Arc<Live>>,
+    /// What is known beside rows up to the manifest's sequence.
+    pub(crate) base: Arc<Book>,
     /// In order of sequence.
     pub(crate) slabs: Vec<Arc<Slab>>,
     pub(crate) packs: Vec<Arc<Pack>>,

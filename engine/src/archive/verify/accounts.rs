@@ -219,7 +219,7 @@ impl Accounts {
 
     fn broken_laws(&self, segment_rows: u64) -> Vec<String> {
         let mut broken = Vec::new();
-        for ((run, custodian), counts) in self.book.counts.iter() {
+        for ((run, custodian), counts) in &self.book.counts {
             if !counts.balance() {
                 broken.push(format!(
                     "counters of run {run} and custodian {custodian} do not balance: {counts:?}"
@@ -245,7 +245,7 @@ impl Accounts {
 
     fn broken_quarantine(&self) -> Vec<String> {
         let mut copies: BTreeMap<(u32, u32), (u64, u64)> = BTreeMap::new();
-        for (place, counts) in self.book.counts.iter() {
+        for (place, counts) in &self.book.counts {
             copies.entry(*place).or_default().0 += counts.quarantined;
         }
         for (place, there) in &self.refused {

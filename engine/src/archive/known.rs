@@ -1,0 +1,128 @@
+//! What a state knows beside its rows: the book up to its manifest, and what its slabs add, as one.
+//!
+//! Invariant: nothing in here is ahead of the state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::book::{Book, Counts, Link, Run, RunSummary};
+use super::state::State;
+use crate::types::{Custodian, MessageKey, RunId};
+
+/// See the module's description.
+#[derive(Debug)]
+pub(crate) struct Known {
+    base: Arc<Book>,
+    /// The sum of what the slabs add.
+    added: Book,
+}
+
+impl Known {
+    pub(crate) fn of(state: &State) -> Self {
+        let mut added = Book::default();
+        state.slabs.iter().for_each(|slab| added.absorb(&slab.book));
+        Self { base: Arc::clone(&state.base), added }
+    }
+
+    fn books(&self) -> [&Book; 2] {
+        [&self.base, &self.added]
+    }
+
+    pub(crate) fn custodian(&self, number: u32) -> Option<&Custodian> {
+        self.books().into_iter().rev().find_map(|book| book.custodians.get(&number))
+    }
+
+    /// All custodians by number.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (u32, &Custodian)> {
+        let names = self.books().into_iter().flat_map(|book| &book.custodians);
+        names.map(|(number, name)| (*number, name))
+    }
+
+    fn runs(&self) -> BTreeMap<u32, &Run> {
+        let runs = self.books().into_iter().flat_map(|book| &book.runs);
+        runs.map(|(number, run)| (*number, run)).collect()
+    }
+
+    /// The highest number of a run.
+    pub(crate) fn last_run(&self) -> Option<u32> {
+        self.books().into_iter().filter_map(|book| book.runs.keys().next_back().copied()).max()
+    }
+
+    /// Counters by run and custodian, in two parts that are summed.
+    fn counts(&self) -> impl Iterator<Item = (&(u32, u32), &Counts)> {
+        self.books().into_iter().flat_map(|book| &book.counts)
+    }
+
+    /// All runs and custodians together.
+    pub(crate) fn total(&self) -> Counts {
+        let mut total = self.base.total();
+        total += self.added.total();
+        total
+    }
+
+    /// All runs of each custodian.
+    pub(crate) fn by_custodian(&self) -> BTreeMap<Custodian, Counts> {
+        let mut sums: BTreeMap<Custodian, Counts> = BTreeMap::new();
+        for ((_, custodian), counts) in self.counts() {
+            if let Some(name) = self.custodian(*custodian) {
+                *sums.entry(name.clone()).or_default() += *counts;
+            }
+        }
+        sums
+    }
+
+    /// Every run, with the counters of all custodians together.
+    pub(crate) fn run_summaries(&self) -> Vec<RunSummary> {
+        let mut sums: BTreeMap<u32, Counts> = BTreeMap::new();
+        for ((run, _), counts) in self.counts() {
+            *sums.entry(*run).or_default() += *counts;
+        }
+        let runs = self.runs().into_iter().map(|(number, run)| RunSummary {
+            run: RunId(number),
+            label: run.label.clone(),
+            started: run.started,
+            counts: sums.remove(&number).unwrap_or_default(),
+        });
+        runs.collect()
+    }
+
+    pub(crate) fn has_links(&self) -> bool {
+        self.books().into_iter().any(|book| !book.links.is_empty())
+    }
+
+    /// The objects that belong to a message, each once.
+    pub(crate) fn links(&self, key: &MessageKey) -> Vec<Link> {
+        let mut all: Vec<Link> = Vec::new();
+        for link in self.books().into_iter().filter_map(|book| book.links.get(key)).flatten() {
+            if !all.contains(link) {
+                all.push(link.clone());
+            }
+        }
+        all
+    }
+
+    /// How many custodians and runs there are.
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        let added =
+            self.added.custodians.keys().filter(|at| !self.base.custodians.contains_key(at));
+        let custodians = self.base.custodians.len() + added.count();
+        (custodians as u64, self.runs().len() as u64)
+    }
+}
+
+impl State {
+    /// A checkpoint's value; `None` if there is none or it was taken back.
+    pub(crate) fn checkpoint(&self, name: &str) -> Option<Vec<u8>> {
+        let newest = self.slabs.iter().rev().find_map(|slab| slab.book.checkpoints.get(name));
+        let value = newest.or_else(|| self.base.checkpoints.get(name))?;
+        (!value.is_empty()).then(|| value.clone())
+    }
+
+    /// The checkpoints whose names start with `prefix`, in name order.
+    pub(crate) fn checkpoints(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let mut all: BTreeMap<&String, &Vec<u8>> = self.base.checkpoints_of(prefix).collect();
+        self.slabs.iter().for_each(|slab| all.extend(slab.book.checkpoints_of(prefix)));
+        let there = all.into_iter().filter(|(_, value)| !value.is_empty());
+        there.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
