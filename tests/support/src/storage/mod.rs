@@ -1,5 +1,6 @@
 //! Storage that goes wrong on purpose.
 
+mod cheating;
 mod faulty;
 mod volatile;
 
@@ -8,7 +9,8 @@ use std::sync::Arc;
 
 use chatvault_engine::Storage;
 
-pub use faulty::{Faulty, Operation};
+pub use cheating::{Cheat, Cheating};
+pub use faulty::{Fault, Faulty, Operation};
 pub use volatile::{Survival, Volatile};
 
 /// The folders of an archive that hold what cannot be built anew.
