@@ -1,12 +1,11 @@
-//! How a command ended: its exit code, and for people what went wrong and what to do.
+//! How a command ended: its exit code, and for people what went wrong.
 
 use std::fmt;
 use std::io::{self, Write};
 
-use chatvault_engine::ErrorKind;
 use chatvault_ingest::sync::SyncError;
 
-use crate::text;
+use crate::{advice, text};
 
 /// Everything was done.
 pub(crate) const DONE: u8 = 0;
@@ -64,57 +63,10 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
 
 /// Writes the error with its causes on one line, and on the next what to do.
 pub(crate) fn explain(error: &anyhow::Error, err: &mut dyn Write) -> io::Result<()> {
-    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-    writeln!(err, "error: {}", text::clean(&chain.join(": caused by ")))?;
-    match error.chain().find_map(advised) {
+    writeln!(err, "error: {}", text::clean(&advice::line(error)))?;
+    match advice::advice(error) {
         Some(advice) => writeln!(err, "  {advice}"),
         None => Ok(()),
-    }
-}
-
-/// What to do about one cause in the chain, if that is known.
-fn advised(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    if let Some(cause) = cause.downcast_ref::<chatvault_engine::Error>() {
-        return Some(advice(cause.kind()));
-    }
-    match cause.downcast_ref::<SyncError>()? {
-        SyncError::Service(failure) => Some(failure.kind.advice()),
-        // The error may show its cause as its own text: then the chain does not hold it.
-        SyncError::Archive(cause) => Some(advice(cause.kind())),
-        SyncError::WrongTenant { .. } => Some(
-            "an archive holds one tenant: name its own, or make another archive with \
-             `chatvault init ARCHIVE`",
-        ),
-        SyncError::Local { .. } => {
-            Some("check the disk's free space and permissions, then run the command again")
-        }
-        SyncError::Kept { .. } => Some(
-            "a newer chatvault may have written it: use that version, or let sync read everything \
-             again with --fresh",
-        ),
-        _ => None,
-    }
-}
-
-fn advice(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::NotFound => {
-            "check the path, or run `chatvault init ARCHIVE` to make an archive there"
-        }
-        ErrorKind::Exists => "use the archive that is there, or choose another place",
-        ErrorKind::Locked => {
-            "another process is writing: wait for it or stop it; reading commands work beside it"
-        }
-        ErrorKind::Unsupported => "a newer chatvault wrote it: use that version or a later one",
-        ErrorKind::InvalidInput => {
-            "change what the command was given; its --help says what it takes"
-        }
-        ErrorKind::Io => "check the disk's free space and permissions, then run the command again",
-        ErrorKind::Corrupt => {
-            "run `chatvault verify ARCHIVE` to see the damage, then restore those files from a copy"
-        }
-        ErrorKind::Stopped => "run the command again: opening the archive shows what survived",
-        _ => "run the command again; if that fails too, run `chatvault verify ARCHIVE`",
     }
 }
 
@@ -134,12 +86,9 @@ mod tests {
         explain(&error, &mut shown).unwrap();
         let shown = String::from_utf8(shown).unwrap();
         let lines: Vec<&str> = shown.lines().collect();
-        let start = "error: cannot read \u{fffd}[31mx: caused by invalid input: a content address";
+        let start = "error: cannot read \u{fffd}[31mx: a content address";
         assert!(lines[0].starts_with(start), "{shown}");
-        assert_eq!(
-            (lines.len(), lines[1]),
-            (2, format!("  {}", advice(ErrorKind::InvalidInput)).as_str())
-        );
+        assert_eq!(lines.len(), 2, "{shown}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -22,10 +24,18 @@ pub enum ErrorKind {
     InvalidInput,
     /// The storage failed and nothing was changed: retry.
     Io,
-    /// Stored bytes are wrong: run `verify`, restore from a copy.
+    /// The disk, or a quota on it, is full and nothing was changed: free space, then retry.
+    NoSpace,
+    /// The system refused access, or the place is read-only: change permissions or the mount.
+    Denied,
+    /// Stored bytes are wrong, cut short or missing: run `verify`, restore from a copy.
     Corrupt,
-    /// An earlier write or sync failed: reopen to see what survived.
+    /// An earlier write or sync failed: reopen to see what survived. The error's sources say what
+    /// failed: free space first if one of them is `NoSpace`.
     Stopped,
+    /// This handle, or another of the same opening, was closed: open the archive again if more is
+    /// to be done.
+    Closed,
 }
 
 impl ErrorKind {
@@ -38,23 +48,45 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::InvalidInput => "invalid input",
             Self::Io => "storage failed",
+            Self::NoSpace => "no space",
+            Self::Denied => "access denied",
             Self::Corrupt => "corrupt",
             Self::Stopped => "stopped",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Did the storage fail? Then nothing is known about the bytes that it was asked for.
+    pub(crate) fn is_of_storage(self) -> bool {
+        matches!(self, Self::Io | Self::NoSpace | Self::Denied)
+    }
+
+    fn of(cause: io::ErrorKind) -> Self {
+        use io::ErrorKind as Cause;
+        match cause {
+            Cause::StorageFull | Cause::QuotaExceeded | Cause::FileTooLarge => Self::NoSpace,
+            Cause::PermissionDenied | Cause::ReadOnlyFilesystem => Self::Denied,
+            // The only call that says so is a read behind the end of a file.
+            Cause::UnexpectedEof => Self::Corrupt,
+            Cause::InvalidInput | Cause::InvalidFilename => Self::InvalidInput,
+            _ => Self::Io,
         }
     }
 }
 
 /// One opaque error; `kind` says what to do, `file` and `offset` where.
 ///
-/// `Display` is one lower-case line without the cause; `source` has the cause.
+/// `Display` is one lower-case line without the cause; `source` has the cause. Clones share it.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
     file: Option<String>,
     offset: Option<u64>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -71,13 +103,31 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, message)
     }
 
-    pub(crate) fn io(action: &str, file: &str, cause: std::io::Error) -> Self {
-        Self::new(ErrorKind::Io, action).in_file(file).caused_by(cause)
+    /// What the storage said when it was asked for `action`; a file that ends too early is damage.
+    pub(crate) fn io(action: &str, file: &str, cause: io::Error) -> Self {
+        let kind = ErrorKind::of(cause.kind());
+        let action = if kind == ErrorKind::Corrupt { "file is cut short" } else { action };
+        Self::new(kind, action).in_file(file).caused_by(cause)
     }
 
+    /// What the storage said when it was asked for a file that the archive must have.
+    pub(crate) fn opening(file: &str, cause: io::Error) -> Self {
+        use io::ErrorKind as Cause;
+        match cause.kind() {
+            Cause::NotFound | Cause::NotADirectory | Cause::IsADirectory => {
+                Self::corrupt("file is missing").in_file(file).caused_by(cause)
+            }
+            _ => Self::io("open", file, cause),
+        }
+    }
+
+    /// Names the file, unless it is named already or "", the archive's own folder.
     #[must_use]
     pub(crate) fn in_file(mut self, file: impl Into<String>) -> Self {
-        let _ = self.0.file.get_or_insert_with(|| file.into());
+        let file = file.into();
+        if !file.is_empty() {
+            let _ = self.0.file.get_or_insert(file);
+        }
         self
     }
 
@@ -89,7 +139,7 @@ impl Error {
 
     #[must_use]
     pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(cause.into());
+        self.0.source = Some(Arc::from(cause.into()));
         self
     }
 
@@ -146,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_line_names_kind_file_offset_and_message_but_not_the_cause() {
-        let cause = std::io::Error::other("disk on fire");
+        let cause = io::Error::other("disk on fire");
         let error = Error::corrupt("checksum is 1, should be 2")
             .in_file("segments/000017.seg")
             .at(4096)
@@ -156,6 +206,29 @@ mod tests {
             "corrupt: segments/000017.seg: offset 4096: checksum is 1, should be 2"
         );
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("disk on fire"));
+    }
+
+    #[test]
+    fn what_the_system_says_becomes_what_the_caller_can_do() {
+        use io::ErrorKind as Cause;
+        let table = [
+            (Cause::StorageFull, ErrorKind::NoSpace),
+            (Cause::QuotaExceeded, ErrorKind::NoSpace),
+            (Cause::FileTooLarge, ErrorKind::NoSpace),
+            (Cause::PermissionDenied, ErrorKind::Denied),
+            (Cause::ReadOnlyFilesystem, ErrorKind::Denied),
+            (Cause::UnexpectedEof, ErrorKind::Corrupt),
+            (Cause::InvalidFilename, ErrorKind::InvalidInput),
+            (Cause::NotFound, ErrorKind::Io),
+            (Cause::Interrupted, ErrorKind::Io),
+        ];
+        for (cause, kind) in table {
+            assert_eq!(Error::io("do", "f", cause.into()).kind(), kind, "{cause:?}");
+        }
+        assert_eq!(Error::opening("f", Cause::NotFound.into()).kind(), ErrorKind::Corrupt);
+        assert_eq!(Error::opening("f", Cause::PermissionDenied.into()).kind(), ErrorKind::Denied);
+        let own = Error::io("make folder", "", Cause::Interrupted.into());
+        assert_eq!((own.file(), &*own.to_string()), (None, "storage failed: make folder"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod faults;
 mod format;
 mod fuzz_corpus;
 mod ingest;
+mod kinds;
 mod kit;
 mod model;
 mod objects;

@@ -17,7 +17,7 @@ use super::slab::{Key, RowRef, Slab, SlabRow};
 use super::state::{State, find_in_segment};
 use super::summary::Probe;
 use super::{Report, Shared};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
 use crate::row::{Canonical, Limits, Parser, Shape};
 use crate::segment::RowReader;
@@ -40,7 +40,9 @@ pub(crate) struct Writer {
     /// Rows of slabs by their message.
     pub(crate) index: Index,
     pub(crate) homes: HashMap<u32, Home, Fast>,
-    pub(crate) stopped: Option<String>,
+    /// `close` has begun: nothing more is taken, what is there is sealed.
+    pub(crate) closing: bool,
+    pub(crate) stopped: Option<Error>,
 }
 
 /// Rows of slabs by the hash of their message key.
@@ -83,6 +85,10 @@ impl Index {
     }
 }
 
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the archive was closed: open it again")
+}
+
 /// What a fresh copy turned out to be.
 enum Found {
     Duplicate(RowRef),
@@ -107,13 +113,22 @@ impl Writer {
             frozen: None,
             index: Index::default(),
             homes: HashMap::default(),
+            closing: false,
             stopped: None,
         }
     }
 
     /// Remembers why nothing can be written any more.
     pub(crate) fn stop(&mut self, error: &Error) {
-        let _ = self.stopped.get_or_insert_with(|| format!("an earlier write failed: {error}"));
+        let _ = self.stopped.get_or_insert_with(|| {
+            Error::new(ErrorKind::Stopped, "an earlier write or sync failed")
+                .caused_by(error.clone())
+        });
+    }
+
+    /// From now on everything is `Closed`, unless it is stopped already.
+    pub(crate) fn close(&mut self) {
+        let _ = self.stopped.get_or_insert_with(closed);
     }
 
     /// Puts a slab where later commits find it.
@@ -126,7 +141,7 @@ impl Writer {
 
 impl Shared {
     pub(crate) fn begin_run(&self, label: &str) -> Result<RunId> {
-        let mut writer = self.writer()?;
+        let mut writer = self.taking()?;
         let number = writer.next_run;
         writer.next_run += 1;
         let run = Run { label: label.to_owned(), started: self.host.clock.now() };
@@ -166,7 +181,7 @@ impl Shared {
 
     /// The writer, with room for another commit: waits for the seal that makes it.
     fn room(&self) -> Result<MutexGuard<'_, Writer>> {
-        let mut writer = self.writer()?;
+        let mut writer = self.taking()?;
         while writer.active_bytes >= self.options.memtable_bytes {
             if writer.frozen.is_none() {
                 self.freeze(&mut writer)?;
@@ -174,9 +189,9 @@ impl Shared {
                 break;
             }
             writer = self.changed.wait(writer).unwrap_or_else(PoisonError::into_inner);
-            if writer.stopped.is_some() {
+            if writer.stopped.is_some() || writer.closing {
                 drop(writer);
-                return self.writer();
+                return self.taking();
             }
         }
         Ok(writer)

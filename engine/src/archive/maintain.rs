@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::commit::Writer;
 use super::{Archive, Shared};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How long nothing must arrive before a merge starts.
 const QUIET: Duration = Duration::from_millis(500);
@@ -60,6 +60,8 @@ impl Archive {
     }
 
     /// Seals, stops the background work, gives the lock back; reports what dropping would swallow.
+    ///
+    /// A commit beside it on another thread is durable, or it is an error of the kind `Closed`.
     pub fn close(self) -> Result<()> {
         let sealed = if self.shared.writer.is_some() { self.shared.finish() } else { Ok(()) };
         self.keeper.stop();
@@ -140,12 +142,17 @@ impl Shared {
     }
 
     fn finish(&self) -> Result<()> {
+        self.writer()?.closing = true;
+        // Commits that wait for room learn that they need not.
+        self.changed.notify_all();
         self.seal_now()?;
         let mut writer = self.writer()?;
         self.seal_pack(&mut writer)?;
         let closed = writer.journal.seal().and_then(|()| self.forget_empty_journals(&writer));
-        if let Err(error) = &closed {
-            writer.stop(error);
+        // Under the same lock: nothing may follow the closing frame.
+        match &closed {
+            Ok(()) => writer.close(),
+            Err(error) => writer.stop(error),
         }
         drop(writer);
         self.update_catalog();
@@ -155,9 +162,9 @@ impl Shared {
     /// Gives the lock back; whoever still has a batch cannot commit it.
     fn let_go(&self) {
         if let Some(writer) = &self.writer {
-            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.stop(&Error::invalid("the archive was closed"));
+            writer.lock().unwrap_or_else(PoisonError::into_inner).close();
         }
+        self.changed.notify_all();
         self.close_catalog();
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

@@ -50,7 +50,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::cache::Cache;
 use crate::catalog::Catalog;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::options::{Host, Options};
 use crate::snapshot::Snapshot;
 use crate::storage::LockGuard;
@@ -196,8 +196,14 @@ impl Shared {
         let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         match &writer.stopped {
             None => Ok(writer),
-            Some(reason) => Err(Error::new(ErrorKind::Stopped, reason.clone())),
+            Some(error) => Err(error.clone()),
         }
+    }
+
+    /// The writer, if it still takes what somebody offers.
+    fn taking(&self) -> Result<MutexGuard<'_, Writer>> {
+        let writer = self.writer()?;
+        if writer.closing { Err(commit::closed()) } else { Ok(writer) }
     }
 
     fn take_preparer(&self) -> Box<Preparer> {

@@ -19,7 +19,7 @@ use super::slab::{Moves, RowRef, Slab};
 use super::state::{Live, State};
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::head::Head;
+use crate::format::head::{Head, PATH};
 use crate::format::names::{self, FileKind};
 use crate::journal::{self, Chain, FileHeader, Journal, Recovery, Wanted};
 use crate::manifest::{self, Manifest};
@@ -40,7 +40,8 @@ pub(super) fn create(host: Host, options: Options) -> Result<Shared> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    for folder in [""].iter().chain(&FOLDERS) {
+    storage.make_folder("").map_err(in_the_way)?;
+    for folder in FOLDERS {
         storage.make_folder(folder).map_err(|cause| Error::io("make folder", folder, cause))?;
     }
     let lock = lock(&*storage)?;
@@ -59,6 +60,33 @@ pub(super) fn create(host: Host, options: Options) -> Result<Shared> {
     storage.sync_folder("").map_err(|cause| Error::io("sync folder", "", cause))?;
     Head::new(archive).create(&*storage)?;
     open_writer(host, options, lock)
+}
+
+/// Making the archive's own folder failed.
+fn in_the_way(cause: std::io::Error) -> Error {
+    use std::io::ErrorKind as Cause;
+    match cause.kind() {
+        Cause::AlreadyExists | Cause::NotADirectory => {
+            Error::new(ErrorKind::Exists, "a file is in the place of the archive's folder")
+                .caused_by(cause)
+        }
+        _ => Error::io("make the archive's folder", "", cause),
+    }
+}
+
+/// What the archive says about itself; `NotFound` if there is none.
+fn head(storage: &dyn Storage) -> Result<Head> {
+    let error = match Head::load(storage) {
+        Err(error) if error.kind() == ErrorKind::NotFound => error,
+        other => return other,
+    };
+    // Manifest 1 alone is what a `create` that was cut off leaves.
+    let manifests = manifest::numbers(storage).unwrap_or_default();
+    if manifests.iter().all(|number| *number == 1) {
+        return Err(Error::new(ErrorKind::NotFound, "there is no archive here").caused_by(error));
+    }
+    let message = "file is missing: put it back, or finish the copy that was begun here";
+    Err(Error::corrupt(message).in_file(PATH))
 }
 
 /// Removes what a `create` that was cut off left; never rows.
@@ -82,7 +110,7 @@ fn clear_unfinished(storage: &dyn Storage) -> Result<()> {
 }
 
 pub(super) fn open(host: Host, options: Options) -> Result<Shared> {
-    drop(Head::load(&*host.storage)?);
+    drop(head(&*host.storage)?);
     let lock = lock(&*host.storage)?;
     open_writer(host, options, lock)
 }
@@ -137,7 +165,7 @@ struct Loaded {
 
 impl Shared {
     fn empty(host: Host, options: Options) -> Result<Self> {
-        let head = Head::load(&*host.storage)?;
+        let head = head(&*host.storage)?;
         let cache = Arc::new(Cache::new(options.cache_bytes));
         let recall = Recall::new(host.clock.random(), options.recall_bytes);
         let state = State {

@@ -75,11 +75,7 @@ impl Archive {
     ///
     /// If reading `bytes` fails nothing is stored. `InvalidInput` on a reader.
     pub fn put_object(&self, bytes: &mut dyn Read) -> Result<ContentAddress> {
-        if self.shared.writer.is_none() {
-            return Err(Error::invalid(
-                "objects are stored by the writer: open the archive for it",
-            ));
-        }
+        drop(self.shared.taking()?);
         let start = read_start(bytes)?;
         let address = if (start.len() as u64) < LARGE_BYTES {
             self.shared.put_small(&start)?
@@ -87,7 +83,7 @@ impl Archive {
             self.shared.put_large(&mut Cursor::new(start).chain(bytes))?
         };
         if self.shared.packing().is_full() {
-            let mut writer = self.shared.writer()?;
+            let mut writer = self.shared.taking()?;
             self.shared.seal_pack(&mut writer)?;
         }
         Ok(address)
@@ -136,7 +132,7 @@ impl Shared {
 
     /// Starts a pack; dropping it removes what it has written.
     fn start_pack(&self) -> Result<PackWriter> {
-        let mut writer = self.writer()?;
+        let mut writer = self.taking()?;
         let number = writer.next_file;
         writer.next_file += 1;
         drop(writer);

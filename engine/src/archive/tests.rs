@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::summary::Probe;
 use super::*;
+use crate::error::ErrorKind;
 use crate::options::{Host, Options};
 use crate::storage::{Disk, Memory, Storage};
 use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, Timestamp};
@@ -162,6 +163,64 @@ fn an_object_that_cannot_be_read_to_its_end_is_not_stored() {
     assert_eq!(place.list("objects").unwrap(), []);
     let _ = archive.put_object(&mut &b"fine"[..]).unwrap();
     assert_eq!(archive.stat().unwrap().objects, 1);
+}
+
+/// Commits until the archive is closed; gives the numbers of the documents acknowledged.
+fn commit_until_closed(archive: &Archive, thread: u64) -> Vec<u64> {
+    let mut acknowledged = Vec::new();
+    for number in (thread * 100_000).. {
+        let committed = archive.begin_run("beside").and_then(|run| {
+            let mut batch = archive.batch(run);
+            let origin = Origin { source: "test", offset: 0 };
+            let json = document(0, number);
+            batch.offer(&Custodian::user("anna"), RecordKind::Message, json.as_bytes(), origin);
+            batch.commit()
+        });
+        match committed {
+            Ok(_) => acknowledged.push(number),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+                return acknowledged;
+            }
+        }
+    }
+    acknowledged
+}
+
+#[test]
+fn a_commit_beside_close_is_durable_or_closed() {
+    for round in 0_u64..60 {
+        let place = place();
+        // Some rounds seal in between, and have commits wait for room.
+        let options = Options {
+            memtable_bytes: if round % 2 == 0 { 4 << 10 } else { 64 << 20 },
+            ..options()
+        };
+        let archive = Archive::create(Host::new(Arc::clone(&place)), options).unwrap();
+        let _ = offer(&archive, "anna", &documents(1, round));
+        let acknowledged: Vec<u64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (1..=3)
+                .map(|thread| {
+                    let archive = archive.clone();
+                    scope.spawn(move || commit_until_closed(&archive, thread))
+                })
+                .collect();
+            for _ in 0..round % 7 {
+                std::thread::yield_now();
+            }
+            archive.clone().close().unwrap();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        let late = archive.clone().seal().unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::Closed);
+        drop(archive);
+        let snapshot = open_again(&place).snapshot().unwrap();
+        for number in acknowledged {
+            let id = (1_700_000_000_000 + number * 1000).to_string();
+            let there = snapshot.latest(&MessageKey { id, ..key() }).unwrap();
+            assert!(there.is_some(), "round {round}: {number} was acknowledged");
+        }
+    }
 }
 
 #[test]

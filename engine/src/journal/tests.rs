@@ -494,7 +494,8 @@ fn a_failed_sync_stops_every_waiter_and_everything_later() {
     for end in ends.into_iter().chain(later) {
         let error = end.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Stopped);
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        let cause = std::error::Error::source(&error).and_then(std::error::Error::source);
+        let cause = cause.map(ToString::to_string);
         assert_eq!(cause.as_deref(), Some("the disk is gone"), "every error keeps the cause");
     }
     assert_eq!(storage.syncs() - before, 1, "no retry");

@@ -152,12 +152,7 @@ struct Window {
 
 impl Window {
     fn open(storage: &dyn Storage, path: &str) -> Result<Self> {
-        let file = storage.open(path).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::corrupt("journal file is gone").in_file(path).caused_by(cause)
-            }
-            _ => Error::io("open", path, cause),
-        })?;
+        let file = storage.open(path).map_err(|cause| Error::opening(path, cause))?;
         let bytes = file.bytes().map_err(|cause| Error::io("measure", path, cause))?;
         Ok(Self { file, path: path.to_owned(), bytes, start: 0, buffer: Vec::new() })
     }

@@ -296,9 +296,9 @@ impl Journal {
     }
 
     fn stopped(&self, (kind, why): &(std::io::ErrorKind, String)) -> Error {
-        let message = "an earlier write or sync failed";
         let cause = std::io::Error::new(*kind, why.clone());
-        Error::new(ErrorKind::Stopped, message).in_file(&self.path).caused_by(cause)
+        let failed = Error::io("write or sync", &self.path, cause);
+        Error::new(ErrorKind::Stopped, "the journal cannot be written any more").caused_by(failed)
     }
 }
 

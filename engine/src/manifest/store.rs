@@ -96,7 +96,7 @@ pub(crate) fn check(storage: &dyn Storage, archive: [u8; 16]) -> Result<Vec<Erro
         });
         match found {
             Ok(manifest) => before = Some(manifest),
-            Err(error) if error.kind() == ErrorKind::Io => return Err(error),
+            Err(error) if error.kind().is_of_storage() => return Err(error),
             // Removed by a writer since it was listed.
             Err(error) if error.kind() == ErrorKind::NotFound => before = None,
             Err(error) => {

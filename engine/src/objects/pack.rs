@@ -41,7 +41,7 @@ impl Pack {
         path: &str,
         (number, archive): (u64, [u8; 16]),
     ) -> Result<Self> {
-        let file = storage.open(path).map_err(|cause| Error::io("open", path, cause))?;
+        let file = storage.open(path).map_err(|cause| Error::opening(path, cause))?;
         let length = file.bytes().map_err(|cause| Error::io("measure", path, cause))?;
         let end =
             length.checked_sub(TRAILER_BYTES as u64).filter(|end| *end >= HEADER_BYTES as u64);
@@ -226,9 +226,5 @@ fn decode(frame: &frame::Frame<'_>) -> Result<Vec<u8>> {
 }
 
 fn read_at(file: &dyn ReadFile, offset: u64, out: &mut [u8]) -> Result<()> {
-    let short = |cause: io::Error| match cause.kind() {
-        io::ErrorKind::UnexpectedEof => Error::corrupt("the pack is cut short").caused_by(cause),
-        _ => Error::new(crate::ErrorKind::Io, "read").caused_by(cause),
-    };
-    file.read_at(offset, out).map_err(|cause| short(cause).at(offset))
+    file.read_at(offset, out).map_err(|cause| Error::io("read", "", cause).at(offset))
 }

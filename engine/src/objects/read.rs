@@ -11,8 +11,8 @@ use super::pack::Pack;
 
 /// Streams an object's bytes.
 ///
-/// Damage is an `io::Error` around the archive's error, which names file and offset. The last
-/// chunk is given only after the whole was found to hash to the object's address, so what was
+/// Damage is an `io::Error` around the archive's error, which names file and offset, of the kind
+/// `InvalidData`; a read that failed is one of the kind `Other`. The last chunk is given only after the whole was found to hash to the object's address, so what was
 /// read to the end is what was stored.
 #[derive(Debug)]
 pub(crate) struct ObjectReader {
@@ -71,7 +71,10 @@ impl ObjectReader {
 impl Read for ObjectReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.given == self.chunk.len() && !self.checked && !out.is_empty() {
-            self.advance().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            self.advance().map_err(|error| match error.kind().is_of_storage() {
+                true => io::Error::other(error),
+                false => io::Error::new(io::ErrorKind::InvalidData, error),
+            })?;
         }
         let count = self.chunk[self.given..].as_ref().read(out)?;
         self.given += count;

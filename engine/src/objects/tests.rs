@@ -331,7 +331,7 @@ fn a_full_disk_stops_the_pack_and_leaves_no_file() {
     let storage: Arc<dyn Storage> = Arc::new(Full(place, 1_500_000));
     let mut writer = PackWriter::start(Arc::clone(&storage), 1, ARCHIVE).unwrap();
     let error = writer.put(&mut &noise(3 << 20, 1)[..]).unwrap_err();
-    assert_eq!((error.kind(), error.file()), (ErrorKind::Io, Some(&*temporary_path(1))));
+    assert_eq!((error.kind(), error.file()), (ErrorKind::NoSpace, Some(&*temporary_path(1))));
     let next = writer.put(&mut &b"x"[..]).unwrap_err();
     assert_eq!(next.kind(), ErrorKind::Stopped);
     assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::Stopped);

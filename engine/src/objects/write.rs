@@ -226,6 +226,7 @@ fn create(storage: &dyn Storage, path: &str) -> Result<Box<dyn WriteFile>> {
 fn read_chunk(bytes: &mut dyn Read) -> Result<Vec<u8>> {
     let mut chunk = Vec::new();
     let read = bytes.take(CHUNK_BYTES as u64).read_to_end(&mut chunk);
+    // Whoever gives the bytes fails here, not the storage: its kinds say nothing of the archive.
     let failed = |cause| Error::new(ErrorKind::Io, "reading the object failed").caused_by(cause);
     read.map(|_| chunk).map_err(failed)
 }

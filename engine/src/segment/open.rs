@@ -82,12 +82,7 @@ impl Segment {
         path: &str,
         cache: Arc<Cache>,
     ) -> Result<Self> {
-        let file = storage.open(path).map_err(|cause| {
-            if cause.kind() == std::io::ErrorKind::NotFound {
-                return Error::corrupt("segment is missing").in_file(path).caused_by(cause);
-            }
-            Error::io("opening a segment", path, cause)
-        })?;
+        let file = storage.open(path).map_err(|cause| Error::opening(path, cause))?;
         let meta = read_footer(&*file, archive, number).map_err(|error| error.in_file(path))?;
         Ok(Self { meta, path: path.to_owned(), file, cache })
     }
@@ -180,8 +175,11 @@ impl Segment {
             .ok_or_else(|| Error::corrupt(format!("no row group {group}")).in_file(&*self.path))
     }
 
-    /// Names the conversations that a damaged row group touches.
+    /// Names the conversations that a damaged row group touches; a read that failed is no damage.
     fn locate(&self, error: Error, group: &Group, offset: u64, tables: &Tables) -> Error {
+        if error.kind().is_of_storage() {
+            return error.in_file(&*self.path).at(offset);
+        }
         let touched = conversations(tables, group);
         let count = touched.len();
         let names: Vec<&str> = touched.iter().take(3).map(String::as_str).collect();
@@ -315,19 +313,14 @@ fn read_sets(bytes: &[u8]) -> Option<Vec<Vec<(u32, u32)>>> {
 
 pub(super) fn read_at(file: &dyn ReadFile, place: Place) -> Result<Vec<u8>> {
     let mut bytes = vec![0; place.bytes as usize];
-    file.read_at(place.offset, &mut bytes).map_err(|cause| {
-        let error = match cause.kind() {
-            std::io::ErrorKind::UnexpectedEof => Error::corrupt("file is cut short"),
-            _ => Error::new(crate::error::ErrorKind::Io, "reading"),
-        };
-        error.at(place.offset).caused_by(cause)
-    })?;
+    let read = file.read_at(place.offset, &mut bytes);
+    read.map_err(|cause| Error::io("read", "", cause).at(place.offset))?;
     Ok(bytes)
 }
 
 fn read_footer(file: &dyn ReadFile, archive: [u8; 16], number: u64) -> Result<Meta> {
     let short = || Error::corrupt("segment is cut short");
-    let size = file.bytes().map_err(|cause| Error::corrupt("no size").caused_by(cause))?;
+    let size = file.bytes().map_err(|cause| Error::io("measure", "", cause))?;
     let trailer_at = size.checked_sub(layout::TRAILER_BYTES as u64).ok_or_else(short)?;
     let header = read_at(file, Place { offset: 0, bytes: narrow(layout::HEADER_BYTES) })?;
     let expected = [&layout::MAGIC[..], &archive, &number.to_le_bytes()].concat();
@@ -355,7 +348,10 @@ fn read_footer(file: &dyn ReadFile, archive: [u8; 16], number: u64) -> Result<Me
     };
     let meta = match (read(copies[0]), read(copies[1])) {
         (Ok(meta), _) | (Err(_), Ok(meta)) => meta,
-        (Err(error), Err(_)) => return Err(error),
+        (Err(error), Err(other)) => {
+            // With a read that failed nobody knows whether both copies are damaged.
+            return Err(if other.kind().is_of_storage() { other } else { error });
+        }
     };
     let end = copies[1].unwrap_or(0);
     let sections: u64 = meta.sections.iter().map(|place| u64::from(place.bytes)).sum();

@@ -52,7 +52,9 @@ pub(crate) fn discard(storage: &dyn Storage, path: &str) -> Result<()> {
 /// Reads a whole file of at most `limit` bytes; `NotFound` if there is none.
 pub(crate) fn read(storage: &dyn Storage, path: &str, limit: u64) -> Result<Vec<u8>> {
     let file = storage.open(path).map_err(|cause| match cause.kind() {
-        IoKind::NotFound => Error::new(ErrorKind::NotFound, "no such file").in_file(path),
+        IoKind::NotFound | IoKind::NotADirectory => {
+            Error::new(ErrorKind::NotFound, "no such file").in_file(path)
+        }
         _ => Error::io("open", path, cause),
     })?;
     let bytes = file.bytes().map_err(|cause| Error::io("measure", path, cause))?;

@@ -11,7 +11,7 @@ use super::super::record::{self, Commit, Home, HomeSighting};
 use super::super::report::Depth;
 use super::super::slab::SlabRow;
 use super::{Findings, rows};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::format::names::{self, JOURNAL};
 use crate::journal::{self, Recovery, Wanted};
@@ -146,7 +146,7 @@ impl Accounts {
             let (commits, recovery) = Commits::read(storage, manifest, depth);
             let error = match recovery {
                 Ok(recovery) => return self.take_commits(commits, &recovery, acknowledged),
-                Err(error) if error.kind() == ErrorKind::Io => return Err(error),
+                Err(error) if error.kind().is_of_storage() => return Err(error),
                 Err(error) => error,
             };
             let now = format!("{error} {:?} {:?}", error.file(), error.offset());

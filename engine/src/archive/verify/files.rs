@@ -183,7 +183,7 @@ impl Verification<'_> {
         match checked {
             Ok(()) => Ok(Some(Readable { segment: Arc::new(segment), damaged })),
             // The frames say already what is wrong.
-            Err(_) if located => Ok(None),
+            Err(error) if located && !error.kind().is_of_storage() => Ok(None),
             Err(error) => {
                 self.findings.add(error.in_file(segment.path()))?;
                 Ok(None)

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::report::{Damage, Depth, VerifyReport};
 use super::state::State;
 use super::{Archive, Shared};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::format::head::{self, Head};
 use crate::format::names::{JOURNAL, MANIFEST, Name};
 use crate::manifest::{self, Manifest};
@@ -160,7 +160,7 @@ impl Findings {
 /// Did reading fail, here or at the bottom of it?
 fn is_storage_failure(error: &Error) -> bool {
     causes(error).any(|cause| {
-        cause.downcast_ref::<Error>().is_some_and(|error| error.kind() == ErrorKind::Io)
+        cause.downcast_ref::<Error>().is_some_and(|error| error.kind().is_of_storage())
     })
 }
 
