@@ -43,11 +43,11 @@ fn said(link: Link<'_>) -> String {
     let text = link.to_string();
     let Some(error) = link.downcast_ref::<EngineError>() else { return text };
     match error.kind() {
-        ErrorKind::Corrupt | ErrorKind::Unsupported | ErrorKind::Stopped => text,
-        kind => text
-            .strip_prefix(kind.word())
-            .map_or(&*text, |rest| rest.trim_start_matches(": "))
-            .to_owned(),
+        kind @ (ErrorKind::NotFound | ErrorKind::InvalidInput) => {
+            let rest = text.strip_prefix(kind.word()).unwrap_or(&text);
+            rest.trim_start_matches(": ").to_owned()
+        }
+        _ => text,
     }
 }
 

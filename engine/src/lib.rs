@@ -30,6 +30,6 @@ pub use archive::*;
 pub use error::{Error, ErrorKind, Result};
 pub use options::{Clock, Host, Options, SystemClock};
 pub use scan::{Cursor, Explain, Order, Row, RowKeys, Rows, Scan, TimeRange, Versions};
-pub use snapshot::{Quarantined, Snapshot, Stored};
+pub use snapshot::{Snapshot, Stored};
 pub use storage::{Disk, FileName, LockGuard, Memory, ReadFile, Storage, WriteFile};
 pub use types::*;

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::archive::{Counts, Delivered, Key, Known, Refused, RowId, Shared, State, read_refused};
+use crate::archive::{Counts, Delivered, Key, Known, Quarantine, RowId, Shared, State};
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
-use crate::manifest::FileKind;
 use crate::scan::{self, Addresses, Explain, RowKeys, Rows, Scan, SlabSiblings};
 use crate::segment::tag_number;
 use crate::types::{
@@ -49,25 +48,6 @@ pub struct Stored {
     pub json: Vec<u8>,
     /// Whose exports delivered it, each with the run that did so first.
     pub sightings: Vec<(Custodian, RunId)>,
-}
-
-/// A copy that could not be keyed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
-    /// Whose export delivered it.
-    pub custodian: Custodian,
-    /// In which run.
-    pub run: RunId,
-    /// Why it could not be keyed.
-    pub reason: String,
-    /// The file or request it came in.
-    pub source: String,
-    /// Where in that it stood.
-    pub offset: u64,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// The commit that stored it.
-    pub sequence: Sequence,
 }
 
 /// A state, and what was derived from it so far.
@@ -153,20 +133,10 @@ impl Snapshot {
         scan::explain(Arc::clone(&self.view), scan)
     }
 
-    /// Every copy in quarantine, oldest first.
-    pub fn quarantine(&self) -> Result<Vec<Quarantined>> {
-        let quarantined = |refused: Refused| {
-            Ok(Quarantined {
-                custodian: self.custodian(refused.custodian)?,
-                run: RunId(refused.run),
-                reason: refused.reason,
-                source: refused.source,
-                offset: refused.offset,
-                bytes: refused.bytes,
-                sequence: Sequence(refused.sequence),
-            })
-        };
-        self.view.refused()?.into_iter().map(quarantined).collect()
+    /// What is in quarantine, oldest first, file by file: equal copies are one entry, with their
+    /// number.
+    pub fn quarantine(&self) -> Result<Quarantine> {
+        Quarantine::of(Known::of(&self.view.state), Arc::clone(&self.view.state))
     }
 
     /// All custodians, with their counters over all runs so far.
@@ -310,22 +280,6 @@ impl View {
             });
             rows.collect()
         })
-    }
-
-    fn refused(&self) -> Result<Vec<Refused>> {
-        // Its own manifest's files may have been summed up since: the newest state has them all.
-        let state = self.shared.state();
-        let mut all = Vec::new();
-        let entries = state.manifest.files.iter();
-        for entry in entries.filter(|entry| entry.kind == FileKind::Quarantine) {
-            let storage = &*self.shared.host.storage;
-            let path = entry.path();
-            all.extend(read_refused(storage, self.shared.archive, entry.number, &path)?);
-        }
-        all.extend(state.slabs.iter().flat_map(|slab| &slab.refused).cloned());
-        all.retain(|refused| refused.sequence <= self.state.sequence.0);
-        all.sort_by_key(|refused| refused.sequence);
-        Ok(all)
     }
 }
 

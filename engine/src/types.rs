@@ -76,6 +76,8 @@ impl FromStr for ContentAddress {
 }
 
 /// The user or team whose export delivered a copy, typed inside: `user:…`, `team:…`.
+///
+/// Its id is not checked before a commit, or by [`Custodian::check`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Custodian(Arc<str>);
 
@@ -97,6 +99,23 @@ impl Custodian {
         } else {
             Self::user(text)
         }
+    }
+
+    /// The same as [`Custodian::parse`]; `InvalidInput` for an id that is empty or blank.
+    pub fn try_parse(text: &str) -> Result<Self> {
+        let custodian = Self::parse(text);
+        custodian.check().map(|()| custodian)
+    }
+
+    /// `InvalidInput` if the id is empty or blank, as a variable that is not set leaves it: no
+    /// batch with such a custodian is committed.
+    pub fn check(&self) -> Result<()> {
+        let id = self.0.split_once(':').map_or(&*self.0, |(_, id)| id);
+        if !id.trim().is_empty() {
+            return Ok(());
+        }
+        let message = format!("the custodian {:?} has no id: say whose export it is", &*self.0);
+        Err(Error::invalid(message))
     }
 
     /// The typed id.

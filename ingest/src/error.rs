@@ -19,6 +19,9 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// A source's custodian has no id: say whose export it is.
+    #[error(transparent)]
+    Custodian(chatvault_engine::Error),
     /// Standard input was named more than once: name it once.
     #[error("standard input can be read only once")]
     InputTwice,

@@ -65,12 +65,12 @@ pub(crate) fn custodian_of(name: &OsStr) -> Option<Custodian> {
     let name = name.to_str()?;
     let typed =
         |prefix: &str| name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(['_', ':']));
-    let (custodian, id) = match (typed("user"), typed("team")) {
-        (Some(id), _) => (Custodian::user(id), id),
-        (_, Some(id)) => (Custodian::team(id), id),
-        _ => (Custodian::user(name), name),
+    let custodian = match (typed("user"), typed("team")) {
+        (Some(id), _) => Custodian::user(id),
+        (_, Some(id)) => Custodian::team(id),
+        _ => Custodian::user(name),
     };
-    (!id.is_empty()).then_some(custodian)
+    custodian.check().is_ok().then_some(custodian)
 }
 
 /// Finds whose the sources are, in order, without listing any custodian's files.
@@ -80,6 +80,7 @@ pub(crate) fn places(sources: Vec<Source>) -> Result<(Vec<Place>, Listing), Erro
         match source {
             Source::Folders(root) => custodian_folders(root, &mut places, &mut rest)?,
             Source::Files { custodian, paths } => {
+                custodian.check().map_err(Error::Custodian)?;
                 for path in paths {
                     let is_folder = named(&path)?;
                     places.push(Place { custodian: custodian.clone(), path, is_folder });

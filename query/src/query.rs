@@ -107,6 +107,9 @@ impl Query {
         check_ids("chats", &self.chats)?;
         check_ids("senders", &self.senders)?;
         check_ids("custodians", &self.custodians)?;
+        if let Some(id) = self.custodians.iter().find(|id| Custodian::try_parse(id).is_err()) {
+            return Err(Error::value("custodians", id, "user:ID or team:ID, with an ID"));
+        }
         Ok(Scan {
             conversations: self.chats.clone(),
             senders: self.senders.clone(),

@@ -36,7 +36,7 @@ fn stored(archive: &str) -> BTreeSet<String> {
 }
 
 fn quarantine(archive: &str) -> Vec<Quarantined> {
-    read_only(archive).snapshot().unwrap().quarantine().unwrap()
+    read_only(archive).snapshot().unwrap().quarantine().unwrap().map(Result::unwrap).collect()
 }
 
 fn documents(count: i64) -> Vec<String> {

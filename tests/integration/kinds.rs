@@ -129,7 +129,9 @@ fn ask(archive: &Archive, object: ContentAddress) -> Result<()> {
     }
     let _ = snapshot.keys(&everything(), &mut |_| {})?;
     let _ = archive.stat()?;
-    drop(snapshot.quarantine()?);
+    for entry in snapshot.quarantine()? {
+        drop(entry?);
+    }
     if let Some(mut reader) = snapshot.object(&object)? {
         let read = io::copy(&mut reader, &mut io::sink());
         drop(read.map_err(|error| error.downcast::<Error>().unwrap())?);

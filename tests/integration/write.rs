@@ -235,12 +235,78 @@ fn what_is_no_json_is_kept_with_its_reason_and_place() {
     assert_eq!(batch.commit().unwrap().counts, counts(1, 0, 0, 0, 1));
     for _ in 0..2 {
         let listed = vault.archive().snapshot().unwrap().quarantine().unwrap();
+        let listed: Vec<_> = listed.map(Result::unwrap).collect();
         assert_eq!(listed.len(), 1);
         assert_eq!(listed[0].bytes, b"\xff\x00 rest");
         assert_eq!((&*listed[0].source, listed[0].offset), (place.source, place.offset));
         assert!(listed[0].reason.contains("page is cut short"));
         vault.reopen();
     }
+}
+
+#[test]
+fn a_custodian_without_an_id_is_refused_and_nothing_of_its_batch_is_stored() {
+    let mut vault = vault();
+    let document = Draft::chat("19:a", 1_000).text("hi").json();
+    for text in ["", "  ", "user:", "team:", "user:\t ", "team:\u{a0}"] {
+        let nobody = Custodian::parse(text);
+        assert!(nobody.check().is_err() && Custodian::try_parse(text).is_err(), "{text:?}");
+        let mut batch = vault.archive().batch(vault.run);
+        batch.offer(&ada(), RecordKind::Message, document.as_bytes(), ORIGIN);
+        batch.offer(&nobody, RecordKind::Message, document.as_bytes(), ORIGIN);
+        let error = batch.commit().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text:?}: {error}");
+    }
+    assert!(Custodian::try_parse("user:a b").is_ok());
+    vault.check();
+    drop(vault.put(&ada(), &document));
+    vault.reopen();
+    vault.check();
+    vault.verify();
+}
+
+/// Bytes of quarantine files.
+fn quarantine_bytes(vault: &Vault) -> u64 {
+    let files = vault.storage.list("segments").unwrap();
+    files.iter().filter(|file| file.name.ends_with(".qtn")).map(|file| file.bytes).sum()
+}
+
+#[test]
+fn the_same_refused_bytes_are_kept_once_and_counted_for_everybody() {
+    let mut vault = vault();
+    let broken: String = (0..4_000).map(|n| format!("{{broken {n} ")).collect();
+    let copies = [(ada(), broken.clone()), (ben(), broken.clone()), (ada(), "[1]".to_owned())];
+    let copies = copies.map(|(who, text)| (who, text.into_bytes()));
+    let mut bytes = 0;
+    for round in 1..=6_u64 {
+        vault.begin_run();
+        drop(vault.commit(&copies));
+        drop(vault.put(&ada(), &broken));
+        if round == 3 {
+            vault.reopen();
+        } else if round == 5 {
+            vault.compact();
+        } else {
+            vault.archive().seal().unwrap();
+        }
+        vault.check();
+        vault.verify();
+        let listed = vault.archive().snapshot().unwrap().quarantine().unwrap();
+        let listed: Vec<_> = listed.map(Result::unwrap).collect();
+        let [first, second] = &listed[..] else { unreachable_entries(listed.len()) };
+        assert_eq!((&first.bytes[..], &second.bytes[..]), (broken.as_bytes(), &b"[1]"[..]));
+        assert_eq!((first.copies[&ada()], first.copies[&ben()]), (2 * round, round));
+        assert_eq!((second.copies.len(), second.copies[&ada()]), (1, round));
+        assert_eq!(first.custodian, ada());
+        let more = quarantine_bytes(&vault).saturating_sub(bytes);
+        assert!(round == 1 || more < 400, "round {round} stored {more} bytes more");
+        bytes = quarantine_bytes(&vault);
+    }
+}
+
+#[expect(clippy::panic, reason = "the test's own failure")]
+fn unreachable_entries(count: usize) -> ! {
+    panic!("{count} entries in quarantine, should be two")
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let Action::Rebuild(rebuild) = &arguments.action;
     let archive = super::open_to_write(&rebuild.archive, Options::default())?;
     let segments = archive.rebuild_catalog()?;
-    super::close(archive, &rebuild.archive)?;
+    super::close(archive, &rebuild.archive, console)?;
     if rebuild.json {
         console.json(&Rebuilt { segments })?;
     } else {

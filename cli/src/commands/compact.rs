@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
             !console.stop.asked()
         })?
     };
-    super::close(archive, &arguments.archive)?;
+    super::close(archive, &arguments.archive, console)?;
     let report = Report::from(report);
     if arguments.json {
         console.json(&report)?;

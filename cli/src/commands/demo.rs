@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     heading("3. Is everything there? (verify --deep)", console)?;
     let report = verify::check(&archive, Depth::Deep, console)?;
     verify::print(&report, console)?;
-    super::close(archive, folder)?;
+    super::close(archive, folder, console)?;
     say_what_next(folder, &found, console)?;
     let is_sound = report.finished && report.damages.is_empty();
     Ok(if is_sound { Outcome::Done } else { Outcome::Failed })
@@ -83,7 +83,7 @@ fn remove_earlier(folder: &Path) -> anyhow::Result<()> {
         }
     };
     let is_ours = is_untouched_demo(&archive)?;
-    super::close(archive, folder)?;
+    super::close(archive, folder, console)?;
     if !is_ours || !holds_only_parts(folder)? {
         bail!("{} holds more than a demo: choose another place", folder.display());
     }

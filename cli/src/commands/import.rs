@@ -105,10 +105,13 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let sources = sources(arguments)?;
     let folder = &arguments.archive;
     let archive = super::open_to_write(folder, options(arguments.memory))?;
+    let known = archive.snapshot()?.custodians()?;
     let start = now();
     let summary = deliver(&archive, sources, &import_options(arguments), console)?;
     // Sealing belongs to the time: what is reported is in its place.
-    super::close(archive, folder)?;
+    super::close(archive, folder, console)?;
+    let new = summary.by_custodian.keys().filter(|name| !known.contains_key(*name));
+    let odd: Vec<String> = new.filter(|name| !is_guid(name)).map(ToString::to_string).collect();
     let report = report(summary, start.elapsed(), arguments.by_custodian);
     if arguments.json {
         console.json(&report)?;
@@ -116,6 +119,9 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         print(&report, console)?;
     }
     advise(&report, arguments, console)?;
+    if let Some(note) = unfamiliar(&odd) {
+        console.remark(note)?;
+    }
     Ok(outcome(&report))
 }
 
@@ -221,10 +227,31 @@ fn advise(report: &Report, arguments: &Arguments, console: &mut Console<'_>) -> 
     Ok(())
 }
 
+/// Is it an id of the directory?
+fn is_guid(custodian: &Custodian) -> bool {
+    let id = custodian.as_str().rsplit(':').next().unwrap_or_default();
+    let parts: Vec<&str> = id.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// What to know about custodians that are new and may be typing errors: they are there to stay.
+fn unfamiliar(new: &[String]) -> Option<String> {
+    let first = new.first()?;
+    let whose = match new.len() {
+        1 => format!("{first} is a new custodian and"),
+        count => format!("{first} and {} more are new custodians and", count - 1),
+    };
+    Some(format!("note: {whose} no id of the directory; what they delivered stays under that name"))
+}
+
 /// Whose files are where. What is certainly meant otherwise is refused before anything is read.
 fn sources(arguments: &Arguments) -> Result<Vec<Source>, WrongUsage> {
     if let Some(id) = &arguments.custodian {
-        let (custodian, paths) = (Custodian::parse(id), arguments.paths.clone());
+        let custodian = Custodian::try_parse(id).map_err(|_| {
+            WrongUsage(format!("--custodian {id:?} names nobody: say whose export it is"))
+        })?;
+        let paths = arguments.paths.clone();
         return Ok(vec![Source::Files { custodian, paths }]);
     }
     match arguments.paths.iter().find(|path| is_no_folder(path)) {
@@ -313,6 +340,17 @@ mod tests {
                 "time              4.0 s, 500,000 copies/s",
             ]
         );
+    }
+
+    #[test]
+    fn a_new_custodian_that_is_no_id_of_the_directory_is_named() {
+        assert!(is_guid(&Custodian::user("0b4f1c2d-aaaa-bbbb-cccc-0123456789ab")));
+        let odd = ["ann", "0b4f1c2d-aaaa-bbbb-cccc-0123456789a", "0b4f1c2d_aaaa-bbbb-cccc-0123"];
+        assert!(odd.iter().all(|id| !is_guid(&Custodian::team(id))));
+        let names = ["user:ann".to_owned(), "user:ben".to_owned()];
+        assert_eq!(unfamiliar(&[]), None);
+        assert!(unfamiliar(&names[..1]).is_some_and(|note| note.contains("user:ann is a new")));
+        assert!(unfamiliar(&names).is_some_and(|note| note.contains("user:ann and 1 more are")));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let folder = &arguments.archive;
     let archive = Archive::create(Host::disk(folder), Options::default())
         .with_context(|| format!("cannot make an archive in {}", folder.display()))?;
-    super::close(archive, folder)?;
+    super::close(archive, folder, console)?;
     let shown = folder.display().to_string();
     if arguments.json {
         console.json(&Made { archive: shown, created: true })?;

@@ -25,6 +25,8 @@ use std::path::Path;
 use anyhow::Context;
 use chatvault_engine::{Archive, Host, Options};
 
+use crate::console::Console;
+
 /// Opens an archive for a command that only looks; a writer may be at work beside it.
 fn open_to_read(folder: &Path) -> anyhow::Result<Archive> {
     Archive::open_read_only(Host::disk(folder), Options::default())
@@ -37,7 +39,17 @@ fn open_to_write(folder: &Path, options: Options) -> anyhow::Result<Archive> {
         .with_context(|| format!("cannot open {} for writing", folder.display()))
 }
 
+/// Tells what went wrong in the background, in this command or in one before.
+fn tell_health(archive: &Archive, console: &mut Console<'_>) -> anyhow::Result<()> {
+    for trouble in archive.health().troubles {
+        console
+            .remark(format!("note: {trouble}; nothing is lost: `chatvault verify` shows more"))?;
+    }
+    Ok(())
+}
+
 /// Gives the archive back, with the errors that dropping it would swallow.
-fn close(archive: Archive, folder: &Path) -> anyhow::Result<()> {
+fn close(archive: Archive, folder: &Path, console: &mut Console<'_>) -> anyhow::Result<()> {
+    tell_health(&archive, console)?;
     archive.close().with_context(|| format!("cannot close {}", folder.display()))
 }

@@ -1,12 +1,15 @@
 //! `quarantine`: what could not be stored as a message, and why.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use chatvault_engine::Quarantined;
+use chatvault_engine::{Quarantine, Quarantined};
 use clap::Args;
-use serde::Serialize;
+use serde::ser::{Error, SerializeSeq};
+use serde::{Serialize, Serializer};
 
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -21,10 +24,11 @@ Examples:
 
 What was delivered and cannot be stored as a message (no id, no conversation, no JSON object, too large, \
 a file that is broken in the middle) is kept here, byte for byte, with the reason and where it came \
-from. Entries are numbered from 1, oldest first. Sizes are in bytes.
+from. Entries are numbered from 1, oldest first. Equal copies are one entry: they are kept once, with the \
+origin of the first, and counted. Sizes are in bytes.
 
-JSON fields: quarantined (how many), entries (list of number, custodian, run, sequence, source, offset, \
-bytes, reason).";
+JSON fields: quarantined (how many copies), entries (list of number, address (BLAKE3 of the bytes), \
+copies, by_custodian (custodian to copies), custodian, run, sequence, source, offset, bytes, reason).";
 
 /// List what could not be stored as a message, and why
 #[derive(Debug, Args)]
@@ -43,13 +47,30 @@ pub(crate) struct Arguments {
 /// The documented fields.
 #[derive(Serialize)]
 struct List<'a> {
-    quarantined: usize,
-    entries: Vec<Entry<'a>>,
+    quarantined: u64,
+    #[serde(serialize_with = "entries")]
+    entries: &'a RefCell<Quarantine>,
+}
+
+/// Entries as they are read, none kept.
+fn entries<S: Serializer>(
+    quarantine: &&RefCell<Quarantine>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(None)?;
+    for (at, row) in quarantine.borrow_mut().by_ref().enumerate() {
+        let row = row.map_err(|error| S::Error::custom(error))?;
+        list.serialize_element(&Entry::new(at, &row))?;
+    }
+    list.end()
 }
 
 #[derive(Serialize)]
 struct Entry<'a> {
     number: usize,
+    address: String,
+    copies: u64,
+    by_custodian: BTreeMap<&'a str, u64>,
     custodian: &'a str,
     run: u32,
     sequence: u64,
@@ -60,9 +81,13 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new((at, row): (usize, &'a Quarantined)) -> Self {
+    fn new(at: usize, row: &'a Quarantined) -> Self {
+        let by_custodian = row.copies.iter().map(|(name, copies)| (name.as_str(), *copies));
         Self {
             number: at + 1,
+            address: row.address.to_string(),
+            copies: row.copies.values().sum(),
+            by_custodian: by_custodian.collect(),
             custodian: row.custodian.as_str(),
             run: row.run.0,
             sequence: row.sequence.0,
@@ -76,6 +101,7 @@ impl<'a> Entry<'a> {
 
 const COLUMNS: &[Column] = &[
     Column::number("no", 6),
+    Column::number("copies", 8),
     Column::text("custodian", 24),
     Column::text("source", 28),
     Column::number("offset", 11),
@@ -84,41 +110,43 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let rows = super::open_to_read(&arguments.archive)?.snapshot()?.quarantine()?;
+    let snapshot = super::open_to_read(&arguments.archive)?.snapshot()?;
+    let mut quarantine = snapshot.quarantine()?;
     if let Some(number) = arguments.show {
-        let row = number.checked_sub(1).and_then(|at| rows.get(at));
-        let row = row.with_context(|| {
-            format!("there is no entry {number}: the quarantine has {}", rows.len())
-        })?;
+        let mut there = 0;
+        let row = quarantine.inspect(|_| there += 1).nth(number.wrapping_sub(1)).transpose()?;
+        let row =
+            row.with_context(|| format!("there is no entry {number}: the quarantine has {there}"))?;
         console.out.write_all(&row.bytes)?;
-        return Ok(Outcome::Done);
-    }
-    let entries = rows.iter().enumerate().map(Entry::new);
-    if arguments.json {
-        console.json(&List { quarantined: rows.len(), entries: entries.collect() })?;
-    } else if rows.is_empty() {
-        console.line("the quarantine is empty")?;
+    } else if arguments.json {
+        let quarantined = snapshot.custodians()?.values().map(|counts| counts.quarantined).sum();
+        let entries = RefCell::new(quarantine);
+        console.json(&List { quarantined, entries: &entries })?;
     } else {
-        list(entries, console)?;
+        list(&mut quarantine, console)?;
     }
     Ok(Outcome::Done)
 }
 
-fn list<'a>(
-    entries: impl Iterator<Item = Entry<'a>>,
-    console: &mut Console<'_>,
-) -> anyhow::Result<()> {
+fn list(quarantine: &mut Quarantine, console: &mut Console<'_>) -> anyhow::Result<()> {
+    let mut rows = quarantine.enumerate().peekable();
+    if rows.peek().is_none() {
+        return Ok(console.line("the quarantine is empty")?);
+    }
     let mut listing = Listing::new(COLUMNS, console.width());
-    for entry in entries {
-        let row = vec![
+    for (at, row) in rows {
+        let row = row?;
+        let entry = Entry::new(at, &row);
+        let line = vec![
             entry.number.to_string(),
+            text::count(entry.copies),
             text::middle_cut(entry.custodian, 24).into_owned(),
             text::middle_cut(entry.source, 28).into_owned(),
             text::count(entry.offset),
             text::count(u64::try_from(entry.bytes)?),
             entry.reason.to_owned(),
         ];
-        console.lines(listing.push(row))?;
+        console.lines(listing.push(line))?;
     }
     console.lines(Some(listing.lines()))
 }

@@ -28,7 +28,8 @@ senders, custodians, segments, runs, sequence (number of the last commit), journ
 segment), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
 bytes (on disk, without trash), bytes_by_part (segments, journal, manifest, ledger, objects, quarantine, \
 catalog, search, trash, other), raw_bytes (JSON before compression), \
-bytes_per_version, compression_ratio (raw_bytes / bytes), and with --by-custodian: by_custodian \
+bytes_per_version, compression_ratio (raw_bytes / bytes), troubles (list of work, since, message: \
+seals and merges that fail in the background), and with --by-custodian: by_custodian \
 (custodian to copies, stored, variants, duplicates, quarantined). Sizes are in bytes.";
 
 /// Show what an archive holds and how much space it takes
@@ -69,8 +70,17 @@ struct Report {
     raw_bytes: u64,
     bytes_per_version: f64,
     compression_ratio: f64,
+    troubles: Vec<Trouble>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_custodian: Option<BTreeMap<String, Copies>>,
+}
+
+/// Background work that failed and did not succeed since.
+#[derive(Serialize)]
+struct Trouble {
+    work: &'static str,
+    since: String,
+    message: String,
 }
 
 impl Report {
@@ -98,6 +108,7 @@ impl Report {
             raw_bytes: stat.raw_bytes,
             bytes_per_version: text::ratio(bytes, stat.versions),
             compression_ratio: text::ratio(stat.raw_bytes, bytes),
+            troubles: stat.health.troubles.into_iter().map(trouble).collect(),
             by_custodian: None,
         }
     }
@@ -131,8 +142,17 @@ impl Report {
         rows.push(("as JSON", text::size(self.raw_bytes)));
         rows.push(("per version", format!("{:.1} bytes", self.bytes_per_version)));
         rows.push(("compression", format!("{:.1} to 1", self.compression_ratio)));
+        let troubles = self.troubles.iter().map(|trouble| {
+            (trouble.work, format!("fails since {}: {}", trouble.since, trouble.message))
+        });
+        rows.extend(troubles);
         text::aligned(&rows)
     }
+}
+
+fn trouble(trouble: chatvault_engine::Trouble) -> Trouble {
+    let since = chatvault_query::format_time(trouble.since);
+    Trouble { work: trouble.work.word(), since, message: trouble.message }
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {

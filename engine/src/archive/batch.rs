@@ -1,5 +1,6 @@
 //! Copies on their way into the archive.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -40,10 +41,13 @@ pub(crate) struct Fresh {
     pub(crate) copies: Vec<u32>,
 }
 
-/// A copy that cannot be keyed.
+/// Equal copies that cannot be keyed; where the first one came from.
 #[derive(Debug)]
 pub(crate) struct Rejected {
-    pub(crate) custodian: u32,
+    pub(crate) address: ContentAddress,
+    /// By custodian index.
+    pub(crate) copies: BTreeMap<u32, u64>,
+    pub(crate) first: u32,
     pub(crate) reason: String,
     pub(crate) source: String,
     pub(crate) offset: u64,
@@ -76,6 +80,7 @@ pub struct Batch {
     preparer: Box<Preparer>,
     prints: HashMap<Fingerprint, u32, RandomState>,
     addresses: HashMap<(RecordKind, ContentAddress), u32, RandomState>,
+    outcasts: HashMap<ContentAddress, usize, RandomState>,
     last: u32,
 }
 
@@ -89,6 +94,7 @@ impl Batch {
             preparer,
             prints: HashMap::default(),
             addresses: HashMap::default(),
+            outcasts: HashMap::default(),
             last: 0,
         }
     }
@@ -96,7 +102,8 @@ impl Batch {
     /// Offers one copy: the exact bytes of one JSON document; white space around it is cut off.
     ///
     /// Never fails: what cannot be keyed (no JSON object, no id, no conversation, over a limit)
-    /// goes to the quarantine with the reason, and is counted.
+    /// goes to the quarantine with the reason, and is counted. A custodian without an id fails the
+    /// whole batch when it is committed.
     pub fn offer(
         &mut self,
         custodian: &Custodian,
@@ -125,7 +132,8 @@ impl Batch {
         self.offer_print(custodian, print)
     }
 
-    /// Keeps bytes that are no document: counted as one offered and one quarantined copy.
+    /// Keeps bytes that are no document: counted as one offered and one quarantined copy. Equal
+    /// bytes are kept once, with the reason and origin of the first.
     pub fn quarantine(
         &mut self,
         custodian: &Custodian,
@@ -173,7 +181,10 @@ impl Batch {
     /// Makes the batch durable; on return it survives a power cut.
     ///
     /// After a failed write or sync the archive is `Stopped`: whether this batch survived shows
-    /// when it is opened again, and offering it again is safe.
+    /// when it is opened again, and offering it again is safe. Any other error changed nothing:
+    /// `InvalidInput` names a custodian without an id or an object that was never put, `Closed`
+    /// means that the archive was closed meanwhile, `Io` and `Corrupt` that what there is could
+    /// not be compared.
     pub fn commit(mut self) -> Result<Report> {
         let contents = std::mem::take(&mut self.contents);
         self.shared.commit(self.run, contents)
@@ -252,9 +263,15 @@ impl Batch {
         let counts = &mut self.contents.counts[custodian as usize];
         counts.offered += 1;
         counts.quarantined += 1;
-        let (source, offset) = (origin.source.to_owned(), origin.offset);
-        let bytes = bytes.to_vec();
-        self.contents.rejected.push(Rejected { custodian, reason, source, offset, bytes });
+        let address = ContentAddress(*blake3::hash(bytes).as_bytes());
+        let rejected = &mut self.contents.rejected;
+        let place = *self.outcasts.entry(address).or_insert(rejected.len());
+        if place == rejected.len() {
+            let (source, offset) = (origin.source.to_owned(), origin.offset);
+            let (copies, first, bytes) = (BTreeMap::new(), custodian, bytes.to_vec());
+            rejected.push(Rejected { address, copies, first, reason, source, offset, bytes });
+        }
+        *rejected[place].copies.entry(custodian).or_default() += 1;
     }
 }
 

@@ -247,50 +247,6 @@ fn read_links(reader: &mut Reader<'_>) -> Option<(MessageKey, Vec<Link>)> {
     Some((key, links))
 }
 
-/// A copy that could not be keyed, as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) custodian: u32,
-    pub(crate) run: u32,
-    pub(crate) sequence: u64,
-    pub(crate) reason: String,
-    pub(crate) source: String,
-    pub(crate) offset: u64,
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Refused {
-    /// Bytes: FORMAT.md, "Quarantine".
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_varint(out, u64::from(self.custodian));
-        put_varint(out, u64::from(self.run));
-        put_varint(out, self.sequence);
-        put_block(out, self.reason.as_bytes());
-        put_block(out, self.source.as_bytes());
-        put_varint(out, self.offset);
-        put_block(out, &self.bytes);
-    }
-
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        Some(Self {
-            custodian: reader.varint32()?,
-            run: reader.varint32()?,
-            sequence: reader.varint()?,
-            reason: reader.text()?.to_owned(),
-            source: reader.text()?.to_owned(),
-            offset: reader.varint()?,
-            bytes: reader.block()?.to_vec(),
-        })
-    }
-
-    /// What stands for it in a multiset of quarantined copies.
-    pub(crate) fn hash(&self) -> [u8; 32] {
-        let mut bytes = Vec::new();
-        self.put(&mut bytes);
-        *blake3::hash(&bytes).as_bytes()
-    }
-}
-
 /// Numbers of custodians by name.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -307,10 +263,14 @@ impl Names {
         self.known.get(name).copied()
     }
 
-    pub(crate) fn add(&mut self, name: &Custodian) -> u32 {
-        let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-        let _ = self.known.insert(name.clone(), number);
-        number
+    /// The number that is free behind `more` others.
+    pub(crate) fn free(&self, more: usize) -> u32 {
+        u32::try_from(self.known.len() + more).unwrap_or(u32::MAX)
+    }
+
+    /// These are in the journal now.
+    pub(crate) fn learn(&mut self, book: &Book) {
+        self.known.extend(book.custodians.iter().map(|(number, name)| (name.clone(), *number)));
     }
 }
 

@@ -4,13 +4,15 @@
 //! compared, or whose exact bytes have the fingerprint of a copy of it; numbers (sequences,
 //! custodians, files) are given under the writer's lock and never twice.
 
+use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashTable};
 
 use super::batch::{Contents, Fresh, Rejected};
-use super::book::{Book, Counts, Names, Refused, Run};
+use super::book::{Book, Counts, Names, Run};
 use super::known::Known;
+use super::quarantine::{self, Kept, Refused};
 use super::recall::Fingerprint;
 use super::record::{self, Home};
 use super::slab::{Key, RowRef, Slab, SlabRow};
@@ -35,6 +37,8 @@ pub(crate) struct Writer {
     /// Runs that no commit has written down yet.
     new_runs: HashMap<u32, Run, Fast>,
     next_run: u32,
+    /// What is in quarantine by its address; `None` until something is refused.
+    outcasts: Option<HashSet<ContentAddress>>,
     pub(crate) active_bytes: usize,
     pub(crate) frozen: Option<super::seal::Frozen>,
     /// Rows of slabs by their message.
@@ -109,6 +113,7 @@ impl Writer {
             names: Names::of(known),
             new_runs: HashMap::default(),
             next_run,
+            outcasts: None,
             active_bytes: 0,
             frozen: None,
             index: Index::default(),
@@ -150,6 +155,7 @@ impl Shared {
     }
 
     pub(crate) fn commit(&self, run: RunId, contents: Contents) -> Result<Report> {
+        contents.custodians.iter().try_for_each(Custodian::check)?;
         let mut writer = self.room()?;
         let linked = contents.links.iter().map(|(.., object)| object);
         self.seal_linked(&mut writer, linked)?;
@@ -250,7 +256,7 @@ impl Committing<'_> {
         for (key, attachment, object) in batch.links {
             book.links.entry(key).or_default().push((attachment, object));
         }
-        let refused = refuse(rejected, &numbers, run, sequence);
+        let refused = self.refuse(rejected, &numbers, (run, sequence))?;
         let generation = self.shared.moves.generation();
         let documents = batch.documents;
         let slab = Slab { generation, sequence, run, documents, rows, sightings, refused, book };
@@ -258,13 +264,53 @@ impl Committing<'_> {
         Ok((report, Arc::clone(&self.writer.journal)))
     }
 
-    /// The number of a custodian, given here if it is new.
-    fn number(&mut self, name: &Custodian, book: &mut Book) -> u32 {
+    /// The number of a custodian; a new one has it once the book is in the journal.
+    fn number(&self, name: &Custodian, book: &mut Book) -> u32 {
         self.writer.names.get(name).unwrap_or_else(|| {
-            let number = self.writer.names.add(name);
+            let number = self.writer.names.free(book.custodians.len());
             drop(book.custodians.insert(number, name.clone()));
             number
         })
+    }
+
+    /// What is written of refused copies: their bytes if they are not in quarantine already.
+    fn refuse(
+        &mut self,
+        rejected: Vec<Rejected>,
+        numbers: &[u32],
+        (run, sequence): (RunId, Sequence),
+    ) -> Result<Vec<Refused>> {
+        let mut refused = Vec::new();
+        if rejected.is_empty() {
+            return Ok(refused);
+        }
+        if self.writer.outcasts.is_none() {
+            let commits = self.state.slabs.iter().flat_map(|slab| &slab.refused);
+            self.writer.outcasts = Some(quarantine::addresses(&self.state.outcasts, commits)?);
+        }
+        for mut rejected in rejected {
+            let known = self.writer.outcasts.as_ref();
+            let is_new = known.is_some_and(|known| !known.contains(&rejected.address));
+            for (custodian, copies) in std::mem::take(&mut rejected.copies) {
+                let kept = (is_new && custodian == rejected.first).then(|| Kept {
+                    sequence: sequence.0,
+                    reason: std::mem::take(&mut rejected.reason),
+                    source: std::mem::take(&mut rejected.source),
+                    offset: rejected.offset,
+                    length: rejected.bytes.len() as u64,
+                });
+                let bytes = kept.as_ref().map(|_| std::mem::take(&mut rejected.bytes));
+                refused.push(Refused {
+                    address: rejected.address,
+                    custodian: numbers[custodian as usize],
+                    run: run.0,
+                    copies,
+                    kept,
+                    bytes: bytes.unwrap_or_default(),
+                });
+            }
+        }
+        Ok(refused)
     }
 
     /// From now on copies with these fingerprints are known to be this row.
@@ -379,6 +425,11 @@ impl Committing<'_> {
         }
         writer.next_sequence += 1;
         drop(writer.new_runs.remove(&slab.run.0));
+        writer.names.learn(&slab.book);
+        let kept = slab.refused.iter().filter(|refused| refused.kept.is_some());
+        writer.outcasts.iter_mut().for_each(|known| {
+            known.extend(kept.clone().map(|refused| refused.address));
+        });
         let slab = Arc::new(slab);
         writer.remember(&slab);
         for (index, prints) in prints.iter().enumerate() {
@@ -401,24 +452,6 @@ fn report(sequence: Sequence, batch: &Prepared) -> Report {
     }
     assert!(report.counts.balance(), "every copy offered is accounted for");
     report
-}
-
-fn refuse(
-    rejected: Vec<Rejected>,
-    numbers: &[u32],
-    run: RunId,
-    sequence: Sequence,
-) -> Vec<Refused> {
-    let refuse = |rejected: Rejected| Refused {
-        custodian: numbers[rejected.custodian as usize],
-        run: run.0,
-        sequence: sequence.0,
-        reason: rejected.reason,
-        source: rejected.source,
-        offset: rejected.offset,
-        bytes: rejected.bytes,
-    };
-    rejected.into_iter().map(refuse).collect()
 }
 
 /// Recomputes content addresses of rows in segments.

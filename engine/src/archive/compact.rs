@@ -4,12 +4,13 @@
 //! sightings that came meanwhile are carried over to the new rows, in the journal (written again)
 //! and in a new ledger; then one manifest puts the outputs in the inputs' place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use super::book::SegmentRanges;
 use super::ledger::Ledger;
 use super::merge::{self, Merge};
+use super::quarantine::{self, Outcasts};
 use super::ranges::Ranges;
 use super::record::Home;
 use super::seal::with_ranges;
@@ -57,6 +58,8 @@ impl Archive {
 
 /// The level of what cannot be packed smaller.
 const HARD_LEVEL: u8 = 9;
+/// Quarantine files of at most so many bytes together are merged.
+const MERGED_BYTES: u64 = 64 << 20;
 
 fn bytes(state: &State) -> u64 {
     let kinds = [FileKind::Segment, FileKind::Ledger];
@@ -65,17 +68,33 @@ fn bytes(state: &State) -> u64 {
 }
 
 impl Shared {
-    /// One merge in the background, if there is one to do.
-    pub(crate) fn merge_some(&self, progress: &mut Progress<'_>) -> Result<()> {
-        let Ok(_turn) = self.merging.try_lock() else { return Ok(()) };
+    /// What to merge in the background, without the segments of these numbers.
+    pub(crate) fn next_merge(&self, without: &BTreeSet<u64>) -> Option<Vec<Arc<Live>>> {
         let state = self.state();
-        let rows: Vec<u64> = state.segments.iter().map(|live| live.entry.rows).collect();
-        let Some(picked) = merge::pick(&rows) else { return Ok(()) };
-        let inputs: Vec<Arc<Live>> =
-            picked.into_iter().map(|at| Arc::clone(&state.segments[at])).collect();
+        let readable = |live: &&Arc<Live>| !without.contains(&live.entry.number);
+        let segments: Vec<&Arc<Live>> = state.segments.iter().filter(readable).collect();
+        let rows: Vec<u64> = segments.iter().map(|live| live.entry.rows).collect();
+        let picked = merge::pick(&rows)?;
+        Some(picked.into_iter().map(|at| Arc::clone(segments[at])).collect())
+    }
+
+    /// One merge in the background; false if it was stopped or somebody compacted before.
+    pub(crate) fn merge_some(
+        &self,
+        inputs: &[Arc<Live>],
+        progress: &mut Progress<'_>,
+    ) -> Result<bool> {
+        let _turn = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers: Vec<u64> = inputs.iter().map(|live| live.entry.number).collect();
+        let state = self.state();
+        if !numbers.iter().all(|number| state.manifest.file(*number).is_some()) {
+            return Ok(false);
+        }
+        // With the sightings of now, not of when they were picked.
+        let now = state.segments.iter().filter(|live| numbers.contains(&live.entry.number));
+        let inputs: Vec<Arc<Live>> = now.cloned().collect();
         let level = inputs.iter().map(|live| live.entry.level).max().unwrap_or(0);
-        let merged = self.merge(&inputs, Effort::MERGE, (level + 1).min(HARD_LEVEL - 1), progress);
-        merged.map(drop)
+        self.merge(&inputs, Effort::MERGE, (level + 1).min(HARD_LEVEL - 1), progress)
     }
 
     /// Merges segments; false if it was asked to stop. The caller holds `merging`.
@@ -205,21 +224,22 @@ impl Shared {
         let number = writer.next_file;
         writer.next_file += 2;
         let mut added: Vec<FileEntry> = vec![self.write_ledger(number, &sum)?];
-        let quarantine: Vec<FileEntry> = of(FileKind::Quarantine).cloned().collect();
-        if quarantine.len() > 1 {
-            let mut refused = Vec::new();
-            for entry in &quarantine {
-                let (storage, path) = (&*self.host.storage, entry.path());
-                refused.extend(ledger::read_refused(storage, self.archive, entry.number, &path)?);
-                removed.push(entry.number);
-            }
-            added.push(self.write_refused(number + 1, &refused)?);
+        let small = mergeable(&state.outcasts);
+        if small.len() > 1 {
+            let encoded = quarantine::merge(self.archive, number + 1, small)?;
+            added.push(self.write_refused(number + 1, &encoded)?);
+            removed.extend(small.iter().map(|outcasts| outcasts.entry.number));
         }
         let mut change = Change::none(&state.manifest, self.host.clock.now());
-        (change.added, change.removed) = (added, removed);
+        let outcasts = self.open_outcasts(&added);
+        (change.added, change.removed) = (added, removed.clone());
         let next = self.publish(&state, change);
         match next {
-            Ok(next) => self.set_state(next),
+            Ok(mut next) => {
+                next.outcasts.retain(|outcasts| !removed.contains(&outcasts.entry.number));
+                next.outcasts.extend(outcasts);
+                self.set_state(next);
+            }
             Err(error) => {
                 writer.stop(&error);
                 return Err(error);
@@ -230,6 +250,16 @@ impl Shared {
         self.update_catalog();
         cleared
     }
+}
+
+/// The newest quarantine files that are small together: what is merged at once is in memory.
+fn mergeable(files: &[Arc<Outcasts>]) -> &[Arc<Outcasts>] {
+    let mut bytes = 0;
+    let small = files.iter().rev().take_while(|file| {
+        bytes += file.entry.bytes;
+        bytes <= MERGED_BYTES
+    });
+    &files[files.len() - small.count()..]
 }
 
 /// Segments and what they became.

@@ -1,13 +1,12 @@
-//! Ledger and quarantine files: a book's additions and sightings of rows in segments, sealed; and
-//! the copies that were refused.
+//! Ledger files: a book's additions and sightings of rows in segments, sealed.
 //!
 //! Invariant: ranges count for a segment only as long as the manifest names it.
 //!
-//! Bytes: FORMAT.md, "Ledger" and "Quarantine".
+//! Bytes: FORMAT.md, "Ledger".
 
 use std::collections::BTreeMap;
 
-use super::book::{Book, Refused, SegmentRanges};
+use super::book::{Book, SegmentRanges};
 use super::ranges::Ranges;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::{Reader, put_varint};
@@ -15,8 +14,7 @@ use crate::format::frame::{self, Codec, MAX_RAW_BYTES};
 use crate::format::unpack;
 use crate::storage::{Storage, whole};
 
-const LEDGER_MAGIC: [u8; 8] = *b"CVLEDG01";
-const QUARANTINE_MAGIC: [u8; 8] = *b"CVQUAR01";
+const MAGIC: [u8; 8] = *b"CVLEDG01";
 const LEVEL: i32 = 12;
 
 /// What a ledger holds.
@@ -36,7 +34,7 @@ pub(crate) fn encode(archive: [u8; 16], number: u64, ledger: &Ledger) -> Result<
         put_varint(&mut payload, segment - std::mem::replace(&mut before, *segment));
         ranges.put(&mut payload);
     }
-    wrap(LEDGER_MAGIC, archive, number, &payload)
+    wrap(archive, number, &payload)
 }
 
 /// Reads a ledger file.
@@ -46,7 +44,7 @@ pub(crate) fn read(
     number: u64,
     path: &str,
 ) -> Result<Ledger> {
-    let payload = unwrap(storage, LEDGER_MAGIC, archive, number, path)?;
+    let payload = unwrap(storage, archive, number, path)?;
     let reader = &mut Reader::new(&payload);
     let ledger = Book::read(reader).and_then(|book| {
         let ranges = read_ranges(reader).filter(|_| reader.is_empty());
@@ -67,61 +65,25 @@ fn read_ranges(reader: &mut Reader<'_>) -> Option<SegmentRanges> {
     Some(segments)
 }
 
-/// Encodes a quarantine file.
-pub(crate) fn encode_refused(
-    archive: [u8; 16],
-    number: u64,
-    refused: &[Refused],
-) -> Result<Vec<u8>> {
-    let mut payload = Vec::new();
-    put_varint(&mut payload, refused.len() as u64);
-    for refused in refused {
-        refused.put(&mut payload);
-    }
-    wrap(QUARANTINE_MAGIC, archive, number, &payload)
-}
-
-/// Reads a quarantine file.
-pub(crate) fn read_refused(
-    storage: &dyn Storage,
-    archive: [u8; 16],
-    number: u64,
-    path: &str,
-) -> Result<Vec<Refused>> {
-    let payload = unwrap(storage, QUARANTINE_MAGIC, archive, number, path)?;
-    let reader = &mut Reader::new(&payload);
-    let refused = reader.count().and_then(|count| {
-        (0..count).map(|_| Refused::read(reader)).collect::<Option<Vec<Refused>>>()
-    });
-    let refused = refused.filter(|_| reader.is_empty());
-    refused.ok_or_else(|| Error::corrupt("quarantine is damaged").in_file(path))
-}
-
-fn wrap(magic: [u8; 8], archive: [u8; 16], number: u64, payload: &[u8]) -> Result<Vec<u8>> {
+fn wrap(archive: [u8; 16], number: u64, payload: &[u8]) -> Result<Vec<u8>> {
     if payload.len() > MAX_RAW_BYTES {
         let message = format!("{} bytes at once are over the limit of a frame", payload.len());
         return Err(Error::invalid(message));
     }
     let packed = zstd::bulk::compress(payload, LEVEL)
         .map_err(|cause| Error::new(ErrorKind::Io, "compression failed").caused_by(cause))?;
-    let mut file = [&magic[..], &archive, &number.to_le_bytes()].concat();
+    let mut file = [&MAGIC[..], &archive, &number.to_le_bytes()].concat();
     frame::put(&mut file, 1, Codec::Zstd, payload.len(), &packed);
     Ok(file)
 }
 
-fn unwrap(
-    storage: &dyn Storage,
-    magic: [u8; 8],
-    archive: [u8; 16],
-    number: u64,
-    path: &str,
-) -> Result<Vec<u8>> {
+fn unwrap(storage: &dyn Storage, archive: [u8; 16], number: u64, path: &str) -> Result<Vec<u8>> {
     let bytes =
         whole::read(storage, path, MAX_RAW_BYTES as u64).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::corrupt("file is missing").in_file(path),
             _ => error,
         })?;
-    let header = [&magic[..], &archive, &number.to_le_bytes()].concat();
+    let header = [&MAGIC[..], &archive, &number.to_le_bytes()].concat();
     let damaged = |message: &str| Error::corrupt(message).in_file(path).at(0);
     let body = bytes
         .strip_prefix(&header[..])
@@ -154,19 +116,6 @@ mod tests {
         ledger
     }
 
-    fn refused() -> Refused {
-        let (reason, source) = ("no id".to_owned(), "p.json".to_owned());
-        Refused {
-            custodian: 0,
-            run: 1,
-            sequence: 1,
-            reason,
-            source,
-            offset: 25,
-            bytes: b"{}".to_vec(),
-        }
-    }
-
     fn stored(bytes: &[u8], kind: FileKind) -> (Memory, String) {
         let (storage, path) = (Memory::default(), kind.path(8));
         storage.make_folder("").unwrap();
@@ -175,18 +124,12 @@ mod tests {
         (storage, path)
     }
 
-    fn payload(file: &[u8], magic: [u8; 8]) -> Vec<u8> {
-        let (storage, path) = stored(file, FileKind::Ledger);
-        unwrap(&storage, magic, ARCHIVE, 8, &path).unwrap()
-    }
-
     #[test]
-    fn both_files_are_as_the_format_document_shows_them() {
+    fn the_file_is_as_the_format_document_shows_it() {
         let file = encode(ARCHIVE, 8, &ledger()).unwrap();
         check_shown(&file[..32]);
-        check_shown(&payload(&file, LEDGER_MAGIC));
-        let file = encode_refused(ARCHIVE, 8, &[refused()]).unwrap();
-        check_shown(&payload(&file, QUARANTINE_MAGIC));
+        let (storage, path) = stored(&file, FileKind::Ledger);
+        check_shown(&unwrap(&storage, ARCHIVE, 8, &path).unwrap());
     }
 
     #[test]
@@ -204,14 +147,5 @@ mod tests {
             assert!(read_back(&damaged).is_err(), "bit {bit}");
         }
         assert!(read_back(&[&file[..], &[0]].concat()).is_err(), "something behind the frame");
-    }
-
-    #[test]
-    fn a_quarantine_comes_back_and_is_no_ledger() {
-        let file = encode_refused(ARCHIVE, 8, &[refused()]).unwrap();
-        let (storage, path) = stored(&file, FileKind::Quarantine);
-        assert_eq!(read_refused(&storage, ARCHIVE, 8, &path).unwrap(), [refused()]);
-        assert!(read_refused(&storage, ARCHIVE, 9, &path).is_err(), "another number");
-        assert!(read(&storage, ARCHIVE, 8, &path).is_err());
     }
 }

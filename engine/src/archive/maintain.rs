@@ -1,16 +1,24 @@
-//! Background work: one thread seals what is frozen, one merges segments while nothing arrives.
+//! Background work: one thread seals what is frozen, one merges segments once there are enough.
+//!
+//! A failed seal stops the writer. A failed merge changes nothing: the segments that it met damage
+//! in are left alone while this process has the archive, and the others are merged.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::commit::Writer;
+use super::health::Work;
+use super::state::Live;
 use super::{Archive, Shared};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// How long nothing must arrive before a merge starts.
-const QUIET: Duration = Duration::from_millis(500);
+/// A command that opens the archive for a moment begins no merge.
+const BEFORE_MERGES: Duration = Duration::from_millis(500);
+/// After a merge for which the storage failed, which may be over soon.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
 /// Runs the background work of an open archive; dropping it stops that and gives the lock back.
 #[derive(Debug)]
@@ -21,18 +29,25 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut threads = Vec::new();
+    pub(super) fn start(shared: &Arc<Shared>) -> Result<Self> {
+        let (stop, threads) = (Arc::default(), Mutex::default());
+        let keeper = Self { shared: Arc::clone(shared), stop, threads };
         if shared.writer.is_some() {
-            let (at, quit) = (Arc::clone(shared), Arc::clone(&stop));
-            threads.push(std::thread::spawn(move || at.keep_sealing(&quit)));
+            keeper.spawn("chatvault-seal", Shared::keep_sealing)?;
             if shared.options.background_compaction {
-                let (at, quit) = (Arc::clone(shared), Arc::clone(&stop));
-                threads.push(std::thread::spawn(move || at.keep_merging(&quit)));
+                keeper.spawn("chatvault-merge", Shared::keep_merging)?;
             }
         }
-        Self { shared: Arc::clone(shared), stop, threads: Mutex::new(threads) }
+        Ok(keeper)
+    }
+
+    fn spawn(&self, name: &str, work: fn(&Shared, &AtomicBool)) -> Result<()> {
+        let (shared, stop) = (Arc::clone(&self.shared), Arc::clone(&self.stop));
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        let thread = thread.spawn(move || work(&shared, &stop));
+        let thread = thread.map_err(|cause| Error::io("start a thread", "", cause))?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
     }
 
     fn stop(&self) {
@@ -40,7 +55,7 @@ impl Keeper {
         self.shared.wake();
         let threads = &mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in threads.drain(..) {
-            // A panic in there left the archive as its files say; opening it again shows that.
+            // What panics in there is caught and told by `health`.
             drop(thread.join());
         }
         self.shared.let_go();
@@ -69,6 +84,13 @@ impl Archive {
     }
 }
 
+/// The numbers of the segments that a merge failed for: the one that the error names, or all.
+fn to_blame(inputs: &[Arc<Live>], error: &Error) -> Vec<u64> {
+    let named = |live: &&Arc<Live>| error.file() == Some(&*live.entry.path());
+    let one = inputs.iter().find(named).map(|live| vec![live.entry.number]);
+    one.unwrap_or_else(|| inputs.iter().map(|live| live.entry.number).collect())
+}
+
 impl Shared {
     fn wake(&self) {
         // Taking the lock makes sure that nobody is between looking and waiting.
@@ -88,26 +110,47 @@ impl Shared {
                 writer = self.wait(writer);
             }
             drop(writer);
-            if self.seal_frozen().is_err() {
-                return;
+            match self.attempt(Work::Seal, || self.seal_frozen()) {
+                Ok(_) => self.recovered(Work::Seal),
+                Err(error) => {
+                    // Whoever waits for the seal would wait for ever.
+                    return self.stop_writer(&error);
+                }
             }
         }
     }
 
+    fn stop_writer(&self, error: &Error) {
+        if let Some(writer) = &self.writer {
+            writer.lock().unwrap_or_else(PoisonError::into_inner).stop(error);
+        }
+        self.changed.notify_all();
+    }
+
     fn keep_merging(&self, stop: &AtomicBool) {
-        let mut before = 0;
-        loop {
-            let Ok(writer) = self.writer() else { return };
-            if stop.load(Ordering::SeqCst) {
-                return;
+        let go_on = || !stop.load(Ordering::SeqCst);
+        let mut unreadable = BTreeSet::new();
+        let mut pause = Some(BEFORE_MERGES);
+        while let Ok(writer) = self.writer()
+            && go_on()
+        {
+            match pause.take() {
+                Some(pause) => drop(self.changed.wait_timeout_while(writer, pause, |writer| {
+                    go_on() && writer.stopped.is_none()
+                })),
+                None if self.next_merge(&unreadable).is_none() => drop(self.wait(writer)),
+                None => drop(writer),
             }
-            let quiet = writer.next_sequence == before;
-            before = writer.next_sequence;
-            let waited = self.changed.wait_timeout(writer, QUIET);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
-            let go_on = |_, _| !stop.load(Ordering::SeqCst);
-            if quiet && !stop.load(Ordering::SeqCst) && self.merge_some(&mut { go_on }).is_err() {
-                return;
+            let Some(inputs) = self.next_merge(&unreadable).filter(|_| go_on()) else { continue };
+            let merged =
+                self.attempt(Work::Merge, || self.merge_some(&inputs, &mut |_, _| go_on()));
+            match merged {
+                Ok(true) if unreadable.is_empty() && self.next_merge(&unreadable).is_none() => {
+                    self.recovered(Work::Merge);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind().is_of_storage() => pause = Some(AFTER_FAILURE),
+                Err(error) => unreadable.extend(to_blame(&inputs, &error)),
             }
         }
     }

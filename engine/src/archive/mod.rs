@@ -13,12 +13,15 @@ mod book;
 mod commit;
 mod compact;
 mod disposal;
+mod health;
 mod known;
 mod ledger;
 mod maintain;
 mod merge;
 mod open;
+mod outcasts;
 mod put_object;
+mod quarantine;
 mod ranges;
 mod recall;
 mod record;
@@ -35,13 +38,13 @@ mod verify;
 
 pub use batch::{Batch, Origin};
 pub use book::{Counts, RunSummary};
+pub use health::{Health, Trouble, Work};
+pub use outcasts::{Quarantine, Quarantined};
 pub use report::{CompactReport, Damage, Depth, Report, Stat, VerifyReport};
 
 pub(crate) use batch::Preparer;
-pub(crate) use book::Refused;
 pub(crate) use commit::Compare;
 pub(crate) use known::Known;
-pub(crate) use ledger::read_refused;
 pub(crate) use sightings::Delivered;
 pub(crate) use slab::{Key, Slab, SlabRow};
 pub(crate) use state::{Live, RowId, State};
@@ -89,6 +92,8 @@ pub(crate) struct Shared {
     sealing: Mutex<()>,
     /// Held by whoever merges.
     merging: Mutex<()>,
+    /// What failed in the background.
+    troubles: Mutex<health::Troubles>,
     /// Tells the background work, and whoever waits for it, that `writer` changed.
     changed: Condvar,
     catalog: Mutex<Option<Catalog>>,
@@ -102,7 +107,7 @@ pub(crate) struct Shared {
 impl Archive {
     /// Makes a new archive and opens it for writing; `Exists` if there is one.
     pub fn create(host: Host, options: Options) -> Result<Self> {
-        open::create(host, options).map(Self::start)
+        open::create(host, options).and_then(Self::start)
     }
 
     /// Opens an archive for writing. `NotFound` without one, `Locked` if somebody else writes.
@@ -110,18 +115,18 @@ impl Archive {
     /// Recovers what a crash left: every acknowledged commit is there afterwards, or the error is
     /// `Corrupt` and says what is lost.
     pub fn open(host: Host, options: Options) -> Result<Self> {
-        open::open(host, options).map(Self::start)
+        open::open(host, options).and_then(Self::start)
     }
 
     /// Opens an archive for reading, beside a writer in this or another process if there is one.
     pub fn open_read_only(host: Host, options: Options) -> Result<Self> {
-        open::open_read_only(host, options).map(Self::start)
+        open::open_read_only(host, options).and_then(Self::start)
     }
 
-    fn start(shared: Shared) -> Self {
+    fn start(shared: Shared) -> Result<Self> {
         let shared = Arc::new(shared);
-        let keeper = Arc::new(maintain::Keeper::start(&shared));
-        Self { shared, keeper }
+        let keeper = Arc::new(maintain::Keeper::start(&shared)?);
+        Ok(Self { shared, keeper })
     }
 
     /// Starts a run: the counters of what is offered under it are kept by its number.

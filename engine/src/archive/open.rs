@@ -10,8 +10,10 @@ use super::Shared;
 use super::book::Book;
 use super::commit::Writer;
 use super::disposal::TRASH;
+use super::health;
 use super::known::Known;
 use super::ledger;
+use super::quarantine::Outcasts;
 use super::ranges::Ranges;
 use super::recall::Recall;
 use super::record::{self, Home};
@@ -143,6 +145,7 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     }
     loaded.state.slabs.iter().for_each(|slab| writer.remember(slab));
     shared.lock = Mutex::new(Some(lock));
+    shared.troubles = Mutex::new(health::load(&*storage));
     shared.writer = Some(Mutex::new(writer));
     shared.open_catalog(&loaded.state);
     shared.state = RwLock::new(Arc::new(loaded.state));
@@ -175,6 +178,7 @@ impl Shared {
             base: Arc::default(),
             slabs: Vec::new(),
             packs: Vec::new(),
+            outcasts: Vec::new(),
             sequence: Sequence(0),
         };
         Ok(Self {
@@ -188,6 +192,7 @@ impl Shared {
             writer: None,
             sealing: Mutex::default(),
             merging: Mutex::default(),
+            troubles: Mutex::default(),
             changed: Condvar::new(),
             catalog: Mutex::default(),
             packing: Mutex::default(),
@@ -240,7 +245,7 @@ impl Shared {
             }
         }
         let mut segments = Vec::new();
-        let mut packs = Vec::new();
+        let (mut packs, mut outcasts) = (Vec::new(), Vec::new());
         for entry in &manifest.files {
             match entry.kind {
                 FileKind::Segment => {
@@ -254,7 +259,10 @@ impl Shared {
                 FileKind::Pack => {
                     packs.push(Arc::new(Pack::open(storage, entry.number, self.archive)?));
                 }
-                FileKind::Ledger | FileKind::Quarantine => {}
+                FileKind::Quarantine => {
+                    outcasts.push(Arc::new(Outcasts::open(storage, self.archive, entry)));
+                }
+                FileKind::Ledger => {}
             }
         }
         let sequence = manifest.sequence;
@@ -262,7 +270,8 @@ impl Shared {
             Wanted { archive: self.archive, from: manifest.journal_from, after: sequence, live };
         let manifest = Arc::new(manifest);
         let (base, slabs) = (Arc::new(base), Vec::new());
-        let state = State { manifest, manifest_hash, segments, base, slabs, packs, sequence };
+        #[rustfmt::skip]
+        let state = State { manifest, manifest_hash, segments, base, slabs, packs, outcasts, sequence };
         self.replay(state, wanted)
     }
 

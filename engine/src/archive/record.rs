@@ -5,7 +5,8 @@
 //!
 //! Bytes: FORMAT.md, "Payload of a commit".
 
-use super::book::{Book, Refused};
+use super::book::Book;
+use super::quarantine::Refused;
 use super::slab::SlabRow;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
@@ -198,6 +199,7 @@ mod tests {
     use super::*;
     use crate::archive::Counts;
     use crate::archive::book::Run;
+    use crate::archive::quarantine::Kept;
     use crate::format::document::check_shown;
     use crate::row::Canonical;
     use crate::types::{MessageKey, Timestamp};
@@ -228,15 +230,10 @@ mod tests {
 
     fn refused() -> Refused {
         let (reason, source) = ("no id".to_owned(), "p.json".to_owned());
-        Refused {
-            custodian: 0,
-            run: 1,
-            sequence: 1,
-            reason,
-            source,
-            offset: 25,
-            bytes: b"{}".to_vec(),
-        }
+        let kept = Kept { sequence: 1, reason, source, offset: 25, length: 2 };
+        let address = ContentAddress(*blake3::hash(b"{}").as_bytes());
+        let bytes = b"{}".to_vec();
+        Refused { address, custodian: 0, run: 1, copies: 1, kept: Some(kept), bytes }
     }
 
     fn payload(parser: &mut Parser) -> Vec<u8> {

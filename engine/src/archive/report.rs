@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::book::Counts;
+use super::health::Health;
 use crate::types::{Custodian, Sequence};
 
 /// What a commit did.
@@ -110,4 +111,6 @@ pub struct Stat {
     pub bytes_by_part: BTreeMap<String, u64>,
     /// Bytes of all stored documents.
     pub raw_bytes: u64,
+    /// How the background work goes.
+    pub health: Health,
 }

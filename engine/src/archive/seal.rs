@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use super::book::{Book, Refused, SegmentRanges};
+use super::book::{Book, SegmentRanges};
 use super::commit::Writer;
 use super::ledger::{self, Ledger};
+use super::quarantine::{self, Encoded, Outcasts};
 use super::ranges::Ranges;
 use super::record::{self, Home};
 use super::slab::{RowRef, Slab};
@@ -116,9 +117,11 @@ impl Shared {
             let ledger = Ledger { book, ranges: ranges.clone() };
             files.push(self.write_ledger(number + 1, &ledger)?);
         }
-        let refused: Vec<Refused> = slabs.iter().flat_map(|slab| &slab.refused).cloned().collect();
-        if !refused.is_empty() {
-            files.push(self.write_refused(number + 2, &refused)?);
+        let mut refused = slabs.iter().flat_map(|slab| &slab.refused).peekable();
+        if refused.peek().is_some() {
+            let number = number + 2;
+            let encoded = quarantine::encode(self.archive, number, refused)?;
+            files.push(self.write_refused(number, &encoded)?);
         }
         let moves = order.moves(live.as_ref().map_or(0, |live| live.generation));
         Ok(Sealed { files, live, base, ranges, moves })
@@ -138,6 +141,7 @@ impl Shared {
         let mut change = Change::none(&state.manifest, self.host.clock.now());
         change.sequence = through;
         change.journal_from = journal_from;
+        let outcasts = self.open_outcasts(&sealed.files);
         change.added = sealed.files;
         let mut next = self.publish(&state, change)?;
         let gone: Vec<u32> = next
@@ -150,6 +154,7 @@ impl Shared {
         next.segments = with_ranges(&next.segments, &sealed.ranges);
         next.segments.extend(sealed.live);
         next.base = sealed.base;
+        next.outcasts.extend(outcasts);
         writer.index.remove(&gone);
         writer.homes.retain(|generation, _| !gone.contains(generation));
         writer.frozen = None;
@@ -258,13 +263,19 @@ impl Shared {
 
     pub(crate) fn write_ledger(&self, number: u64, ledger: &Ledger) -> Result<FileEntry> {
         let bytes = ledger::encode(self.archive, number, ledger)?;
-        self.write_file(FileKind::Ledger, number, &bytes, [])
+        self.write_file(FileKind::Ledger, number, &bytes, (0, Multiset::default()))
     }
 
-    pub(crate) fn write_refused(&self, number: u64, refused: &[Refused]) -> Result<FileEntry> {
-        let bytes = ledger::encode_refused(self.archive, number, refused)?;
-        let hashes = refused.iter().map(Refused::hash);
-        self.write_file(FileKind::Quarantine, number, &bytes, hashes)
+    pub(crate) fn write_refused(&self, number: u64, encoded: &Encoded) -> Result<FileEntry> {
+        let rows = (encoded.copies, encoded.multiset);
+        self.write_file(FileKind::Quarantine, number, &encoded.file, rows)
+    }
+
+    /// The quarantine files among some that a manifest names.
+    pub(crate) fn open_outcasts(&self, files: &[FileEntry]) -> Vec<Arc<Outcasts>> {
+        let files = files.iter().filter(|entry| entry.kind == FileKind::Quarantine);
+        let open = |entry| Outcasts::open(&*self.host.storage, self.archive, entry);
+        files.map(|entry| Arc::new(open(entry))).collect()
     }
 
     fn write_file(
@@ -272,21 +283,16 @@ impl Shared {
         kind: FileKind,
         number: u64,
         bytes: &[u8],
-        rows: impl IntoIterator<Item = [u8; 32]>,
+        (rows, multiset): (u64, Multiset),
     ) -> Result<FileEntry> {
         whole::write_new(&*self.host.storage, &kind.path(number), bytes)?;
-        let (mut count, mut multiset) = (0, Multiset::default());
-        for hash in rows {
-            count += 1;
-            multiset.insert(&hash);
-        }
         Ok(FileEntry {
             kind,
             number,
             level: 0,
             bytes: bytes.len() as u64,
             hash: *blake3::hash(bytes).as_bytes(),
-            rows: count,
+            rows,
             multiset,
             first: Sequence(0),
             last: Sequence(0),

@@ -11,7 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::book::{Book, Refused};
+use super::book::Book;
+use super::quarantine::Refused;
 use crate::row::Identity;
 use crate::segment::NewRow;
 use crate::types::{ContentAddress, MessageKind, RecordKind, RunId, Sequence, Timestamp};
@@ -118,6 +119,7 @@ pub(crate) struct Slab {
     pub(crate) rows: Vec<SlabRow>,
     /// Copies of rows that were there: (row, custodian).
     pub(crate) sightings: Vec<(RowRef, u32)>,
+    /// Copies that could not be keyed.
     pub(crate) refused: Vec<Refused>,
     pub(crate) book: Book,
 }
@@ -129,7 +131,7 @@ impl Slab {
 
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        let refused = self.refused.iter().map(|refused| refused.bytes.len() + 128);
+        let refused = self.refused.iter().map(Refused::memory);
         self.documents.len()
             + self.rows.len() * 400
             + self.sightings.len() * 12

@@ -46,6 +46,7 @@ impl Archive {
             objects: objects as u64 + shared.unsealed_objects(),
             bytes_by_part: shared.bytes_by_part()?,
             raw_bytes: metas().map(|meta| meta.raw_bytes).sum::<u64>() + journal_bytes,
+            health: shared.health(),
         })
     }
 }

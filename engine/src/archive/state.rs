@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::book::Book;
+use super::quarantine::Outcasts;
 use super::ranges::Ranges;
 use super::slab::{Key, Slab};
 use crate::catalog::Summary;
@@ -34,6 +35,8 @@ pub(crate) struct State {
     /// In order of sequence.
     pub(crate) slabs: Vec<Arc<Slab>>,
     pub(crate) packs: Vec<Arc<Pack>>,
+    /// Quarantine files by ascending number.
+    pub(crate) outcasts: Vec<Arc<Outcasts>>,
     /// Commits up to this one are in here.
     pub(crate) sequence: Sequence,
 }

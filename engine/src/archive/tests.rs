@@ -223,6 +223,135 @@ fn a_commit_beside_close_is_durable_or_closed() {
     }
 }
 
+fn segments(archive: &Archive) -> Vec<u64> {
+    archive.shared.state().segments.iter().map(|live| live.entry.number).collect()
+}
+
+/// Looks until it is so; the test program's own limit ends a wait for what never comes.
+fn wait_until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+fn sealed(archive: &Archive, numbers: std::ops::Range<usize>) {
+    for chat in numbers {
+        let _ = offer(archive, "anna", &[document(chat, 1), document(chat, 2)]);
+        archive.seal().unwrap();
+    }
+}
+
+#[test]
+fn a_merge_that_meets_damage_is_told_until_it_succeeds_and_others_go_on() {
+    let place = place();
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    sealed(&archive, 0..8);
+    archive.close().unwrap();
+    let damaged = "segments/0000000000000004.seg";
+    let whole = bytes(&place, damaged);
+    let mut wrong = whole.clone();
+    wrong[60] ^= 1;
+    replace(&place, damaged, &wrong);
+    let merging = || {
+        let options = Options { background_compaction: true, ..options() };
+        Archive::open(Host::new(Arc::clone(&place)), options).unwrap()
+    };
+    let archive = merging();
+    wait_until(|| !archive.health().troubles.is_empty());
+    let told = archive.health();
+    assert!(told.troubles[0].message.contains(damaged), "{told:?}");
+    assert_eq!((told.troubles.len(), told.troubles[0].work), (1, Work::Merge));
+    let before = segments(&archive);
+    sealed(&archive, 8..9);
+    wait_until(|| segments(&archive).len() < 8);
+    let kept: Vec<u64> = segments(&archive).into_iter().filter(|n| before.contains(n)).collect();
+    assert_eq!(kept, [4], "only the damaged one is left alone");
+    assert_eq!(archive.health(), told);
+    archive.close().unwrap();
+    let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
+    assert_eq!((reader.health(), reader.stat().unwrap().health), (told.clone(), told.clone()));
+    replace(&place, damaged, &whole);
+    let archive = merging();
+    assert_eq!(archive.health(), told);
+    sealed(&archive, 9..16);
+    wait_until(|| archive.health() == Health::default());
+    assert_eq!(reader.health(), Health::default());
+    assert!(!place.list("").unwrap().iter().any(|file| file.name == "HEALTH"));
+}
+
+#[test]
+fn segments_are_merged_while_commits_go_on() {
+    let place = place();
+    let options = Options { background_compaction: true, ..options() };
+    let archive = Archive::create(Host::new(place), options).unwrap();
+    let mut number = 0;
+    // There is never a moment without a commit before.
+    while archive.shared.state().segments.iter().all(|live| live.entry.level == 0) {
+        number += 1;
+        sealed(&archive, number..number + 1);
+    }
+    assert!(number >= 8, "merged {number} segments");
+}
+
+/// Panics when the files of segments are made.
+#[derive(Debug)]
+struct Panics(Place);
+
+impl Storage for Panics {
+    fn create(&self, path: &str) -> std::io::Result<Box<dyn crate::storage::WriteFile>> {
+        assert!(!path.ends_with(".seg.tmp"), "no pen for {path}");
+        self.0.create(path)
+    }
+
+    fn open(&self, path: &str) -> std::io::Result<Arc<dyn crate::storage::ReadFile>> {
+        self.0.open(path)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, path: &str) -> std::io::Result<()> {
+        self.0.remove(path)
+    }
+
+    fn list(&self, folder: &str) -> std::io::Result<Vec<crate::storage::FileName>> {
+        self.0.list(folder)
+    }
+
+    fn make_folder(&self, folder: &str) -> std::io::Result<()> {
+        self.0.make_folder(folder)
+    }
+
+    fn sync_folder(&self, folder: &str) -> std::io::Result<()> {
+        self.0.sync_folder(folder)
+    }
+
+    fn try_lock(&self, path: &str, holder: &str) -> std::io::Result<Option<Box<dyn LockGuard>>> {
+        self.0.try_lock(path, holder)
+    }
+
+    fn local_folder(&self, folder: &str) -> Option<std::path::PathBuf> {
+        self.0.local_folder(folder)
+    }
+}
+
+#[test]
+fn background_work_that_panics_is_told_and_nobody_waits_for_it() {
+    let place = place();
+    let panics: Place = Arc::new(Panics(Arc::clone(&place)));
+    let archive = Archive::create(Host::new(panics), options()).unwrap();
+    let _ = offer(&archive, "anna", &documents(1, 2));
+    assert_eq!(archive.seal().unwrap_err().kind(), ErrorKind::Stopped);
+    let told = archive.health().troubles;
+    assert!(told[0].message.contains("it panicked: no pen for segments/"), "{told:?}");
+    assert!(archive.close().is_err());
+    let archive = open_again(&place);
+    assert_eq!(archive.health().troubles, told);
+    archive.seal().unwrap();
+    assert_eq!((archive.health(), segments(&archive).len()), (Health::default(), 1));
+}
+
 #[test]
 fn counts_and_sizes_are_those_of_the_files() {
     let place = place();

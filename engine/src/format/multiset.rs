@@ -36,6 +36,19 @@ impl Multiset {
         *self += Self(*row_hash);
     }
 
+    /// The bag that has each row so many times.
+    pub(crate) fn times(mut self, mut count: u64) -> Self {
+        let mut sum = Self::default();
+        while count > 0 {
+            if count & 1 == 1 {
+                sum += self;
+            }
+            self += self;
+            count >>= 1;
+        }
+        sum
+    }
+
     /// Applies `step` limb by limb, lowest first, carrying over.
     fn combine(&mut self, other: Self, step: fn(u64, u64) -> (u64, bool)) {
         let (limbs, _) = self.0.as_chunks_mut::<8>();
@@ -77,6 +90,14 @@ mod tests {
         assert_eq!(all, bag(0..50));
         all -= bag(0..50);
         assert_eq!(all, Multiset::default());
+    }
+
+    #[test]
+    fn many_times_is_one_by_one() {
+        for count in [0_u8, 1, 2, 3, 100] {
+            let one_by_one: Multiset = (0..count).map(|_| bag([1, 2])).sum();
+            assert_eq!(bag([1, 2]).times(u64::from(count)), one_by_one);
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub(crate) const JOURNAL: &str = "journal";
 pub(crate) const MANIFEST: &str = "manifest";
 /// The writer's lock.
 pub(crate) const LOCK: &str = "LOCK";
+/// What went wrong in the background.
+pub(crate) const HEALTH: &str = "HEALTH";
 const DIGITS: usize = 16;
 
 /// What a file that manifests name holds.
@@ -70,6 +72,8 @@ pub(crate) enum Name {
     Format,
     /// The writer's lock.
     Lock,
+    /// What went wrong in the background.
+    Health,
     /// A manifest.
     Manifest(u64),
     /// A journal file.
@@ -86,6 +90,7 @@ impl Name {
         match path.split_once('/') {
             None if path == super::head::PATH => Self::Format,
             None if path == LOCK => Self::Lock,
+            None if path == HEALTH => Self::Health,
             Some((folder, name)) => Self::inside(folder, name).unwrap_or(Self::Stranger),
             None => Self::Stranger,
         }
@@ -129,7 +134,8 @@ mod tests {
             assert_eq!(Name::parse(&manifest(number)), Name::Manifest(number));
         }
         assert_eq!(FileKind::Segment.path(17), "segments/0000000000000017.seg");
-        assert_eq!([Name::parse("FORMAT"), Name::parse("LOCK")], [Name::Format, Name::Lock]);
+        let own = ["FORMAT", "LOCK", "HEALTH"].map(Name::parse);
+        assert_eq!(own, [Name::Format, Name::Lock, Name::Health]);
     }
 
     #[test]

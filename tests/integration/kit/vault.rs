@@ -1,6 +1,6 @@
 //! An archive under test, and the reference archive that was told the same.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chatvault_engine::{
@@ -111,11 +111,22 @@ impl Vault {
     pub(crate) fn check(&self) {
         self.check_scan(&everything());
         let snapshot = self.archive().snapshot().unwrap();
-        let listed: BTreeSet<_> =
-            snapshot.quarantine().unwrap().into_iter().map(|outcast| outcast.bytes).collect();
-        let outcasts: BTreeSet<_> =
-            self.model.quarantine.iter().map(|outcast| outcast.bytes.clone()).collect();
-        assert!(listed == outcasts, "the quarantines differ");
+        let listed: Vec<_> = snapshot.quarantine().unwrap().map(Result::unwrap).collect();
+        let listed = listed.into_iter().map(|outcast| (outcast.bytes, outcast.copies)).collect();
+        let mut outcasts: Vec<(Vec<u8>, BTreeMap<Custodian, u64>)> = Vec::new();
+        for outcast in &self.model.quarantine {
+            let known = outcasts.iter().position(|(bytes, _)| *bytes == outcast.bytes);
+            let at = known.unwrap_or_else(|| {
+                outcasts.push((outcast.bytes.clone(), BTreeMap::new()));
+                outcasts.len() - 1
+            });
+            *outcasts[at].1.entry(outcast.custodian.clone()).or_default() += 1;
+        }
+        let in_order = |mut list: Vec<_>| {
+            list.sort();
+            list
+        };
+        assert!(in_order(listed) == in_order(outcasts), "the quarantines differ");
         assert_eq!(snapshot.custodians().unwrap(), self.model.by_custodian);
         let stat = self.archive().stat().unwrap();
         assert_eq!(stat.counts, self.model.counts);

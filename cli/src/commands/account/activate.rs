@@ -92,7 +92,7 @@ pub(super) fn run(
     let folder = &arguments.archive;
     let archive = super::super::open_to_write(folder, Options::default())?;
     let changed = sync::activate(&archive, &which, active)?;
-    super::super::close(archive, folder)?;
+    super::super::close(archive, folder, console)?;
     if arguments.json {
         let changed = changed.iter().map(Custodian::as_str).collect();
         console.json(&Changed { active, changed })?;

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let options = options::options(arguments, &sync::accounts(&archive)?)?;
     let report = deliver(&archive, &service, &options, console)?;
     let accounts = sync::accounts(&archive)?;
-    super::close(archive, folder)?;
+    super::close(archive, folder, console)?;
     let told = Told::new(&report, &accounts);
     if arguments.json {
         console.json(&told.as_json())?;
@@ -58,7 +58,11 @@ fn test(
         None => Vec::new(),
     };
     let options = options::options(arguments, &accounts)?;
-    let checks = sync::check(service, &options, &asked(arguments, &options))?;
+    let asked = asked(arguments, &options);
+    if let Some(nobody) = asked.iter().find(|custodian| custodian.check().is_err()) {
+        return Err(WrongUsage(format!("{nobody} names nobody: give an id or an address")).into());
+    }
+    let checks = sync::check(service, &options, &asked)?;
     checks::tell(&checks, arguments.json, console)
 }
 

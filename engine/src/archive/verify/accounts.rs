@@ -3,10 +3,12 @@
 //! many rows and quarantined copies as are counted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::super::book::{Book, Refused, SegmentRanges};
+use super::super::book::{Book, SegmentRanges};
 use super::super::commit::Compare;
 use super::super::ledger;
+use super::super::quarantine::{Outcasts, Records, Refused};
 use super::super::record::{self, Commit, Home, HomeSighting};
 use super::super::report::Depth;
 use super::super::slab::SlabRow;
@@ -18,7 +20,7 @@ use crate::journal::{self, Recovery, Wanted};
 use crate::manifest::{FileEntry, FileKind, Manifest};
 use crate::row::Parser;
 use crate::storage::Storage;
-use crate::types::Sequence;
+use crate::types::{ContentAddress, Sequence};
 
 /// A reader beside a busy writer sees another end of the journal at every look; damage stays.
 const MAX_READS: usize = 8;
@@ -34,6 +36,8 @@ pub(super) struct Accounts {
     pub(super) journal_rows: u64,
     /// Refused copies by run and custodian.
     refused: BTreeMap<(u32, u32), u64>,
+    /// What is refused: is its content kept, and a file that counts copies of it.
+    outcasts: BTreeMap<ContentAddress, (bool, String)>,
     /// Custodians that something is about, and a file that says so.
     named: BTreeMap<u32, String>,
     /// A file of the sums could not be read: then they say nothing.
@@ -109,23 +113,27 @@ impl Accounts {
         manifest: &Manifest,
         entry: &FileEntry,
     ) -> Result<()> {
-        let path = entry.path();
-        let copies = ledger::read_refused(storage, manifest.archive, entry.number, &path)?;
-        let multiset: Multiset = copies.iter().map(|copy| Multiset(copy.hash())).sum();
-        self.take_refused(&copies, &path);
-        if (copies.len() as u64, multiset) == (entry.rows, entry.multiset) {
+        let (path, mut copies, mut multiset) = (entry.path(), 0, Multiset::default());
+        let file = Outcasts::open(storage, manifest.archive, entry);
+        for refused in Records::of(Arc::new(file))? {
+            let refused = refused?;
+            copies += refused.copies;
+            multiset += refused.multiset();
+            self.take_refused(&refused, &path);
+        }
+        if (copies, multiset) == (entry.rows, entry.multiset) {
             return Ok(());
         }
         let message =
-            format!("{} refused copies, the manifest names {} or others", copies.len(), entry.rows);
+            format!("{copies} refused copies, the manifest names {} or others", entry.rows);
         Err(Error::corrupt(message).in_file(path))
     }
 
-    fn take_refused(&mut self, copies: &[Refused], path: &str) {
-        for copy in copies {
-            self.name(copy.custodian, path);
-            *self.refused.entry((copy.run, copy.custodian)).or_default() += 1;
-        }
+    fn take_refused(&mut self, refused: &Refused, path: &str) {
+        self.name(refused.custodian, path);
+        *self.refused.entry((refused.run, refused.custodian)).or_default() += refused.copies;
+        let known = self.outcasts.entry(refused.address);
+        known.or_insert_with(|| (false, path.to_owned())).0 |= refused.kept.is_some();
     }
 
     fn name(&mut self, custodian: u32, path: &str) {
@@ -178,7 +186,7 @@ impl Accounts {
         }
         self.incomplete |= commits.unreadable;
         self.book.absorb(&commits.book);
-        self.take_refused(&commits.refused, JOURNAL);
+        commits.refused.iter().for_each(|refused| self.take_refused(refused, JOURNAL));
         commits.named.iter().for_each(|custodian| self.name(*custodian, JOURNAL));
         for damage in commits.damages {
             self.findings.add(damage)?;
@@ -213,6 +221,11 @@ impl Accounts {
                 let message = format!("names custodian {custodian}, who has no name");
                 findings.add(Error::corrupt(message).in_file(&**path))?;
             }
+        }
+        let lost = self.outcasts.iter().filter(|(_, (is_kept, _))| !is_kept && !self.incomplete);
+        for (address, (_, path)) in lost {
+            let message = format!("counts copies of {address}, whose bytes nothing keeps");
+            findings.add(Error::corrupt(message).in_file(&**path))?;
         }
         Ok(())
     }
@@ -352,7 +365,8 @@ impl<'m> Commits<'m> {
         self.named.sort_unstable();
         self.named.dedup();
         self.book.absorb(&book);
-        self.refused.extend(refused);
+        let counted = |refused| Refused { bytes: Vec::new(), ..refused };
+        self.refused.extend(refused.into_iter().map(counted));
     }
 
     fn check_addresses(&mut self, sequence: Sequence, commit: &Commit) {

@@ -233,7 +233,7 @@ impl Verification<'_> {
 
 fn is_stranger(path: &str, manifest: &Manifest) -> bool {
     match Name::parse(path) {
-        Name::Format | Name::Lock | Name::Manifest(_) => false,
+        Name::Format | Name::Lock | Name::Health | Name::Manifest(_) => false,
         Name::Journal(number) => number < manifest.journal_from,
         Name::File(kind, number) => manifest.file(number).is_none_or(|file| file.kind != kind),
         Name::Stranger => true,
