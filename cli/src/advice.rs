@@ -95,7 +95,11 @@ fn engine_error(link: Link<'_>) -> Option<&EngineError> {
 }
 
 fn links(error: &EngineError) -> impl Iterator<Item = Link<'_>> {
-    std::iter::successors(Some(error as Link<'_>), |link| link.source())
+    let first: Link<'_> = error;
+    std::iter::successors(Some(first), |link| {
+        let link: Link<'_> = *link;
+        link.source()
+    })
 }
 
 /// The process, or the system, has as many files open as it may.

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    account, catalog, chats, compact, demo, export, exports, get, history, import, index, init,
-    people, quarantine, query, runs, stat, sync, verify,
+    account, catalog, chats, compact, copy, demo, export, exports, get, history, import, index,
+    init, people, quarantine, query, runs, stat, sync, verify,
 };
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -26,6 +26,7 @@ Examples:
   chatvault export team.cvault --format pdf --custodian ann --all --out ann/
                                                     hand out a person's chats, with proof
   chatvault verify team.cvault --deep               prove that everything is there
+  chatvault copy team.cvault /backup/team.cvault    back it up, also while it is written
 
 An archive is a folder. One process at a time may write to it (import, sync, account activate, compact, \
 catalog rebuild); any number may read from it at the same time.
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Stat(stat::Arguments),
     Verify(verify::Arguments),
     Compact(compact::Arguments),
+    Copy(copy::Arguments),
     Quarantine(quarantine::Arguments),
     Index(index::Arguments),
     Catalog(catalog::Arguments),
@@ -84,6 +86,7 @@ impl Command {
             Self::Stat(arguments) => stat::run(arguments, console),
             Self::Verify(arguments) => verify::run(arguments, console),
             Self::Compact(arguments) => compact::run(arguments, console),
+            Self::Copy(arguments) => copy::run(arguments, console),
             Self::Quarantine(arguments) => quarantine::run(arguments, console),
             Self::Index(arguments) => index::run(arguments, console),
             Self::Catalog(arguments) => catalog::run(arguments, console),

@@ -9,6 +9,7 @@ mod catalog;
 mod cli;
 mod cli_export;
 mod cli_sync;
+mod copies;
 mod corrupt;
 mod crash;
 mod exact;

@@ -24,8 +24,10 @@ The files that it replaced move to the archive's trash/, and are removed when so
 a merge, or opening the archive for writing. `stat` shows them apart. With --grace-hours 0 they go at \
 once; a reader in another process that was about to open one then fails and has to start again.
 
-JSON fields: finished, segments_before, segments_after, rows, bytes_before, bytes_after (of the \
-segments).";
+On a full disk, --grace-hours 0 first empties the trash; then it merges as much at once as there is room for.
+
+JSON fields: finished, segments_before, segments_after, rows (rewritten), bytes_before, bytes_after (of \
+the segments).";
 
 const GRACE_HOURS: u32 = 24;
 const HOUR_SECONDS: u64 = 60 * 60;
@@ -101,7 +103,9 @@ fn lines(report: &Report) -> Vec<String> {
         |segments, bytes| format!("{} in {}", text::size(bytes), text::plural(segments, "segment"));
     let saved = 1.0 - text::ratio(report.bytes_after, report.bytes_before);
     let rows = text::plural(report.rows, "row");
-    let saved = if report.bytes_after < report.bytes_before {
+    let saved = if report.rows == 0 {
+        "already compact".to_owned()
+    } else if report.bytes_after < report.bytes_before {
         format!("{:.0} % smaller, {rows} rewritten", saved * 100.0)
     } else {
         format!("not smaller, {rows} rewritten")
@@ -139,5 +143,7 @@ mod tests {
                 "result  25 % smaller, 2,000 rows rewritten",
             ]
         );
+        let again = Report { segments_before: 1, rows: 0, bytes_before: 3_072, ..report };
+        assert_eq!(lines(&again)[2], "result  already compact");
     }
 }

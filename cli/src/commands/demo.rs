@@ -83,7 +83,7 @@ fn remove_earlier(folder: &Path) -> anyhow::Result<()> {
         }
     };
     let is_ours = is_untouched_demo(&archive)?;
-    super::close(archive, folder, console)?;
+    archive.close().with_context(|| format!("cannot close {}", folder.display()))?;
     if !is_ours || !holds_only_parts(folder)? {
         bail!("{} holds more than a demo: choose another place", folder.display());
     }

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod catalog;
 pub(crate) mod chats;
 pub(crate) mod compact;
+pub(crate) mod copy;
 pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod exports;

@@ -17,10 +17,11 @@ use super::seal::with_ranges;
 use super::slab::RowRef;
 use super::state::{Live, State};
 use super::{Archive, CompactReport, Shared, ledger};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::format::names::FileKind;
 use crate::manifest::{Change, FileEntry};
 use crate::segment::{self, Effort};
+use crate::storage::whole;
 
 /// Told (rows done, all rows); false asks to stop.
 type Progress<'p> = dyn FnMut(u64, u64) -> bool + 'p;
@@ -31,19 +32,24 @@ impl Archive {
     /// Slow on purpose (about 10,000 rows a second) and out of nobody's way: commits and readers
     /// go on meanwhile. `progress` is told (rows done, all rows) and stops it by saying false;
     /// what is not finished then changes nothing. `InvalidInput` on a reader.
+    ///
+    /// On a disk that has no room for everything anew it merges as many segments at once as there
+    /// is room for; `NoSpace` says that some are left, and the archive goes on as it is.
     pub fn compact(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<CompactReport> {
         self.shared.seal_now()?;
         let mut report = CompactReport::default();
         let _turn = self.shared.merging.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.shared.state();
         report.segments_before = state.segments.len() as u64;
-        report.rows = state.segments.iter().map(|live| live.entry.rows).sum();
         report.bytes_before = bytes(&state);
         let packed = |live: &Arc<Live>| live.entry.level == HARD_LEVEL && live.ranges.is_empty();
         let done = match &state.segments[..] {
             [] => true,
             [one] if packed(one) => true,
-            inputs => self.shared.merge(inputs, Effort::HARD, HARD_LEVEL, progress)?,
+            inputs => {
+                report.rows = inputs.iter().map(|live| live.entry.rows).sum();
+                self.shared.merge_in_pieces(inputs, progress)?
+            }
         };
         if done {
             self.shared.sum_up_ledgers()?;
@@ -97,6 +103,21 @@ impl Shared {
         self.merge(&inputs, Effort::MERGE, (level + 1).min(HARD_LEVEL - 1), progress)
     }
 
+    /// Merges segments hard, or halves of them if there is no room for all at once.
+    fn merge_in_pieces(&self, inputs: &[Arc<Live>], progress: &mut Progress<'_>) -> Result<bool> {
+        let full = match self.merge(inputs, Effort::HARD, HARD_LEVEL, progress) {
+            Err(error) if error.kind() == ErrorKind::NoSpace && inputs.len() > 3 => error,
+            other => return other,
+        };
+        let (low, high) = inputs.split_at(inputs.len() / 2);
+        for half in [low, high] {
+            if !self.merge_in_pieces(half, progress)? {
+                return Ok(false);
+            }
+        }
+        Err(full)
+    }
+
     /// Merges segments; false if it was asked to stop. The caller holds `merging`.
     fn merge(
         &self,
@@ -116,22 +137,25 @@ impl Shared {
         };
         let mut done = 0;
         for output in merge.outputs() {
-            let mut rows = merge.rows(&output)?;
-            let mut source = Watched { rows: &mut rows, seen: 0, done, total, progress };
             let number = self.file_number()?;
-            let built = match segment::build(self.archive, number, effort, &mut source) {
-                Err(error) if is_stop(&error) => {
-                    self.discard(&merged.lives);
-                    return Ok(false);
-                }
-                built => built?,
+            let mut build = || {
+                let mut rows = merge.rows(&output)?;
+                let mut source = Watched { rows: &mut rows, seen: 0, done, total, progress };
+                let built = segment::build(self.archive, number, effort, &mut source)?;
+                let entry = self.write_segment(&built, level)?;
+                drop(built);
+                let live = self.open_live(&entry, Arc::default())?;
+                rows.moves(live.generation, &mut merged.moves);
+                Ok(live)
             };
+            match build() {
+                Ok(live) => merged.lives.push(Arc::new(live)),
+                Err(error) => {
+                    self.discard(&merged.lives, number);
+                    return if is_stop(&error) { Ok(false) } else { Err(error) };
+                }
+            }
             done += output.count;
-            let entry = self.write_segment(&built, level)?;
-            drop(built);
-            let live = self.open_live(&entry, Arc::default())?;
-            rows.moves(live.generation, &mut merged.moves);
-            merged.lives.push(Arc::new(live));
         }
         self.publish_merged(&merged)?;
         Ok(true)
@@ -143,11 +167,13 @@ impl Shared {
         Ok(writer.next_file - 1)
     }
 
-    /// Forgets outputs of a merge that was stopped.
-    fn discard(&self, lives: &[Arc<Live>]) {
-        for live in lives {
+    /// Forgets outputs of a merge that was stopped or failed, the one with this number the last.
+    fn discard(&self, lives: &[Arc<Live>], last: u64) {
+        let last = FileKind::Segment.path(last);
+        let whole = lives.iter().map(|live| live.entry.path());
+        for path in whole.chain([whole::temporary(&last), last]) {
             // What stays behind is moved to the trash at the next opening.
-            drop(self.host.storage.remove(&live.entry.path()));
+            drop(self.host.storage.remove(&path));
         }
     }
 
@@ -331,5 +357,5 @@ fn stop() -> crate::error::Error {
 }
 
 fn is_stop(error: &crate::error::Error) -> bool {
-    error.kind() == crate::error::ErrorKind::InvalidInput && error.to_string().ends_with(STOP)
+    error.kind() == ErrorKind::InvalidInput && error.to_string().ends_with(STOP)
 }

@@ -12,6 +12,7 @@ mod batch;
 mod book;
 mod commit;
 mod compact;
+mod copy;
 mod disposal;
 mod health;
 mod known;
@@ -38,6 +39,7 @@ mod verify;
 
 pub use batch::{Batch, Origin};
 pub use book::{Counts, RunSummary};
+pub use copy::{CopyOptions, CopyReport};
 pub use health::{Health, Trouble, Work};
 pub use outcasts::{Quarantine, Quarantined};
 pub use report::{CompactReport, Damage, Depth, Report, Stat, VerifyReport};

@@ -33,7 +33,8 @@ use crate::types::Sequence;
 
 /// A reader that a busy writer overtakes looks again at most this often.
 const MAX_LOOKS: usize = 20;
-const FOLDERS: [&str; 6] = ["journal", "manifest", "segments", "objects", TRASH, "quarantine"];
+pub(super) const FOLDERS: [&str; 6] =
+    ["journal", "manifest", "segments", "objects", TRASH, "quarantine"];
 
 pub(super) fn create(host: Host, options: Options) -> Result<Shared> {
     let storage = Arc::clone(&host.storage);
@@ -65,7 +66,7 @@ pub(super) fn create(host: Host, options: Options) -> Result<Shared> {
 }
 
 /// Making the archive's own folder failed.
-fn in_the_way(cause: std::io::Error) -> Error {
+pub(super) fn in_the_way(cause: std::io::Error) -> Error {
     use std::io::ErrorKind as Cause;
     match cause.kind() {
         Cause::AlreadyExists | Cause::NotADirectory => {
@@ -117,7 +118,7 @@ pub(super) fn open(host: Host, options: Options) -> Result<Shared> {
     open_writer(host, options, lock)
 }
 
-fn lock(storage: &dyn Storage) -> Result<Box<dyn LockGuard>> {
+pub(super) fn lock(storage: &dyn Storage) -> Result<Box<dyn LockGuard>> {
     let holder = format!("pid {}\n", std::process::id());
     let taken = storage.try_lock(names::LOCK, &holder);
     let taken = taken.map_err(|cause| Error::io("lock", names::LOCK, cause))?;

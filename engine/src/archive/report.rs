@@ -24,7 +24,7 @@ pub struct CompactReport {
     pub segments_before: u64,
     /// Segments after.
     pub segments_after: u64,
-    /// Rows gone through.
+    /// Rows rewritten; none if the archive was compact already.
     pub rows: u64,
     /// Bytes of segments and ledgers before.
     pub bytes_before: u64,

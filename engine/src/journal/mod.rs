@@ -7,6 +7,7 @@
 //! Bytes, and what a reader makes of them: FORMAT.md, "Journal".
 
 mod frames;
+mod prefix;
 mod recover;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod walk;
 mod writer;
 
 pub(crate) use frames::{Chain, FileHeader};
+pub(crate) use prefix::prefix;
 pub(crate) use recover::{Recovery, Wanted, recover};
 pub(crate) use writer::Journal;
 

@@ -10,7 +10,7 @@ const MAGIC: [u8; 8] = *b"CVLTMNFS";
 const VERSION: u32 = 1;
 const HASH_BYTES: usize = 32;
 /// Room for some 600,000 files.
-pub(super) const MAX_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
 /// The file's bytes and hash.
 pub(super) fn encode(manifest: &Manifest) -> Result<(Vec<u8>, [u8; HASH_BYTES])> {

@@ -14,10 +14,9 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use codec::MAX_BYTES;
 pub(crate) use step::{Change, check_step, successor};
-#[cfg(test)]
-pub(crate) use store::read;
-pub(crate) use store::{check, load, numbers, prune, store};
+pub(crate) use store::{check, load, numbers, prune, read, store};
 
 pub(crate) use crate::format::names::FileKind;
 

@@ -14,8 +14,8 @@ pub use disk::Disk;
 pub use memory::Memory;
 
 use std::fmt::Debug;
-use std::io::Result;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Result};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A place that holds an archive's files.
@@ -39,6 +39,10 @@ pub trait Storage: Send + Sync + Debug {
     /// Takes the exclusive lock on `path`, creating it and writing `holder` for people to read.
     /// `None`: somebody else has it. Dropping the guard gives it back, as does the process's end.
     fn try_lock(&self, path: &str, holder: &str) -> Result<Option<Box<dyn LockGuard>>>;
+    /// Gives a file of the system's a second name in here; `Unsupported` if it cannot have one.
+    fn link(&self, _file: &Path, _path: &str) -> Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
     /// A real folder for the catalog, if this storage has folders; `None` keeps it in memory.
     fn local_folder(&self, folder: &str) -> Option<PathBuf>;
 }

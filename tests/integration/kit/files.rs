@@ -46,3 +46,16 @@ pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// Has a file of two folders the same bytes on disk?
+#[cfg(unix)]
+pub(crate) fn are_one(one: &Path, other: &Path, name: &str) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let number = |folder: &Path| fs::metadata(folder.join(name)).unwrap().ino();
+    number(one) == number(other)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn are_one(one: &Path, other: &Path, name: &str) -> bool {
+    read(&one.join(name)) == read(&other.join(name))
+}

@@ -18,7 +18,7 @@ pub(crate) use arguments::Arguments;
 
 use super::import;
 use crate::console::Console;
-use crate::failure::Outcome;
+use crate::failure::{Outcome, WrongUsage};
 use crate::progress::Progress;
 use crate::sync_report::Told;
 use watch::Speed;
