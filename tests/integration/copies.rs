@@ -99,7 +99,7 @@ fn a_copy_has_every_byte_and_goes_on_as_the_archive_would() {
 fn a_copy_is_brought_up_to_date_with_new_files_only() {
     let (from, to) = (place(), place());
     let archive = archive(&from);
-    drop(copy(&archive, &to).unwrap());
+    let _ = copy(&archive, &to).unwrap();
     for round in 1..30_i64 {
         write(&archive, 10 + round);
         match round % 5 {
@@ -119,7 +119,7 @@ fn a_copy_that_was_stopped_or_killed_is_finished_by_the_next_one() {
     let from = place();
     let archive = archive(&from);
     let (nothing, earlier) = (Memory::new(), Memory::new());
-    drop(copy(&archive, &(Arc::new(earlier.clone()) as Arc<dyn Storage>)).unwrap());
+    let _ = copy(&archive, &(Arc::new(earlier.clone()) as Arc<dyn Storage>)).unwrap();
     write(&archive, 5);
     archive.seal().unwrap();
     assert!(archive.compact(&mut go_on).unwrap().finished);
@@ -171,7 +171,7 @@ fn copy_beside_a_writer(from: &Arc<dyn Storage>, to: impl Fn(usize) -> Arc<dyn S
                     archive.seal().unwrap();
                 }
                 if number % 100 == 0 {
-                    drop(archive.compact(&mut go_on).unwrap());
+                    let _ = archive.compact(&mut go_on).unwrap();
                 }
                 if stop.load(Ordering::SeqCst) {
                     return;
@@ -211,7 +211,7 @@ fn copies_beside_a_writer_on_disk_are_sound() {
 fn what_is_no_earlier_copy_is_refused_and_left_alone() {
     let (from, to) = (place(), place());
     let source = archive(&from);
-    drop(copy(&source, &to).unwrap());
+    let _ = copy(&source, &to).unwrap();
     let own = Archive::open(host(&to), small()).unwrap();
     let locked = copy(&source, &to).unwrap_err();
     assert_eq!(locked.kind(), ErrorKind::Locked, "{locked}");
@@ -230,9 +230,9 @@ fn what_is_no_earlier_copy_is_refused_and_left_alone() {
     }
     // The archive was put back from an older copy, so this one is ahead of it.
     let (ahead, older) = (place(), place());
-    drop(copy(&source, &older).unwrap());
+    let _ = copy(&source, &older).unwrap();
     write(&source, 88);
-    drop(copy(&source, &ahead).unwrap());
+    let _ = copy(&source, &ahead).unwrap();
     let older = Archive::open_read_only(host(&older), small()).unwrap();
     let refused = copy(&older, &ahead).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Exists, "{refused}");
@@ -256,7 +256,7 @@ fn damage_in_a_sealed_file_is_told_and_not_copied() {
             ErrorKind::NotFound
         );
         chatvault_support::storage::write_whole(&*from, &path, &whole).unwrap();
-        drop(copy(&source, &to).unwrap());
+        let _ = copy(&source, &to).unwrap();
     }
 }
 

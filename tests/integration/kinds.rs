@@ -124,8 +124,8 @@ fn ask(archive: &Archive, object: ContentAddress) -> Result<()> {
     let snapshot = archive.snapshot()?;
     let all = rows(&snapshot, &everything())?;
     for row in all.iter().step_by(25) {
-        let _ = snapshot.get(&row.address)?;
-        let _ = snapshot.history(&row.key)?;
+        drop(snapshot.get(&row.address)?);
+        drop(snapshot.history(&row.key)?);
     }
     let _ = snapshot.keys(&everything(), &mut |_| {})?;
     let _ = archive.stat()?;
@@ -158,9 +158,13 @@ fn live(storage: &Arc<dyn Storage>, object: ContentAddress) -> Result<()> {
 
 /// The kinds of the archive's errors, the outermost first.
 fn kinds(error: &Error) -> Vec<ErrorKind> {
-    let first: &(dyn Cause + 'static) = error;
-    let links = std::iter::successors(Some(first), |link| link.source());
-    links.filter_map(|link| link.downcast_ref::<Error>()).map(Error::kind).collect()
+    let mut kinds = Vec::new();
+    let mut next: Option<&(dyn Cause + 'static)> = Some(error);
+    while let Some(link) = next {
+        kinds.extend(link.downcast_ref::<Error>().map(Error::kind));
+        next = link.source();
+    }
+    kinds
 }
 
 #[test]

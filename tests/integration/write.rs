@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Counts, Memory, RecordKind, Scan, Sequence, Storage};
+use chatvault_engine::{
+    Archive, Counts, Custodian, ErrorKind, Memory, RecordKind, Scan, Sequence, Storage,
+};
 use chatvault_support::{Draft, fixtures};
 
 use crate::kit::{self, ORIGIN, Vault, ada, ben, everything, host, small, texts};
