@@ -336,12 +336,12 @@ impl Request {
         }
     }
 
-    /// The engine's form of it, in all time; `None` if nothing can have arrived.
+    /// The engine's form of it, in all time; `None` if no row can answer it.
     fn scan(&self) -> Result<Option<Scan>> {
         if self.is_empty() {
             return Ok(None);
         }
-        self.query(None).scan().map(Some).map_err(wrong)
+        self.query(None).scan().map_err(wrong)
     }
 
     /// Must a conversation's folder or file have another name in each window? All windows can be

@@ -11,7 +11,8 @@ use crate::rest::Rest;
 /// The rows that answer a query. It stays on its snapshot.
 #[derive(Debug)]
 pub struct Answer {
-    rows: Rows,
+    /// None if no row can answer.
+    rows: Option<Rows>,
     rest: Option<Rest>,
     left: u64,
 }
@@ -19,7 +20,12 @@ pub struct Answer {
 impl Answer {
     /// `limit` counts the rows that meet the rest.
     pub(crate) fn new(rows: Rows, rest: Option<Rest>, limit: Option<u64>) -> Self {
-        Self { rows, rest, left: limit.unwrap_or(u64::MAX) }
+        Self { rows: Some(rows), rest, left: limit.unwrap_or(u64::MAX) }
+    }
+
+    /// No row.
+    pub(crate) fn empty() -> Self {
+        Self { rows: None, rest: None, left: 0 }
     }
 
     /// The next row, or `None` at the end or limit. After an error there are only errors.
@@ -29,21 +35,19 @@ impl Answer {
             return Ok(None);
         }
         self.left -= 1;
-        Ok(self.rows.last())
+        Ok(self.rows.as_ref().and_then(Rows::last))
     }
 
     /// The place behind the last row that was looked at: a query that goes on there misses nothing
     /// and repeats nothing. `None` before the first.
     pub fn cursor(&self) -> Option<Cursor> {
-        self.rows.cursor()
+        self.rows.as_ref()?.cursor()
     }
 
     /// Goes to the next row that meets the rest; false at the end.
     fn advance(&mut self) -> Result<bool> {
-        if self.left == 0 {
-            return Ok(false);
-        }
-        while let Some(row) = self.rows.next().map_err(Error::Archive)? {
+        let Some(rows) = self.rows.as_mut().filter(|_| self.left > 0) else { return Ok(false) };
+        while let Some(row) = rows.next().map_err(Error::Archive)? {
             if self.rest.as_ref().is_none_or(|rest| rest.passes(&row)) {
                 return Ok(true);
             }

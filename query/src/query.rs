@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
 use crate::error::{Error, Result};
-use crate::filter::Filter;
+use crate::filter::{Filter, Left};
 use crate::names::{Kind, Order, Versions};
+use crate::plan::Plan;
 use crate::rest::Rest;
 use crate::search::{Index, Search};
 use crate::time::parse_time;
@@ -65,44 +66,53 @@ pub struct Query {
 }
 
 impl Query {
-    /// Checks every field and gives the engine's form of the question.
+    /// Checks every field and gives the engine's form of the question; `None` if no row can answer it.
     ///
     /// A filter narrows the scan, but a scan cannot say all of it, and nothing of a search: what
     /// [`Query::plan`] gives beside the scan is left to be checked on its rows, and then the limit
     /// counts rows that pass.
-    pub fn scan(&self) -> Result<Scan> {
-        self.plan().map(|(scan, _)| scan)
+    pub fn scan(&self) -> Result<Option<Scan>> {
+        Ok(match self.plan()? {
+            Plan::Nothing(_) => None,
+            Plan::Rows(rows) => Some(rows.0),
+        })
     }
 
-    /// The engine's form of the question, and what is left to be checked row by row.
-    ///
-    /// With such a rest the scan has no limit.
-    pub fn plan(&self) -> Result<(Scan, Option<Rest>)> {
+    /// Checks every field and says how the question is answered.
+    pub fn plan(&self) -> Result<Plan> {
+        let mut scan = self.plain_scan()?;
         let search = self.search.as_deref().map(str::parse::<Search>).transpose()?;
         let filter = self.filter.as_deref().map(str::parse::<Filter>).transpose()?;
-        let mut narrowed = self.clone();
-        let filter = filter.and_then(|filter| filter.narrow(&mut narrowed));
+        let left = filter.as_ref().map_or(Left::EveryRow, |filter| filter.narrow(&mut scan));
+        let filter = match left {
+            Left::EveryRow => None,
+            Left::Rows(left) => Some(left),
+            Left::NoRow => {
+                let filter = filter.iter().map(|filter| format!("filter: no row meets {filter}"));
+                return Ok(Plan::Nothing(filter.collect()));
+            }
+        };
         let rest = Rest::of(filter, search);
         if rest.is_some() {
-            narrowed.limit = None;
+            scan.limit = None;
         }
-        Ok((narrowed.plain_scan()?, rest))
+        Ok(Plan::Rows(Box::new((scan, rest))))
     }
 
     /// The same with the help of an index, if the question has a search.
-    fn plan_with(
-        &self,
-        snapshot: &Snapshot,
-        index: Option<&Index>,
-    ) -> Result<(Scan, Option<Rest>)> {
-        let (mut scan, mut rest) = self.plan()?;
-        if let (Some(rest), Some(index)) = (&mut rest, index) {
-            rest.ask(index, snapshot, &mut scan)?;
+    fn plan_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Plan> {
+        let mut plan = self.plan()?;
+        if let Plan::Rows(rows) = &mut plan
+            && let (scan, Some(rest)) = &mut **rows
+            && let Some(index) = index
+            && !rest.ask(index, snapshot, scan)?
+        {
+            plan = Plan::Nothing(rest.lines());
         }
-        Ok((scan, rest))
+        Ok(plan)
     }
 
-    /// Without the filter.
+    /// Without the filter and the search.
     fn plain_scan(&self) -> Result<Scan> {
         check_ids("chats", &self.chats)?;
         check_ids("senders", &self.senders)?;
@@ -149,21 +159,18 @@ impl Query {
         snapshot: &Snapshot,
         narrow: impl FnOnce(&mut Scan),
     ) -> Result<Answer> {
-        let (mut scan, rest) = self.plan()?;
-        narrow(&mut scan);
-        let rows = snapshot.scan(&scan).map_err(Error::Archive)?;
-        let limit = if rest.is_some() { self.limit } else { scan.limit };
-        Ok(Answer::new(rows, rest, limit))
+        let mut plan = self.plan()?;
+        if let Plan::Rows(rows) = &mut plan {
+            narrow(&mut rows.0);
+        }
+        plan.run(snapshot, self.limit)
     }
 
     /// Streams the rows that answer it, a search with the help of an index: the same rows, sooner.
     ///
     /// The index's candidates take up to 32 MiB of memory.
     pub fn run_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Answer> {
-        let (scan, rest) = self.plan_with(snapshot, index)?;
-        let rows = snapshot.scan(&scan).map_err(Error::Archive)?;
-        let limit = if rest.is_some() { self.limit } else { scan.limit };
-        Ok(Answer::new(rows, rest, limit))
+        self.plan_with(snapshot, index)?.run(snapshot, self.limit)
     }
 
     /// How many rows answer it; without making them, unless a filter or a search has to look at them.
@@ -173,11 +180,13 @@ impl Query {
 
     /// How many rows answer it, a search with the help of an index.
     pub fn count_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<u64> {
-        let (scan, rest) = self.plan()?;
-        if rest.is_none() {
-            return snapshot.count(&scan).map_err(Error::Archive);
+        let plan = self.plan_with(snapshot, index)?;
+        if let Plan::Rows(rows) = &plan
+            && let (scan, None) = &**rows
+        {
+            return snapshot.count(scan).map_err(Error::Archive);
         }
-        let mut answer = self.run_with(snapshot, index)?;
+        let mut answer = plan.run(snapshot, self.limit)?;
         let mut rows = 0;
         while answer.next()?.is_some() {
             rows += 1;
@@ -192,10 +201,7 @@ impl Query {
 
     /// What answering it with the help of an index touches.
     pub fn explain_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Explain> {
-        let (scan, rest) = self.plan_with(snapshot, index)?;
-        let mut explain = snapshot.explain(&scan).map_err(Error::Archive)?;
-        explain.lines.extend(rest.iter().flat_map(Rest::lines));
-        Ok(explain)
+        self.plan_with(snapshot, index)?.explain(snapshot)
     }
 
     fn chosen_versions(&self) -> Result<chatvault_engine::Versions> {
@@ -264,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_empty_query_asks_for_the_latest_version_of_everything() {
-        let scan = Query::default().scan().unwrap();
+        let scan = Query::default().scan().unwrap().unwrap();
         assert_eq!(format!("{scan:?}"), format!("{:?}", Scan::default()));
     }
 
@@ -306,14 +312,14 @@ mod tests {
             limit: Some(7),
             ..Scan::default()
         };
-        assert_eq!(format!("{:?}", query.scan().unwrap()), format!("{expected:?}"));
+        assert_eq!(format!("{:?}", query.scan().unwrap().unwrap()), format!("{expected:?}"));
     }
 
     #[test]
     fn as_of_picks_the_version_of_that_time() {
         let query = Query { as_of: Some("2016-05-01".into()), ..Query::default() };
         let time = parse_time("x", "2016-05-01").unwrap();
-        assert_eq!(query.scan().unwrap().versions, chatvault_engine::Versions::AsOf(time));
+        assert_eq!(query.scan().unwrap().unwrap().versions, chatvault_engine::Versions::AsOf(time));
     }
 
     #[test]

@@ -30,17 +30,18 @@ impl Rest {
             && self.search.as_ref().is_none_or(|search| search.matches(facts.json))
     }
 
-    /// Asks an index for the rows that may meet the search, and narrows the scan to where they are.
+    /// Asks an index for the rows that may meet the search, and narrows the scan to where they are;
+    /// false if there are none.
     pub(crate) fn ask(
         &mut self,
         index: &Index,
         snapshot: &Snapshot,
         scan: &mut Scan,
-    ) -> Result<()> {
-        if let Some(search) = &self.search {
-            self.candidates = Some(index.ask(search, snapshot, scan)?);
-        }
-        Ok(())
+    ) -> Result<bool> {
+        let Some(search) = &self.search else { return Ok(true) };
+        let (candidates, is_some) = index.ask(search, snapshot, scan)?;
+        self.candidates = Some(candidates);
+        Ok(is_some)
     }
 
     /// Does a row meet it? Soon known, if an index was asked.

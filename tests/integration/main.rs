@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod arrival;
+mod ask;
 mod catalog;
 mod cli;
 mod cli_export;

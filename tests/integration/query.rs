@@ -61,7 +61,7 @@ fn a_query_gives_what_its_scan_gives() {
         Query { since: Some(snapshot.sequence().0 / 2), ..Query::default() },
     ];
     for query in table {
-        let scan = query.scan().unwrap();
+        let scan = query.scan().unwrap().unwrap();
         let expected = vault.expect(&scan);
         kit::assert_rows(&run(&query, &snapshot), &expected, &format!("{query:?}"));
         assert_eq!(query.count(&snapshot).unwrap(), expected.len() as u64);

@@ -120,8 +120,9 @@ impl Export {
         }
         let range = self.windows.first().zip(self.windows.last());
         let range = range.map(|(first, last)| (first.start, last.end));
-        let (scan, rest) = self.request.query(range).plan().map_err(wrong)?;
-        survey.is_exact = rest.is_none();
+        let plan = self.request.query(range).plan().map_err(wrong)?;
+        survey.is_exact = plan.is_exact();
+        let chatvault_query::Plan::Rows(rows) = plan else { return Ok(survey) };
         let mut chats: BTreeSet<String> = BTreeSet::new();
         let mut last = String::new();
         let mut slicer = Slicer::default();
@@ -149,7 +150,7 @@ impl Export {
                 }
             }
         };
-        let _rows = self.snapshot.keys(&scan, &mut on).map_err(archive)?;
+        let _rows = self.snapshot.keys(&rows.0, &mut on).map_err(archive)?;
         failed?;
         survey.first_slices = slicer.finish();
         survey.chats = chats.into_iter().collect();
@@ -162,9 +163,10 @@ impl Export {
             return Ok(std::mem::take(&mut survey.first_slices));
         }
         let query = self.request.query(Some((window.start, window.end)));
+        let Some(scan) = query.scan().map_err(wrong)? else { return Ok(Vec::new()) };
         let mut slicer = Slicer::default();
         let mut on = |row: RowKeys<'_>| slicer.add(row.conversation(), row.created());
-        let _rows = self.snapshot.keys(&query.scan().map_err(wrong)?, &mut on).map_err(archive)?;
+        let _rows = self.snapshot.keys(&scan, &mut on).map_err(archive)?;
         Ok(slicer.finish())
     }
 

@@ -71,14 +71,14 @@ impl Entries {
     ) -> Result<Self> {
         let (sighted, custodians) = (history && request.format.names_people(), Names::default());
         let until = request.as_of.as_deref().map(|text| time("as_of", text)).transpose()?;
-        if request.is_empty() {
+        let query = request.query(Some((window.start, window.end)));
+        let past = if request.is_empty() { None } else { past(&query)? };
+        let Some(mut past) = past else {
             let (answer, history, snapshot) = (None, History::None, snapshot.clone());
             return Ok(Self { snapshot, answer, history, until, sighted, custodians });
-        }
-        let query = request.query(Some((window.start, window.end)));
+        };
         let narrow = |scan: &mut Scan| slice.into_iter().for_each(|slice| slice.narrow(scan));
         let answer = Some(query.run_narrowed(snapshot, narrow).map_err(wrong)?);
-        let mut past = past(&query)?;
         narrow(&mut past);
         let history = match (history, request.chooses_rows()) {
             (false, _) => History::None,
@@ -123,7 +123,7 @@ impl Entries {
 
 /// Every version that the request may see. Only the range of created times bounds it: another one
 /// is about the chosen version alone.
-fn past(query: &Query) -> Result<Scan> {
+fn past(query: &Query) -> Result<Option<Scan>> {
     let every = Query {
         senders: Vec::new(),
         filter: None,

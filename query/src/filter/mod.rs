@@ -4,8 +4,8 @@
 //! send them there. This one is the language itself over what is stored: any field of a message,
 //! any nesting, and an answer that does not depend on what the service would have refused.
 //!
-//! A filter is parsed into a tree (`parse`, `tree`), what a plain query can say of it becomes part
-//! of the query (`narrow`), and what is left is decided on each row's JSON (`evaluate`).
+//! A filter is parsed into a tree (`parse`, `tree`), what a scan can say of it becomes part of the
+//! scan (`narrow`), and what is left is decided on each row's JSON (`evaluate`).
 //!
 //! Always: narrowing never leaves out a row that meets the filter.
 
@@ -20,10 +20,10 @@ mod tree;
 use std::fmt;
 use std::str::FromStr;
 
+use chatvault_engine::Scan;
 pub use evaluate::Facts;
 
 use crate::error::{Error, Result};
-use crate::query::Query;
 use evaluate::Wanted;
 use tree::Tree;
 
@@ -40,15 +40,15 @@ use tree::Tree;
 /// `systemEventMessage` even if the service wrote `unknownFutureValue`.
 ///
 /// ```
-/// use chatvault_query::{Filter, Query};
+/// use chatvault_query::{Filter, Plan, Query};
 ///
-/// let filter: Filter = "(from/user/id eq 'ann' or from/user/id eq 'ben') \
-///     and lastModifiedDateTime gt 2020-06-04T18:03:11.591Z".parse()?;
-/// let mut query = Query::default();
-/// let left = filter.narrow(&mut query).unwrap();
-/// assert_eq!(query.senders, ["ann", "ben"]);
-/// assert_eq!(query.modified_from.as_deref(), Some("2020-06-04T18:03:11.5910001Z"));
+/// let filter = "(from/user/id eq 'ann' or from/user/id eq 'ben') \
+///     and lastModifiedDateTime gt 2020-06-04T18:03:11.591Z";
+/// let query = Query { filter: Some(filter.to_owned()), ..Query::default() };
+/// let Plan::Rows(rows) = query.plan()? else { panic!("there may be such messages") };
+/// assert_eq!(rows.0.senders, ["ann", "ben"]);
 /// // An app could have one of these ids: each row is asked whether a user sent it.
+/// let left = rows.1.unwrap();
 /// assert_eq!(left.to_string(), "from/user/id eq 'ann' or from/user/id eq 'ben'");
 ///
 /// let error = "from/user/id = 'ann'".parse::<Filter>().unwrap_err();
@@ -61,19 +61,26 @@ pub struct Filter {
     wanted: Wanted,
 }
 
+/// What is left of a filter when a scan was narrowed to it.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// No row can meet it.
+    NoRow,
+    /// Every row of the scan meets it.
+    EveryRow,
+    /// Those rows of the scan meet it that meet this one.
+    Rows(Filter),
+}
+
 impl Filter {
     /// Does a message meet it?
     pub fn matches<'a>(&self, message: impl Into<Facts<'a>>) -> bool {
         evaluate::meets(&self.tree, &self.wanted, message.into())
     }
 
-    /// Puts as much of it as a query's own fields can say into the query; what is left has to be
-    /// checked row by row. `None` if the query says it all.
-    ///
-    /// The query's `filter` is not looked at.
-    #[must_use = "what is left has to be checked row by row"]
-    pub fn narrow(&self, query: &mut Query) -> Option<Self> {
-        narrow::narrow(&self.tree, query).map(Self::of)
+    /// Puts as much of it as a scan can say into the scan.
+    pub(crate) fn narrow(&self, scan: &mut Scan) -> Left {
+        narrow::narrow(&self.tree, scan)
     }
 
     fn of(tree: Tree) -> Self {

@@ -1,20 +1,16 @@
-//! What of a filter a plain query can say: ranges of time, senders, conversations and kinds.
+//! What of a filter a scan can say: ranges of time, senders, conversations and kinds.
 //!
 //! A *reach* is a box around the messages that meet a tree: each that meets it is inside. It is
 //! exact if nothing else is inside; then the rows need not be looked at any more.
 
 use std::collections::BTreeSet;
 
-use chatvault_engine::Timestamp;
+use chatvault_engine::{MessageKind, Scan, TimeRange, Timestamp};
 
 use super::field::Field;
 use super::tree::{Comparison, Operand, Operator, Tree};
-use crate::names::Kind;
-use crate::query::{MAX_ID_BYTES, MAX_VALUES, Query};
-use crate::time::{format_time, parse_time};
-
-/// The last time that has a text: a bound behind it could not be written into a query.
-const LAST_TEXT: i64 = 2_534_023_007_999_999_999;
+use super::{Filter, Left};
+use crate::query::{MAX_ID_BYTES, MAX_VALUES};
 
 /// Ticks from the first to the last, both inclusive; none if they are the other way around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,23 +40,22 @@ struct Reach {
     exact: bool,
 }
 
-/// Narrows a query; gives what is left to be checked row by row.
-pub(super) fn narrow(tree: &Tree, query: &mut Query) -> Option<Tree> {
+/// Narrows a scan; gives what is left to be checked row by row.
+pub(super) fn narrow(tree: &Tree, scan: &mut Scan) -> Left {
     let reach = of(tree, false);
     let is_exact = reach.exact;
-    if !reach.narrow(query) {
-        // Nothing can match: an empty range would be refused as a mistake in the query.
-        query.limit = Some(0);
-        return None;
+    if !reach.narrow(scan) {
+        return Left::NoRow;
     }
-    match tree {
+    let rest = match tree {
         Tree::All(parts) => {
-            let mut left: Vec<Tree> =
-                parts.iter().filter(|part| !of(part, false).exact).cloned().collect();
-            if left.len() < 2 { left.pop() } else { Some(Tree::All(left)) }
+            let inexact = parts.iter().filter(|part| !of(part, false).exact);
+            let mut parts: Vec<Tree> = inexact.cloned().collect();
+            if parts.len() < 2 { parts.pop() } else { Some(Tree::All(parts)) }
         }
         tree => (!is_exact).then(|| tree.clone()),
-    }
+    };
+    rest.map_or(Left::EveryRow, |rest| Left::Rows(Filter::of(rest)))
 }
 
 /// The reach of a tree, or of its opposite.
@@ -105,15 +100,12 @@ fn of_comparison(comparison: &Comparison, negated: bool) -> Reach {
 
 fn of_time(field: Field, operator: Operator, time: Timestamp) -> Reach {
     let at = time.ticks();
-    if at >= LAST_TEXT {
-        return Reach::ALL;
-    }
     let (first, last) = match operator {
         Operator::Eq => (at, at),
         Operator::Ne => return Reach::ALL,
-        Operator::Gt => (at + 1, i64::MAX),
+        Operator::Gt => (at.saturating_add(1), i64::MAX),
         Operator::Ge => (at, i64::MAX),
-        Operator::Lt => (i64::MIN, at - 1),
+        Operator::Lt => (i64::MIN, at.saturating_sub(1)),
         Operator::Le => (i64::MIN, at),
     };
     let (span, all) = (Span { first, last }, Span::ALL);
@@ -210,20 +202,26 @@ impl Reach {
         Self { kinds: ALL_KINDS, exact: false, ..self.clone() } == Self::ALL
     }
 
-    /// Puts the reach into a query; false if nothing can match.
-    fn narrow(self, query: &mut Query) -> bool {
-        if self.is_none() {
-            return false;
-        }
-        let created = (&query.created_from, &query.created_to);
-        let modified = (&query.modified_from, &query.modified_to);
-        let Some(created) = tightened(self.created, created) else { return false };
-        let Some(modified) = tightened(self.modified, modified) else { return false };
-        (query.created_from, query.created_to) = created;
-        (query.modified_from, query.modified_to) = modified;
-        narrow_names(&mut query.senders, self.senders)
-            && narrow_names(&mut query.chats, self.conversations)
-            && narrow_kinds(&mut query.kinds, self.kinds)
+    /// Puts the reach into a scan; false if no row can be inside of both.
+    fn narrow(self, scan: &mut Scan) -> bool {
+        let (kinds, is_some) = (self.kinds(), !self.is_none());
+        is_some
+            && narrow_range(&mut scan.created, self.created)
+            && narrow_range(&mut scan.modified, self.modified)
+            && narrow_list(&mut scan.senders, self.senders)
+            && narrow_list(&mut scan.conversations, self.conversations)
+            && narrow_list(&mut scan.kinds, kinds)
+    }
+
+    /// The kinds as a scan has them.
+    fn kinds(&self) -> Option<BTreeSet<MessageKind>> {
+        const BITS: [(MessageKind, Kinds); 3] = [
+            (MessageKind::Message, MESSAGE),
+            (MessageKind::System, SYSTEM),
+            (MessageKind::Other, OTHER),
+        ];
+        let wanted = BITS.iter().filter(|(_, bit)| self.kinds & bit != 0);
+        (self.kinds != ALL_KINDS).then(|| wanted.map(|(kind, _)| *kind).collect())
     }
 }
 
@@ -240,56 +238,29 @@ fn either(left: Names, right: Names) -> Names {
     Some(left)
 }
 
-type Bounds = (Option<String>, Option<String>);
-
-/// The bounds of both; `None` if nothing is between them. Bounds that are no times, or contradict
-/// each other, stay: the query's check tells what is wrong.
-fn tightened(span: Span, (from, to): (&Option<String>, &Option<String>)) -> Option<Bounds> {
-    let ticks = |text: &Option<String>| {
-        text.as_deref().and_then(|text| parse_time("filter", text).ok()).map(Timestamp::ticks)
-    };
-    let (own_from, own_to) = (ticks(from), ticks(to));
-    let is_sound = own_from.is_none_or(|from| own_to.is_none_or(|to| from < to));
-    let (mut first, mut end) = (own_from, own_to);
+/// False if nothing is in both.
+fn narrow_range(range: &mut TimeRange, span: Span) -> bool {
     if span.first > i64::MIN {
-        first = Some(first.map_or(span.first, |first| first.max(span.first)));
+        let first = Timestamp::from_ticks(span.first);
+        range.from = Some(range.from.map_or(first, |from| from.max(first)));
     }
-    if span.last < i64::MAX {
-        end = Some(end.map_or(span.last + 1, |end| end.min(span.last + 1)));
+    if let Some(end) = span.last.checked_add(1).map(Timestamp::from_ticks) {
+        range.to = Some(range.to.map_or(end, |to| to.min(end)));
     }
-    if is_sound && first.is_some_and(|first| end.is_some_and(|end| first >= end)) {
-        return None;
-    }
-    let text = |ticks: Option<i64>, own: Option<i64>, text: &Option<String>| {
-        let is_own = ticks == own || !is_sound || (text.is_some() && own.is_none());
-        if is_own { text.clone() } else { ticks.map(|at| format_time(Timestamp::from_ticks(at))) }
-    };
-    Some((text(first, own_from, from), text(end, own_to, to)))
+    range.from.is_none_or(|from| range.to.is_none_or(|to| from < to))
 }
 
-fn narrow_names(own: &mut Vec<String>, names: Names) -> bool {
-    let Some(names) = names else { return true };
+/// An empty list of a scan is no restriction. False if nothing is in both lists.
+fn narrow_list<T: Ord>(own: &mut Vec<T>, wanted: Option<BTreeSet<T>>) -> bool {
+    let Some(wanted) = wanted else { return true };
     if own.is_empty() {
         // A list that is too long for a query narrows nothing; the rows are checked anyway.
-        if names.len() <= MAX_VALUES {
-            own.extend(names);
+        if wanted.len() <= MAX_VALUES {
+            own.extend(wanted);
         }
         return true;
     }
-    own.retain(|name| names.contains(name));
-    !own.is_empty()
-}
-
-fn narrow_kinds(own: &mut Vec<Kind>, kinds: Kinds) -> bool {
-    let all = [(Kind::Message, MESSAGE), (Kind::System, SYSTEM), (Kind::Other, OTHER)];
-    let has = |kind: Kind| all.iter().any(|(known, bit)| *known == kind && kinds & bit != 0);
-    if own.is_empty() {
-        if kinds != ALL_KINDS {
-            own.extend(all.iter().map(|(kind, _)| *kind).filter(|kind| has(*kind)));
-        }
-        return true;
-    }
-    own.retain(|kind| has(*kind));
+    own.retain(|one| wanted.contains(one));
     !own.is_empty()
 }
 
@@ -297,110 +268,107 @@ fn narrow_kinds(own: &mut Vec<Kind>, kinds: Kinds) -> bool {
 mod tests {
     use super::super::parse::parse;
     use super::*;
+    use crate::parse_time;
 
-    fn narrowed(filter: &str, query: Query) -> (Query, String) {
-        let mut query = query;
-        let left = narrow(&parse(filter).unwrap(), &mut query);
-        (query, left.map_or_else(String::new, |left| left.to_string()))
+    /// The narrowed scan and what is left to be checked; `None` if no row can meet the filter.
+    fn narrowed(filter: &str, scan: &Scan) -> Option<(Scan, String)> {
+        let mut scan = scan.clone();
+        match narrow(&parse(filter).unwrap(), &mut scan) {
+            Left::NoRow => None,
+            Left::EveryRow => Some((scan, String::new())),
+            Left::Rows(rest) => Some((scan, rest.to_string())),
+        }
     }
 
     fn texts(list: &[&str]) -> Vec<String> {
         list.iter().map(|text| (*text).to_owned()).collect()
     }
 
-    #[test]
-    fn ranges_of_time_are_said_by_the_query_alone() {
-        let filter = "lastModifiedDateTime gt 2020-06-04T18:03:11.591Z and \
-            lastModifiedDateTime lt 2020-06-05T21:00:09.413Z and createdDateTime ge 2020-06-01";
-        let (query, left) = narrowed(filter, Query::default());
-        let expected = Query {
-            modified_from: Some("2020-06-04T18:03:11.5910001Z".to_owned()),
-            modified_to: Some("2020-06-05T21:00:09.413Z".to_owned()),
-            created_from: Some("2020-06-01T00:00:00Z".to_owned()),
-            ..Query::default()
-        };
-        assert_eq!((query, &*left), (expected, ""));
+    fn range(from: &str, to: &str) -> TimeRange {
+        let time = |text: &str| (!text.is_empty()).then(|| parse_time("x", text).unwrap());
+        TimeRange { from: time(from), to: time(to) }
+    }
+
+    #[track_caller]
+    fn check(filter: &str, own: &Scan, expected: &Scan, left: &str) {
+        let (scan, rest) = narrowed(filter, own).unwrap();
+        assert_eq!((format!("{scan:?}"), &*rest), (format!("{expected:?}"), left));
     }
 
     #[test]
-    fn a_range_tightens_the_querys_own() {
-        let own = Query {
-            created_from: Some("2020-06".to_owned()),
-            created_to: Some("2020-07".to_owned()),
-            ..Query::default()
+    fn ranges_of_time_are_said_by_the_scan_alone() {
+        let filter = "lastModifiedDateTime gt 2020-06-04T18:03:11.591Z and \
+            lastModifiedDateTime lt 2020-06-05T21:00:09.413Z and createdDateTime ge 2020-06-01";
+        let expected = Scan {
+            modified: range("2020-06-04T18:03:11.5910001Z", "2020-06-05T21:00:09.413Z"),
+            created: range("2020-06-01", ""),
+            ..Scan::default()
         };
+        check(filter, &Scan::default(), &expected, "");
+        let (_, last) = narrowed(
+            "createdDateTime le 9999-12-31T23:59:59.9999999Z and createdDateTime ge 0000-01-01",
+            &Scan::default(),
+        )
+        .unwrap();
+        assert_eq!(last, "", "the ends of times are times");
+    }
+
+    #[test]
+    fn a_range_tightens_the_scans_own() {
+        let own = Scan { created: range("2020-06", "2020-07"), ..Scan::default() };
         let filter = "createdDateTime ge 2020-06-10 and createdDateTime le 2021-01-01";
-        let (query, left) = narrowed(filter, own.clone());
-        let expected = Query { created_from: Some("2020-06-10T00:00:00Z".into()), ..own.clone() };
-        assert_eq!((query, &*left), (expected, ""));
-        let (query, left) = narrowed("createdDateTime ge 2020-07-01", own.clone());
-        assert_eq!((query, &*left), (Query { limit: Some(0), ..own }, ""));
+        let expected = Scan { created: range("2020-06-10", "2020-07"), ..Scan::default() };
+        check(filter, &own, &expected, "");
+        assert!(narrowed("createdDateTime ge 2020-07-01", &own).is_none());
     }
 
     #[test]
     fn senders_and_kinds_come_from_every_branch() {
         let filter = "(from/user/id eq 'a' or 'b' eq from/user/id) and \
             not (messageType eq 'systemEventMessage' or messageType eq 'typing')";
-        let (query, left) = narrowed(filter, Query::default());
-        assert_eq!(query.senders, texts(&["a", "b"]));
-        assert_eq!(query.kinds, [Kind::Message, Kind::Other]);
+        let (scan, left) = narrowed(filter, &Scan::default()).unwrap();
+        assert_eq!(scan.senders, texts(&["a", "b"]));
+        assert_eq!(scan.kinds, [MessageKind::Message, MessageKind::Other]);
         assert_eq!(
             left,
             "(from/user/id eq 'a' or from/user/id eq 'b') and not (messageType eq \
              'systemEventMessage' or messageType eq 'typing')"
                 .replace("or from/user/id eq 'b'", "or 'b' eq from/user/id")
         );
-        let (query, left) = narrowed("messageType ne 'systemEventMessage'", Query::default());
-        assert_eq!((query.kinds, &*left), (vec![Kind::Message, Kind::Other], ""));
-        let (query, _) = narrowed("from/user/id eq 'a' or subject eq 'x'", Query::default());
-        assert_eq!(query, Query::default());
-        let (query, _) = narrowed("from/user/id eq ''", Query::default());
-        assert_eq!(query, Query::default());
+        let kinds = vec![MessageKind::Message, MessageKind::Other];
+        let expected = Scan { kinds, ..Scan::default() };
+        check("messageType ne 'systemEventMessage'", &Scan::default(), &expected, "");
+        for filter in ["from/user/id eq 'a' or subject eq 'x'", "from/user/id eq ''"] {
+            check(filter, &Scan::default(), &Scan::default(), filter);
+        }
     }
 
     #[test]
     fn branches_with_parts_of_their_own_give_a_box_around_both() {
         let filter = "(from/user/id eq 'a' and createdDateTime lt 2020-02-01) or \
             (from/user/id eq 'b' and createdDateTime lt 2020-03-01 and messageType eq 'message')";
-        let (query, left) = narrowed(filter, Query::default());
-        assert_eq!(query.senders, texts(&["a", "b"]));
-        assert_eq!(query.created_to.as_deref(), Some("2020-03-01T00:00:00Z"));
-        assert!(query.kinds.is_empty() && !left.is_empty());
+        let (scan, left) = narrowed(filter, &Scan::default()).unwrap();
+        assert_eq!(scan.senders, texts(&["a", "b"]));
+        assert_eq!(scan.created, range("", "2020-03-01"));
+        assert!(scan.kinds.is_empty() && !left.is_empty());
     }
 
     #[test]
-    fn what_cannot_be_met_asks_for_no_row() {
+    fn what_cannot_be_met_leaves_no_row() {
         for filter in [
             "createdDateTime lt 2020-01-01 and createdDateTime gt 2020-01-01",
             "createdDateTime eq null",
             "from/user/id eq 'a' and from/user/id eq 'b'",
+            "chatId eq 'a' and channelIdentity/channelId eq 'b'",
             "messageType eq 'message' and messageType eq 'systemEventMessage'",
         ] {
-            let (query, left) = narrowed(filter, Query::default());
-            assert_eq!((query.limit, &*left), (Some(0), ""), "{filter}");
+            assert!(narrowed(filter, &Scan::default()).is_none(), "{filter}");
         }
-        let own = Query { senders: texts(&["c"]), ..Query::default() };
-        assert_eq!(narrowed("from/user/id eq 'a'", own).0.limit, Some(0));
-    }
-
-    #[test]
-    fn a_wrong_query_stays_wrong() {
-        let own = Query { created_from: Some("noon".to_owned()), ..Query::default() };
-        assert_eq!(narrowed("createdDateTime ge 2020-01-01", own.clone()).0, own);
-        let (from, to) = (Some("2021".to_owned()), Some("2020-01".to_owned()));
-        let own = Query { created_from: from, created_to: to, ..Query::default() };
-        let (query, _) = narrowed("createdDateTime ge 2020-01-01", own);
-        assert!(query.scan().is_err());
-    }
-
-    #[test]
-    fn the_end_of_times_is_not_written_into_a_query() {
-        for filter in [
-            "createdDateTime le 9999-12-31T23:59:59.9999999Z",
-            "createdDateTime gt 9999-12-31T23:59:59.9999999Z",
-        ] {
-            let (query, left) = narrowed(filter, Query::default());
-            assert_eq!((query, &*left), (Query::default(), filter), "{filter}");
-        }
+        let senders = Scan { senders: texts(&["c"]), ..Scan::default() };
+        assert!(narrowed("from/user/id eq 'a'", &senders).is_none());
+        let chats = Scan { conversations: texts(&["c"]), ..Scan::default() };
+        assert!(narrowed("chatId eq 'a'", &chats).is_none());
+        let kinds = Scan { kinds: vec![MessageKind::System], ..Scan::default() };
+        assert!(narrowed("messageType eq 'message'", &kinds).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use chatvault_engine::{MessageKind, Timestamp};
+use chatvault_engine::{MessageKind, Scan, TimeRange, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -308,8 +308,8 @@ fn facts_of<'a>(message: &Value, json: &'a str) -> Facts<'a> {
     Facts { created, modified: time("lastModifiedDateTime"), ..facts(json) }
 }
 
-/// Does the plain part of a query let a message through? The engine's own scans are tested there.
-fn passes(query: &Query, message: &Value) -> bool {
+/// Does a scan let a message through? The engine's own scans are tested there.
+fn passes(scan: &Scan, message: &Value) -> bool {
     let text = |path: &[&str]| {
         path.iter().try_fold(message, |at, key| at.get(key)).and_then(Value::as_str)
     };
@@ -318,23 +318,20 @@ fn passes(query: &Query, message: &Value) -> bool {
     let has = |list: &[String], value: Option<&str>| {
         list.is_empty() || list.iter().any(|one| Some(one.as_str()) == value)
     };
-    let within = |name, from: &Option<String>, to: &Option<String>| {
-        let read = |text: &str| parse_time("x", text).unwrap();
-        let at = read(message[name].as_str().unwrap());
-        from.as_deref().is_none_or(|from| read(from) <= at)
-            && to.as_deref().is_none_or(|to| at < read(to))
+    let within = |name, range: TimeRange| {
+        let at = parse_time("x", message[name].as_str().unwrap()).unwrap();
+        range.from.is_none_or(|from| from <= at) && range.to.is_none_or(|to| at < to)
     };
     let kind = match text(&["messageType"]) {
-        Some("message") => crate::Kind::Message,
-        Some("systemEventMessage") => crate::Kind::System,
-        _ => crate::Kind::Other,
+        Some("message") => MessageKind::Message,
+        Some("systemEventMessage") => MessageKind::System,
+        _ => MessageKind::Other,
     };
-    query.limit != Some(0)
-        && has(&query.senders, sender)
-        && has(&query.chats, place)
-        && (query.kinds.is_empty() || query.kinds.contains(&kind))
-        && within("createdDateTime", &query.created_from, &query.created_to)
-        && within("lastModifiedDateTime", &query.modified_from, &query.modified_to)
+    has(&scan.senders, sender)
+        && has(&scan.conversations, place)
+        && (scan.kinds.is_empty() || scan.kinds.contains(&kind))
+        && within("createdDateTime", scan.created)
+        && within("lastModifiedDateTime", scan.modified)
 }
 
 proptest! {
@@ -344,14 +341,17 @@ proptest! {
     fn a_filter_decides_as_brute_force_does(plain in plain(), messages in proptest::collection::vec(message(), 1..12)) {
         let text = plain.text();
         let filter: Filter = text.parse().unwrap();
-        let mut query = Query::default();
-        let rest = filter.narrow(&mut query);
+        let mut scan = Scan::default();
+        let left = filter.narrow(&mut scan);
         for message in messages {
             let json = message.to_string();
             let (facts, expected) = (facts_of(&message, &json), plain.holds(&message));
             prop_assert_eq!(filter.matches(facts), expected, "{} of {}", text, json);
-            let narrowed = passes(&query, &message)
-                && rest.as_ref().is_none_or(|rest| rest.matches(facts));
+            let narrowed = match &left {
+                Left::NoRow => false,
+                Left::EveryRow => passes(&scan, &message),
+                Left::Rows(rest) => passes(&scan, &message) && rest.matches(facts),
+            };
             prop_assert_eq!(narrowed, expected, "{} narrowed, of {}", text, json);
         }
     }

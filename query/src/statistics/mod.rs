@@ -10,6 +10,7 @@ use chatvault_engine::{Custodian, MessageKind, Snapshot, Timestamp};
 
 use crate::error::{Error, Result};
 use crate::names::Kind;
+use crate::plan::Plan;
 use crate::query::Query;
 use crate::search::Index;
 use crate::time::format_time;
@@ -104,8 +105,10 @@ impl Statistics {
             return of_custodians(query, (snapshot, index));
         }
         let mut tally = Tally::new(by);
-        let (scan, rest) = query.plan()?;
-        let total = if rest.is_none() {
+        let plan = query.plan()?;
+        let total = if let Plan::Rows(rows) = &plan
+            && let (scan, None) = &**rows
+        {
             let mut on = |row: chatvault_engine::RowKeys<'_>| {
                 tally.add(&Keys {
                     conversation: row.conversation(),
@@ -114,7 +117,7 @@ impl Statistics {
                     created: row.created(),
                 });
             };
-            snapshot.keys(&scan, &mut on).map_err(Error::Archive)?
+            snapshot.keys(scan, &mut on).map_err(Error::Archive)?
         } else {
             count_rows(query, (snapshot, index), &mut tally)?
         };

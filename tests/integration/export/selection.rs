@@ -6,6 +6,7 @@ use chatvault_engine::{Custodian, Memory};
 use chatvault_export::entry::SystemEvents;
 use chatvault_export::{Format, Request, TimeField};
 use chatvault_query::{Order, Query, Versions, format_time};
+use chatvault_support::ask::{self, Ask};
 use chatvault_support::{Draft, Random};
 
 use super::{AT, CHATS, DAY, PEOPLE, export, is_part, joined, request, rows, run, vault};
@@ -231,5 +232,43 @@ fn a_request_that_cannot_be_is_refused_by_its_field() {
         let now = chatvault_engine::Timestamp::from_ms(AT);
         let error = chatvault_export::Export::new(snapshot, wrong, now).unwrap_err();
         assert!(error.is_wrong_request() && error.to_string().starts_with(start), "{error}");
+    }
+}
+
+#[test]
+fn a_random_question_is_exported_as_it_is_answered() {
+    for seed in seeds(4) {
+        let random = &mut Random::new(seed.0);
+        let mut vault = Vault::create(Arc::new(Memory::new()));
+        for round in 0..3 {
+            let copies: Vec<_> = (0..60).map(|_| ask::copy(random)).collect();
+            drop(vault.commit(&copies));
+            if round == 1 {
+                vault.archive().seal().unwrap();
+            }
+        }
+        let snapshot = vault.archive().snapshot().unwrap();
+        for _ in 0..12 {
+            let ask = Ask::random(random, snapshot.sequence()).for_export();
+            let question = ask.query();
+            let asked = Request {
+                chats: question.chats,
+                custodians: question.custodians,
+                senders: question.senders,
+                filter: question.filter,
+                as_of: question.as_of,
+                as_of_sequence: question.as_of_sequence,
+                since: question.since,
+                ..request(Format::Jsonl)
+            };
+            let (folder, index) = run(&export(&vault, asked), 2);
+            let mut found = lines(&joined(&*folder, ".jsonl"));
+            let mut wanted: Vec<Vec<u8>> =
+                ask.rows(&vault.model).into_iter().map(|row| row.json.clone()).collect();
+            assert_eq!(index.counts.messages + index.counts.events, wanted.len() as u64, "{ask:?}");
+            found.sort();
+            wanted.sort();
+            assert!(found == wanted, "{ask:?}: {} and {}", found.len(), wanted.len());
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here uses the engine's own parsing: the reference reads JSON by itself, so that a
 //! mistake has to be made twice, in two ways, to go unseen.
 
+pub mod ask;
 mod clock;
 mod draft;
 pub mod fixtures;

@@ -55,13 +55,13 @@ impl Candidates {
 }
 
 impl Index {
-    /// The rows that may meet a search, and the scan narrowed to where they are.
+    /// The rows that may meet a search, and whether there are any; narrows the scan to where they are.
     pub(crate) fn ask(
         &self,
         search: &Search,
         snapshot: &Snapshot,
         scan: &mut Scan,
-    ) -> Result<Candidates> {
+    ) -> Result<(Candidates, bool)> {
         let asked = compile(&search.tree, &self.fields);
         let mut found = Found::new(scan);
         match asked {
@@ -70,14 +70,14 @@ impl Index {
         }
         let sequence = self.sequence();
         if found.is_cut {
-            return Ok(Candidates { rows: None, sequence });
+            return Ok((Candidates { rows: None, sequence }, true));
         }
         found.add_later(snapshot, sequence)?;
         let mut rows = std::mem::take(&mut found.rows);
         rows.sort_unstable();
         rows.dedup();
-        found.narrow(scan);
-        Ok(Candidates { rows: Some(rows), sequence })
+        let is_some = found.narrow(scan);
+        Ok((Candidates { rows: Some(rows), sequence }, is_some))
     }
 
     fn collect(&self, asked: Asked, found: &mut Found) -> Result<()> {
@@ -198,28 +198,23 @@ impl Found {
         }
     }
 
-    /// Leaves out of a scan what has no candidate.
+    /// Leaves out of a scan what has no candidate; false if that is all of it.
     ///
     /// Which version is chosen is decided before: a row that is wanted is in these places itself.
-    fn narrow(self, scan: &mut Scan) {
-        let Some((first, last)) = self.times else {
-            scan.limit = Some(0);
-            return;
-        };
+    fn narrow(self, scan: &mut Scan) -> bool {
+        let Some((first, last)) = self.times else { return false };
         let from = Timestamp::from_ticks(first);
         scan.created.from = Some(scan.created.from.map_or(from, |asked| asked.max(from)));
         if let Some(to) = last.checked_add(1).map(Timestamp::from_ticks) {
             scan.created.to = Some(scan.created.to.map_or(to, |asked| asked.min(to)));
         }
-        let Some(names) = self.conversations else { return };
+        let Some(names) = self.conversations else { return true };
         if scan.conversations.is_empty() {
             scan.conversations = names.into_iter().collect();
-            return;
+        } else {
+            scan.conversations.retain(|name| names.contains(name));
         }
-        scan.conversations.retain(|name| names.contains(name));
-        if scan.conversations.is_empty() {
-            scan.limit = Some(0);
-        }
+        !scan.conversations.is_empty()
     }
 }
 
