@@ -154,7 +154,8 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    const ALL: [Self; 8] = [
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
         Self::Message,
         Self::CopilotInteraction,
         Self::CallRecording,

@@ -130,6 +130,34 @@ fn a_catalog_of_another_archive_is_noticed() {
     check(folder.path(), &expected, "foreign catalog");
 }
 
+/// The archive is put back from a copy, its catalog is not: the numbers of manifests and segments are
+/// equal, what is in them is not.
+#[test]
+fn a_catalog_of_another_past_is_noticed() {
+    let (folder, _) = archive();
+    let lost = tempfile::tempdir().unwrap();
+    files::copy_folder(folder.path(), lost.path());
+    let go_on_with = |place: &Path, seed: u64| {
+        let archive = open(place);
+        add(&archive, seed);
+        archive.seal().unwrap();
+        let answers = answers(&archive);
+        archive.close().unwrap();
+        answers
+    };
+    drop(go_on_with(lost.path(), 3));
+    let expected = go_on_with(folder.path(), 4);
+    files::remove_folder(&folder.path().join("catalog"));
+    files::copy_folder(&lost.path().join("catalog"), &folder.path().join("catalog"));
+    let archive = open(folder.path());
+    let before = archive.stat().unwrap().counts;
+    add(&archive, 4);
+    let after = archive.stat().unwrap().counts;
+    assert_eq!((after.stored, after.variants), (before.stored, before.variants), "all is known");
+    archive.close().unwrap();
+    check(folder.path(), &expected, "catalog of another past");
+}
+
 #[test]
 fn rebuilding_changes_no_answer_and_counts_the_segments() {
     let (folder, expected) = archive();

@@ -102,6 +102,42 @@ fn check_later(archive: &str, folder: &Path) {
     assert!(nowhere.code == 1 && files::is_missing(&folder.join("none")), "{nowhere:?}");
 }
 
+/// An archive is put back from a copy, and its index is not: other messages take the lost numbers.
+#[test]
+fn an_index_of_another_past_is_refused_by_queries_and_built_anew_by_index() {
+    for words in [&["zebratwo"][..], &["zebratwo", "zebrathree"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let path = |name: &str| place(name).to_str().unwrap().to_owned();
+        let text = |word: &str| {
+            let chat = format!("19:{word}");
+            Draft::chat(&chat, AT).text(word).json()
+        };
+        assert_eq!(chatvault(&["init", &path("lost")]).code, 0);
+        import(&path("lost"), folder.path(), "ada", &[text("first")]);
+        files::copy_folder(&place("lost"), &place("restored"));
+        import(&path("lost"), folder.path(), "ben", &[text("zebraone")]);
+        assert_eq!(done(&["index", &path("lost")])["added"], 2);
+        files::copy_folder(&place("lost").join("search"), &place("restored").join("search"));
+        let documents: Vec<String> = words.iter().map(|word| text(word)).collect();
+        import(&path("restored"), folder.path(), "ben", &documents);
+
+        let archive = path("restored");
+        for how in [&["--count"][..], &["--count-by", "kind"], &["--explain"], &[]] {
+            let asked = [&["query", &archive, "--search", "zebratwo"][..], how].concat();
+            let refused = chatvault(&asked);
+            assert_eq!((refused.code, &*refused.out), (1, ""), "{refused:?}");
+            assert!(refused.err.contains("of another past of this archive"), "{refused:?}");
+            assert!(refused.err.contains(&format!("chatvault index {archive}")), "{refused:?}");
+        }
+        let built = done(&["index", &archive]);
+        let reason = built["rebuilt"].as_str().unwrap();
+        assert!(reason.contains("of another past of this archive"), "{built}");
+        assert_eq!(count(&archive, "zebratwo", &[]), 1);
+        assert_eq!(count(&archive, "zebraone", &[]), 0);
+    }
+}
+
 /// Messages of some words, some of them edited.
 fn fill(vault: &mut Vault, random: &mut Random, rows: usize) {
     let copies: Vec<(Custodian, Vec<u8>)> = (0..rows)

@@ -27,7 +27,8 @@ time. It holds the words of every version of every message: who must not read th
 It is built beside everything else: imports, syncs and queries go on. What arrives afterwards is found, \
 too, by looking at those messages one by one; run this command again to keep searching fast. It may be \
 stopped at any time, by Ctrl-C or a power cut, and goes on from its last step (about a million rows). An \
-index that is damaged, of another archive or of another version is noticed and built anew.
+index that is damaged, of another archive or version, or of another past of this archive (it was put back \
+from a copy) is refused by `query --search` and built anew by this command.
 
 JSON fields: finished, added, rows, sequence (the last commit whose rows are in it), bytes, rebuilt (why an \
 index that was there was built anew, or null). With --drop: dropped (whether there was one).";

@@ -62,6 +62,7 @@ impl Index {
         snapshot: &Snapshot,
         scan: &mut Scan,
     ) -> Result<(Candidates, bool)> {
+        self.check(snapshot)?;
         let asked = compile(&search.tree, &self.fields);
         let mut found = Found::new(scan);
         match asked {

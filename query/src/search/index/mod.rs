@@ -10,11 +10,13 @@
 //!   later is searched in the archive itself, so an index that is behind gives the same answer.
 //! * It is only asked which rows to look at; whether a row meets a search is decided on the row. So
 //!   it can never add a wrong row, and everything read from it is checked by checksums.
-//! * An index of another archive, another format or an archive that went back in time, and one that
-//!   is damaged, is not used: opening it is an error, and updating it builds it anew.
+//! * It knows what the archive held when it was brought up to date (`contents`). An index of another
+//!   archive, of another past of it, of another format, and one that is damaged, is not used: opening
+//!   it is an error, asking it too, and updating it builds it anew.
 
 mod ask;
 mod builder;
+mod contents;
 mod file;
 mod folder;
 mod schema;
@@ -24,7 +26,7 @@ mod update;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chatvault_engine::{Sequence, Snapshot, Storage};
 use tantivy::directory::error::OpenReadError;
@@ -36,6 +38,7 @@ pub use update::Update;
 pub(crate) use ask::Candidates;
 
 use crate::error::{Error, Result};
+use contents::Contents;
 use folder::{FOLDER, Folder, META};
 use schema::{About, FORMAT, Fields, tokenizers};
 
@@ -48,6 +51,8 @@ pub struct Index {
     searcher: Searcher,
     fields: Fields,
     about: About,
+    /// What the archive held, and at which commit, when it was last asked for.
+    checked: Arc<Mutex<Option<(u64, Contents)>>>,
 }
 
 impl fmt::Debug for Index {
@@ -66,10 +71,27 @@ impl Index {
             return Ok(None);
         }
         let (_, index) = open(&folder, &archive_of(snapshot))?;
-        if index.about.sequence > snapshot.sequence().0 {
+        index.check(snapshot)?;
+        Ok(Some(index))
+    }
+
+    /// Is it an index of what a snapshot holds, or of what it held at an earlier commit?
+    fn check(&self, snapshot: &Snapshot) -> Result<()> {
+        if self.about.archive != archive_of(snapshot) {
+            return Err(unfit("is of another archive"));
+        }
+        if self.about.sequence > snapshot.sequence().0 {
             return Err(unfit("knows commits that this archive does not have"));
         }
-        Ok(Some(index))
+        let now = (snapshot.sequence().0, Contents::of(snapshot));
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if *checked != Some(now) {
+            if Contents::at(snapshot, self.about.sequence)? != self.about.contents {
+                return Err(unfit("is of another past of this archive"));
+            }
+            *checked = Some(now);
+        }
+        Ok(())
     }
 
     /// Brings the index up to a snapshot, or builds it; one that is of no use is built anew.
@@ -145,7 +167,7 @@ fn try_open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
     index.set_tokenizers(tokenizers());
     let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into();
     let searcher = reader.map_err(failed)?.searcher();
-    Ok((index, Index { searcher, fields, about }))
+    Ok((index, Index { searcher, fields, about, checked: Arc::default() }))
 }
 
 /// Tantivy trusts its files more than we do: a panic inside of it is a damaged index.

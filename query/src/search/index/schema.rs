@@ -8,13 +8,14 @@ use tantivy::schema::{
 };
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
+use super::contents::Contents;
 use crate::search::character::PART_BREAK;
 use crate::search::content::{Content, Part};
 use crate::search::token::tokens;
 
 /// To be counted up with every change of tokens, of what is searched in a message, or of fields:
 /// an index with another number is built anew.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 const TOKENIZER: &str = "chatvault";
 pub(super) const ROW: &str = "row";
@@ -130,6 +131,8 @@ pub(super) struct About {
     pub(super) sequence: u64,
     /// How many these are.
     pub(super) rows: u64,
+    /// What the archive held then.
+    pub(super) contents: Contents,
 }
 
 /// The tokenizers that the fields name.

@@ -98,6 +98,17 @@ impl Sample {
         assert_eq!(batch.commit().unwrap().counts.quarantined, 0);
     }
 
+    /// A message of one word, in a commit of its own.
+    fn put(&self, word: &str) {
+        let mut batch = self.archive.batch(self.archive.begin_run("test").unwrap());
+        let json = format!(
+            r#"{{"id":"{AT}","chatId":"19:z","messageType":"message","body":{{"content":"{word}"}}}}"#
+        );
+        let origin = Origin { source: "test", offset: 0 };
+        batch.offer(&Custodian::user("ann"), RecordKind::Message, json.as_bytes(), origin);
+        assert_eq!(batch.commit().unwrap().counts.stored, 1);
+    }
+
     fn snapshot(&self) -> Snapshot {
         self.archive.snapshot().unwrap()
     }
@@ -323,9 +334,53 @@ fn the_index_of_another_archive_or_of_another_time_is_refused_and_replaced() {
     let restored = Sample { storage: fork, archive, chance: Chance(AtomicU64::new(1)) };
     let error = Index::open(&restored.storage, &restored.snapshot()).unwrap_err();
     assert!(error.to_string().contains("does not have"), "{error}");
-    // Other rows take the numbers of the lost commits: an update counts and notices.
+    let of_lost = sample.index();
+    // Other rows take the numbers of the lost commits: as many of them, or more.
     restored.commit(33);
-    check_replaced(&restored, "rows that it should have");
+    check_past(&restored);
+    let question = Query { search: Some("tea".to_owned()), ..Query::default() };
+    let error = question.count_with(&restored.snapshot(), Some(&of_lost)).unwrap_err();
+    assert!(error.to_string().contains("another past"), "asked later: {error}");
+    check_replaced(&restored, "another past");
+}
+
+#[track_caller]
+fn check_past(sample: &Sample) {
+    let error = Index::open(&sample.storage, &sample.snapshot()).unwrap_err();
+    let text = "the search index is of another past of this archive";
+    assert!(error.to_string() == text && !error.is_wrong_query(), "{error}");
+}
+
+/// One message more in each of two archives that were one: the numbers of rows and commits are equal.
+#[test]
+fn the_index_of_another_past_is_refused_however_equal_the_numbers_are() {
+    for behind in [0, 1, 7] {
+        let memory = Memory::new();
+        let storage: Arc<dyn Storage> = Arc::new(memory.clone());
+        let archive = Sample::create(&storage);
+        let sample = Sample { storage, archive, chance: Chance(AtomicU64::new(8)) };
+        sample.commit(20);
+        drop(sample.update());
+        let fork: Arc<dyn Storage> = Arc::new(memory.fork());
+        sample.put("zebraone");
+        drop(sample.update());
+        for file in sample.storage.list(FOLDER).unwrap() {
+            copy(&sample.storage, &fork, &file.name);
+        }
+        let options = Options { background_compaction: false, ..Options::default() };
+        let archive = Archive::open(Host::new(Arc::clone(&fork)), options).unwrap();
+        let restored = Sample { storage: fork, archive, chance: Chance(AtomicU64::new(1)) };
+        restored.put("zebratwo");
+        assert_eq!(restored.snapshot().sequence(), sample.snapshot().sequence());
+        (0..behind).for_each(|_| restored.commit(3));
+        check_past(&restored);
+        restored.archive.seal().unwrap();
+        check_past(&restored);
+        check_replaced(&restored, "another past");
+        let question = Query { search: Some("zebratwo".to_owned()), ..Query::default() };
+        let (snapshot, index) = (restored.snapshot(), restored.index());
+        assert_eq!(question.count_with(&snapshot, Some(&index)).unwrap(), 1);
+    }
 }
 
 fn copy(from: &Arc<dyn Storage>, to: &Arc<dyn Storage>, name: &str) {

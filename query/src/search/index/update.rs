@@ -4,10 +4,11 @@
 //! ends in a commit that names the last commit of the archive that is in. A step that is not
 //! finished leaves nothing but files that the next update removes.
 
-use chatvault_engine::{LockGuard, RowKeys, Scan, Sequence, Snapshot, Versions};
+use chatvault_engine::{LockGuard, RowKeys, Scan, Snapshot};
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::{IndexSettings, IndexWriter, TantivyDocument};
 
+use super::contents::arrived;
 use super::folder::{FOLDER, Folder, LOCK};
 use super::schema::{About, FORMAT, Fields, tokenizers};
 use super::{archive_of, failed, guarded, is_there, open, unfit, unreadable};
@@ -106,7 +107,7 @@ fn start(folder: &Folder, snapshot: &Snapshot) -> Result<(tantivy::Index, About,
     let mut index =
         tantivy::Index::create(folder.clone(), fields.schema, settings).map_err(failed)?;
     index.set_tokenizers(tokenizers());
-    let about = About { format: FORMAT, archive: archive_of(snapshot), sequence: 0, rows: 0 };
+    let about = About { format: FORMAT, archive: archive_of(snapshot), ..About::default() };
     Ok((index, about, why))
 }
 
@@ -118,24 +119,12 @@ fn in_words(error: &Error) -> String {
     }
 }
 
-/// An index that is there, if it has exactly the rows that it should have.
+/// An index that is there, if it is of what the archive holds.
 fn reusable(folder: &Folder, snapshot: &Snapshot) -> Result<(tantivy::Index, About)> {
     let (tantivy, index) = open(folder, &archive_of(snapshot))?;
-    let about = index.about;
-    if about.sequence > snapshot.sequence().0 {
-        return Err(unfit("knows commits that this archive does not have"));
-    }
-    let scan = Scan { as_of_sequence: Some(Sequence(about.sequence)), ..everything() };
-    let there = snapshot.count(&scan).map_err(Error::Archive)?;
-    if there != about.rows {
-        return Err(unfit("does not have the rows that it should have"));
-    }
+    index.check(snapshot)?;
     let damaged = tantivy.validate_checksum().map_err(failed)?;
-    if damaged.is_empty() { Ok((tantivy, about)) } else { Err(unfit("is damaged")) }
-}
-
-fn everything() -> Scan {
-    Scan { versions: Versions::EveryVariant, ..Scan::default() }
+    if damaged.is_empty() { Ok((tantivy, index.about)) } else { Err(unfit("is damaged")) }
 }
 
 /// An update under way.
@@ -196,9 +185,7 @@ impl Work<'_> {
 
     /// What arrived since the last commit of the index, up to a commit of the archive.
     fn since(&self, last: u64) -> Scan {
-        // No commit has the number 0.
-        let since = (self.about.sequence > 0).then_some(Sequence(self.about.sequence));
-        Scan { since, as_of_sequence: Some(Sequence(last)), ..everything() }
+        arrived(self.about.sequence, last)
     }
 
     /// Adds what arrived up to a commit; false if it was told to stop.
@@ -208,9 +195,11 @@ impl Work<'_> {
         end: u64,
         on: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<bool> {
-        let mut rows = self.snapshot.scan(&self.since(end)).map_err(Error::Archive)?;
-        let mut added = 0;
+        let scan = self.since(end);
+        let mut rows = self.snapshot.scan(&scan).map_err(Error::Archive)?;
+        let (mut added, mut contents) = (0, self.about.contents);
         while let Some(row) = rows.next().map_err(Error::Archive)? {
+            contents.add(&self.snapshot.address_of(row.json()).map_err(Error::Archive)?);
             let document: TantivyDocument = self.fields.document(&row);
             let _ = writer.add_document(document).map_err(failed)?;
             added += 1;
@@ -219,7 +208,9 @@ impl Work<'_> {
                 return Ok(false);
             }
         }
-        let about = About { sequence: end, rows: self.about.rows + added, ..self.about.clone() };
+        contents.add_others(self.snapshot, &scan)?;
+        let rows = self.about.rows + added;
+        let about = About { sequence: end, rows, contents, ..self.about.clone() };
         let payload = serde_json::to_string(&about).map_err(|cause| unreadable(cause.into()))?;
         let mut commit = writer.prepare_commit().map_err(failed)?;
         commit.set_payload(&payload);
