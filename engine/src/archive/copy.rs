@@ -91,7 +91,7 @@ impl Shared {
         for _ in 0..MAX_LOOKS {
             self.refresh()?;
             let state = self.acknowledged();
-            let earlier = self.earlier(to, &state)?;
+            let earlier = self.earlier(place, &state)?;
             let mut copy = Copy {
                 from: &*self.host.storage,
                 to: place,
@@ -114,31 +114,34 @@ impl Shared {
         Err(Error::new(ErrorKind::Io, message))
     }
 
-    /// The manifest of an earlier copy of this archive, if there is one.
-    fn earlier(&self, to: &Host, state: &State) -> Result<Option<Manifest>> {
-        if !is_there(&*to.storage, head::PATH)? {
+    /// The manifest of an earlier copy of this archive, if there is one. It need not open: it may
+    /// have been cut off while its files got their names.
+    fn earlier(&self, to: &dyn Storage, state: &State) -> Result<Option<Manifest>> {
+        if !is_there(to, head::PATH)? {
             return Ok(None);
         }
-        let copy = Archive::open_read_only(to.clone(), self.options.clone()).map_err(in_copy)?;
-        let there = copy.shared.state();
-        self.check_past(&*to.storage, &there, state)?;
-        Ok(Some((*there.manifest).clone()))
+        let (manifest, hash) = manifest::load(to, self.archive).map_err(in_copy)?;
+        self.check_past(to, (&manifest, hash), state)?;
+        Ok(Some(manifest))
     }
 
     /// Is what is there an earlier state of this archive?
-    fn check_past(&self, to: &dyn Storage, there: &State, here: &State) -> Result<()> {
-        let from = &*self.host.storage;
-        let (old, new) = (&there.manifest, &here.manifest);
-        if old.number > new.number || there.sequence > here.sequence {
-            let message = format!("its last commit is {}", there.sequence.0);
-            return Err(strange(&format!("{message}, here it is {}", here.sequence.0)));
+    fn check_past(
+        &self,
+        to: &dyn Storage,
+        (old, hash): (&Manifest, [u8; 32]),
+        here: &State,
+    ) -> Result<()> {
+        let (from, new) = (&*self.host.storage, &here.manifest);
+        if old.number > new.number || old.sequence > here.sequence {
+            return Err(strange("it is ahead of it"));
         }
         let kept = match manifest::read(from, self.archive, old.number) {
             Ok((_, hash)) => Some(hash),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        if kept.is_some_and(|hash| hash != there.manifest_hash) {
+        if kept.is_some_and(|kept| kept != hash) {
             return Err(strange("it has another manifest of the same number"));
         }
         for file in &old.files {
