@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chatvault_engine::{Counts, Custodian, RunId, Stat, Stored};
+use chatvault_engine::{Counts, Custodian, Stat, Stored};
 use chatvault_query::{Kind, format_time};
 use serde::Serialize;
 
@@ -77,6 +77,7 @@ pub(crate) fn print_custodians(
 pub(crate) struct Sighting<'a> {
     custodian: &'a str,
     run: u32,
+    sequence: u64,
 }
 
 /// What `--json` says about a stored row, without its bytes.
@@ -98,9 +99,10 @@ pub(crate) struct RowFacts<'a> {
 
 impl<'a> From<&'a Stored> for RowFacts<'a> {
     fn from(row: &'a Stored) -> Self {
-        let sighting = |(custodian, run): &'a (Custodian, RunId)| Sighting {
-            custodian: custodian.as_str(),
-            run: run.0,
+        let sighting = |one: &'a chatvault_engine::Sighting| Sighting {
+            custodian: one.custodian.as_str(),
+            run: one.run.0,
+            sequence: one.sequence.0,
         };
         Self {
             address: row.address.to_string(),

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::archive::{Counts, Delivered, Key, Known, Quarantine, RowId, Shared, State};
+use crate::archive::{Committed, Counts, Delivered, Key, Known, Quarantine, RowId, Shared, State};
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::scan::{self, Addresses, Explain, RowKeys, Rows, Scan, SlabSiblings};
 use crate::segment::tag_number;
 use crate::types::{
-    ContentAddress, Custodian, MessageKey, MessageKind, RunId, Sequence, Timestamp,
+    CommitId, ContentAddress, Custodian, MessageKey, MessageKind, RunId, Sequence, Sighting,
+    Timestamp,
 };
 
 /// A fixed view of an archive. Cheap to clone; may be used on any thread.
@@ -46,8 +47,8 @@ pub struct Stored {
     pub address: ContentAddress,
     /// The exact bytes that came in first.
     pub json: Vec<u8>,
-    /// Whose exports delivered it, each with the run that did so first.
-    pub sightings: Vec<(Custodian, RunId)>,
+    /// Whose exports delivered it.
+    pub sightings: Vec<Sighting>,
 }
 
 /// A state, and what was derived from it so far.
@@ -55,6 +56,8 @@ pub struct Stored {
 pub(crate) struct View {
     shared: Arc<Shared>,
     state: Arc<State>,
+    /// Commits up to this one are seen.
+    until: Sequence,
     known: OnceLock<Known>,
     delivered: OnceLock<Delivered>,
     slab_siblings: OnceLock<SlabSiblings>,
@@ -66,21 +69,41 @@ pub(crate) struct View {
 impl Snapshot {
     /// Everything acknowledged so far; a reader looks again at what there is.
     pub(crate) fn take(shared: &Arc<Shared>) -> Result<Self> {
-        let view = View {
-            shared: Arc::clone(shared),
-            state: shared.newest()?,
-            known: OnceLock::new(),
-            delivered: OnceLock::new(),
-            slab_siblings: OnceLock::new(),
-            slab_addresses: OnceLock::new(),
-            spare: Mutex::default(),
-        };
-        Ok(Self { view: Arc::new(view) })
+        let state = shared.newest()?;
+        let until = state.sequence;
+        Ok(Self { view: Arc::new(View::new(Arc::clone(shared), state, until)) })
     }
 
-    /// The last commit in it.
+    /// What the archive held after an earlier commit: the same rows, who had delivered them, and
+    /// links, whatever came later. Counters, those of the quarantine too, are not kept by commit and
+    /// are refused.
+    #[must_use]
+    pub fn as_of(&self, commit: Sequence) -> Self {
+        let (shared, state) = (Arc::clone(&self.view.shared), Arc::clone(&self.view.state));
+        Self { view: Arc::new(View::new(shared, state, commit.min(self.view.until))) }
+    }
+
+    /// The number of the last commit in it.
     pub fn sequence(&self) -> Sequence {
-        self.view.state.sequence
+        self.view.until
+    }
+
+    /// The last commit in it, with what tells it from a commit of another past.
+    pub fn commit(&self) -> CommitId {
+        self.view.commit()
+    }
+
+    /// The last commit up to a number: what [`Scan::as_of_sequence`] means by it. `None` for a number
+    /// behind the snapshot's last.
+    pub fn commit_id(&self, at: Sequence) -> Option<CommitId> {
+        (at <= self.sequence()).then(|| self.view.commit_at(at))
+    }
+
+    /// Is it a commit of this archive's past? What is derived from an archive is good only with it.
+    ///
+    /// `InvalidInput` if it is not: the archive was put back from a copy since, or it is another.
+    pub fn check_commit(&self, commit: &CommitId) -> Result<()> {
+        self.view.check_commit(commit)
     }
 
     /// The id that the archive got when it was made: what is derived from an archive keeps it.
@@ -91,13 +114,15 @@ impl Snapshot {
     /// The row with a content address.
     pub fn get(&self, address: &ContentAddress) -> Result<Option<Stored>> {
         let Some(at) = self.view.find(address)? else { return Ok(None) };
-        Ok(scan::stored(&self.view, &[at])?.pop())
+        let row = scan::stored(&self.view, &[at])?.pop();
+        Ok(row.filter(|row| row.sequence <= self.view.until))
     }
 
     /// Every stored row of a message, variants too: versions in order, then by modified time and
     /// address. Empty if there is none.
     pub fn history(&self, key: &MessageKey) -> Result<Vec<Stored>> {
         let mut rows = scan::stored(&self.view, &self.view.state.rows_of(&borrow(key))?)?;
+        rows.retain(|row| row.sequence <= self.view.until);
         rows.sort_by_key(|row| (row.version, row.modified, row.address));
         Ok(rows)
     }
@@ -136,11 +161,26 @@ impl Snapshot {
     /// What is in quarantine, oldest first, file by file: equal copies are one entry, with their
     /// number.
     pub fn quarantine(&self) -> Result<Quarantine> {
+        self.whole()?;
         Quarantine::of(Known::of(&self.view.state), Arc::clone(&self.view.state))
     }
 
+    /// Counters are not kept by commit.
+    fn whole(&self) -> Result<()> {
+        if self.view.until == self.view.state.sequence {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "counters as of commit {} are not kept: ask for those of the newest snapshot",
+            self.view.until.0
+        )))
+    }
+
     /// All custodians, with their counters over all runs so far.
+    ///
+    /// `InvalidInput` as of an earlier commit: counters are kept by run and custodian.
     pub fn custodians(&self) -> Result<BTreeMap<Custodian, Counts>> {
+        self.whole()?;
         Ok(self.view.known().by_custodian())
     }
 
@@ -158,7 +198,8 @@ impl Snapshot {
     }
 
     /// How many rows there are, and the sum of their content addresses: as little-endian numbers,
-    /// modulo 2^256. Merging segments changes neither, so equal sums are equal contents.
+    /// modulo 2^256. Merging segments changes neither, so equal sums are equal contents. Rows behind
+    /// the commit of [`Snapshot::as_of`] are counted too.
     pub fn content(&self) -> (u64, [u8; 32]) {
         let (mut rows, mut sum) = (0, Multiset::default());
         for live in &self.view.state.segments {
@@ -174,7 +215,7 @@ impl Snapshot {
 
     /// Does any message have an object?
     pub fn has_links(&self) -> bool {
-        self.view.known().has_links()
+        self.view.known().has_links(self.view.until)
     }
 
     /// The length of an object.
@@ -185,7 +226,7 @@ impl Snapshot {
 
     /// The objects that belong to a message: (attachment, object).
     pub fn links(&self, key: &MessageKey) -> Result<Vec<(String, ContentAddress)>> {
-        Ok(self.view.known().links(key))
+        Ok(self.view.known().links(key, self.view.until))
     }
 
     /// Reads an object back, streamed and checked.
@@ -196,8 +237,26 @@ impl Snapshot {
 }
 
 impl View {
+    fn new(shared: Arc<Shared>, state: Arc<State>, until: Sequence) -> Self {
+        Self {
+            shared,
+            state,
+            until,
+            known: OnceLock::new(),
+            delivered: OnceLock::new(),
+            slab_siblings: OnceLock::new(),
+            slab_addresses: OnceLock::new(),
+            spare: Mutex::default(),
+        }
+    }
+
     pub(crate) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The last commit that is seen.
+    pub(crate) fn until(&self) -> Sequence {
+        self.until
     }
 
     fn known(&self) -> &Known {
@@ -218,20 +277,57 @@ impl View {
         known.map(|(number, _)| number).collect()
     }
 
-    /// Who delivered a row, and in which run first.
-    pub(crate) fn sightings(&self, at: RowId) -> Result<Vec<(Custodian, RunId)>> {
-        let sightings = self.delivered().of_row(&self.state, at)?;
-        let name = |(number, run): (u32, u32)| {
-            let name = self.known().custodian(number).cloned();
-            Ok((name.ok_or_else(|| nameless(number))?, RunId(run)))
+    /// Who delivered a row up to a commit.
+    pub(crate) fn sightings(&self, at: RowId, until: u64) -> Result<Vec<Sighting>> {
+        let sightings = self.delivered().of_row(&self.state, at, until)?;
+        let known = self.known();
+        let sighting = |(number, sequence): (u32, u64)| {
+            let custodian = known.custodian(number).cloned().ok_or_else(|| nameless(number))?;
+            let sequence = Sequence(sequence);
+            let commit = known.commit_at(sequence).filter(|commit| commit.sequence == sequence.0);
+            let run = RunId(commit.ok_or_else(|| unknown(sequence))?.run);
+            Ok(Sighting { custodian, run, sequence })
         };
-        sightings.into_iter().map(name).collect()
+        sightings.into_iter().map(sighting).collect()
     }
 
-    /// The numbers of those who delivered a row, ascending.
-    pub(crate) fn custodians(&self, at: RowId) -> Result<Vec<u32>> {
-        let sightings = self.delivered().of_row(&self.state, at)?;
-        Ok(sightings.into_iter().map(|(number, _run)| number).collect())
+    /// The numbers of those who delivered a row up to a commit, ascending.
+    pub(crate) fn custodians(&self, at: RowId, until: u64) -> Result<Vec<u32>> {
+        let sightings = self.delivered().of_row(&self.state, at, until)?;
+        Ok(sightings.into_iter().map(|(number, _)| number).collect())
+    }
+
+    pub(crate) fn commit(&self) -> CommitId {
+        self.commit_at(self.until)
+    }
+
+    fn commit_at(&self, at: Sequence) -> CommitId {
+        self.known().commit_at(at).map_or_else(CommitId::default, Committed::id)
+    }
+
+    pub(crate) fn check_commit(&self, commit: &CommitId) -> Result<()> {
+        let there = self.commit_at(commit.sequence.min(self.until));
+        if there == *commit {
+            return Ok(());
+        }
+        let here = if there.sequence == commit.sequence {
+            format!("its commit of that number is {there}")
+        } else if commit.sequence > self.until {
+            format!("its last commit is {}", self.commit())
+        } else {
+            "it has no commit of that number".to_owned()
+        };
+        Err(Error::invalid(format!(
+            "commit {commit} is none of this archive's ({here}): the archive was put back from a \
+             copy, or the commit is of another archive; begin anew from commit {}",
+            self.commit()
+        )))
+    }
+
+    /// What cursors keep of the archive's id.
+    pub(crate) fn archive_prefix(&self) -> [u8; 8] {
+        let [a, b, c, d, e, f, g, h, ..] = self.shared.archive;
+        [a, b, c, d, e, f, g, h]
     }
 
     /// Computes content addresses.
@@ -290,6 +386,10 @@ fn borrow(key: &MessageKey) -> Key<'_> {
         reply_to: key.reply_to.as_deref(),
         id: &key.id,
     }
+}
+
+fn unknown(commit: Sequence) -> Error {
+    Error::corrupt(format!("a sighting is of commit {}, which no ledger knows", commit.0))
 }
 
 fn nameless(custodian: u32) -> Error {

@@ -44,6 +44,49 @@ impl Timestamp {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
 
+/// A commit by its number and a hash of it and of every commit before it.
+///
+/// After an archive was put back from a copy a number may be given a second time: the hash tells
+/// the two pasts apart. Its text is `1042-9f3a11c0d2e4b657`. The archive before its first commit is
+/// number 0 with zeros.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId {
+    /// The commit's number.
+    pub sequence: Sequence,
+    /// The first bytes of the hash.
+    pub chain: [u8; 8],
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-", self.sequence.0)?;
+        self.chain.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for CommitId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let read = || {
+            let (number, digits) = text.split_once('-')?;
+            let hexadecimal = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+            let whole = digits.len() == 16 && digits.bytes().all(hexadecimal);
+            let chain = u64::from_str_radix(digits, 16).ok().filter(|_| whole)?;
+            let mut chain = chain.to_le_bytes();
+            chain.reverse();
+            Some(Self { sequence: Sequence(decimal(number)?), chain })
+        };
+        let message = "a commit is its number, a hyphen and 16 hexadecimal digits";
+        read().ok_or_else(|| Error::invalid(message))
+    }
+}
+
+/// A number that is written with digits only.
+fn decimal(text: &str) -> Option<u64> {
+    text.bytes().all(|digit| digit.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 /// The number of an ingest run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u32);
@@ -130,6 +173,17 @@ impl fmt::Display for Custodian {
     }
 }
 
+/// Somebody's export delivered a row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sighting {
+    /// Whose export.
+    pub custodian: Custodian,
+    /// The run that did so first.
+    pub run: RunId,
+    /// The commit that did so first.
+    pub sequence: Sequence,
+}
+
 /// Which of the service's records a row is; part of its key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -199,4 +253,31 @@ pub struct MessageKey {
     pub reply_to: Option<String>,
     /// The message's `id`, unique only inside the other fields.
     pub id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_comes_back_from_its_text_and_nothing_else_is_one() {
+        let id = CommitId { sequence: Sequence(1042), chain: [0x9f, 0x3a, 0, 1, 2, 3, 4, 0xb7] };
+        assert_eq!(id.to_string(), "1042-9f3a0001020304b7");
+        assert_eq!(id.to_string().parse::<CommitId>().unwrap(), id);
+        assert_eq!(CommitId::default().to_string(), "0-0000000000000000");
+        for text in [
+            "",
+            "1042",
+            "1042-",
+            "-9f3a0001020304b7",
+            "1042-9f3a0001020304b",
+            "+1-9f3a0001020304b7",
+        ] {
+            assert!(text.parse::<CommitId>().is_err(), "{text}");
+        }
+        for text in ["1042-9F3A0001020304B7", "1042-+f3a0001020304b7", "1042-9f3a0001020304b7 "] {
+            assert!(text.parse::<CommitId>().is_err(), "{text}");
+        }
+        assert!("99999999999999999999-9f3a0001020304b7".parse::<CommitId>().is_err());
+    }
 }

@@ -8,7 +8,7 @@
 use std::str::FromStr;
 
 use chatvault_engine::{Scan, Snapshot, Timestamp};
-use chatvault_query::{Query, parse_time};
+use chatvault_query::{Commit, Query, parse_time};
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Guard, RenderOptions, SystemEvents, Zone};
@@ -131,10 +131,11 @@ pub struct Request {
     pub window_days: u32,
     /// Only versions that were not modified after this time.
     pub as_of: Option<String>,
-    /// Only what the archive held after the commit with this number.
-    pub as_of_sequence: Option<u64>,
-    /// Only messages whose chosen version arrived after the commit with this number.
-    pub since: Option<u64>,
+    /// Only what the archive held after this commit.
+    pub as_of_sequence: Option<Commit>,
+    /// Only messages whose chosen version arrived after this commit; with custodians, that none of
+    /// them had delivered by then.
+    pub since: Option<Commit>,
     /// The time of the export, which its texts and default range speak of; nothing else is a clock.
     pub at: Option<String>,
     /// Every version, not only the latest with its history.
@@ -211,8 +212,12 @@ impl Request {
         };
         let at = Timestamp::from_ms(at.ms());
         self.at = Some(rfc3339(at));
-        let newest = snapshot.sequence().0;
-        self.as_of_sequence = Some(self.as_of_sequence.map_or(newest, |wanted| wanted.min(newest)));
+        self.check_commits(snapshot)?;
+        let newest = snapshot.sequence();
+        let until = self.as_of_sequence.map_or(newest, |wanted| wanted.sequence().min(newest));
+        self.as_of_sequence = snapshot.commit_id(until).map(Commit::from);
+        self.since = self.since.map(|since| exact(since, snapshot));
+        let snapshot = &snapshot.as_of(until);
         let (start, end) = self.range(snapshot, at)?;
         (self.from, self.to, self.all_time) = (Some(rfc3339(start)), Some(rfc3339(end)), false);
         if self.tenant.as_deref().is_none_or(str::is_empty) {
@@ -224,6 +229,16 @@ impl Request {
             self.name = self.own_name(start, end);
         }
         Ok(self)
+    }
+
+    /// Are its commits of this archive's past?
+    pub(crate) fn check_commits(&self, snapshot: &Snapshot) -> Result<()> {
+        self.query(None).check_commits(snapshot).map_err(wrong)
+    }
+
+    /// What the archive held at the commit that it is pinned to.
+    pub(crate) fn moment(&self, snapshot: &Snapshot) -> Snapshot {
+        self.as_of_sequence.map_or_else(|| snapshot.clone(), |at| snapshot.as_of(at.sequence()))
     }
 
     /// The range in milliseconds: as given, as the archive has it, or the last days.
@@ -361,7 +376,8 @@ impl Request {
 
     /// Can nothing have arrived since the commit that is named?
     pub(crate) fn is_empty(&self) -> bool {
-        self.since.zip(self.as_of_sequence).is_some_and(|(since, until)| since >= until)
+        let ends = self.since.zip(self.as_of_sequence);
+        ends.is_some_and(|(since, until)| since.sequence() >= until.sequence())
     }
 
     /// Do conditions beside conversation, custodian and time choose among messages?
@@ -387,6 +403,12 @@ impl Request {
             export_id,
         })
     }
+}
+
+/// A commit with its hash, if the archive has one of just this number.
+fn exact(commit: Commit, snapshot: &Snapshot) -> Commit {
+    let id = snapshot.commit_id(commit.sequence());
+    id.filter(|id| id.sequence == commit.sequence()).map_or(commit, Commit::from)
 }
 
 /// `YYYYMMDD`.

@@ -57,6 +57,15 @@ pub enum Error {
     /// The cursor is none of ours: pass the text of an earlier answer unchanged.
     #[error("cursor: not a cursor of this program: pass the text that an earlier query printed")]
     Cursor(#[source] chatvault_engine::Error),
+    /// The commit is none of this archive's: begin anew without it.
+    #[error("{field} is no commit of this archive")]
+    Commit {
+        /// The query's field.
+        field: &'static str,
+        /// What the archive has instead.
+        #[source]
+        cause: chatvault_engine::Error,
+    },
     /// The archive could not answer.
     #[error("cannot answer the query")]
     Archive(#[source] chatvault_engine::Error),

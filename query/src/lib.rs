@@ -39,6 +39,7 @@
 mod answer;
 pub mod body;
 pub mod change;
+mod commit;
 mod error;
 pub mod event;
 mod filter;
@@ -54,6 +55,7 @@ pub mod statistics;
 mod time;
 
 pub use answer::Answer;
+pub use commit::Commit;
 pub use error::{Error, Result};
 pub use filter::{Facts, Filter};
 pub use names::{Kind, Order, Versions};

@@ -6,6 +6,7 @@ use chatvault_engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
+use crate::commit::Commit;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Left};
 use crate::names::{Kind, Order, Versions};
@@ -51,10 +52,11 @@ pub struct Query {
     pub versions: Versions,
     /// The newest version that was not modified after this time, instead of the latest.
     pub as_of: Option<String>,
-    /// Only what the archive held after the commit with this number.
-    pub as_of_sequence: Option<u64>,
-    /// Only rows that arrived after the commit with this number.
-    pub since: Option<u64>,
+    /// Only what the archive held after this commit: versions, and who had delivered them.
+    pub as_of_sequence: Option<Commit>,
+    /// Only rows that arrived after this commit; with custodians, that none of them had delivered
+    /// by then.
+    pub since: Option<Commit>,
     /// In which order: `conversation` (the default), `created`, `modified`.
     pub order: Order,
     /// From the last row to the first.
@@ -101,7 +103,7 @@ impl Query {
 
     /// The same with the help of an index, if the question has a search.
     fn plan_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Plan> {
-        let mut plan = self.plan()?;
+        let mut plan = self.checked_plan(snapshot)?;
         if let Plan::Rows(rows) = &mut plan
             && let (scan, Some(rest)) = &mut **rows
             && let Some(index) = index
@@ -134,7 +136,7 @@ impl Query {
                 ("modified_to", self.modified_to.as_deref()),
             )?,
             versions: self.chosen_versions()?,
-            as_of_sequence: self.as_of_sequence.map(Sequence),
+            as_of_sequence: self.as_of_sequence.map(Commit::sequence),
             since: self.chosen_since()?,
             order: self.order.into(),
             backwards: self.reverse,
@@ -159,7 +161,7 @@ impl Query {
         snapshot: &Snapshot,
         narrow: impl FnOnce(&mut Scan),
     ) -> Result<Answer> {
-        let mut plan = self.plan()?;
+        let mut plan = self.checked_plan(snapshot)?;
         if let Plan::Rows(rows) = &mut plan {
             narrow(&mut rows.0);
         }
@@ -221,12 +223,27 @@ impl Query {
 
     fn chosen_since(&self) -> Result<Option<Sequence>> {
         if let (Some(since), Some(until)) = (self.since, self.as_of_sequence)
-            && since >= until
+            && since.sequence() >= until.sequence()
         {
             let conflict = "is not before as_of_sequence, so nothing can match";
             return Err(Error::Conflict { field: "since", conflict });
         }
-        Ok(self.since.map(Sequence))
+        Ok(self.since.map(Commit::sequence))
+    }
+
+    /// Are its commits of this archive's past? Whoever scans a snapshot for a query by himself asks
+    /// this first.
+    pub fn check_commits(&self, snapshot: &Snapshot) -> Result<()> {
+        for (field, commit) in [("since", self.since), ("as_of_sequence", self.as_of_sequence)] {
+            commit.map_or(Ok(()), |commit| commit.check(field, snapshot))?;
+        }
+        Ok(())
+    }
+
+    fn checked_plan(&self, snapshot: &Snapshot) -> Result<Plan> {
+        let planned = self.plan()?;
+        self.check_commits(snapshot)?;
+        Ok(planned)
     }
 }
 
@@ -289,8 +306,8 @@ mod tests {
             search: None,
             versions: Versions::All,
             as_of: None,
-            as_of_sequence: Some(9),
-            since: Some(3),
+            as_of_sequence: Some(9.into()),
+            since: Some(3.into()),
             order: Order::Modified,
             reverse: true,
             limit: Some(7),
@@ -343,7 +360,10 @@ mod tests {
                 Query { as_of: Some("2016-06".into()), versions: Versions::All, ..empty() },
                 "as_of picks",
             ),
-            (Query { since: Some(4), as_of_sequence: Some(4), ..empty() }, "since is not"),
+            (
+                Query { since: Some(4.into()), as_of_sequence: Some(4.into()), ..empty() },
+                "since is not",
+            ),
             (Query { filter: Some(String::new()), ..empty() }, "filter: character 1: expected"),
             (Query { search: Some("a (b".into()), ..empty() }, "search: character 5: expected"),
             (

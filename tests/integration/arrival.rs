@@ -1,8 +1,8 @@
-//! What arrived when: as of a commit, since a commit, and first sightings by run.
+//! What arrived when: as of a commit, since a commit, for everybody and for one person.
 
 use std::sync::Arc;
 
-use chatvault_engine::{Memory, Scan, Sequence, Versions};
+use chatvault_engine::{Custodian, Memory, Scan, Sequence, Sighting, Versions};
 use chatvault_support::Draft;
 
 use crate::kit::{self, Vault, ada, ben, everything, rows};
@@ -87,14 +87,15 @@ fn what_came_between_two_commits_is_both_together() {
 }
 
 #[test]
-fn a_sighting_keeps_the_run_that_saw_it_first() {
+fn a_sighting_keeps_the_run_and_commit_that_saw_it_first() {
     let mut vault = Vault::create(Arc::new(Memory::new()));
     let text = Draft::chat("19:a", AT).json();
-    let mut runs = Vec::new();
+    let (mut runs, mut first) = (Vec::new(), Vec::new());
     for custodian in [ada(), ben(), ada(), ben()] {
         vault.begin_run();
         runs.push(vault.run);
-        drop(vault.put(&custodian, &text));
+        let (run, sequence) = (vault.run, vault.put(&custodian, &text).sequence);
+        first.push(Sighting { custodian, run, sequence });
         if runs.len() == 1 {
             vault.archive().seal().unwrap();
         }
@@ -103,7 +104,7 @@ fn a_sighting_keeps_the_run_that_saw_it_first() {
     for _ in 0..3 {
         let found = rows(&vault.archive().snapshot().unwrap(), &everything()).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].sightings, [(ada(), runs[0]), (ben(), runs[1])]);
+        assert_eq!(found[0].sightings, first[..2]);
         vault.compact();
         vault.reopen();
     }
@@ -121,4 +122,68 @@ fn an_older_question_gets_the_same_answer_after_more_arrived() {
     vault.compact();
     let now = rows(&vault.archive().snapshot().unwrap(), &scan).unwrap();
     kit::assert_rows(&now, &then, "as of the third commit");
+}
+
+/// Ann delivers forty messages, Ben twenty of them, later Ben the others: nothing new is stored then.
+fn late_deliveries() -> (Vault, [Sequence; 3]) {
+    let mut vault = Vault::create(Arc::new(Memory::new()));
+    let copies = |custodian: &Custodian, numbers: std::ops::Range<i64>| {
+        let copy = |at: i64| (custodian.clone(), Draft::chat("19:a", AT + at).json().into_bytes());
+        numbers.map(copy).collect::<Vec<_>>()
+    };
+    let first = vault.commit(&copies(&ada(), 0..40)).sequence;
+    let second = vault.commit(&copies(&ben(), 0..20)).sequence;
+    vault.archive().seal().unwrap();
+    let third = vault.commit(&copies(&ben(), 10..40)).sequence;
+    (vault, [first, second, third])
+}
+
+#[test]
+fn what_a_custodian_delivered_is_asked_as_of_a_commit_and_since_one() {
+    let (mut vault, [first, second, third]) = late_deliveries();
+    let bens = |since, as_of_sequence| Scan {
+        custodians: vec![ben()],
+        since,
+        as_of_sequence,
+        ..Scan::default()
+    };
+    for _ in 0..4 {
+        let snapshot = vault.archive().snapshot().unwrap();
+        let count = |scan: Scan| snapshot.count(&scan).unwrap();
+        assert_eq!(count(bens(None, Some(first))), 0);
+        assert_eq!(count(bens(None, Some(second))), 20, "later deliveries change no old answer");
+        assert_eq!(count(bens(Some(second), None)), 20, "what Ben had not delivered by then");
+        assert_eq!(count(bens(Some(second), Some(third))), 20);
+        assert_eq!(count(bens(Some(first), Some(second))), 20);
+        assert_eq!(count(bens(None, None)), 40);
+        let both = Scan { custodians: vec![ben(), ada()], ..bens(Some(first), None) };
+        assert_eq!(count(both), 0, "Ann had delivered all of it by then");
+        for scan in [bens(None, Some(second)), bens(Some(second), None), bens(None, None)] {
+            vault.check_scan(&scan);
+        }
+        let seen = Scan { as_of_sequence: Some(second), ..everything() };
+        let rows = rows(&snapshot, &seen).unwrap();
+        assert_eq!(rows.iter().map(|row| row.sightings.len()).sum::<usize>(), 60);
+        vault.compact();
+        vault.reopen();
+    }
+}
+
+#[test]
+fn a_question_for_one_custodian_since_a_commit_reads_only_where_he_delivered() {
+    let mut vault = Vault::create(Arc::new(Memory::new()));
+    let chat = |number: i64| format!("19:c{number}");
+    for number in 0..30 {
+        let copies: Vec<_> = (0..200)
+            .map(|at| (ada(), Draft::chat(&chat(number), AT + at).json().into_bytes()))
+            .collect();
+        drop(vault.commit(&copies));
+        vault.archive().seal().unwrap();
+    }
+    let before = vault.put(&ben(), &Draft::chat(&chat(3), AT).json()).sequence;
+    drop(vault.put(&ben(), &Draft::chat(&chat(7), AT).json()));
+    let scan = Scan { custodians: vec![ben()], since: Some(before), ..Scan::default() };
+    let explain = vault.archive().snapshot().unwrap().explain(&scan).unwrap();
+    assert_eq!((explain.groups, explain.groups_touched), (30, 1), "{:?}", explain.lines);
+    vault.check_scan(&scan);
 }

@@ -44,7 +44,7 @@ fn answers(archive: &Archive) -> Vec<Vec<Stored>> {
     let scans = [
         Scan { conversations: vec![row.key.conversation.clone()], ..Scan::default() },
         Scan { senders: row.sender.iter().cloned().collect(), ..Scan::default() },
-        Scan { custodians: vec![row.sightings[0].0.clone()], ..Scan::default() },
+        Scan { custodians: vec![row.sightings[0].custodian.clone()], ..Scan::default() },
         Scan { modified, order: Order::Modified, ..Scan::default() },
     ];
     let answers = scans.iter().map(|scan| rows(&snapshot, scan).unwrap());

@@ -22,6 +22,7 @@ mod ingest;
 mod kinds;
 mod kit;
 mod model;
+mod moment;
 mod objects;
 mod open;
 mod query;

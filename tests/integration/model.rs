@@ -7,7 +7,7 @@ use chatvault_engine::{
     Versions,
 };
 use chatvault_support::generate::{Shape, Tenant, broken, odd_document};
-use chatvault_support::model::Model;
+use chatvault_support::model::{Model, Row};
 use chatvault_support::storage::{Survival, Volatile};
 use chatvault_support::{Random, fixtures};
 
@@ -182,12 +182,16 @@ fn question(random: &mut Random, model: &Model) -> Scan {
     if random.chance(30) {
         scan.modified = range(random, first.identity.modified, second.identity.modified);
     }
-    // Arrival is asked for the whole archive, or a custodian is: arrival for one person is by run.
-    let by_arrival = random.chance(40);
-    if !by_arrival && random.chance(50) {
+    if random.chance(45) {
         scan.custodians = first.sightings.keys().take(1 + random.index(2)).cloned().collect();
-    } else if by_arrival {
-        (scan.since, scan.as_of_sequence) = arrival(random, first.sequence, second.sequence);
+    }
+    if random.chance(45) {
+        let commit = |random: &mut Random, row: &Row| {
+            let commits: Vec<Sequence> = row.sightings.values().map(|(_, at)| *at).collect();
+            random.pick(&commits).copied().unwrap_or(row.sequence)
+        };
+        let (one, other) = (commit(random, &first), commit(random, &second));
+        (scan.since, scan.as_of_sequence) = arrival(random, one, other);
     }
     scan
 }

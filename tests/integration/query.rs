@@ -58,7 +58,7 @@ fn a_query_gives_what_its_scan_gives() {
         Query { modified_from: some("2024-01-01"), order: Order::Modified, ..Query::default() },
         Query { versions: Versions::Variants, order: Order::Created, ..Query::default() },
         Query { as_of: some("2023-12-24T12:00:00Z"), ..Query::default() },
-        Query { since: Some(snapshot.sequence().0 / 2), ..Query::default() },
+        Query { since: Some((snapshot.sequence().0 / 2).into()), ..Query::default() },
     ];
     for query in table {
         let scan = query.scan().unwrap().unwrap();

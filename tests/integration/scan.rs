@@ -240,7 +240,7 @@ fn the_numbers_of_custodians_name_who_delivered_a_row() {
             numbers.iter().map(|one| snapshot.custodian(*one).unwrap()).collect();
         names.sort_unstable();
         let sightings = row.sightings().unwrap();
-        assert!(names.iter().eq(sightings.iter().map(|(custodian, _run)| custodian)));
+        assert!(names.iter().eq(sightings.iter().map(|one| &one.custodian)));
         shared += usize::from(names.len() == 2);
     }
     assert_eq!(shared, 2);

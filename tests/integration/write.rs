@@ -363,7 +363,7 @@ fn statistics_count_what_is_there() {
         assert_eq!((stat.conversations, stat.senders, stat.custodians), (2, 2, 1));
         assert!(stat.raw_bytes > 0 && stat.runs >= 1);
         assert!(stat.bytes_by_part.values().sum::<u64>() > 0);
-        assert!(stat.sequence >= vault.model.rows[4].sequence);
+        assert!(stat.commit.sequence >= vault.model.rows[4].sequence);
         vault.reopen();
         vault.compact();
     }

@@ -25,8 +25,8 @@ Prints exactly the stored bytes: nothing is added, except a line end when a pers
 terminal). Without --version it is the latest version. Exit code 1: not in the archive.
 
 JSON fields, instead of the message itself: address, conversation, reply_to, id, version, created, \
-modified, sender, kind, sequence (the commit that stored it), bytes, sightings (list of custodian, run: \
-who delivered it, and in which import run first), links (list of attachment, object).";
+modified, sender, kind, sequence (the commit that stored it), bytes, sightings (list of custodian, run, \
+sequence: who delivered it, and in which import run and commit first), links (list of attachment, object).";
 
 const USAGE: &str = "chatvault get [OPTIONS] <ARCHIVE> <ADDRESS>
        chatvault get [OPTIONS] <ARCHIVE> --chat <ID> --id <ID>";

@@ -267,7 +267,8 @@ fn marked(words: &[Piece]) -> String {
 /// A few names, and how many more.
 fn delivered_by(row: &Stored) -> String {
     const SHOWN: usize = 4;
-    let names: Vec<&str> = row.sightings.iter().take(SHOWN).map(|(who, _)| who.as_str()).collect();
+    let names: Vec<&str> =
+        row.sightings.iter().take(SHOWN).map(|one| one.custodian.as_str()).collect();
     let more = row.sightings.len() - names.len();
     let names = names.join(", ");
     if more == 0 { names } else { format!("{names} and {more} more") }
@@ -275,12 +276,18 @@ fn delivered_by(row: &Stored) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chatvault_engine::{ContentAddress, Custodian, MessageKind, RunId, Sequence, Timestamp};
+    use chatvault_engine::{
+        ContentAddress, Custodian, MessageKind, RunId, Sequence, Sighting, Timestamp,
+    };
 
     use super::*;
 
     fn version(number: i64, json: &str) -> Stored {
-        let sighting = |number: u32| (Custodian::user(&number.to_string()), RunId(1));
+        let sighting = |number: u32| Sighting {
+            custodian: Custodian::user(&number.to_string()),
+            run: RunId(1),
+            sequence: Sequence(1_200),
+        };
         Stored {
             key: MessageKey {
                 record: RecordKind::Message,

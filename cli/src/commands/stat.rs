@@ -24,7 +24,8 @@ copies = versions and variants stored + duplicates + quarantined. Trash is what 
 the archive will remove by itself; `on disk` and `per version` do not count it.
 
 JSON fields: copies, stored, versions, variants, duplicates, quarantined, messages, conversations, \
-senders, custodians, segments, runs, sequence (number of the last commit), journal_rows (not yet in a \
+senders, custodians, segments, runs, sequence (number of the last commit), commit (its number and hash, for \
+--since and --as-of-seq), journal_rows (not yet in a \
 segment), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
 bytes (on disk, without trash), bytes_by_part (segments, journal, manifest, ledger, objects, quarantine, \
 catalog, search, trash, other), raw_bytes (JSON before compression), \
@@ -62,6 +63,7 @@ struct Report {
     segments: u64,
     runs: u64,
     sequence: u64,
+    commit: String,
     journal_rows: u64,
     raw_rows: u64,
     objects: u64,
@@ -99,7 +101,8 @@ impl Report {
             custodians: stat.custodians,
             segments: stat.segments,
             runs: stat.runs,
-            sequence: stat.sequence.0,
+            sequence: stat.commit.sequence.0,
+            commit: stat.commit.to_string(),
             journal_rows: stat.journal_rows,
             raw_rows: stat.raw_rows,
             objects: stat.objects,
@@ -126,12 +129,12 @@ impl Report {
             ("custodians", self.custodians),
             ("objects", self.objects),
             ("import runs", self.runs),
-            ("last commit", self.sequence),
             ("segments", self.segments),
             ("rows in journal", self.journal_rows),
         ]
         .map(|(name, number)| (name, text::count(number)))
         .into();
+        rows.push(("last commit", self.commit.clone()));
         rows.push(("on disk", text::size(self.bytes)));
         let in_use = self.bytes_by_part.iter().filter(|(part, _)| *part != TRASH);
         let parts: Vec<(String, &u64)> =

@@ -12,7 +12,10 @@ use super::known::Known;
 use super::ranges::Ranges;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
-use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, RunId, Timestamp};
+use crate::journal::Chain;
+use crate::types::{
+    CommitId, ContentAddress, Custodian, MessageKey, RecordKind, RunId, Sequence, Timestamp,
+};
 
 /// Counters of copies; `offered = stored + variants + duplicates + quarantined` always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,7 +86,39 @@ pub struct RunSummary {
 }
 
 /// An object that belongs to a message.
-pub(crate) type Link = (String, ContentAddress);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) attachment: String,
+    pub(crate) object: ContentAddress,
+    /// The commit that added it.
+    pub(crate) sequence: u64,
+}
+
+/// A commit as later ones remember it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) sequence: u64,
+    pub(crate) run: u32,
+    pub(crate) chain: [u8; 8],
+}
+
+impl Committed {
+    pub(crate) fn new(sequence: Sequence, run: RunId, chain: Chain) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = chain.0;
+        Self { sequence: sequence.0, run: run.0, chain: [a, b, c, d, e, f, g, h] }
+    }
+
+    pub(crate) fn id(self) -> CommitId {
+        CommitId { sequence: Sequence(self.sequence), chain: self.chain }
+    }
+}
+
+/// Where a book is written: a commit's frame says itself which commit it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Commit,
+    Ledger,
+}
 
 /// See the module's description.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,6 +130,8 @@ pub(crate) struct Book {
     pub(crate) counts: BTreeMap<(u32, u32), Counts>,
     pub(crate) checkpoints: BTreeMap<String, Vec<u8>>,
     pub(crate) links: BTreeMap<MessageKey, Vec<Link>>,
+    /// In order of sequence.
+    pub(crate) commits: Vec<Committed>,
 }
 
 impl Book {
@@ -109,12 +146,17 @@ impl Book {
         self.checkpoints.extend(checkpoints.map(|(name, value)| (name.clone(), value.clone())));
         for (key, links) in &other.links {
             let known = self.links.entry(key.clone()).or_default();
-            for link in links {
-                if !known.contains(link) {
-                    known.push(link.clone());
-                }
-            }
+            unite(known, links);
         }
+        self.commits.extend_from_slice(&other.commits);
+        if !self.commits.is_sorted_by_key(|commit| commit.sequence) {
+            self.commits.sort_by_key(|commit| commit.sequence);
+        }
+    }
+
+    /// The book of one commit, of which its bytes do not say the sequence.
+    pub(crate) fn added_by(&mut self, sequence: Sequence) {
+        self.links.values_mut().flatten().for_each(|link| link.sequence = sequence.0);
     }
 
     /// The same to a book that is everything: checkpoints that were taken back go, since nothing
@@ -153,8 +195,8 @@ impl Book {
         })
     }
 
-    /// Bytes: FORMAT.md, "Payload of a commit".
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+    /// Bytes: FORMAT.md, "Payload of a commit" and "Ledger".
+    pub(crate) fn put(&self, out: &mut Vec<u8>, part: Part) {
         put_varint(out, self.custodians.len() as u64);
         let mut before = 0;
         for (number, name) in &self.custodians {
@@ -181,14 +223,17 @@ impl Book {
             put_block(out, value);
         }
         put_varint(out, self.links.len() as u64);
-        self.links.iter().for_each(|(key, links)| put_links(out, key, links));
+        self.links.iter().for_each(|(key, links)| put_links(out, key, links, part));
+        if part == Part::Ledger {
+            put_commits(out, &self.commits);
+        }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self> {
-        Self::try_read(reader).ok_or_else(|| Error::corrupt("ledger is damaged"))
+    pub(crate) fn read(reader: &mut Reader<'_>, part: Part) -> Result<Self> {
+        Self::try_read(reader, part).ok_or_else(|| Error::corrupt("ledger is damaged"))
     }
 
-    fn try_read(reader: &mut Reader<'_>) -> Option<Self> {
+    fn try_read(reader: &mut Reader<'_>, part: Part) -> Option<Self> {
         let mut book = Self::default();
         let mut number = 0_u32;
         for _ in 0..reader.count()? {
@@ -214,27 +259,68 @@ impl Book {
             drop(book.checkpoints.insert(name, reader.block()?.to_vec()));
         }
         for _ in 0..reader.count()? {
-            let (key, links) = read_links(reader)?;
+            let (key, links) = read_links(reader, part)?;
             drop(book.links.insert(key, links));
+        }
+        if part == Part::Ledger {
+            book.commits = read_commits(reader)?;
         }
         Some(book)
     }
 }
 
-fn put_links(out: &mut Vec<u8>, key: &MessageKey, links: &[Link]) {
+/// Adds links that are not there yet; of equal ones the first counts.
+fn unite(known: &mut Vec<Link>, links: &[Link]) {
+    for link in links {
+        let same =
+            |there: &&mut Link| there.object == link.object && there.attachment == link.attachment;
+        match known.iter_mut().find(same) {
+            Some(there) => there.sequence = there.sequence.min(link.sequence),
+            None => known.push(link.clone()),
+        }
+    }
+}
+
+fn put_commits(out: &mut Vec<u8>, commits: &[Committed]) {
+    put_varint(out, commits.len() as u64);
+    let (mut sequence, mut run) = (0, 0);
+    for commit in commits {
+        put_varint(out, commit.sequence.saturating_sub(sequence));
+        put_signed(out, i64::from(commit.run) - run);
+        out.extend_from_slice(&commit.chain);
+        (sequence, run) = (commit.sequence, i64::from(commit.run));
+    }
+}
+
+fn read_commits(reader: &mut Reader<'_>) -> Option<Vec<Committed>> {
+    let count = reader.count()?;
+    let (mut sequence, mut run) = (0_u64, 0_i64);
+    let mut commit = || {
+        let more = reader.varint().filter(|more| *more > 0)?;
+        sequence = sequence.checked_add(more)?;
+        run = run.checked_add(reader.signed()?)?;
+        Some(Committed { sequence, run: u32::try_from(run).ok()?, chain: reader.array()? })
+    };
+    (0..count).map(|_| commit()).collect()
+}
+
+fn put_links(out: &mut Vec<u8>, key: &MessageKey, links: &[Link], part: Part) {
     out.push(key.record.code());
     put_block(out, key.conversation.as_bytes());
     out.push(u8::from(key.reply_to.is_some()));
     put_block(out, key.reply_to.as_deref().unwrap_or_default().as_bytes());
     put_block(out, key.id.as_bytes());
     put_varint(out, links.len() as u64);
-    for (attachment, object) in links {
-        put_block(out, attachment.as_bytes());
-        out.extend_from_slice(&object.0);
+    for link in links {
+        put_block(out, link.attachment.as_bytes());
+        out.extend_from_slice(&link.object.0);
+        if part == Part::Ledger {
+            put_varint(out, link.sequence);
+        }
     }
 }
 
-fn read_links(reader: &mut Reader<'_>) -> Option<(MessageKey, Vec<Link>)> {
+fn read_links(reader: &mut Reader<'_>, part: Part) -> Option<(MessageKey, Vec<Link>)> {
     let record = RecordKind::from_code(reader.u8()?)?;
     let conversation = reader.text()?.to_owned();
     let is_reply = reader.u8()? == 1;
@@ -242,7 +328,11 @@ fn read_links(reader: &mut Reader<'_>) -> Option<(MessageKey, Vec<Link>)> {
     let id = reader.text()?.to_owned();
     let key = MessageKey { record, conversation, reply_to: is_reply.then_some(root), id };
     let count = reader.count()?;
-    let mut link = || Some((reader.text()?.to_owned(), ContentAddress(reader.array()?)));
+    let mut link = || {
+        let (attachment, object) = (reader.text()?.to_owned(), ContentAddress(reader.array()?));
+        let sequence = if part == Part::Ledger { reader.varint()? } else { 0 };
+        Some(Link { attachment, object, sequence })
+    };
     let links = (0..count).map(|_| link()).collect::<Option<Vec<Link>>>()?;
     Some((key, links))
 }

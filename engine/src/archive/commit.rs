@@ -10,12 +10,12 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use hashbrown::{HashMap, HashTable};
 
 use super::batch::{Contents, Fresh, Rejected};
-use super::book::{Book, Counts, Names, Run};
+use super::book::{Book, Committed, Counts, Link, Names, Run};
 use super::known::Known;
 use super::quarantine::{self, Kept, Refused};
 use super::recall::Fingerprint;
-use super::record::{self, Home};
-use super::slab::{Key, RowRef, Slab, SlabRow};
+use super::record::{self, Home, HomeSighting};
+use super::slab::{Key, RowRef, Seen, Slab, SlabRow};
 use super::state::{State, find_in_segment};
 use super::summary::Probe;
 use super::{Report, Shared};
@@ -136,6 +136,21 @@ impl Writer {
         let _ = self.stopped.get_or_insert_with(closed);
     }
 
+    /// Sightings by the durable names of their rows.
+    pub(crate) fn put_homes(
+        &self,
+        first: u64,
+        pairs: &[(RowRef, u32)],
+        out: &mut Vec<HomeSighting>,
+    ) -> Result<()> {
+        for (row, custodian) in pairs {
+            let home = self.homes.get(&row.generation).copied();
+            let home = home.ok_or_else(|| Error::corrupt("sighting of a row that is nowhere"))?;
+            out.push((home, first, row.index, *custodian));
+        }
+        Ok(())
+    }
+
     /// Puts a slab where later commits find it.
     pub(crate) fn remember(&mut self, slab: &Arc<Slab>) {
         self.index.add(slab);
@@ -254,13 +269,16 @@ impl Committing<'_> {
         }
         book.checkpoints.extend(batch.checkpoints);
         for (key, attachment, object) in batch.links {
-            book.links.entry(key).or_default().push((attachment, object));
+            let link = Link { attachment, object, sequence: sequence.0 };
+            book.links.entry(key).or_default().push(link);
         }
         let refused = self.refuse(rejected, &numbers, (run, sequence))?;
         let generation = self.shared.moves.generation();
         let documents = batch.documents;
-        let slab = Slab { generation, sequence, run, documents, rows, sightings, refused, book };
-        self.write(slab, &prints)?;
+        let seen = Seen { sequence: sequence.0, pairs: sightings };
+        let sightings = if seen.pairs.is_empty() { Vec::new() } else { vec![seen] };
+        let slab = Slab { generation, sequence, documents, rows, sightings, refused, book };
+        self.write(run, slab, &prints)?;
         Ok((report, Arc::clone(&self.writer.journal)))
     }
 
@@ -409,22 +427,25 @@ impl Committing<'_> {
     }
 
     /// Writes the commit to the journal; from here on others see it.
-    fn write(&mut self, slab: Slab, prints: &[Vec<Fingerprint>]) -> Result<()> {
+    fn write(&mut self, run: RunId, mut slab: Slab, prints: &[Vec<Fingerprint>]) -> Result<()> {
         let writer = &mut *self.writer;
-        let mut sightings = Vec::with_capacity(slab.sightings.len());
-        for (row, custodian) in &slab.sightings {
-            let home = writer.homes.get(&row.generation).copied();
-            let home = home.ok_or_else(|| Error::corrupt("sighting of a row that is nowhere"))?;
-            sightings.push((home, row.index, *custodian));
+        let mut sightings = Vec::new();
+        for seen in &slab.sightings {
+            writer.put_homes(seen.sequence, &seen.pairs, &mut sightings)?;
         }
         let rows = (&slab.documents[..], &slab.rows[..]);
-        let payload = record::put(slab.run, &slab.book, rows, &slab.refused, &mut sightings);
-        if let Err(error) = writer.journal.append(slab.sequence, &payload) {
-            writer.stop(&error);
-            return Err(error);
-        }
+        let stamp = (slab.sequence, run);
+        let payload = record::put(stamp, &slab.book, rows, &slab.refused, &mut sightings);
+        let chain = match writer.journal.append(slab.sequence, &payload) {
+            Ok(chain) => chain,
+            Err(error) => {
+                writer.stop(&error);
+                return Err(error);
+            }
+        };
+        slab.book.commits.push(Committed::new(slab.sequence, run, chain));
         writer.next_sequence += 1;
-        drop(writer.new_runs.remove(&slab.run.0));
+        drop(writer.new_runs.remove(&run.0));
         writer.names.learn(&slab.book);
         let kept = slab.refused.iter().filter(|refused| refused.kept.is_some());
         writer.outcasts.iter_mut().for_each(|known| {

@@ -298,7 +298,7 @@ struct Merged {
 impl Merged {
     /// Sightings that ledgers added to the inputs while they were merged, for the outputs.
     fn late_ranges(&self, state: &State) -> SegmentRanges {
-        let mut late: BTreeMap<u64, Vec<(u32, u32, u32)>> = BTreeMap::new();
+        let mut late: BTreeMap<u64, Vec<(u32, u32, u64)>> = BTreeMap::new();
         for (input, moves) in self.inputs.iter().zip(&self.moves) {
             let same = |live: &&Arc<Live>| live.generation == input.generation;
             let Some(now) = state.segments.iter().find(same) else { continue };
@@ -306,9 +306,9 @@ impl Merged {
                 // Rows that the segment does not have are damage that `verify` reports.
                 let rows = (range.start..range.end).zip(moves.iter().skip(range.start as usize));
                 let late_rows =
-                    rows.filter(|(row, _)| !input.ranges.contains(range.custodian, *row));
+                    rows.filter(|(row, _)| input.ranges.first(range.custodian, *row).is_none());
                 for (_, to) in late_rows {
-                    self.carry(*to, (range.custodian, range.run), &mut late);
+                    self.carry(*to, (range.custodian, range.sequence), &mut late);
                 }
             }
         }
@@ -318,12 +318,12 @@ impl Merged {
     fn carry(
         &self,
         to: RowRef,
-        (custodian, run): (u32, u32),
-        late: &mut BTreeMap<u64, Vec<(u32, u32, u32)>>,
+        (custodian, sequence): (u32, u64),
+        late: &mut BTreeMap<u64, Vec<(u32, u32, u64)>>,
     ) {
         let output = self.lives.iter().find(|live| live.generation == to.generation);
         if let Some(output) = output {
-            late.entry(output.entry.number).or_default().push((custodian, to.index, run));
+            late.entry(output.entry.number).or_default().push((custodian, to.index, sequence));
         }
     }
 }

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::book::{Book, Counts, Link, Run, RunSummary};
+use super::book::{Book, Committed, Counts, Run, RunSummary};
 use super::state::State;
-use crate::types::{Custodian, MessageKey, RunId};
+use crate::types::{ContentAddress, Custodian, MessageKey, RunId, Sequence};
 
 /// See the module's description.
 #[derive(Debug)]
@@ -86,19 +86,30 @@ impl Known {
         runs.collect()
     }
 
-    pub(crate) fn has_links(&self) -> bool {
-        self.books().into_iter().any(|book| !book.links.is_empty())
+    /// Had any message an object as of a commit?
+    pub(crate) fn has_links(&self, at: Sequence) -> bool {
+        let mut links = self.books().into_iter().flat_map(|book| book.links.values().flatten());
+        links.any(|link| link.sequence <= at.0)
     }
 
-    /// The objects that belong to a message, each once.
-    pub(crate) fn links(&self, key: &MessageKey) -> Vec<Link> {
-        let mut all: Vec<Link> = Vec::new();
+    /// The objects that belonged to a message as of a commit: (attachment, object), each once.
+    pub(crate) fn links(&self, key: &MessageKey, at: Sequence) -> Vec<(String, ContentAddress)> {
+        let mut all = Vec::new();
         for link in self.books().into_iter().filter_map(|book| book.links.get(key)).flatten() {
-            if !all.contains(link) {
-                all.push(link.clone());
+            let pair = (link.attachment.clone(), link.object);
+            if link.sequence <= at.0 && !all.contains(&pair) {
+                all.push(pair);
             }
         }
         all
+    }
+
+    /// The last commit up to a number; none before the first.
+    pub(crate) fn commit_at(&self, at: Sequence) -> Option<Committed> {
+        self.books().into_iter().rev().find_map(|book| {
+            let behind = book.commits.partition_point(|commit| commit.sequence <= at.0);
+            book.commits.get(behind.checked_sub(1)?).copied()
+        })
     }
 
     /// How many custodians and runs there are.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::book::{Book, SegmentRanges};
+use super::book::{Book, Part, SegmentRanges};
 use super::ranges::Ranges;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::{Reader, put_varint};
@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
 /// Encodes a ledger file.
 pub(crate) fn encode(archive: [u8; 16], number: u64, ledger: &Ledger) -> Result<Vec<u8>> {
     let mut payload = Vec::new();
-    ledger.book.put(&mut payload);
+    ledger.book.put(&mut payload, Part::Ledger);
     put_varint(&mut payload, ledger.ranges.len() as u64);
     let mut before = 0;
     for (segment, ranges) in &ledger.ranges {
@@ -46,7 +46,7 @@ pub(crate) fn read(
 ) -> Result<Ledger> {
     let payload = unwrap(storage, archive, number, path)?;
     let reader = &mut Reader::new(&payload);
-    let ledger = Book::read(reader).and_then(|book| {
+    let ledger = Book::read(reader, Part::Ledger).and_then(|book| {
         let ranges = read_ranges(reader).filter(|_| reader.is_empty());
         ranges
             .map(|ranges| Ledger { book, ranges })
@@ -101,6 +101,7 @@ fn unwrap(storage: &dyn Storage, archive: [u8; 16], number: u64, path: &str) -> 
 mod tests {
     use super::*;
     use crate::archive::Counts;
+    use crate::archive::book::Committed;
     use crate::format::document::{ARCHIVE, check_shown};
     use crate::format::names::FileKind;
     use crate::storage::Memory;
@@ -111,7 +112,8 @@ mod tests {
         drop(ledger.book.custodians.insert(0, Custodian::user("ada")));
         let counts = Counts { offered: 9, duplicates: 9, ..Counts::default() };
         let _ = ledger.book.counts.insert((1, 0), counts);
-        let sightings = (100..108).chain([110]).map(|row| (0, row, 1)).collect();
+        ledger.book.commits = vec![Committed { sequence: 6, run: 1, chain: [0xab; 8] }];
+        let sightings = (100..108).chain([110]).map(|row| (0, row, 6)).collect();
         drop(ledger.ranges.insert(7, Ranges::of(sightings)));
         ledger
     }

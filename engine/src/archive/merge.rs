@@ -275,7 +275,7 @@ struct RowBuffers {
     document: Vec<u8>,
     id: Vec<u8>,
     reply_to: Vec<u8>,
-    set: Vec<(u32, u32)>,
+    set: Vec<(u32, u64)>,
     compare: Compare,
 }
 
@@ -289,7 +289,9 @@ impl Reading<'_> {
         let is_reply = keys.put_reply_to(local, reply_to);
         let tables = &self.input.tables;
         set.clear();
-        set.extend_from_slice(tables.sets.get(keys.set(local)).map_or(&[], Vec::as_slice));
+        let (own, sequence) = (tables.sets.get(keys.set(local)), keys.sequence(local));
+        let absolute = |(custodian, age): &(u32, u64)| (*custodian, sequence.saturating_add(*age));
+        set.extend(own.into_iter().flatten().map(absolute));
         self.sweep.add(row, set);
         let (address, _) = compare.document(document)?;
         let sender = (keys.sender(local) as usize).checked_sub(1);
@@ -305,7 +307,7 @@ impl Reading<'_> {
             modified: Timestamp(keys.modified[local]),
             sender: sender.map(|number| tables.senders.text(number)),
             kind,
-            sequence: Sequence(keys.sequence(local)),
+            sequence: Sequence(sequence),
             address,
             sightings: set,
             sibling: keys.is_sibling(local),

@@ -45,6 +45,7 @@ pub use outcasts::{Quarantine, Quarantined};
 pub use report::{CompactReport, Damage, Depth, Report, Stat, VerifyReport};
 
 pub(crate) use batch::Preparer;
+pub(crate) use book::Committed;
 pub(crate) use commit::Compare;
 pub(crate) use known::Known;
 pub(crate) use sightings::Delivered;

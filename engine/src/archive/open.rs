@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Shared;
-use super::book::Book;
+use super::book::{Book, Committed};
 use super::commit::Writer;
 use super::disposal::TRASH;
 use super::health;
@@ -16,8 +16,8 @@ use super::ledger;
 use super::quarantine::Outcasts;
 use super::ranges::Ranges;
 use super::recall::Recall;
-use super::record::{self, Home};
-use super::slab::{Moves, RowRef, Slab};
+use super::record::{self, Home, HomeSighting};
+use super::slab::{Moves, RowRef, Seen, Slab};
 use super::state::{Live, State};
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
@@ -284,21 +284,18 @@ impl Shared {
         let mut parser = Parser::default();
         let storage = &*self.host.storage;
         let known = self.state();
-        let recovery = journal::recover(storage, wanted, &mut |sequence, payload| {
-            let commit = record::read(payload, &mut parser)?;
+        let recovery = journal::recover(storage, wanted, &mut |sequence, chain, payload| {
+            let mut commit = record::read(sequence, payload, &mut parser)?;
+            commit.book.commits.push(Committed::new(sequence, commit.run, chain));
             let same = known.slabs.iter().find(|slab| slab.sequence == sequence);
             let generation = same.map_or_else(|| self.moves.generation(), |slab| slab.generation);
             let _ = places.insert(Home::Slab(sequence.0), generation);
-            let place = |(home, index, custodian): (Home, u32, u32)| {
-                Some((RowRef { generation: *places.get(&home)?, index }, custodian))
-            };
             state.slabs.push(Arc::new(Slab {
                 generation,
                 sequence,
-                run: commit.run,
                 documents: commit.documents,
                 rows: commit.rows,
-                sightings: commit.sightings.into_iter().filter_map(place).collect(),
+                sightings: placed(&commit.sightings, &places),
                 refused: commit.refused,
                 book: commit.book,
             }));
@@ -307,4 +304,16 @@ impl Shared {
         })?;
         Ok(Loaded { state, recovery })
     }
+}
+
+/// The sightings of a commit whose rows are there: the others are void.
+fn placed(sightings: &[HomeSighting], places: &HashMap<Home, u32, RandomState>) -> Vec<Seen> {
+    let mut all: BTreeMap<u64, Vec<(RowRef, u32)>> = BTreeMap::new();
+    for (home, first, index, custodian) in sightings {
+        if let Some(generation) = places.get(home) {
+            let row = RowRef { generation: *generation, index: *index };
+            all.entry(*first).or_default().push((row, *custodian));
+        }
+    }
+    all.into_iter().map(|(sequence, pairs)| Seen { sequence, pairs }).collect()
 }

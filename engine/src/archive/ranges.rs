@@ -2,15 +2,15 @@
 
 use std::sync::OnceLock;
 
-use crate::format::bytes::{Reader, put_varint};
+use crate::format::bytes::{Reader, put_signed, put_varint};
 
-/// "Custodian's export delivered rows `start..end`, first in this run."
+/// "Custodian's export delivered rows `start..end`, first in this commit."
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sighted {
     pub(crate) custodian: u32,
     pub(crate) start: u32,
     pub(crate) end: u32,
-    pub(crate) run: u32,
+    pub(crate) sequence: u64,
 }
 
 /// Ranges in order of custodian and row; those of one custodian do not overlap.
@@ -59,7 +59,7 @@ impl Tree {
         furthest
     }
 
-    fn visit(&self, row: u32, (start, end): (usize, usize), out: &mut Vec<(u32, u32)>) {
+    fn visit(&self, row: u32, (start, end): (usize, usize), out: &mut Vec<(u32, u64)>) {
         if start >= end {
             return;
         }
@@ -73,24 +73,25 @@ impl Tree {
             return;
         }
         if row < range.end {
-            out.push((range.custodian, range.run));
+            out.push((range.custodian, range.sequence));
         }
         self.visit(row, (root + 1, end), out);
     }
 }
 
 impl Ranges {
-    /// From (custodian, row, run) in any order; of equal pairs the lowest run counts.
-    pub(crate) fn of(mut sightings: Vec<(u32, u32, u32)>) -> Self {
+    /// From (custodian, row, sequence) in any order; of equal pairs the lowest sequence counts.
+    pub(crate) fn of(mut sightings: Vec<(u32, u32, u64)>) -> Self {
         sightings.sort_unstable();
         sightings.dedup_by_key(|(custodian, row, _)| (*custodian, *row));
         let mut list: Vec<Sighted> = Vec::new();
-        for (custodian, row, run) in sightings {
+        for (custodian, row, sequence) in sightings {
+            let goes_on = |open: &Sighted| {
+                (open.custodian, open.end, open.sequence) == (custodian, row, sequence)
+            };
             match list.last_mut() {
-                Some(open) if (open.custodian, open.end, open.run) == (custodian, row, run) => {
-                    open.end += 1;
-                }
-                _ => list.push(Sighted { custodian, start: row, end: row + 1, run }),
+                Some(open) if goes_on(open) => open.end += 1,
+                _ => list.push(Sighted { custodian, start: row, end: row + 1, sequence }),
             }
         }
         Self { list, by_row: OnceLock::new() }
@@ -131,14 +132,23 @@ impl Ranges {
         &rest[..rest.partition_point(|range| range.custodian == custodian)]
     }
 
-    pub(crate) fn contains(&self, custodian: u32, row: u32) -> bool {
+    /// The commit in which a custodian's export delivered a row first.
+    pub(crate) fn first(&self, custodian: u32, row: u32) -> Option<u64> {
         let ranges = self.of_custodian(custodian);
         let after = ranges.partition_point(|range| range.start <= row);
-        after.checked_sub(1).is_some_and(|at| row < ranges[at].end)
+        let range = ranges.get(after.checked_sub(1)?)?;
+        (row < range.end).then_some(range.sequence)
     }
 
-    /// Puts (custodian, run) of every range that holds a row into `out`, in no particular order.
-    pub(crate) fn of_row(&self, row: u32, out: &mut Vec<(u32, u32)>) {
+    /// The ranges of one custodian that hold rows of `start..end`.
+    pub(crate) fn within(&self, custodian: u32, (start, end): (u32, u32)) -> &[Sighted] {
+        let ranges = self.of_custodian(custodian);
+        let rest = &ranges[ranges.partition_point(|range| range.end <= start)..];
+        &rest[..rest.partition_point(|range| range.start < end)]
+    }
+
+    /// Puts (custodian, sequence) of every range that holds a row into `out`, in no particular order.
+    pub(crate) fn of_row(&self, row: u32, out: &mut Vec<(u32, u64)>) {
         let tree = self.by_row.get_or_init(|| Tree::of(&self.list));
         tree.visit(row, (0, tree.sorted.len()), out);
     }
@@ -146,22 +156,22 @@ impl Ranges {
     /// Bytes: FORMAT.md, "Ledger".
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.list.len() as u64);
-        let (mut custodian, mut end) = (0, 0);
+        let (mut custodian, mut end, mut sequence) = (0, 0, 0);
         for range in &self.list {
             let gap = range.custodian - custodian;
             end = if gap == 0 { end } else { 0 };
             put_varint(out, u64::from(gap));
             put_varint(out, u64::from(range.start - end));
             put_varint(out, u64::from(range.end - range.start));
-            put_varint(out, u64::from(range.run));
-            (custodian, end) = (range.custodian, range.end);
+            put_signed(out, range.sequence.wrapping_sub(sequence).cast_signed());
+            (custodian, end, sequence) = (range.custodian, range.end, range.sequence);
         }
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let count = reader.count()?;
         let mut list = Vec::with_capacity(count);
-        let (mut custodian, mut end) = (0_u32, 0_u32);
+        let (mut custodian, mut end, mut sequence) = (0_u32, 0_u32, 0_u64);
         for _ in 0..count {
             let gap = reader.varint32()?;
             custodian = custodian.checked_add(gap)?;
@@ -169,7 +179,8 @@ impl Ranges {
             let start = base.checked_add(reader.varint32()?)?;
             let rows = reader.varint32().filter(|rows| *rows > 0)?;
             end = start.checked_add(rows)?;
-            list.push(Sighted { custodian, start, end, run: reader.varint32()? });
+            sequence = sequence.checked_add_signed(reader.signed()?)?;
+            list.push(Sighted { custodian, start, end, sequence });
         }
         Some(Self { list, by_row: OnceLock::new() })
     }
@@ -184,15 +195,26 @@ mod tests {
         let sightings = vec![(1, 5, 1), (1, 6, 1), (1, 7, 2), (0, 9, 1), (1, 5, 2), (2, 0, 1)];
         let ranges = Ranges::of(sightings);
         let list: Vec<_> =
-            ranges.all().iter().map(|r| (r.custodian, r.start, r.end, r.run)).collect();
+            ranges.all().iter().map(|r| (r.custodian, r.start, r.end, r.sequence)).collect();
         assert_eq!(list, [(0, 9, 10, 1), (1, 5, 7, 1), (1, 7, 8, 2), (2, 0, 1, 1)]);
-        assert!(ranges.contains(1, 7) && !ranges.contains(1, 8) && !ranges.contains(3, 0));
+        let first = |custodian, row| ranges.first(custodian, row);
+        assert_eq!(
+            [first(1, 6), first(1, 7), first(1, 8), first(3, 0)],
+            [Some(1), Some(2), None, None]
+        );
+        let within = |rows| ranges.within(1, rows).iter().map(|range| range.start).collect();
+        let parts: [Vec<u32>; 4] = [within((0, 5)), within((6, 7)), within((6, 9)), within((8, 9))];
+        assert_eq!(parts, [vec![], vec![5], vec![5, 7], vec![]]);
         for row in 0..12 {
             let mut found = Vec::new();
             ranges.of_row(row, &mut found);
             found.sort_unstable();
             let holds = ranges.all().iter().filter(|range| (range.start..range.end).contains(&row));
-            assert_eq!(found, holds.map(|r| (r.custodian, r.run)).collect::<Vec<_>>(), "{row}");
+            assert_eq!(
+                found,
+                holds.map(|r| (r.custodian, r.sequence)).collect::<Vec<_>>(),
+                "{row}"
+            );
         }
         let mut out = Vec::new();
         ranges.put(&mut out);

@@ -5,13 +5,13 @@
 //!
 //! Bytes: FORMAT.md, "Payload of a commit".
 
-use super::book::Book;
+use super::book::{Book, Part};
 use super::quarantine::Refused;
 use super::slab::SlabRow;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
 use crate::row::{Limits, Parser, Shape, identify};
-use crate::types::{ContentAddress, Custodian, RecordKind, RunId};
+use crate::types::{ContentAddress, Custodian, RecordKind, RunId, Sequence};
 
 /// A row's place by names that outlive the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,8 +22,8 @@ pub(crate) enum Home {
     Segment(u64),
 }
 
-/// A sighting by durable names: (home, row, custodian).
-pub(crate) type HomeSighting = (Home, u32, u32);
+/// A sighting by durable names: (home, sequence of the commit that delivered it first, row, custodian).
+pub(crate) type HomeSighting = (Home, u64, u32, u32);
 
 /// What a commit adds, decoded.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct Commit {
 
 /// Encodes a commit; sorts the sightings.
 pub(crate) fn put(
-    run: RunId,
+    (sequence, run): (Sequence, RunId),
     book: &Book,
     (documents, rows): (&[u8], &[SlabRow]),
     refused: &[Refused],
@@ -46,7 +46,7 @@ pub(crate) fn put(
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(documents.len() + rows.len() * 48 + 256);
     put_varint(&mut out, u64::from(run.0));
-    book.put(&mut out);
+    book.put(&mut out, Part::Commit);
     put_varint(&mut out, rows.len() as u64);
     for row in rows {
         out.extend_from_slice(&[row.record.code(), u8::from(row.sibling)]);
@@ -63,26 +63,27 @@ pub(crate) fn put(
     for refused in refused {
         refused.put(&mut out);
     }
-    put_sightings(&mut out, sightings);
+    put_sightings(&mut out, sequence, sightings);
     out
 }
 
-fn put_sightings(out: &mut Vec<u8>, sightings: &mut Vec<HomeSighting>) {
+fn put_sightings(out: &mut Vec<u8>, sequence: Sequence, sightings: &mut Vec<HomeSighting>) {
     sightings.sort_unstable();
     sightings.dedup();
-    let groups = || sightings.chunk_by(|a, b| a.0 == b.0);
+    let groups = || sightings.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
     put_varint(out, groups().count() as u64);
     for group in groups() {
-        let Some((home, ..)) = group.first() else { continue };
+        let Some((home, first, ..)) = group.first() else { continue };
         let (kind, number) = match home {
             Home::Slab(sequence) => (0, *sequence),
             Home::Segment(number) => (1, *number),
         };
         out.push(kind);
         put_varint(out, number);
+        put_varint(out, sequence.0.saturating_sub(*first));
         put_varint(out, group.len() as u64);
         let mut before = (0, 0);
-        for (_, row, custodian) in group {
+        for (.., row, custodian) in group {
             let (row, custodian) = (i64::from(*row), i64::from(*custodian));
             put_signed(out, row - before.0);
             put_signed(out, custodian - before.1);
@@ -92,11 +93,11 @@ fn put_sightings(out: &mut Vec<u8>, sightings: &mut Vec<HomeSighting>) {
 }
 
 /// Decodes a commit; documents are taken apart again for their keys.
-pub(crate) fn read(payload: &[u8], parser: &mut Parser) -> Result<Commit> {
+pub(crate) fn read(sequence: Sequence, payload: &[u8], parser: &mut Parser) -> Result<Commit> {
     let damaged = || Error::corrupt("commit is damaged");
     let reader = &mut Reader::new(payload);
     let run = RunId(reader.varint32().ok_or_else(damaged)?);
-    let book = Book::read(reader)?;
+    let book = Book::read(reader, Part::Commit)?;
     let count = reader.count().ok_or_else(damaged)?;
     let mut commit = Commit {
         run,
@@ -117,7 +118,9 @@ pub(crate) fn read(payload: &[u8], parser: &mut Parser) -> Result<Commit> {
     for _ in 0..count {
         commit.refused.push(Refused::read(reader).ok_or_else(damaged)?);
     }
-    commit.sightings = read_sightings(reader).filter(|_| reader.is_empty()).ok_or_else(damaged)?;
+    commit.sightings =
+        read_sightings(reader, sequence).filter(|_| reader.is_empty()).ok_or_else(damaged)?;
+    commit.book.added_by(sequence);
     Ok(commit)
 }
 
@@ -178,17 +181,18 @@ fn revive(
     Ok(row)
 }
 
-fn read_sightings(reader: &mut Reader<'_>) -> Option<Vec<HomeSighting>> {
+fn read_sightings(reader: &mut Reader<'_>, sequence: Sequence) -> Option<Vec<HomeSighting>> {
     let mut sightings = Vec::new();
     for _ in 0..reader.count()? {
         let kind = reader.u8()?;
         let number = reader.varint()?;
         let home = if kind == 0 { Home::Slab(number) } else { Home::Segment(number) };
+        let first = sequence.0.checked_sub(reader.varint()?)?;
         let (mut row, mut custodian) = (0_i64, 0_i64);
         for _ in 0..reader.count()? {
             row = row.checked_add(reader.signed()?)?;
             custodian = custodian.checked_add(reader.signed()?)?;
-            sightings.push((home, u32::try_from(row).ok()?, u32::try_from(custodian).ok()?));
+            sightings.push((home, first, u32::try_from(row).ok()?, u32::try_from(custodian).ok()?));
         }
     }
     Some(sightings)
@@ -198,13 +202,14 @@ fn read_sightings(reader: &mut Reader<'_>) -> Option<Vec<HomeSighting>> {
 mod tests {
     use super::*;
     use crate::archive::Counts;
-    use crate::archive::book::Run;
+    use crate::archive::book::{Link, Run};
     use crate::archive::quarantine::Kept;
     use crate::format::document::check_shown;
     use crate::row::Canonical;
     use crate::types::{MessageKey, Timestamp};
 
     const DOCUMENT: &[u8] = br#"{"id":"1","chatId":"c"}"#;
+    const AT: Sequence = Sequence(6);
 
     fn row(parser: &mut Parser) -> SlabRow {
         let mut shape = Shape::default();
@@ -237,8 +242,8 @@ mod tests {
     }
 
     fn payload(parser: &mut Parser) -> Vec<u8> {
-        let mut sightings = vec![(Home::Segment(7), 5, 0)];
-        put(RunId(1), &book(), (DOCUMENT, &[row(parser)]), &[refused()], &mut sightings)
+        let mut sightings = vec![(Home::Segment(7), AT.0, 5, 0)];
+        put((AT, RunId(1)), &book(), (DOCUMENT, &[row(parser)]), &[refused()], &mut sightings)
     }
 
     #[test]
@@ -250,7 +255,7 @@ mod tests {
     fn a_commit_comes_back_and_a_part_of_it_is_damage() {
         let mut parser = Parser::default();
         let bytes = payload(&mut parser);
-        let commit = read(&bytes, &mut parser).unwrap();
+        let commit = read(AT, &bytes, &mut parser).unwrap();
         assert_eq!((commit.run, commit.book), (RunId(1), book()));
         assert_eq!(commit.documents, DOCUMENT);
         let [there] = &commit.rows[..] else { panic!("one row") };
@@ -258,11 +263,14 @@ mod tests {
         assert_eq!((there.address, &there.custodians), (stored.address, &stored.custodians));
         assert_eq!(there.key(), stored.key());
         assert_eq!(commit.refused, [refused()]);
-        assert_eq!(commit.sightings, [(Home::Segment(7), 5, 0)]);
+        assert_eq!(commit.sightings, [(Home::Segment(7), AT.0, 5, 0)]);
         for cut in 0..bytes.len() {
-            assert!(read(&bytes[..cut], &mut parser).is_err(), "cut at {cut}");
+            assert!(read(AT, &bytes[..cut], &mut parser).is_err(), "cut at {cut}");
         }
-        assert!(read(&[&bytes[..], &[0]].concat(), &mut parser).is_err(), "something behind it");
+        assert!(
+            read(AT, &[&bytes[..], &[0]].concat(), &mut parser).is_err(),
+            "something behind it"
+        );
     }
 
     #[test]
@@ -272,12 +280,18 @@ mod tests {
         for reply_to in [None, Some("7".to_owned())] {
             let record = RecordKind::Message;
             let key = MessageKey { record, conversation: "c".into(), reply_to, id: "1".into() };
-            drop(book.links.insert(key, vec![("a1".to_owned(), ContentAddress([3; 32]))]));
+            let (attachment, object) = ("a1".to_owned(), ContentAddress([3; 32]));
+            drop(book.links.insert(key, vec![Link { attachment, object, sequence: AT.0 }]));
         }
-        let mut sightings =
-            vec![(Home::Segment(7), 9, 0), (Home::Slab(3), 1, 2), (Home::Segment(7), 5, 4)];
-        let bytes = put(RunId(2), &book, (b"", &[]), &[], &mut sightings);
-        let commit = read(&bytes, &mut Parser::default()).unwrap();
+        let segment = Home::Segment(7);
+        let mut sightings = vec![
+            (segment, 6, 9, 0),
+            (Home::Slab(3), 6, 1, 2),
+            (segment, 4, 9, 4),
+            (segment, 6, 5, 4),
+        ];
+        let bytes = put((AT, RunId(2)), &book, (b"", &[]), &[], &mut sightings);
+        let commit = read(AT, &bytes, &mut Parser::default()).unwrap();
         assert_eq!(commit.book, book);
         sightings.sort_unstable();
         assert_eq!(commit.sightings, sightings);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::book::Counts;
 use super::health::Health;
-use crate::types::{Custodian, Sequence};
+use crate::types::{CommitId, Custodian, Sequence};
 
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub struct Stat {
     /// Rows kept whole because no template rendered them back.
     pub raw_rows: u64,
     /// The last commit.
-    pub sequence: Sequence,
+    pub commit: CommitId,
     /// Binary objects.
     pub objects: u64,
     /// Bytes on disk by part: `segments`, `ledger`, `journal`, `manifest`, `objects`,

@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use super::book::{Book, SegmentRanges};
+use super::book::{Book, Committed, SegmentRanges};
 use super::commit::Writer;
 use super::ledger::{self, Ledger};
 use super::quarantine::{self, Encoded, Outcasts};
 use super::ranges::Ranges;
-use super::record::{self, Home};
+use super::record::{self, Home, HomeSighting};
 use super::slab::{RowRef, Slab};
 use super::state::{Live, State};
 use super::{Shared, sightings};
@@ -25,6 +25,9 @@ use crate::manifest::{self, Change, FileEntry};
 use crate::segment::{self, Built, Effort, Segment, Source, Visit};
 use crate::storage::whole;
 use crate::types::{RunId, Sequence};
+
+/// The run of commits that only say where rows are now.
+const NO_RUN: RunId = RunId(0);
 
 /// What was set aside to be sealed.
 #[derive(Debug)]
@@ -173,36 +176,47 @@ impl Shared {
         state: &State,
         through: Sequence,
     ) -> Result<()> {
-        let later: Vec<Arc<Slab>> =
-            state.slabs.iter().filter(|slab| slab.sequence > through).cloned().collect();
-        let mut by_run: BTreeMap<RunId, Vec<(RowRef, u32)>> = BTreeMap::new();
-        for slab in later {
-            let moved = slab.sightings.iter().filter_map(|(row, custodian)| {
-                let now = self.moves.resolve(*row);
-                (now != *row).then_some((now, *custodian))
-            });
-            let moved: Vec<(RowRef, u32)> = moved.collect();
-            if !moved.is_empty() {
-                by_run.entry(slab.run).or_default().extend(moved);
-            }
+        let mut moved = Vec::new();
+        let later = state.slabs.iter().filter(|slab| slab.sequence > through);
+        for seen in later.flat_map(|slab| &slab.sightings) {
+            let now = seen
+                .pairs
+                .iter()
+                .map(|(row, custodian)| (*row, (self.moves.resolve(*row), *custodian)));
+            let now = now.filter(|(row, (now, _))| row != now).map(|(_, pair)| pair);
+            let pairs: Vec<(RowRef, u32)> = now.collect();
+            writer.put_homes(seen.sequence, &pairs, &mut moved)?;
         }
-        for (run, sightings) in by_run {
-            let mut homes = Vec::with_capacity(sightings.len());
-            for (row, custodian) in sightings {
-                let home = writer.homes.get(&row.generation).copied();
-                let lost = || Error::corrupt("sighting of a row that is nowhere");
-                homes.push((home.ok_or_else(lost)?, row.index, custodian));
-            }
-            let sequence = Sequence(writer.next_sequence);
-            let payload = record::put(run, &Book::default(), (b"", &[]), &[], &mut homes);
-            writer.journal.append(sequence, &payload)?;
-            writer.next_sequence += 1;
-            let mut state = (*self.state()).clone();
-            state.sequence = sequence;
-            self.set_state(state);
+        if !moved.is_empty() {
+            self.write_moved(writer, &mut moved)?;
         }
         let last = self.state().sequence;
         if last > through { writer.journal.wait(last) } else { Ok(()) }
+    }
+
+    /// A commit of nobody's run: in memory the sightings stay where they are.
+    fn write_moved(&self, writer: &mut Writer, moved: &mut Vec<HomeSighting>) -> Result<()> {
+        let (sequence, run) = (Sequence(writer.next_sequence), NO_RUN);
+        let mut book = Book::default();
+        let payload = record::put((sequence, run), &book, (b"", &[]), &[], moved);
+        let chain = writer.journal.append(sequence, &payload)?;
+        writer.next_sequence += 1;
+        book.commits.push(Committed::new(sequence, run, chain));
+        let slab = Arc::new(Slab {
+            generation: self.moves.generation(),
+            sequence,
+            documents: Vec::new(),
+            rows: Vec::new(),
+            sightings: Vec::new(),
+            refused: Vec::new(),
+            book,
+        });
+        writer.remember(&slab);
+        let mut state = (*self.state()).clone();
+        state.sequence = sequence;
+        state.slabs.push(slab);
+        self.set_state(state);
+        Ok(())
     }
 
     /// Makes the next manifest durable; gives the state with it.
@@ -336,8 +350,8 @@ struct Sorted<'a> {
     slabs: &'a [Arc<Slab>],
     /// (slab, row in it).
     rows: Vec<(u32, u32)>,
-    /// (custodian, run) of each row in order; as long as `rows`.
-    sightings: Vec<Vec<(u32, u32)>>,
+    /// (custodian, sequence) of each row in order; as long as `rows`.
+    sightings: Vec<Vec<(u32, u64)>>,
 }
 
 impl<'a> Sorted<'a> {
@@ -349,8 +363,8 @@ impl<'a> Sorted<'a> {
         let row = |at: &(u32, u32)| &slabs[at.0 as usize].rows[at.1 as usize];
         rows.sort_by(|a, b| row(a).order(row(b)));
         let sightings = rows.iter().map(|at| {
-            let run = slabs[at.0 as usize].run.0;
-            row(at).custodians.iter().map(|custodian| (*custodian, run)).collect()
+            let sequence = slabs[at.0 as usize].sequence.0;
+            row(at).custodians.iter().map(|custodian| (*custodian, sequence)).collect()
         });
         let sightings = sightings.collect();
         Self { slabs, rows, sightings }
@@ -380,9 +394,9 @@ impl<'a> Sorted<'a> {
         }
         for (generation, list) in arrived {
             let Some(slab) = places.get(generation) else { continue };
-            for (custodian, row, run) in list {
+            for (custodian, row, sequence) in list {
                 let index = back[*slab][*row as usize];
-                self.sightings[index as usize].push((*custodian, *run));
+                self.sightings[index as usize].push((*custodian, *sequence));
             }
         }
         for list in &mut self.sightings {

@@ -10,8 +10,8 @@ use super::state::{Live, RowId, State};
 use crate::error::Result;
 use crate::segment::Tables;
 
-/// (custodian, row, run) by the generation where the row is now.
-pub(crate) type Arrived = BTreeMap<u32, Vec<(u32, u32, u32)>>;
+/// (custodian, row, sequence) by the generation where the row is now.
+pub(crate) type Arrived = BTreeMap<u32, Vec<(u32, u32, u64)>>;
 
 /// The sightings of slabs, by the present places of their rows.
 pub(crate) fn arrived(moves: &Moves, slabs: &[Arc<Slab>]) -> Arrived {
@@ -20,14 +20,14 @@ pub(crate) fn arrived(moves: &Moves, slabs: &[Arc<Slab>]) -> Arrived {
 
 fn arrived_at(slabs: &[Arc<Slab>], resolve: impl Fn(&mut [(RowRef, u32)])) -> Arrived {
     let mut arrived: Arrived = BTreeMap::new();
-    for slab in slabs {
-        let mut sightings = slab.sightings.clone();
-        resolve(&mut sightings);
+    for seen in slabs.iter().flat_map(|slab| &slab.sightings) {
+        let mut pairs = seen.pairs.clone();
+        resolve(&mut pairs);
         // Neighbours are mostly of one generation: look its list up once for a run of them.
-        for run in sightings.chunk_by(|a, b| a.0.generation == b.0.generation) {
+        for run in pairs.chunk_by(|a, b| a.0.generation == b.0.generation) {
             let Some((RowRef { generation, .. }, _)) = run.first() else { continue };
             let list = arrived.entry(*generation).or_default();
-            list.extend(run.iter().map(|(row, custodian)| (*custodian, row.index, slab.run.0)));
+            list.extend(run.iter().map(|(row, custodian)| (*custodian, row.index, seen.sequence)));
         }
     }
     arrived
@@ -41,13 +41,13 @@ pub(crate) fn new_ranges(state: &State, arrived: &Arrived) -> Result<SegmentRang
         let mut fresh = Vec::new();
         let tables = live.segment.tables()?;
         let mut sorted = list.clone();
-        sorted.sort_unstable_by_key(|(custodian, row, run)| (*row, *custodian, *run));
+        sorted.sort_unstable_by_key(|(custodian, row, sequence)| (*row, *custodian, *sequence));
         sorted.dedup_by_key(|(custodian, row, _)| (*custodian, *row));
         let mut rows = SetReader::new(live, &tables);
-        for (custodian, row, run) in sorted {
-            let known = rows.has(row, custodian)? || live.ranges.contains(custodian, row);
+        for (custodian, row, sequence) in sorted {
+            let known = rows.has(row, custodian)? || live.ranges.first(custodian, row).is_some();
             if !known {
-                fresh.push((custodian, row, run));
+                fresh.push((custodian, row, sequence));
             }
         }
         if !fresh.is_empty() {
@@ -69,7 +69,8 @@ impl<'a> SetReader<'a> {
         Self { live, tables, group: None }
     }
 
-    fn set(&mut self, row: u32) -> Result<&'a [(u32, u32)]> {
+    /// The set of a row, and the commit that its ages count from.
+    fn set(&mut self, row: u32) -> Result<(&'a [(u32, u64)], u64)> {
         let there = self.group.as_ref().filter(|(first, end, _)| (*first..*end).contains(&row));
         if there.is_none() {
             let number = self.live.segment.group_of(row);
@@ -77,13 +78,16 @@ impl<'a> SetReader<'a> {
             let keys = self.live.segment.keys(number)?;
             self.group = Some((group.first_row, group.end_row(), keys));
         }
-        let set =
-            self.group.as_ref().map_or(0, |(first, _, keys)| keys.set((row - first) as usize));
-        Ok(self.tables.sets.get(set).map_or(&[], Vec::as_slice))
+        let place = |(first, _, keys): &(u32, u32, Arc<crate::segment::Keys>)| {
+            let local = (row - first) as usize;
+            (keys.set(local), keys.sequence(local))
+        };
+        let (set, sequence) = self.group.as_ref().map_or((0, 0), place);
+        Ok((self.tables.sets.get(set).map_or(&[], Vec::as_slice), sequence))
     }
 
     fn has(&mut self, row: u32, custodian: u32) -> Result<bool> {
-        let set = self.set(row)?;
+        let (set, _) = self.set(row)?;
         Ok(set.binary_search_by_key(&custodian, |(there, _)| *there).is_ok())
     }
 }
@@ -103,54 +107,67 @@ impl Delivered {
         Self { arrived: arrived.collect() }
     }
 
-    /// Who delivered a row, and in which run first; in order of custodian.
-    pub(crate) fn of_row(&self, state: &State, at: RowId) -> Result<Vec<(u32, u32)>> {
+    /// Who delivered a row up to a commit, and in which one first; in order of custodian.
+    pub(crate) fn of_row(&self, state: &State, at: RowId, until: u64) -> Result<Vec<(u32, u64)>> {
         let mut all = Vec::new();
         let generation = if let Some(live) = state.segments.get(at.source as usize) {
             let tables = live.segment.tables()?;
-            all.extend_from_slice(SetReader::new(live, &tables).set(at.row)?);
+            let (set, sequence) = SetReader::new(live, &tables).set(at.row)?;
+            all.extend(
+                set.iter().map(|(custodian, age)| (*custodian, sequence.saturating_add(*age))),
+            );
             live.ranges.of_row(at.row, &mut all);
             live.generation
         } else {
             let slab = &state.slabs[at.source as usize - state.segments.len()];
             let custodians = &slab.rows[at.row as usize].custodians;
-            all.extend(custodians.iter().map(|custodian| (*custodian, slab.run.0)));
+            all.extend(custodians.iter().map(|custodian| (*custodian, slab.sequence.0)));
             slab.generation
         };
         if let Some(ranges) = self.arrived.get(&generation) {
             ranges.of_row(at.row, &mut all);
         }
+        all.retain(|(_, sequence)| *sequence <= until);
         all.sort_unstable();
         all.dedup_by_key(|(custodian, _)| *custodian);
         Ok(all)
     }
 
-    /// Did one of these custodians deliver a row of a segment, beside the row's own set?
-    pub(crate) fn beside(&self, live: &Live, row: u32, custodians: &[u32]) -> bool {
+    /// The commit in which one of these custodians delivered a row of a segment first, beside the
+    /// row's own set.
+    pub(crate) fn beside(&self, live: &Live, row: u32, custodians: &[u32]) -> Option<u64> {
         let arrived = self.arrived.get(&live.generation);
-        custodians.iter().any(|custodian| {
-            live.ranges.contains(*custodian, row)
-                || arrived.is_some_and(|ranges| ranges.contains(*custodian, row))
-        })
+        let of = |custodian: &u32| {
+            let ranges = [Some(&*live.ranges), arrived].into_iter().flatten();
+            ranges.filter_map(|ranges| ranges.first(*custodian, row)).min()
+        };
+        custodians.iter().filter_map(of).min()
     }
 
-    /// Has anything of a segment been delivered by one of these beside the sets?
-    pub(crate) fn any_beside(&self, live: &Live, custodians: &[u32]) -> bool {
+    /// Has any of these rows of a segment been delivered by one of these in these commits, beside
+    /// the rows' sets?
+    pub(crate) fn any_beside(
+        &self,
+        live: &Live,
+        rows: (u32, u32),
+        (custodians, commits): (&[u32], &std::ops::RangeInclusive<u64>),
+    ) -> bool {
         let arrived = self.arrived.get(&live.generation);
-        custodians.iter().any(|custodian| {
-            !live.ranges.of_custodian(*custodian).is_empty()
-                || arrived.is_some_and(|ranges| !ranges.of_custodian(*custodian).is_empty())
-        })
+        let ranges = [Some(&*live.ranges), arrived].into_iter().flatten();
+        let mut ranges = ranges.flat_map(|ranges| {
+            custodians.iter().flat_map(move |custodian| ranges.within(*custodian, rows))
+        });
+        ranges.any(|range| commits.contains(&range.sequence))
     }
 
-    /// Did one of these custodians deliver a row of a slab?
-    pub(crate) fn of_slab(&self, slab: &Slab, row: u32, custodians: &[u32]) -> bool {
+    /// The commit in which one of these custodians delivered a row of a slab first.
+    pub(crate) fn of_slab(&self, slab: &Slab, row: u32, custodians: &[u32]) -> Option<u64> {
         let own = &slab.rows[row as usize].custodians;
-        let arrived = self.arrived.get(&slab.generation);
-        custodians.iter().any(|custodian| {
-            own.contains(custodian)
-                || arrived.is_some_and(|ranges| ranges.contains(*custodian, row))
-        })
+        if custodians.iter().any(|custodian| own.contains(custodian)) {
+            return Some(slab.sequence.0);
+        }
+        let arrived = self.arrived.get(&slab.generation)?;
+        custodians.iter().filter_map(|custodian| arrived.first(*custodian, row)).min()
     }
 }
 
@@ -169,8 +186,8 @@ impl Sweep {
         Self { ranges, next: 0, open: Vec::new() }
     }
 
-    /// Adds to `set` who delivered `row`; rows come in order.
-    pub(crate) fn add(&mut self, row: u32, set: &mut Vec<(u32, u32)>) {
+    /// Adds to `set` who delivered `row`, and in which commit first; rows come in order.
+    pub(crate) fn add(&mut self, row: u32, set: &mut Vec<(u32, u64)>) {
         self.open.retain(|range| range.end > row);
         while let Some(range) = self.ranges.get(self.next).filter(|range| range.start <= row) {
             if range.end > row {
@@ -179,7 +196,7 @@ impl Sweep {
             self.next += 1;
         }
         if !self.open.is_empty() {
-            set.extend(self.open.iter().map(|range| (range.custodian, range.run)));
+            set.extend(self.open.iter().map(|range| (range.custodian, range.sequence)));
             set.sort_unstable();
             set.dedup_by_key(|(custodian, _)| *custodian);
         }

@@ -15,7 +15,7 @@ use super::book::Book;
 use super::quarantine::Refused;
 use crate::row::Identity;
 use crate::segment::NewRow;
-use crate::types::{ContentAddress, MessageKind, RecordKind, RunId, Sequence, Timestamp};
+use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
 
 /// A row of this process's slabs and segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,16 +109,24 @@ pub(crate) struct Key<'a> {
     pub(crate) id: &'a str,
 }
 
+/// Sightings by the commit that delivered them first: the slab's own, unless it wrote earlier ones
+/// again because their rows had moved.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) sequence: u64,
+    /// (row, custodian).
+    pub(crate) pairs: Vec<(RowRef, u32)>,
+}
+
 /// Everything that one commit added.
 #[derive(Debug)]
 pub(crate) struct Slab {
     pub(crate) generation: u32,
     pub(crate) sequence: Sequence,
-    pub(crate) run: RunId,
     pub(crate) documents: Vec<u8>,
     pub(crate) rows: Vec<SlabRow>,
-    /// Copies of rows that were there: (row, custodian).
-    pub(crate) sightings: Vec<(RowRef, u32)>,
+    /// Copies of rows that were there.
+    pub(crate) sightings: Vec<Seen>,
     /// Copies that could not be keyed.
     pub(crate) refused: Vec<Refused>,
     pub(crate) book: Book,
@@ -134,7 +142,7 @@ impl Slab {
         let refused = self.refused.iter().map(Refused::memory);
         self.documents.len()
             + self.rows.len() * 400
-            + self.sightings.len() * 12
+            + self.sightings.iter().map(|seen| seen.pairs.len() * 12).sum::<usize>()
             + refused.sum::<usize>()
             + self.book.bytes()
     }
@@ -149,7 +157,7 @@ impl Slab {
     pub(crate) fn new_row<'a>(
         &'a self,
         row: &'a SlabRow,
-        sightings: &'a [(u32, u32)],
+        sightings: &'a [(u32, u64)],
     ) -> NewRow<'a> {
         NewRow {
             document: self.document(row),

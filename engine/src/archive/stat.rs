@@ -8,7 +8,7 @@ use hashbrown::HashSet;
 
 use super::disposal::TRASH;
 use super::state::State;
-use super::{Archive, Known, Shared, Stat};
+use super::{Archive, Committed, Known, Shared, Stat};
 use crate::catalog;
 use crate::error::{Error, Result};
 use crate::format::names::{FileKind, JOURNAL, MANIFEST, Name};
@@ -42,7 +42,7 @@ impl Archive {
             runs,
             journal_rows,
             raw_rows: metas().map(|meta| u64::from(meta.whole_rows)).sum(),
-            sequence: state.sequence,
+            commit: known.commit_at(state.sequence).map_or_else(Default::default, Committed::id),
             objects: objects as u64 + shared.unsealed_objects(),
             bytes_by_part: shared.bytes_by_part()?,
             raw_bytes: metas().map(|meta| meta.raw_bytes).sum::<u64>() + journal_bytes,

@@ -173,11 +173,13 @@ pub(super) fn checksum(nonce: &[u8; 16], bytes: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The chain value behind a frame. The header carries the value before it and the payload's
-/// checksum, and is hashed with the payload: one value stands for the whole history.
+/// The chain value behind a frame: one value stands for the whole history.
+///
+/// It covers what stays the same when the frame is written anew in another file: sizes, kind,
+/// codec, sequence, the chain value before it, and the payload. A commit's name is made of it.
 pub(super) fn chain_behind(header: &[u8; FRAME_HEADER_BYTES], payload: &[u8]) -> Chain {
     let mut hasher = blake3::Hasher::new();
-    let _ = hasher.update(header).update(payload);
+    let _ = hasher.update(&header[8..32]).update(&header[40..]).update(payload);
     let mut out = [0; 16];
     hasher.finalize_xof().fill(&mut out);
     Chain(out)

@@ -44,8 +44,8 @@ pub(crate) struct Wanted {
     pub(crate) live: bool,
 }
 
-/// What is done with a commit; an error ends the reading.
-pub(crate) type Visit<'a> = dyn FnMut(Sequence, &[u8]) -> Result<()> + 'a;
+/// What is done with a commit, given the chain value behind it; an error ends the reading.
+pub(crate) type Visit<'a> = dyn FnMut(Sequence, Chain, &[u8]) -> Result<()> + 'a;
 
 /// Visits every commit wanted, in order; the first file must exist.
 ///
@@ -143,7 +143,8 @@ fn next_wanted(walk: &mut Walk, wanted: Wanted, visit: &mut Visit<'_>) -> Result
     if let Step::Commit(header) = &step
         && header.sequence > wanted.after
     {
-        visit(header.sequence, walk.payload(header)?)?;
+        let chain = walk.chain;
+        visit(header.sequence, chain, walk.payload(header)?)?;
     }
     Ok(step)
 }

@@ -42,7 +42,7 @@ fn payload(sequence: u64) -> Vec<u8> {
 
 fn commit(journal: &Journal, sequences: impl IntoIterator<Item = u64>) {
     for sequence in sequences {
-        journal.append(Sequence(sequence), &payload(sequence)).unwrap();
+        let _ = journal.append(Sequence(sequence), &payload(sequence)).unwrap();
         journal.wait(Sequence(sequence)).unwrap();
     }
 }
@@ -51,7 +51,7 @@ type Commits = Vec<(u64, Vec<u8>)>;
 
 fn read(storage: &Memory, after: u64, live: bool) -> Result<(Recovery, Commits)> {
     let mut commits = Vec::new();
-    let mut visit = |sequence: Sequence, payload: &[u8]| {
+    let mut visit = |sequence: Sequence, _: Chain, payload: &[u8]| {
         commits.push((sequence.0, payload.to_vec()));
         Ok(())
     };
@@ -91,7 +91,7 @@ fn commits_come_back_in_order_with_what_is_known_about_them() {
     let storage = place();
     let journal = first(&storage);
     commit(&journal, 1..=40);
-    journal.append(Sequence(50), b"").unwrap();
+    let _ = journal.append(Sequence(50), b"").unwrap();
     let (recovery, commits) = read(&storage, 38, false).unwrap();
     let expected = vec![(39, payload(39)), (40, payload(40)), (50, Vec::new())];
     assert_eq!(commits, expected);
@@ -107,7 +107,7 @@ fn a_frame_torn_at_any_byte_is_dropped_and_the_next_file_goes_on_before_it() {
     let journal = first(&storage);
     commit(&journal, 1..=3);
     let before = usize::try_from(journal.bytes()).unwrap();
-    journal.append(Sequence(4), &payload(4)).unwrap();
+    let _ = journal.append(Sequence(4), &payload(4)).unwrap();
     let end = usize::try_from(journal.bytes()).unwrap();
     let whole = content(&storage, &path(1));
     for kept in before..end {
@@ -188,8 +188,8 @@ fn unacknowledged_frames_behind_a_torn_one_are_no_loss() {
     let journal = first(&storage);
     commit(&journal, 1..=2);
     let torn = usize::try_from(journal.bytes()).unwrap();
-    journal.append(Sequence(3), &payload(3)).unwrap();
-    journal.append(Sequence(4), &payload(4)).unwrap();
+    let _ = journal.append(Sequence(3), &payload(3)).unwrap();
+    let _ = journal.append(Sequence(4), &payload(4)).unwrap();
     let mut bytes = content(&storage, &path(1));
     bytes[torn + 60] ^= 1;
     let storage = with_content(&storage, &path(1), &bytes);
@@ -239,7 +239,7 @@ fn what_resuming_wrote_again_survives_the_loss_of_the_unsynced_original() {
     commit(&journal, 1..=2);
     let synced = usize::try_from(journal.bytes()).unwrap();
     for sequence in 3..=9 {
-        journal.append(Sequence(sequence), &payload(sequence)).unwrap();
+        let _ = journal.append(Sequence(sequence), &payload(sequence)).unwrap();
     }
     let resumed = resume(&storage, 3);
     assert_eq!((resumed.number(), resumed.acknowledged()), (2, Sequence(9)));
@@ -276,7 +276,7 @@ fn a_folder_on_disk_holds_it_too() {
     commit(&journal, 1..=5);
     drop(journal);
     let mut seen = Vec::new();
-    let mut visit = |sequence: Sequence, found: &[u8]| {
+    let mut visit = |sequence: Sequence, _: Chain, found: &[u8]| {
         seen.push(sequence.0);
         assert_eq!(found, payload(sequence.0));
         Ok(())
@@ -324,10 +324,10 @@ fn a_file_of_another_archive_or_number_is_refused() {
     let storage = place();
     drop(first(&storage));
     let elsewhere =
-        recover(&storage, Wanted { archive: [9; 16], ..wanted(0, false) }, &mut |_, _| Ok(()));
+        recover(&storage, Wanted { archive: [9; 16], ..wanted(0, false) }, &mut |_, _, _| Ok(()));
     assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::Corrupt);
     storage.rename(&path(1), &path(2)).unwrap();
-    let renamed = recover(&storage, Wanted { from: 2, ..wanted(0, false) }, &mut |_, _| Ok(()));
+    let renamed = recover(&storage, Wanted { from: 2, ..wanted(0, false) }, &mut |_, _, _| Ok(()));
     assert_eq!(renamed.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
@@ -335,7 +335,7 @@ fn a_file_of_another_archive_or_number_is_refused() {
 fn what_the_visitor_says_stops_the_reading() {
     let storage = place();
     commit(&first(&storage), 1..=3);
-    let mut visit = |sequence: Sequence, _: &[u8]| {
+    let mut visit = |sequence: Sequence, _: Chain, _: &[u8]| {
         if sequence == Sequence(2) { Err(Error::invalid("enough")) } else { Ok(()) }
     };
     let error = recover(&storage, wanted(0, false), &mut visit).unwrap_err();
@@ -356,8 +356,8 @@ fn small_commits_do_not_grow_the_file_and_large_ones_come_back() {
     })
     .take(3 << 20)
     .collect();
-    journal.append(Sequence(21), &noise).unwrap();
-    journal.append(Sequence(22), &payload(22)).unwrap();
+    let _ = journal.append(Sequence(21), &noise).unwrap();
+    let _ = journal.append(Sequence(22), &payload(22)).unwrap();
     let (_, commits) = read(&storage, 20, false).unwrap();
     assert!(commits == [(21, noise), (22, payload(22))]);
 }
@@ -448,7 +448,7 @@ fn commit_together(journal: &Journal) -> Vec<Result<()>> {
     let one = || {
         let sequence = {
             let mut next = next.lock().unwrap();
-            journal.append(Sequence(*next), &payload(*next))?;
+            let _ = journal.append(Sequence(*next), &payload(*next))?;
             *next += 1;
             Sequence(*next - 1)
         };
@@ -481,7 +481,7 @@ fn a_failed_sync_stops_every_waiter_and_everything_later() {
     commit(&journal, 1..=3);
     storage.faults.syncs_fail.store(true, Ordering::SeqCst);
     for sequence in 4..=9 {
-        journal.append(Sequence(sequence), b"doomed").unwrap();
+        let _ = journal.append(Sequence(sequence), b"doomed").unwrap();
     }
     let before = storage.syncs();
     let ends: Vec<Result<()>> = std::thread::scope(|scope| {
@@ -490,7 +490,8 @@ fn a_failed_sync_stops_every_waiter_and_everything_later() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     storage.faults.syncs_fail.store(false, Ordering::SeqCst);
-    let later = [journal.wait(Sequence(9)), journal.append(Sequence(10), b"x"), journal.seal()];
+    let later =
+        [journal.wait(Sequence(9)), journal.append(Sequence(10), b"x").map(drop), journal.seal()];
     for end in ends.into_iter().chain(later) {
         let error = end.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Stopped);

@@ -143,10 +143,10 @@ impl Journal {
         Ok(Self { file, header, path, tail, progress, moved: Condvar::new() })
     }
 
-    /// Writes a commit; it is durable only after [`Journal::wait`].
+    /// Writes a commit; it is durable only after [`Journal::wait`]. Gives the chain value behind it.
     ///
     /// Sequences ascend strictly. Any failure stops the journal for ever.
-    pub(crate) fn append(&self, sequence: Sequence, payload: &[u8]) -> Result<()> {
+    pub(crate) fn append(&self, sequence: Sequence, payload: &[u8]) -> Result<Chain> {
         if payload.len() > MAX_RAW_BYTES {
             let message = format!("a commit of {} bytes is over {MAX_RAW_BYTES}", payload.len());
             return Err(Error::invalid(message));
@@ -159,7 +159,7 @@ impl Journal {
         packed.clear();
         packed.shrink_to(KEPT_BYTES);
         tail.packed = packed;
-        written
+        written.map(|()| tail.chain)
     }
 
     fn write(&self, tail: &mut Tail, kind: Kind, at: Sequence, payload: Packed<'_>) -> Result<()> {

@@ -3,16 +3,18 @@
 //! ```text
 //! text   := base64 (URL-safe, no padding) of bytes, CRC-32 of bytes
 //! bytes  := version 1 u8, order u8 (0 conversation, 1 created, 2 modified, + 4 if backwards),
-//!           time ticks signed, conversation block, id block, version varint, address 32
+//!           time ticks signed, conversation block, id block, version varint, address 32,
+//!           first 8 bytes of the archive's id, commit varint, its chain 8
 //! ```
 
 use super::Order;
 use super::key::Id;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
-use crate::types::ContentAddress;
+use crate::snapshot::View;
+use crate::types::{CommitId, ContentAddress, Sequence};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const BACKWARDS: u8 = 4;
 const SUM_BYTES: usize = 4;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -20,7 +22,8 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// The place behind a row of a scan: its order key, never a position.
 ///
 /// It stays good over compaction, reopening and new rows: a scan that goes on behind it neither
-/// repeats nor leaves out a row that was there. It belongs to one order and direction.
+/// repeats nor leaves out a row that was there. It belongs to one order and direction, and to an
+/// archive that has the commit it was made as of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(super) order: Order,
@@ -31,9 +34,21 @@ pub struct Cursor {
     pub(super) id: Id,
     pub(super) version: u64,
     pub(super) address: ContentAddress,
+    /// The archive that it is of, and the commit of its snapshot.
+    pub(super) archive: [u8; 8],
+    pub(super) commit: CommitId,
 }
 
 impl Cursor {
+    /// Is it of this archive's past?
+    pub(super) fn check(&self, view: &View) -> Result<()> {
+        if self.archive != view.archive_prefix() {
+            let message = "the cursor is of another archive: ask this one without a cursor";
+            return Err(Error::invalid(message));
+        }
+        view.check_commit(&self.commit)
+    }
+
     /// As text for people and scripts: URL-safe, and checked when it is read back.
     pub fn to_text(&self) -> String {
         let order = match self.order {
@@ -47,6 +62,9 @@ impl Cursor {
         put_block(&mut bytes, self.id.text().as_bytes());
         put_varint(&mut bytes, self.version);
         bytes.extend_from_slice(&self.address.0);
+        bytes.extend_from_slice(&self.archive);
+        put_varint(&mut bytes, self.commit.sequence.0);
+        bytes.extend_from_slice(&self.commit.chain);
         let sum = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
         to_base64(&bytes)
@@ -79,6 +97,8 @@ impl Cursor {
             id: Id::of(reader.text()?),
             version: reader.varint()?,
             address: ContentAddress(reader.array()?),
+            archive: reader.array()?,
+            commit: CommitId { sequence: Sequence(reader.varint()?), chain: reader.array()? },
         };
         reader.is_empty().then_some(cursor)
     }
@@ -131,6 +151,8 @@ mod tests {
             id: Id::of(id),
             version: u64::MAX,
             address: ContentAddress([7; 32]),
+            archive: [8; 8],
+            commit: CommitId { sequence: Sequence(300), chain: [9; 8] },
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::choose::Chooser;
-use super::filter::{Reason, Window};
+use super::filter::{Place, Reason, Window};
 use super::page::Page;
 use super::plan::{Query, narrow};
 use super::walk::Walk;
@@ -140,6 +140,8 @@ fn add_segment(
         Some(_) => Reason::Conversation,
         None => Reason::Cursor,
     };
+    let (local, delivered) = (&query.locals[source as usize], query.view.delivered());
+    let place = Place { live, local, delivered };
     let (mut groups, mut rows) = (0, 0);
     let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
     for group in &live.segment.meta.groups {
@@ -148,7 +150,7 @@ fn add_segment(
             u64::from(end.saturating_sub(start))
         };
         let asked: u64 = ranges.iter().map(overlap).sum();
-        let by_zone = query.filter.rules_out_group(&query.locals[source as usize], group, window);
+        let by_zone = query.filter.rules_out_group(&place, group, window);
         if let Some(reason) = if asked == 0 { Some(no_row) } else { by_zone } {
             *reasons.entry(reason).or_default() += 1;
         } else {

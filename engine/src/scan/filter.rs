@@ -2,6 +2,11 @@
 //!
 //! The *universe* of a scan (record kind, arrival, custodians, "as of" time) decides which
 //! version is the latest; what is *wanted* of the chosen rows comes after.
+//!
+//! A row *arrives* with the commit that stored it or, for a scan that names custodians, with the
+//! first commit in which one of them delivered it.
+
+use std::ops::RangeInclusive;
 
 use super::page::Page;
 use super::{Scan, TimeRange, Versions};
@@ -83,8 +88,8 @@ pub(super) struct Filter {
     /// What is wanted, what the universe allows of it included.
     pub(super) window: Window,
     as_of: i64,
-    last_sequence: u64,
-    first_sequence: u64,
+    /// The commits that wanted rows arrive with; the universe has the earlier ones too.
+    commits: RangeInclusive<u64>,
     kinds: Vec<MessageKind>,
     /// The kinds as a row group's zone map has them.
     zone_kinds: u32,
@@ -97,10 +102,19 @@ pub(super) struct Filter {
 pub(super) struct Local {
     /// Codes of the senders, in order.
     senders: Vec<u32>,
-    /// For each custodian set: is one of the custodians in it?
-    sets: Vec<bool>,
+    /// For each custodian set: how many commits behind a row's own one of the custodians delivered
+    /// it first; `None` if none did.
+    ages: Vec<Option<u64>>,
     /// Sightings beside the sets count as well.
     beside: bool,
+}
+
+/// A segment, with what is needed to ask who delivered its rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) live: &'a Live,
+    pub(super) local: &'a Local,
+    pub(super) delivered: &'a Delivered,
 }
 
 impl Filter {
@@ -110,6 +124,8 @@ impl Filter {
             Versions::AsOf(time) => time.ticks(),
             _ => i64::MAX,
         };
+        let first = scan.since.map_or(0, |since| since.0.saturating_add(1));
+        let last = scan.as_of_sequence.map_or(snapshot.0, |last| last.0.min(snapshot.0));
         let mut modified = Span::of(scan.modified);
         modified.last = modified.last.min(as_of);
         Self {
@@ -117,8 +133,7 @@ impl Filter {
             versions: scan.versions,
             window: Window { created: Span::of(scan.created), modified },
             as_of,
-            last_sequence: scan.as_of_sequence.map_or(snapshot.0, |last| last.0.min(snapshot.0)),
-            first_sequence: scan.since.map_or(0, |since| since.0.saturating_add(1)),
+            commits: first..=last,
             kinds: scan.kinds.clone(),
             zone_kinds: zone_kinds(scan.record, &scan.kinds),
             senders: scan.senders.clone(),
@@ -134,48 +149,87 @@ impl Filter {
         let all = if self.senders.is_empty() { 0 } else { tables.senders.len() };
         let codes = (0..all).filter(wanted);
         let senders = codes.map(|code| u32::try_from(code + 1).unwrap_or(u32::MAX)).collect();
-        let (mut sets, mut beside) = (Vec::new(), false);
+        let (mut ages, mut beside) = (Vec::new(), false);
         if let Some(custodians) = &self.custodians {
-            let has = |set: &Vec<(u32, u32)>| set.iter().any(|(one, _)| custodians.contains(one));
-            sets = tables.sets.iter().map(has).collect();
-            beside = delivered.any_beside(live, custodians);
+            let age = |set: &Vec<(u32, u64)>| {
+                let theirs = set.iter().filter(|(one, _)| custodians.contains(one));
+                theirs.map(|(_, age)| *age).min()
+            };
+            ages = tables.sets.iter().map(age).collect();
+            let until = 0..=self.until();
+            beside = delivered.any_beside(live, (0, u32::MAX), (custodians, &until));
         }
-        Local { senders, sets, beside }
+        Local { senders, ages, beside }
     }
 
-    fn outside(&self, window: &Window, bounds: [Bounds; 3]) -> Option<Reason> {
-        let [created, modified, sequence] = bounds;
-        if !window.created.meets(created) {
+    /// The last commit that the scan knows of.
+    pub(super) fn until(&self) -> u64 {
+        *self.commits.end()
+    }
+
+    fn outside(&self, window: &Window, group: &Group) -> Option<Reason> {
+        if !window.created.meets(group.created) {
             return Some(Reason::Created);
         }
-        if !window.modified.meets(modified) {
+        if !window.modified.meets(group.modified) {
             return Some(Reason::Modified);
         }
-        let (low, high) = (sequence.low.cast_unsigned(), sequence.high.cast_unsigned());
-        let outside = low > self.last_sequence || high < self.first_sequence;
+        let [low, high] = commits_of(group);
+        // A custodian may have delivered any row later than it was stored, but never earlier.
+        let outside =
+            low > self.until() || (self.custodians.is_none() && high < *self.commits.start());
         outside.then_some(Reason::Sequence)
+    }
+
+    /// Can one of the custodians have delivered a row of a group in these commits first?
+    fn may_arrive(&self, place: &Place<'_>, group: &Group) -> bool {
+        let Some(custodians) = &self.custodians else { return true };
+        let [low, high] = commits_of(group);
+        let by_set = |set: &u32| {
+            place.local.age(*set as usize).is_some_and(|age| {
+                let (low, high) = (low.saturating_add(age), high.saturating_add(age));
+                low <= self.until() && *self.commits.start() <= high
+            })
+        };
+        let rows = (group.first_row, group.end_row());
+        group.sets.iter().any(by_set)
+            || (place.local.beside
+                && place.delivered.any_beside(place.live, rows, (custodians, &self.commits)))
+    }
+
+    /// The commit that a row of a segment arrived with; `None` if no custodian delivered it.
+    fn arrival(&self, place: &Place<'_>, (sequence, set): (u64, usize), row: u32) -> Option<u64> {
+        let Some(custodians) = &self.custodians else { return Some(sequence) };
+        let own = place.local.age(set).map(|age| sequence.saturating_add(age));
+        let beside =
+            place.local.beside.then(|| place.delivered.beside(place.live, row, custodians));
+        own.into_iter().chain(beside.flatten()).min()
+    }
+
+    fn arrival_in_slab(&self, slab: &Slab, row: u32, delivered: &Delivered) -> Option<u64> {
+        let Some(custodians) = &self.custodians else { return Some(slab.sequence.0) };
+        delivered.of_slab(slab, row, custodians)
     }
 
     /// Why no row of a group can be wanted.
     pub(super) fn rules_out_group(
         &self,
-        local: &Local,
+        place: &Place<'_>,
         group: &Group,
         window: &Window,
     ) -> Option<Reason> {
         if group.kinds & self.zone_kinds == 0 {
             return Some(Reason::Kind);
         }
-        let outside = self.outside(window, [group.created, group.modified, group.sequence]);
+        let outside = self.outside(window, group);
         if outside.is_some() {
             return outside;
         }
-        let sender = |code: &u32| local.senders.binary_search(code).is_ok();
+        let sender = |code: &u32| place.local.senders.binary_search(code).is_ok();
         if !self.senders.is_empty() && !group.senders.iter().any(sender) {
             return Some(Reason::Sender);
         }
-        let delivered = local.beside || group.sets.iter().any(|set| local.has_set(*set as usize));
-        (self.custodians.is_some() && !delivered).then_some(Reason::Custodian)
+        (!self.may_arrive(place, group)).then_some(Reason::Custodian)
     }
 
     /// Appends the rows of a part of a group that are in the universe and wanted, but for the
@@ -187,7 +241,8 @@ impl Filter {
         window: &Window,
         hits: &mut Vec<u32>,
     ) {
-        let GroupPlace { live, local, group, keys, delivered } = place;
+        let GroupPlace { segment, group, keys } = place;
+        let local = segment.local;
         let tests = self.tests(local, group, window);
         if tests == Tests::default() {
             hits.extend(start..end);
@@ -198,11 +253,13 @@ impl Filter {
             (!tests.created || window.created.has(keys.created[at]))
                 && (!tests.modified || window.modified.has(keys.modified[at]))
                 && (!tests.kinds || self.has_kind(keys.kind(at)))
-                && (!tests.sequence || self.has_sequence(keys.sequence(at)))
                 && (!tests.senders || local.senders.binary_search(&keys.sender(at)).is_ok())
-                && (!tests.custodians
-                    || local.has_set(keys.set(at))
-                    || (local.beside && delivered.beside(live, *row, self.custodians())))
+                && (!tests.arrival
+                    || self.is_wanted(self.arrival(
+                        segment,
+                        (keys.sequence(at), keys.set(at)),
+                        *row,
+                    )))
         };
         hits.extend((start..end).filter(passes));
     }
@@ -221,13 +278,11 @@ impl Filter {
         };
         let passes = |number: &u32| {
             let row = &slab.rows[*number as usize];
-            let custodians = self.custodians.as_deref();
             window.created.has(row.created.ticks())
                 && window.modified.has(row.modified.ticks())
                 && self.has_kind((row.record, row.kind))
-                && self.has_sequence(slab.sequence.0)
                 && wanted(row.sender.as_deref())
-                && custodians.is_none_or(|names| delivered.of_slab(slab, *number, names))
+                && self.is_wanted(self.arrival_in_slab(slab, *number, delivered))
         };
         hits.extend((start..end).filter(passes));
     }
@@ -240,74 +295,75 @@ impl Filter {
         (page, at): (&Page, RowId),
         delivered: &Delivered,
     ) -> bool {
-        let live = state.segments.get(at.source as usize);
-        page.kind(at.row).0 == self.record
-            && page.sequence(at.row) <= self.last_sequence
-            && page.modified(at.row) <= self.as_of
-            && self.is_delivered(page, live.map(|live| &**live).zip(local), at.row, delivered)
-    }
-
-    fn is_delivered(
-        &self,
-        page: &Page,
-        segment: Option<(&Live, &Local)>,
-        row: u32,
-        delivered: &Delivered,
-    ) -> bool {
-        let Some(custodians) = &self.custodians else { return true };
-        match (page, segment) {
-            (Page::Slab(slab), _) => delivered.of_slab(slab, row, custodians),
+        let segment = state.segments.get(at.source as usize).zip(local);
+        let arrival = match (page, segment) {
+            (Page::Slab(slab), _) => self.arrival_in_slab(slab, at.row, delivered),
             (Page::Group { keys, first, .. }, Some((live, local))) => {
-                local.has_set(keys.set((row - first) as usize))
-                    || (local.beside && delivered.beside(live, row, custodians))
+                let place = Place { live, local, delivered };
+                let local = (at.row - first) as usize;
+                self.arrival(&place, (keys.sequence(local), keys.set(local)), at.row)
             }
-            (Page::Group { .. }, None) => false,
-        }
-    }
-
-    fn custodians(&self) -> &[u32] {
-        self.custodians.as_deref().unwrap_or_default()
+            (Page::Group { .. }, None) => None,
+        };
+        page.kind(at.row).0 == self.record
+            && page.modified(at.row) <= self.as_of
+            && arrival.is_some_and(|arrival| arrival <= self.until())
     }
 
     fn has_kind(&self, (record, kind): (RecordKind, MessageKind)) -> bool {
         record == self.record && (self.kinds.is_empty() || self.kinds.contains(&kind))
     }
 
-    fn has_sequence(&self, sequence: u64) -> bool {
-        self.first_sequence <= sequence && sequence <= self.last_sequence
+    fn is_wanted(&self, arrival: Option<u64>) -> bool {
+        arrival.is_some_and(|arrival| self.commits.contains(&arrival))
+    }
+
+    /// Does every row of a group arrive with a commit that is wanted?
+    fn all_arrive(&self, local: &Local, group: &Group) -> bool {
+        let [low, high] = commits_of(group);
+        let inside = |age: u64| {
+            let ends = [low.saturating_add(age), high.saturating_add(age)];
+            ends.iter().all(|end| self.commits.contains(end))
+        };
+        if self.custodians.is_none() {
+            return inside(0);
+        }
+        // What is beside a set can only be earlier, and then matters to a first commit.
+        let by_set = !local.beside || *self.commits.start() == 0;
+        by_set && group.sets.iter().all(|set| local.age(*set as usize).is_some_and(inside))
     }
 
     /// What the zone maps of a group leave to be tested row by row.
     fn tests(&self, local: &Local, group: &Group, window: &Window) -> Tests {
-        let sequence = [group.sequence.low, group.sequence.high].map(i64::cast_unsigned);
         let sender = |code: &u32| local.senders.binary_search(code).is_ok();
         let by_sender = !self.senders.is_empty();
         Tests {
             created: !window.created.holds(group.created),
             modified: !window.modified.holds(group.modified),
             kinds: group.kinds & !self.zone_kinds != 0,
-            sequence: !sequence.into_iter().all(|sequence| self.has_sequence(sequence)),
             senders: by_sender && !group.senders.iter().all(sender),
-            custodians: self.custodians.is_some()
-                && !group.sets.iter().all(|set| local.has_set(*set as usize)),
+            arrival: !self.all_arrive(local, group),
         }
     }
 }
 
 impl Local {
-    fn has_set(&self, set: usize) -> bool {
-        self.sets.get(set).copied().unwrap_or(false)
+    fn age(&self, set: usize) -> Option<u64> {
+        self.ages.get(set).copied().flatten()
     }
 }
 
 /// A group, with what is needed to test its rows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GroupPlace<'a> {
-    pub(super) live: &'a Live,
-    pub(super) local: &'a Local,
+    pub(super) segment: Place<'a>,
     pub(super) group: &'a Group,
     pub(super) keys: &'a Keys,
-    pub(super) delivered: &'a Delivered,
+}
+
+/// The first and last commit that stored rows of a group.
+fn commits_of(group: &Group) -> [u64; 2] {
+    [group.sequence.low, group.sequence.high].map(i64::cast_unsigned)
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -316,9 +372,8 @@ struct Tests {
     created: bool,
     modified: bool,
     kinds: bool,
-    sequence: bool,
     senders: bool,
-    custodians: bool,
+    arrival: bool,
 }
 
 fn zone_kinds(record: RecordKind, kinds: &[MessageKind]) -> u32 {

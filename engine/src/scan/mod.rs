@@ -82,7 +82,8 @@ pub struct Scan {
     pub conversations: Vec<String>,
     /// From one of these senders.
     pub senders: Vec<String>,
-    /// Delivered by the export of one of these; also decides which version is the latest.
+    /// Delivered by the export of one of these; also decides which version is the latest. A row
+    /// then arrives with the first commit in which one of them delivered it.
     pub custodians: Vec<Custodian>,
     /// Of one of these kinds.
     pub kinds: Vec<MessageKind>,

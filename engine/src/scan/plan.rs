@@ -37,8 +37,11 @@ impl Query {
         {
             return Err(Error::invalid("the cursor is of another order or direction"));
         }
+        if let Some(cursor) = &scan.cursor {
+            cursor.check(&view)?;
+        }
         let custodians = (!scan.custodians.is_empty()).then(|| view.numbers(&scan.custodians));
-        let filter = Filter::new(scan, custodians, view.state().sequence);
+        let filter = Filter::new(scan, custodians, view.until());
         let (mut tables, mut locals) = (Vec::new(), Vec::new());
         for live in &view.state().segments {
             let of_segment = live.segment.tables()?;

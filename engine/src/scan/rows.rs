@@ -12,9 +12,7 @@ use super::{Order, Scan};
 use crate::archive::{Key, RowId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Stored, View};
-use crate::types::{
-    ContentAddress, Custodian, MessageKey, MessageKind, RunId, Sequence, Timestamp,
-};
+use crate::types::{ContentAddress, MessageKey, MessageKind, Sequence, Sighting, Timestamp};
 
 /// Rows rendered ahead at first, so that the first one comes soon.
 const FIRST_AHEAD: usize = 64;
@@ -104,6 +102,8 @@ impl Rows {
             id: super::key::Id::of(row.id()),
             version: row.version(),
             address: row.address().ok()?,
+            archive: self.query.view.archive_prefix(),
+            commit: self.query.view.commit(),
         })
     }
 
@@ -224,17 +224,17 @@ impl<'a> Row<'a> {
         self.keys.sequence
     }
 
-    /// Who delivered it, each with the run that did so first.
-    pub fn sightings(&self) -> Result<Vec<(Custodian, RunId)>> {
-        self.query.view.sightings(self.keys.at)
+    /// Who delivered it up to the commit that the scan is as of, in no particular order.
+    pub fn sightings(&self) -> Result<Vec<Sighting>> {
+        self.query.view.sightings(self.keys.at, self.query.filter.until())
     }
 
-    /// Who delivered it, ascending, as numbers of which [`Snapshot::custodian`] knows the names: for
+    /// Who delivered it up to the commit that the scan is as of, ascending, as numbers of which [`Snapshot::custodian`] knows the names: for
     /// many rows that were delivered by the same.
     ///
     /// [`Snapshot::custodian`]: crate::Snapshot::custodian
     pub fn custodians(&self) -> Result<Vec<u32>> {
-        self.query.view.custodians(self.keys.at)
+        self.query.view.custodians(self.keys.at, self.query.filter.until())
     }
 
     /// The row as a value of its own, with its content address and who delivered it.

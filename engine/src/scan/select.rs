@@ -148,6 +148,8 @@ fn past(query: &Query, row: &Candidate) -> Result<Cursor> {
         id: row.id.clone(),
         version: row.version,
         address: ContentAddress(if query.backwards { [0; 32] } else { [u8::MAX; 32] }),
+        archive: query.view.archive_prefix(),
+        commit: query.view.commit(),
     })
 }
 

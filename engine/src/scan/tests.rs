@@ -8,7 +8,7 @@ use crate::archive::{Archive, Compare, Origin};
 use crate::options::{Host, Options};
 use crate::snapshot::{Snapshot, Stored};
 use crate::storage::Memory;
-use crate::types::{ContentAddress, MessageKey, RunId};
+use crate::types::{ContentAddress, MessageKey, RunId, Sighting};
 
 /// A repeatable source of choices.
 struct Dice(u64);
@@ -34,6 +34,17 @@ struct ModelRow {
     /// Who delivered it by which commit.
     delivered: Vec<(Custodian, RunId, Sequence)>,
     canonical_bytes: usize,
+}
+
+impl ModelRow {
+    /// The commit that brought it: to the archive, or by one of the scan's custodians.
+    fn arrival(&self, scan: &Scan) -> Option<Sequence> {
+        if scan.custodians.is_empty() {
+            return Some(self.stored.sequence);
+        }
+        let theirs = self.delivered.iter().filter(|(name, ..)| scan.custodians.contains(name));
+        theirs.map(|(.., at)| *at).min()
+    }
 }
 
 struct World {
@@ -188,14 +199,9 @@ impl World {
                 Versions::AsOf(time) => row.stored.modified <= time,
                 _ => true,
             };
-            // Sightings are those of the snapshot, whatever the commits asked for.
-            let by = |(name, _, at): &(Custodian, RunId, Sequence)| {
-                scan.custodians.contains(name) && *at <= snapshot
-            };
             row.stored.key.record == scan.record
-                && row.stored.sequence <= last
                 && as_of
-                && (scan.custodians.is_empty() || row.delivered.iter().any(by))
+                && row.arrival(scan).is_some_and(|arrival| arrival <= last)
         };
         let mut messages: BTreeMap<&MessageKey, Vec<&ModelRow>> = BTreeMap::new();
         for row in self.rows.iter().filter(in_universe) {
@@ -216,7 +222,9 @@ impl World {
                 Versions::Latest | Versions::AsOf(_) => rows.extend(all.last()),
             }
         }
-        rows.retain(|row| is_wanted(scan, &row.stored));
+        let arrived =
+            |row: &ModelRow| scan.since.is_none_or(|since| row.arrival(scan) > Some(since));
+        rows.retain(|row| arrived(row) && is_wanted(scan, &row.stored));
         rows.sort_by_key(|row| order_key(scan.order, &row.stored));
         if scan.backwards {
             rows.reverse();
@@ -240,7 +248,6 @@ fn is_wanted(scan: &Scan, row: &Stored) -> bool {
         && (scan.kinds.is_empty() || scan.kinds.contains(&row.kind))
         && within(scan.created, row.created)
         && within(scan.modified, row.modified)
-        && scan.since.is_none_or(|since| row.sequence > since)
 }
 
 type OrderKey = (i64, String, i64, String, u64, ContentAddress);
@@ -332,14 +339,13 @@ fn check(world: &mut World, snapshot: &Snapshot, scans: usize) {
 fn check_rows(world: &World, snapshot: &Snapshot) {
     for row in world.rows.iter().filter(|row| row.stored.sequence <= snapshot.sequence()) {
         let mut wanted = row.stored.clone();
-        let mut sightings: BTreeMap<Custodian, RunId> = BTreeMap::new();
-        for (name, run, at) in &row.delivered {
-            if *at <= snapshot.sequence() {
-                let _ = sightings.entry(name.clone()).or_insert(*run);
-            }
+        let mut sightings: BTreeMap<Custodian, Sighting> = BTreeMap::new();
+        for (name, run, at) in row.delivered.iter().filter(|(.., at)| *at <= snapshot.sequence()) {
+            let sighting = Sighting { custodian: name.clone(), run: *run, sequence: *at };
+            let _ = sightings.entry(name.clone()).or_insert(sighting);
         }
         let mut stored = snapshot.get(&row.stored.address).unwrap().unwrap();
-        wanted.sightings = sightings.into_iter().collect();
+        wanted.sightings = sightings.into_values().collect();
         stored.sightings.sort();
         if stored.key.record == wanted.key.record {
             assert_eq!(stored, wanted);

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::filter::{GroupPlace, Window};
+use super::filter::{GroupPlace, Place, Window};
 use super::key::Heads;
 use super::page::{Name, Page};
 use super::plan::{Query, narrow};
@@ -146,12 +146,12 @@ impl Lane {
         if rest.0 < rest.1 {
             self.ranges.push(rest);
         }
-        if query.filter.rules_out_group(local, group, window).is_some() {
+        let segment = Place { live, local, delivered: query.view.delivered() };
+        if query.filter.rules_out_group(&segment, group, window).is_some() {
             return Ok(());
         }
         let (keys, tables) = (live.segment.keys(number)?, live.segment.tables()?);
-        let delivered = query.view.delivered();
-        let place = GroupPlace { live, local, group, keys: &keys, delivered };
+        let place = GroupPlace { segment, group, keys: &keys };
         query.filter.push_hits(&place, part, window, &mut self.hits);
         let (first, end) = (group.first_row, group.end_row());
         self.page = Some(Page::Group { keys, tables, first, end });

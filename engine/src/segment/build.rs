@@ -179,8 +179,10 @@ struct Writer {
     starts: Vec<u32>,
     senders: Strings,
     sender_codes: Numbered<String>,
-    set_lists: Vec<Vec<(u32, u32)>>,
-    set_numbers: Numbered<Vec<(u32, u32)>>,
+    set_lists: Vec<Vec<(u32, u64)>>,
+    set_numbers: Numbered<Vec<(u32, u64)>>,
+    /// The set of the row being added.
+    set: Vec<(u32, u64)>,
     keys: KeysBuilder,
     documents: Vec<u8>,
     document_ends: Vec<usize>,
@@ -220,6 +222,7 @@ impl Writer {
             sender_codes: Numbered { known: HashMap::default() },
             set_lists: Vec::new(),
             set_numbers: Numbered { known: HashMap::default() },
+            set: Vec::new(),
             keys: KeysBuilder::default(),
             documents: Vec::new(),
             document_ends: Vec::new(),
@@ -240,7 +243,7 @@ impl Writer {
             self.starts.push(number);
         }
         let sender = row.sender.map_or(0, |sender| 1 + self.sender(sender));
-        let set = self.set(row.sightings);
+        let set = self.set(row);
         self.keys.push(row, u64::from(sender), u64::from(set));
         self.columns.row(u64::from(sender));
         if !self.binder.bind(row, &mut self.columns) {
@@ -274,10 +277,14 @@ impl Writer {
         })
     }
 
-    fn set(&mut self, sightings: &[(u32, u32)]) -> u32 {
-        self.set_numbers.get(sightings).unwrap_or_else(|| {
-            self.set_lists.push(sightings.to_vec());
-            self.set_numbers.add(sightings.to_vec())
+    /// Sets count from the row's own commit, so that rows of many commits share them.
+    fn set(&mut self, row: &NewRow<'_>) -> u32 {
+        let age = |sequence: u64| sequence.saturating_sub(row.sequence.0);
+        self.set.clear();
+        self.set.extend(row.sightings.iter().map(|(custodian, first)| (*custodian, age(*first))));
+        self.set_numbers.get(&self.set[..]).unwrap_or_else(|| {
+            self.set_lists.push(self.set.clone());
+            self.set_numbers.add(self.set.clone())
         })
     }
 
@@ -491,21 +498,21 @@ impl Writer {
     }
 }
 
-fn put_set(out: &mut Vec<u8>, set: &[(u32, u32)]) {
+fn put_set(out: &mut Vec<u8>, set: &[(u32, u64)]) {
     put_varint(out, set.len() as u64);
     let mut before = 0;
-    for (custodian, run) in set {
+    for (custodian, age) in set {
         put_varint(out, u64::from(custodian - std::mem::replace(&mut before, *custodian)));
-        put_varint(out, u64::from(*run));
+        put_varint(out, *age);
     }
 }
 
-pub(super) fn read_set(reader: &mut Reader<'_>) -> Option<Vec<(u32, u32)>> {
+pub(super) fn read_set(reader: &mut Reader<'_>) -> Option<Vec<(u32, u64)>> {
     let count = reader.count()?;
     let mut custodian = 0_u32;
     let mut sighting = || {
         custodian = custodian.checked_add(reader.varint32()?)?;
-        Some((custodian, reader.varint32()?))
+        Some((custodian, reader.varint()?))
     };
     (0..count).map(|_| sighting()).collect()
 }

@@ -44,8 +44,8 @@ pub(crate) struct NewRow<'a> {
     pub(crate) kind: MessageKind,
     pub(crate) sequence: Sequence,
     pub(crate) address: ContentAddress,
-    /// (custodian number, run) pairs in order.
-    pub(crate) sightings: &'a [(u32, u32)],
+    /// (custodian number, sequence of the commit that delivered it first) in order.
+    pub(crate) sightings: &'a [(u32, u64)],
     /// The archive had another row of this message when this one arrived.
     pub(crate) sibling: bool,
 }

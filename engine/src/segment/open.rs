@@ -22,7 +22,7 @@ pub(crate) struct Tables {
     pub(crate) conversations: Strings,
     pub(crate) starts: Vec<u32>,
     pub(crate) senders: Strings,
-    pub(crate) sets: Vec<Vec<(u32, u32)>>,
+    pub(crate) sets: Vec<Vec<(u32, u64)>>,
     dictionary: Option<zstd::dict::DecoderDictionary<'static>>,
     bytes: usize,
 }
@@ -255,7 +255,7 @@ impl Segment {
         let bytes = used
             + entries.sum::<usize>()
             + starts.len() * 4
-            + sets.iter().map(|set| set.len() * 8 + 24).sum::<usize>()
+            + sets.iter().map(|set| set.len() * 16 + 24).sum::<usize>()
             + templates.len() * 1024
             + dictionary.len() * 2;
         let dictionary =
@@ -304,7 +304,7 @@ fn read_senders(bytes: &[u8]) -> Option<Strings> {
     (reader.is_empty() && senders.are_utf8()).then_some(senders)
 }
 
-fn read_sets(bytes: &[u8]) -> Option<Vec<Vec<(u32, u32)>>> {
+fn read_sets(bytes: &[u8]) -> Option<Vec<Vec<(u32, u64)>>> {
     let reader = &mut Reader::new(bytes);
     let count = reader.count()?;
     let sets = (0..count).map(|_| read_set(reader)).collect::<Option<Vec<_>>>()?;

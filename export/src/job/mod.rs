@@ -6,7 +6,8 @@
 //!          --Placer---> zip parts                                       one thread, in order
 //! ```
 //!
-//! Always holds: an export is a function of the archive's contents and the pinned [`Request`]. The
+//! Always holds: an export is a function of the archive as of the commit that the [`Request`] is
+//! pinned to, and of that request: what arrives later changes no byte. The
 //! threads change nothing: slices are cut by what messages say, made by themselves, and placed in
 //! order. Memory is bounded: so many slices are between reading and placing; a conversation that is
 //! more than a slice goes through its document slice by slice.
@@ -50,7 +51,7 @@ use crate::zone::rfc3339;
 use read::Entries;
 
 /// What turns messages into files: another number, other bytes.
-const RENDERER_VERSION: &str = "2";
+const RENDERER_VERSION: &str = "3";
 
 /// An export that can be planned, run, resumed and checked.
 #[derive(Clone)]
@@ -161,14 +162,13 @@ impl Export {
     /// An export of a snapshot. `now` is its time, unless the request says one.
     pub fn new(snapshot: Snapshot, request: Request, now: Timestamp) -> Result<Self> {
         let request = request.pin(&snapshot, now)?;
-        let (rows, sum) = snapshot.content();
+        let snapshot = request.moment(&snapshot);
+        let commit = snapshot.commit();
         let archive = ArchiveState {
             head_signature: None,
-            id: hyphened(
-                snapshot.archive().iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte)),
-            ),
-            log_size: rows,
-            root_hash: hex(&sum),
+            id: archive_id(&snapshot),
+            log_size: commit.sequence.0,
+            root_hash: hex(&commit.chain),
         };
         Self::pinned(snapshot, request, archive)
     }
@@ -176,8 +176,7 @@ impl Export {
     /// The export that an index is of, to be resumed or checked. What arrived since is not in it.
     pub fn of_index(snapshot: Snapshot, index: &Index) -> Result<Self> {
         let archive = index.head.archive.clone();
-        let id =
-            hyphened(snapshot.archive().iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte)));
+        let id = archive_id(&snapshot);
         if archive.id != id {
             let (field, accepted) = ("archive", "the archive that the export was made of");
             return Err(Error::Setting { field, value: id, accepted });
@@ -187,6 +186,8 @@ impl Export {
             file: "index".to_owned(),
             problem: format!("its request cannot be understood: {cause}"),
         })?;
+        request.check_commits(&snapshot)?;
+        let snapshot = request.moment(&snapshot);
         Self::pinned(snapshot, request, archive)
     }
 
@@ -255,6 +256,10 @@ impl Export {
             std::iter::from_fn(next).flat_map(subjects)
         })
     }
+}
+
+fn archive_id(snapshot: &Snapshot) -> String {
+    hyphened(snapshot.archive().iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte)))
 }
 
 fn is_event(entry: &Entry) -> bool {

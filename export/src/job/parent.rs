@@ -29,7 +29,6 @@ pub(super) struct Parents {
     snapshot: Snapshot,
     custodians: Vec<Custodian>,
     until: Option<Timestamp>,
-    as_of_sequence: u64,
     is_wanted: bool,
     young: HashMap<u64, u64>,
     old: HashMap<u64, u64>,
@@ -42,7 +41,6 @@ impl Parents {
             snapshot: snapshot.clone(),
             custodians: request.custodians.iter().map(|id| Custodian::parse(id)).collect(),
             until: until.and_then(|text| chatvault_query::parse_time("as_of", text).ok()),
-            as_of_sequence: request.as_of_sequence.unwrap_or(u64::MAX),
             is_wanted,
             young: HashMap::new(),
             old: HashMap::new(),
@@ -106,9 +104,9 @@ impl Parents {
     }
 
     fn sees(&self, row: &Stored) -> bool {
-        let delivered = |custodian: &Custodian| row.sightings.iter().any(|(by, _)| by == custodian);
-        row.sequence.0 <= self.as_of_sequence
-            && self.until.is_none_or(|until| row.modified <= until)
+        let delivered =
+            |custodian: &Custodian| row.sightings.iter().any(|one| one.custodian == *custodian);
+        self.until.is_none_or(|until| row.modified <= until)
             && (self.custodians.is_empty() || self.custodians.iter().any(delivered))
     }
 }

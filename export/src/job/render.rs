@@ -14,7 +14,7 @@ use super::place::{Binder, Ended};
 use super::read::Entries;
 use super::scene::{Known, Scene, Stage};
 use super::slice::{Place, Slice};
-use crate::entry::{Entry, Piece, RenderOptions, Window};
+use crate::entry::{Entry, Piece, RenderOptions, Version, Window};
 use crate::error::Result;
 use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet, pdf};
 use crate::name::{path, safe};
@@ -200,9 +200,7 @@ impl Workshop {
 
     /// Renders messages of one conversation.
     fn stretch(&self, scene: &Arc<Scene>, mut entries: Vec<Entry>) -> Result<Made> {
-        if self.request.format.names_people() {
-            self.add_addresses(&mut entries)?;
-        }
+        self.add_addresses(&mut entries)?;
         let with_facts = |entry: Entry| {
             let facts = Facts::of(&entry, scene);
             (entry, facts)
@@ -235,7 +233,12 @@ impl Workshop {
     }
 
     fn add_addresses(&self, entries: &mut [Entry]) -> Result<()> {
-        for version in entries.iter_mut().flat_map(|entry| &mut entry.versions) {
+        // A stored line is its own proof; only a note about it has to name it.
+        let is_named = |version: &Version| {
+            self.request.format.names_people() || jsonl::has_breaks(&version.json)
+        };
+        let versions = entries.iter_mut().flat_map(|entry| &mut entry.versions);
+        for version in versions.filter(|version| is_named(version)) {
             version.address = self.snapshot.address_of(&version.json).map_err(archive)?;
         }
         Ok(())

@@ -64,9 +64,9 @@ pub struct ArchiveState {
     pub head_signature: Option<String>,
     /// The archive's id.
     pub id: String,
-    /// How many entries its log has.
+    /// The number of the commit that the export is as of.
     pub log_size: u64,
-    /// The root over them.
+    /// The hash that stands for this commit and all before it.
     pub root_hash: String,
 }
 

@@ -105,6 +105,7 @@ impl Statistics {
             return of_custodians(query, (snapshot, index));
         }
         let mut tally = Tally::new(by);
+        query.check_commits(snapshot)?;
         let plan = query.plan()?;
         let total = if let Plan::Rows(rows) = &plan
             && let (scan, None) = &**rows

@@ -4,6 +4,7 @@
 mod bytes;
 mod formats;
 mod interrupted;
+mod moments;
 mod selection;
 
 use std::collections::BTreeMap;

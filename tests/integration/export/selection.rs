@@ -39,7 +39,7 @@ fn json_lines_are_what_the_query_gives() {
             senders: some(random, &PEOPLE),
             filter: random.chance(20).then(|| "messageType eq 'message'".to_owned()),
             as_of: random.chance(20).then(|| "2024-04".to_owned()),
-            since: random.chance(20).then_some(1),
+            since: random.chance(20).then_some(1.into()),
             from: Some(time(from)),
             to: Some(time(to)),
             all_time: false,
@@ -176,7 +176,7 @@ fn events_are_words_a_placeholder_or_counted_only() {
 fn nothing_new_since_the_last_commit_is_an_empty_export() {
     let vault = vault(30);
     let newest = vault.archive().snapshot().unwrap().sequence().0;
-    let asked = Request { since: Some(newest), ..request(Format::Eml) };
+    let asked = Request { since: Some(newest.into()), ..request(Format::Eml) };
     let (folder, index) = run(&export(&vault, asked), 1);
     assert!(index.finished && index.parts.is_empty());
     assert_eq!(super::members(&*folder).len(), 0);

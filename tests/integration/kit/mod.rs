@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chatvault_engine::{
     Archive, Custodian, Host, Options, Origin, Result, Scan, Snapshot, Storage,
 };
-use chatvault_engine::{Stored, Versions};
+use chatvault_engine::{Sequence, Stored, Versions};
 use chatvault_support::SteppingClock;
 use chatvault_support::model::Row;
 
@@ -75,6 +75,11 @@ pub(crate) fn texts(snapshot: &Snapshot, scan: &Scan) -> Vec<String> {
 
 /// A reference row as the engine should give it.
 pub(crate) fn expected(row: &Row) -> Stored {
+    expected_at(row, Sequence(u64::MAX))
+}
+
+/// The same as of a commit.
+pub(crate) fn expected_at(row: &Row, until: Sequence) -> Stored {
     Stored {
         key: row.identity.key.clone(),
         version: row.identity.version,
@@ -85,7 +90,7 @@ pub(crate) fn expected(row: &Row) -> Stored {
         sequence: row.sequence,
         address: row.address,
         json: row.json.clone(),
-        sightings: row.sightings.iter().map(|(who, run)| (who.clone(), *run)).collect(),
+        sightings: row.sighted(until).collect(),
     }
 }
 

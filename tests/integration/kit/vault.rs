@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chatvault_engine::{
-    Archive, Custodian, Depth, Options, RecordKind, Report, RunId, Scan, Storage, Stored,
+    Archive, Custodian, Depth, Options, RecordKind, Report, RunId, Scan, Sequence, Storage, Stored,
 };
 use chatvault_support::model::Model;
 
-use super::{ORIGIN, assert_rows, everything, expected, go_on, host, rows, small};
+use super::{ORIGIN, assert_rows, everything, expected_at, go_on, host, rows, small};
 
 /// An archive and its reference.
 #[derive(Debug)]
@@ -95,7 +95,8 @@ impl Vault {
 
     /// What the reference says a scan gives, limit aside.
     pub(crate) fn expect(&self, scan: &Scan) -> Vec<Stored> {
-        self.model.scan(scan).into_iter().map(expected).collect()
+        let until = scan.as_of_sequence.unwrap_or(Sequence(u64::MAX));
+        self.model.scan(scan).into_iter().map(|row| expected_at(row, until)).collect()
     }
 
     /// Compares one scan, and its count.

@@ -194,7 +194,7 @@ pub(super) fn holdings(archive: &Archive) -> Holdings {
         let mut rows = snapshot.scan(&scan).unwrap();
         while let Some(row) = rows.next().unwrap() {
             let stored = row.to_stored().unwrap();
-            let custodians = stored.sightings.iter().map(|(who, _)| who.to_string());
+            let custodians = stored.sightings.iter().map(|one| one.custodian.to_string());
             all.entry(canonical(&stored.json)).or_default().extend(custodians);
         }
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chatvault_export::entry::{Guard, SystemEvents, Zone};
 use chatvault_export::{Format, Request, TimeField};
+use chatvault_query::Commit;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -42,7 +43,7 @@ The same archive, selection and options give the same bytes on any machine, with
 Exit codes: 0 done; 1 failed, or stopped before the end (finished parts stay: --resume); 2 wrong usage; \
 3 done, but some attachments could not be had (the manifest lists them with the reason).
 
-JSON fields: name, id, finished, parts (list of file, bytes, sha256), bytes, messages, events, versions, \
+JSON fields: name, id, commit (that it is as of, for a later --since), finished, parts (list of file, bytes, sha256), bytes, messages, events, versions, \
 edited, deleted, attachments, unavailable, omitted, missing_glyphs, subject_sum, merkle_root, seconds. \
 With --plan: name, id, windows (list of start, end, messages, events), conversations, messages, events, \
 attachments, attachment_bytes, estimated_bytes, estimated_parts, exact.";
@@ -128,10 +129,11 @@ struct Selection {
     as_of: Option<String>,
     /// Only what the archive held after this commit
     #[arg(long, value_name = "COMMIT")]
-    as_of_seq: Option<u64>,
-    /// Only messages of which something arrived after this commit, as since an earlier export
+    as_of_seq: Option<Commit>,
+    /// Only messages whose chosen version arrived after this commit, as since an earlier export; with
+    /// --custodian, that they had not delivered by then
     #[arg(long, value_name = "COMMIT")]
-    since: Option<u64>,
+    since: Option<Commit>,
     /// The time that the export speaks of, and before which the default range ends; now if left out
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "as_of")]
     at: Option<String>,
@@ -303,8 +305,8 @@ mod tests {
             time_field: TimeField::Modified,
             window_days: 7,
             as_of: text("2024-03"),
-            as_of_sequence: Some(9),
-            since: Some(3),
+            as_of_sequence: Some(9.into()),
+            since: Some(3.into()),
             at: None,
             all_versions: true,
             system_events: SystemEvents::Omit,

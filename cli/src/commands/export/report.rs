@@ -15,6 +15,7 @@ use crate::text;
 struct Report<'a> {
     name: &'a str,
     id: &'a str,
+    commit: String,
     finished: bool,
     parts: Vec<Part<'a>>,
     bytes: u64,
@@ -146,6 +147,7 @@ pub(super) fn done(
         console.json(&Report {
             name: export.name(),
             id: export.id(),
+            commit: commit(export),
             finished: index.finished,
             parts: parts.collect(),
             bytes,
@@ -172,6 +174,11 @@ pub(super) fn done(
         return Ok(Outcome::Incomplete);
     }
     Ok(Outcome::Done)
+}
+
+/// The commit that it is as of.
+fn commit(export: &Export) -> String {
+    export.request().as_of_sequence.map(|commit| commit.to_string()).unwrap_or_default()
 }
 
 fn lines(export: &Export, index: &Index, (bytes, seconds): (u64, f64)) -> Vec<String> {
@@ -204,6 +211,8 @@ fn lines(export: &Export, index: &Index, (bytes, seconds): (u64, f64)) -> Vec<St
             lines.push(format!("{label}{}", count(number)));
         }
     }
+    let commit = commit(export);
+    lines.push(format!("up to commit   {commit} (what comes later: --since {commit})"));
     let parts = text::plural(index.parts.len() as u64, "part");
     lines.push(format!("written        {parts}, {}", text::size(bytes)));
     lines.push(format!("fingerprint    {}", index.digest.subject_sum));

@@ -5,6 +5,8 @@ use chatvault_engine::Storage;
 use chatvault_export::Request;
 use chatvault_export::job::{Listed, list};
 use chatvault_export::manifest::Index;
+use chatvault_query::Commit;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Arguments;
@@ -48,9 +50,13 @@ pub(super) fn find(folder: &dyn Storage, arguments: &Arguments) -> anyhow::Resul
 /// A field that was given now and is another one than at the beginning. Times are compared as the
 /// request has them, so those are left to what was pinned.
 fn contradiction(given: &Request, has_format: bool, index: &Index) -> Option<String> {
-    const PINNED: [&str; 8] =
-        ["name", "from", "to", "all_time", "at", "as_of_sequence", "tenant", "format"];
+    const PINNED: [&str; 9] =
+        ["name", "from", "to", "all_time", "at", "as_of_sequence", "since", "tenant", "format"];
     let begun = index.head.selection.more.get("request")?;
+    let since = begun.get("since").and_then(|since| Commit::deserialize(since).ok());
+    if given.since.is_some() && given.since.map(Commit::sequence) != since.map(Commit::sequence) {
+        return Some("since".to_owned());
+    }
     let (given, usual) = (as_json(given)?, as_json(&Request::default())?);
     let fields = given.as_object()?;
     let differs = |(name, value): &(&String, &Value)| {

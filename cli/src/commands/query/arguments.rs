@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chatvault_query::search::Search;
 use chatvault_query::statistics::By;
-use chatvault_query::{Filter as Condition, Kind, Order, Query, Versions, parse_time};
+use chatvault_query::{Commit, Filter as Condition, Kind, Order, Query, Versions, parse_time};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
@@ -30,6 +30,9 @@ in, `to` is not, so --created-from 2024-05 --created-to 2024-06 is the whole of 
 Several values of one option widen the answer, several options narrow it. Which version of a message \
 counts is decided before anything else is compared; with --custodian, among the versions that this \
 custodian's export delivered.
+
+Commits (COMMIT): a number, or number and hash as `stat` prints it (1042-9f3a11c0d2e4b657). With its hash a \
+commit that the archive does not have, since it was put back from a copy, is refused.
 
 Filters (TEXT of --filter): the $filter language of the Graph export APIs over all scalar fields of a \
 message: eq ne gt ge lt le, and, or, not (…), brackets; texts in single quotes, times without; null is what \
@@ -159,12 +162,12 @@ pub(super) struct VersionChoice {
     /// The newest version that was not modified after this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<String>,
-    /// Only what the archive held after this commit (`stat` shows the last one's number)
+    /// Only what the archive held after this commit (`stat` shows the last one)
     #[arg(long, value_name = "COMMIT")]
-    as_of_seq: Option<u64>,
-    /// Only what arrived after this commit
+    as_of_seq: Option<Commit>,
+    /// Only what arrived after this commit; with --custodian, what they had not delivered by then
     #[arg(long, value_name = "COMMIT")]
-    since: Option<u64>,
+    since: Option<Commit>,
 }
 
 /// Takes one of a few names, and lists them in help and errors.
@@ -298,8 +301,8 @@ mod tests {
             search: some("-tea \"offer letter\""),
             versions: Versions::All,
             as_of: None,
-            as_of_sequence: Some(9),
-            since: Some(4),
+            as_of_sequence: Some(9.into()),
+            since: Some(4.into()),
             order: Order::Modified,
             reverse: true,
             limit: Some(7),

@@ -322,7 +322,7 @@ impl<'m> Commits<'m> {
         let (archive, from) = (manifest.archive, manifest.journal_from);
         // Not as a reader beside a writer would: that takes damage at the end for the end.
         let wanted = Wanted { archive, from, after: manifest.sequence, live: false };
-        let recovery = journal::recover(storage, wanted, &mut |sequence, payload| {
+        let recovery = journal::recover(storage, wanted, &mut |sequence, _chain, payload| {
             commits.take(sequence, payload);
             Ok(())
         });
@@ -335,7 +335,7 @@ impl<'m> Commits<'m> {
     }
 
     fn take(&mut self, sequence: Sequence, payload: &[u8]) {
-        let commit = match record::read(payload, &mut self.parser) {
+        let commit = match record::read(sequence, payload, &mut self.parser) {
             Ok(commit) => commit,
             Err(error) => {
                 self.unreadable = true;
@@ -389,7 +389,7 @@ impl<'m> Commits<'m> {
     }
 
     /// Is the row of a sighting there? One of a place that is gone is void.
-    fn is_there(&self, (home, row, _): &HomeSighting) -> bool {
+    fn is_there(&self, (home, _, row, _): &HomeSighting) -> bool {
         let rows = match home {
             Home::Slab(sequence) => self.slabs.get(sequence).copied(),
             Home::Segment(number) => segment_rows(self.manifest, *number),

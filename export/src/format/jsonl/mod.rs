@@ -60,13 +60,18 @@ fn line(version: &Version, out: &mut Lines) {
     let start = out.lines.len();
     out.lines.extend_from_slice(&version.json);
     out.count += 1;
-    if memchr2(b'\n', b'\r', &version.json).is_some() {
+    if has_breaks(&version.json) {
         out.changed += 1;
         note(version, &mut out.breaks);
         let line = out.lines.get_mut(start..).unwrap_or_default();
         line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     }
     out.lines.push(b'\n');
+}
+
+/// Will a line be another than the stored bytes, so that a note has to say so?
+pub(crate) fn has_breaks(json: &[u8]) -> bool {
+    memchr2(b'\n', b'\r', json).is_some()
 }
 
 fn note(version: &Version, breaks: &mut Vec<u8>) {

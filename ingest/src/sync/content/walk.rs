@@ -282,7 +282,7 @@ impl Walk {
 
     fn item(&self, key: MessageKey, row: &Row<'_>) -> Result<Arc<Item>, SyncError> {
         let stored = row.to_stored()?;
-        let custodian = stored.sightings.into_iter().next().map(|(custodian, _)| custodian);
+        let custodian = stored.sightings.into_iter().next().map(|one| one.custodian);
         // Every row was delivered by somebody.
         let custodian = custodian.unwrap_or_else(|| Custodian::user(""));
         Ok(Arc::new(self.contents.item(key, custodian)))

@@ -182,8 +182,8 @@ impl Ask {
                 Versions::Latest | Versions::AsOf(_) => query::Versions::Latest,
             },
             as_of: text(as_of),
-            as_of_sequence: scan.as_of_sequence.map(|sequence| sequence.0),
-            since: scan.since.map(|sequence| sequence.0),
+            as_of_sequence: scan.as_of_sequence.map(|sequence| sequence.0.into()),
+            since: scan.since.map(|sequence| sequence.0.into()),
             order: match scan.order {
                 Order::Conversation => query::Order::Conversation,
                 Order::Created => query::Order::Created,

@@ -8,7 +8,8 @@ mod select;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chatvault_engine::{
-    ContentAddress, Counts, Custodian, MessageKey, MessageKind, RunId, Sequence, Timestamp,
+    ContentAddress, Counts, Custodian, MessageKey, MessageKind, RunId, Sequence, Sighting,
+    Timestamp,
 };
 
 pub use identity::{Identity, identify};
@@ -28,14 +29,33 @@ pub struct Row {
     pub json: Vec<u8>,
     /// The commit that stored it.
     pub sequence: Sequence,
-    /// Who delivered it, and in which run first.
-    pub sightings: BTreeMap<Custodian, RunId>,
+    /// Who delivered it, and in which run and commit first.
+    pub sightings: BTreeMap<Custodian, (RunId, Sequence)>,
 }
 
 impl Row {
     /// The message it is a version of.
     pub fn key(&self) -> &MessageKey {
         &self.identity.key
+    }
+
+    /// The commit that brought it: to the archive or, if there are custodians, by one of them.
+    pub fn arrival(&self, custodians: &[Custodian]) -> Option<Sequence> {
+        if custodians.is_empty() {
+            return Some(self.sequence);
+        }
+        let theirs = custodians.iter().filter_map(|custodian| self.sightings.get(custodian));
+        theirs.map(|(_, sequence)| *sequence).min()
+    }
+
+    /// Who had delivered it by a commit.
+    pub fn sighted(&self, until: Sequence) -> impl Iterator<Item = Sighting> + '_ {
+        let all = self.sightings.iter().map(|(custodian, (run, sequence))| Sighting {
+            custodian: custodian.clone(),
+            run: *run,
+            sequence: *sequence,
+        });
+        all.filter(move |sighting| sighting.sequence <= until)
     }
 
     /// Its place in the order of a message's versions.
@@ -124,7 +144,7 @@ impl Model {
         };
         let address = ContentAddress(*blake3::hash(canonical.as_bytes()).as_bytes());
         if let Some(row) = self.addresses.get(&address).and_then(|at| self.rows.get_mut(*at)) {
-            let _ = row.sightings.entry(custodian.clone()).or_insert(run);
+            let _ = row.sightings.entry(custodian.clone()).or_insert((run, sequence));
             return Outcome::Duplicate;
         }
         let _ = self.addresses.insert(address, self.rows.len());
@@ -135,7 +155,7 @@ impl Model {
             canonical_bytes: canonical.len(),
             json: bytes.to_vec(),
             sequence,
-            sightings: BTreeMap::from([(custodian.clone(), run)]),
+            sightings: BTreeMap::from([(custodian.clone(), (run, sequence))]),
         });
         if new { Outcome::Stored } else { Outcome::Variant }
     }

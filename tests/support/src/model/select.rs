@@ -29,11 +29,8 @@ impl Model {
 
 /// What is looked at before a version is chosen: what the archive, and the custodian, held.
 fn is_candidate(row: &Row, scan: &Scan) -> bool {
-    let delivered = scan.custodians.is_empty()
-        || scan.custodians.iter().any(|custodian| row.sightings.contains_key(custodian));
-    row.key().record == scan.record
-        && delivered
-        && scan.as_of_sequence.is_none_or(|sequence| row.sequence <= sequence)
+    let until = |arrival| scan.as_of_sequence.is_none_or(|sequence| arrival <= sequence);
+    row.key().record == scan.record && row.arrival(&scan.custodians).is_some_and(until)
 }
 
 /// The chosen rows among one message's.
@@ -77,7 +74,7 @@ fn matches(row: &Row, scan: &Scan) -> bool {
         && (scan.kinds.is_empty() || scan.kinds.contains(&identity.kind))
         && inside(identity.created, scan.created)
         && inside(identity.modified, scan.modified)
-        && scan.since.is_none_or(|sequence| row.sequence > sequence)
+        && scan.since.is_none_or(|since| row.arrival(&scan.custodians) > Some(since))
 }
 
 fn inside(time: Timestamp, range: TimeRange) -> bool {
