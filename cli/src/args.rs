@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     account, catalog, chats, compact, copy, demo, export, exports, get, history, import, index,
-    init, people, quarantine, query, runs, stat, sync, verify,
+    init, people, quarantine, query, repair, runs, stat, sync, verify,
 };
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -27,6 +27,7 @@ Examples:
                                                     hand out a person's chats, with proof
   chatvault verify team.cvault --deep               prove that everything is there
   chatvault copy team.cvault /backup/team.cvault    back it up, also while it is written
+  chatvault repair team.cvault new.cvault           after damage: a healthy archive of what is whole
 
 An archive is a folder. One process at a time may write to it (import, sync, account activate, compact, \
 catalog rebuild); any number may read from it at the same time.
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Exports(exports::Arguments),
     Stat(stat::Arguments),
     Verify(verify::Arguments),
+    Repair(repair::Arguments),
     Compact(compact::Arguments),
     Copy(copy::Arguments),
     Quarantine(quarantine::Arguments),
@@ -85,6 +87,7 @@ impl Command {
             Self::Exports(arguments) => exports::run(arguments, console),
             Self::Stat(arguments) => stat::run(arguments, console),
             Self::Verify(arguments) => verify::run(arguments, console),
+            Self::Repair(arguments) => repair::run(arguments, console),
             Self::Compact(arguments) => compact::run(arguments, console),
             Self::Copy(arguments) => copy::run(arguments, console),
             Self::Quarantine(arguments) => quarantine::run(arguments, console),

@@ -28,6 +28,15 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// The worse of two: failed, incomplete, done.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Failed, _) | (_, Self::Failed) => Self::Failed,
+            (Self::Incomplete, _) | (_, Self::Incomplete) => Self::Incomplete,
+            (Self::Done, Self::Done) => Self::Done,
+        }
+    }
+
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => DONE,

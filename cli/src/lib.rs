@@ -15,6 +15,7 @@ mod commands;
 mod console;
 mod demo_data;
 mod failure;
+mod missing;
 mod plain;
 mod progress;
 mod report;

@@ -6,6 +6,11 @@ use std::fmt::Display;
 use chatvault_engine::Timestamp;
 use chatvault_query::format_time;
 
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Replaces what a terminal would obey instead of show: control characters and changes of the
 /// writing direction. White space of any kind becomes a space.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::types::{Sequence, Timestamp};
+
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -86,13 +88,32 @@ struct Inner {
     message: String,
     file: Option<String>,
     offset: Option<u64>,
+    touched: Option<Touched>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What a damage takes with it, as far as that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Touched {
+    pub(crate) conversations: Vec<String>,
+    pub(crate) rows: Option<u64>,
+    /// The first and the last time of creation.
+    pub(crate) created: Option<(Timestamp, Timestamp)>,
+    /// The first and the last commit.
+    pub(crate) commits: Option<(Sequence, Sequence)>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { kind, message, file: None, offset: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message,
+            file: None,
+            offset: None,
+            touched: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn corrupt(message: impl Into<String>) -> Self {
@@ -141,6 +162,35 @@ impl Error {
     pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(cause.into()));
         self
+    }
+
+    #[must_use]
+    pub(crate) fn touching(mut self, touched: Touched) -> Self {
+        let _ = self.0.touched.get_or_insert(touched);
+        self
+    }
+
+    /// What the damage takes with it, as the innermost error that knows says.
+    pub(crate) fn touched(&self) -> Touched {
+        let ours = self.causes().filter_map(|cause| cause.downcast_ref::<Self>());
+        ours.filter_map(|error| error.0.touched.as_ref()).last().cloned().unwrap_or_default()
+    }
+
+    /// The error and its causes, outermost first.
+    pub(crate) fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        let first: &(dyn StdError + 'static) = self;
+        std::iter::successors(Some(first), |error| (**error).source())
+    }
+
+    /// Did reading or writing fail, here or at the bottom of it? Else the bytes are wrong.
+    pub(crate) fn is_storage_failure(&self) -> bool {
+        let mut ours = self.causes().filter_map(|cause| cause.downcast_ref::<Self>());
+        ours.any(|error| error.kind().is_of_storage())
+    }
+
+    /// Can a part of the archive not be read: damaged, missing, or on a bad place of the disk?
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.kind() == ErrorKind::Corrupt || self.kind().is_of_storage()
     }
 
     /// What the caller can do.

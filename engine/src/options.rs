@@ -22,6 +22,8 @@ pub struct Options {
     pub background_compaction: bool,
     /// How long files that compaction replaced are kept for readers elsewhere. 24 hours.
     pub grace_seconds: u64,
+    /// Leave out what is damaged or missing instead of failing, and name it: for reading only. Off.
+    pub salvage: bool,
 }
 
 impl Default for Options {
@@ -33,6 +35,7 @@ impl Default for Options {
             document_bytes: 16 << 20,
             background_compaction: true,
             grace_seconds: 24 * 60 * 60,
+            salvage: false,
         }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::archive::{Committed, Counts, Delivered, Key, Known, Quarantine, RowId, Shared, State};
+use crate::archive::{
+    Committed, Counts, Damage, Delivered, Key, Known, Quarantine, RowId, Shared, State,
+};
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::scan::{self, Addresses, Explain, RowKeys, Rows, Scan, SlabSiblings};
@@ -106,6 +108,11 @@ impl Snapshot {
         self.view.check_commit(commit)
     }
 
+    /// What answers lacked so far: see [`Archive::missing`](crate::Archive::missing).
+    pub fn missing(&self) -> Vec<Damage> {
+        self.view.state.missing.damages()
+    }
+
     /// The id that the archive got when it was made: what is derived from an archive keeps it.
     pub fn archive(&self) -> [u8; 16] {
         self.view.shared.archive
@@ -121,7 +128,8 @@ impl Snapshot {
     /// Every stored row of a message, variants too: versions in order, then by modified time and
     /// address. Empty if there is none.
     pub fn history(&self, key: &MessageKey) -> Result<Vec<Stored>> {
-        let mut rows = scan::stored(&self.view, &self.view.state.rows_of(&borrow(key))?)?;
+        let rows = self.view.state.rows_of(&borrow(key), self.view.until)?;
+        let mut rows = scan::stored(&self.view, &rows)?;
         rows.retain(|row| row.sequence <= self.view.until);
         rows.sort_by_key(|row| (row.version, row.modified, row.address));
         Ok(rows)
@@ -181,12 +189,13 @@ impl Snapshot {
     /// `InvalidInput` as of an earlier commit: counters are kept by run and custodian.
     pub fn custodians(&self) -> Result<BTreeMap<Custodian, Counts>> {
         self.whole()?;
+        self.view.state.need_ledgers()?;
         Ok(self.view.known().by_custodian())
     }
 
     /// A custodian by the number that [`Row::custodians`](crate::Row::custodians) gives.
     pub fn custodian(&self, number: u32) -> Result<Custodian> {
-        self.view.known().custodian(number).cloned().ok_or_else(|| nameless(number))
+        self.view.name(number)
     }
 
     /// The content address that a document has, or would have if it were stored. Faster for many
@@ -203,8 +212,8 @@ impl Snapshot {
     pub fn content(&self) -> (u64, [u8; 32]) {
         let (mut rows, mut sum) = (0, Multiset::default());
         for live in &self.view.state.segments {
-            rows += u64::from(live.segment.meta.rows);
-            sum += Multiset(live.segment.meta.multiset);
+            rows += live.entry.rows;
+            sum += live.entry.multiset;
         }
         for row in self.view.state.slabs.iter().flat_map(|slab| &slab.rows) {
             rows += 1;
@@ -213,9 +222,9 @@ impl Snapshot {
         (rows, sum.0)
     }
 
-    /// Does any message have an object?
+    /// Does any message have an object? With a ledger that cannot be read, one may.
     pub fn has_links(&self) -> bool {
-        self.view.known().has_links(self.view.until)
+        !self.view.state.lost_ledgers.is_empty() || self.view.known().has_links(self.view.until)
     }
 
     /// The length of an object.
@@ -226,13 +235,50 @@ impl Snapshot {
 
     /// The objects that belong to a message: (attachment, object).
     pub fn links(&self, key: &MessageKey) -> Result<Vec<(String, ContentAddress)>> {
+        self.view.state.need_ledgers()?;
         Ok(self.view.known().links(key, self.view.until))
     }
 
     /// Reads an object back, streamed and checked.
+    ///
+    /// For salvage it is read through first, and `None` if that fails.
     pub fn object(&self, address: &ContentAddress) -> Result<Option<Box<dyn Read + Send>>> {
-        let reader = self.view.shared.find_object(&self.view.state, address)?;
-        Ok(reader.map(|reader| Box::new(reader) as Box<dyn Read + Send>))
+        let find = || self.view.shared.find_object(&self.view.state, address);
+        let missing = &self.view.state.missing;
+        if missing.salvage() {
+            let whole = find()?.map_or(Ok(()), |mut reader| reader.read_through());
+            if missing.pass(whole)?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(find()?.map(|reader| Box::new(reader) as Box<dyn Read + Send>))
+    }
+
+    /// Looks at everything that answers can need, so that [`Snapshot::missing`] has all of it, but for
+    /// objects: these are read when they are asked for. Nothing to do unless opened for salvage.
+    pub fn look_for_damage(&self) -> Result<Vec<Damage>> {
+        let state = &*self.view.state;
+        if !state.missing.salvage() {
+            return Ok(Vec::new());
+        }
+        state.need_ledgers()?;
+        for live in &state.segments {
+            let tables = live.segment().and_then(|segment| segment.tables());
+            if state.missing.pass(tables)?.is_some() {
+                let segment = live.segment()?;
+                let groups = 0..segment.meta.groups.len();
+                groups.for_each(|group| drop(state.missing.gaps(segment, group)));
+            }
+        }
+        for pack in &state.packs {
+            let _ = state.missing.pass(pack.get())?;
+        }
+        for entry in self.quarantine()? {
+            drop(entry?);
+        }
+        let mut damages = self.missing();
+        damages.sort_by(|a, b| (&a.file, a.offset).cmp(&(&b.file, b.offset)));
+        Ok(damages)
     }
 }
 
@@ -279,13 +325,19 @@ impl View {
 
     /// Who delivered a row up to a commit.
     pub(crate) fn sightings(&self, at: RowId, until: u64) -> Result<Vec<Sighting>> {
+        self.need_sightings(at)?;
         let sightings = self.delivered().of_row(&self.state, at, until)?;
         let known = self.known();
         let sighting = |(number, sequence): (u32, u64)| {
-            let custodian = known.custodian(number).cloned().ok_or_else(|| nameless(number))?;
+            let custodian = self.name(number)?;
             let sequence = Sequence(sequence);
             let commit = known.commit_at(sequence).filter(|commit| commit.sequence == sequence.0);
-            let run = RunId(commit.ok_or_else(|| unknown(sequence))?.run);
+            let run = match commit {
+                Some(commit) => RunId(commit.run),
+                // The ledger that knew it is lost.
+                None if self.state.lost_runs() => RunId(0),
+                None => return Err(unknown(sequence)),
+            };
             Ok(Sighting { custodian, run, sequence })
         };
         sightings.into_iter().map(sighting).collect()
@@ -293,6 +345,7 @@ impl View {
 
     /// The numbers of those who delivered a row up to a commit, ascending.
     pub(crate) fn custodians(&self, at: RowId, until: u64) -> Result<Vec<u32>> {
+        self.need_sightings(at)?;
         let sightings = self.delivered().of_row(&self.state, at, until)?;
         Ok(sightings.into_iter().map(|(number, _)| number).collect())
     }
@@ -330,6 +383,18 @@ impl View {
         [a, b, c, d, e, f, g, h]
     }
 
+    /// A ledger has sightings of segments with smaller numbers only.
+    fn need_sightings(&self, at: RowId) -> Result<()> {
+        let live = self.state.segments.get(at.source as usize);
+        let lost = self.state.lost_ledgers.last();
+        let touched = live.zip(lost).is_some_and(|(live, lost)| live.entry.number < lost.0);
+        if touched { self.state.need_ledgers() } else { Ok(()) }
+    }
+
+    fn name(&self, number: u32) -> Result<Custodian> {
+        self.known().name(&self.state, number)
+    }
+
     /// Computes content addresses.
     pub(crate) fn with_addresses<T>(&self, compute: impl FnOnce(&mut Addresses) -> T) -> T {
         let mut addresses = self.spare().pop().unwrap_or_default();
@@ -352,18 +417,32 @@ impl View {
         addresses: &mut Addresses,
     ) -> Result<Option<RowId>> {
         let wanted = tag_number(&address.0[..crate::segment::TAG_BYTES]);
+        let mut unread = Vec::new();
         for (source, live) in (0_u32..).zip(&self.state.segments) {
-            let tags = live.segment.tags()?;
-            let first = tags.partition_point(|(tag, _)| *tag < wanted);
-            let rest = tags.get(first..).unwrap_or_default();
-            for (_, row) in rest.iter().take_while(|(tag, _)| *tag == wanted) {
-                let at = RowId { source, row: *row };
-                if addresses.of(&self.state, at)?.0 == *address {
-                    return Ok(Some(at));
+            let rows = match live.segment() {
+                Ok(segment) => segment.tagged(wanted, &mut unread),
+                Err(error) => {
+                    unread.push(error);
+                    continue;
+                }
+            };
+            for row in rows {
+                let at = RowId { source, row };
+                match addresses.of(&self.state, at) {
+                    Ok((found, _)) if found == *address => return Ok(Some(at)),
+                    Ok(_) => {}
+                    Err(error) => unread.push(error),
                 }
             }
         }
-        Ok(self.slab_addresses().get(address).copied())
+        let found = self.slab_addresses().get(address).copied();
+        if found.is_none() {
+            // It may be where nothing can be read.
+            for error in unread {
+                let _ = self.state.missing.pass::<()>(Err(error))?;
+            }
+        }
+        Ok(found)
     }
 
     fn slab_addresses(&self) -> &HashMap<ContentAddress, RowId, RandomState> {
@@ -390,8 +469,4 @@ fn borrow(key: &MessageKey) -> Key<'_> {
 
 fn unknown(commit: Sequence) -> Error {
     Error::corrupt(format!("a sighting is of commit {}, which no ledger knows", commit.0))
-}
-
-fn nameless(custodian: u32) -> Error {
-    Error::corrupt(format!("custodian {custodian} has no name"))
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chatvault_engine::{
     Archive, ContentAddress, Depth, Error, ErrorKind, FileName, LockGuard, ReadFile, RecordKind,
-    Result, Storage, WriteFile,
+    Result, Storage, WriteFile, verify,
 };
 use chatvault_support::Draft;
 use chatvault_support::storage::{Faulty, Volatile, files_in, read_whole, write_whole};
@@ -139,12 +139,13 @@ fn ask(archive: &Archive, object: ContentAddress) -> Result<()> {
     Ok(())
 }
 
-/// Opens, asks, verifies, adds, seals and merges.
-fn live(storage: &Arc<dyn Storage>, object: ContentAddress) -> Result<()> {
+/// Opens, asks, verifies, adds, seals and merges; did the verification tell of failed reads?
+fn live(storage: &Arc<dyn Storage>, object: ContentAddress) -> Result<bool> {
     let archive = Archive::open(host(storage), small())?;
     ask(&archive, object)?;
     let report = archive.verify(Depth::Deep, &mut go_on)?;
-    assert_eq!(report.damages, [], "a read that fails is no damage");
+    let are_reads = report.damages.iter().all(|damage| damage.kind == ErrorKind::Io);
+    assert!(are_reads, "a read that fails is no damage: {:?}", report.damages);
     let mut batch = archive.batch(archive.begin_run("again")?);
     for (custodian, json) in documents(40) {
         batch.offer(&custodian, RecordKind::Message, &json, ORIGIN);
@@ -153,7 +154,8 @@ fn live(storage: &Arc<dyn Storage>, object: ContentAddress) -> Result<()> {
     archive.seal()?;
     let _ = archive.compact(&mut go_on)?;
     archive.close()?;
-    ask(&Archive::open_read_only(host(storage), small())?, object)
+    ask(&Archive::open_read_only(host(storage), small())?, object)?;
+    Ok(!report.damages.is_empty())
 }
 
 /// The kinds of the archive's errors, the outermost first.
@@ -178,12 +180,18 @@ fn a_read_that_fails_is_told_as_a_failed_read_wherever_it_happens() {
         (lived, (u64::MAX / 2).saturating_sub(reads.left.load(Ordering::SeqCst)), reads)
     };
     let (lived, reads, _) = run(u64::MAX / 2);
-    lived.unwrap();
+    assert!(!lived.unwrap());
     let mut told = 0;
     for after in 0..reads {
         let (lived, _, reads) = run(after);
         // Other threads may have read the catalog's part meanwhile, so not every number is met.
-        let Err(error) = lived else { continue };
+        let error = match lived {
+            Ok(verified) => {
+                told += u64::from(verified);
+                continue;
+            }
+            Err(error) => error,
+        };
         let kinds = kinds(&error);
         assert!(reads.failed.load(Ordering::SeqCst), "read {after}: {error}");
         assert_eq!(kinds.last(), Some(&ErrorKind::Io), "read {after}: {error:?}");
@@ -213,9 +221,12 @@ fn a_missing_or_short_file_is_damage_and_is_named() {
             let opened = Archive::open_read_only(host(&storage), small());
             let asked = opened.and_then(|archive| ask(&archive, object));
             let Err(error) = asked else {
-                // What an older manifest or the end of the journal held may be nobody's loss.
+                // What an older manifest or the end of the journal held may be nobody's loss, and a
+                // segment that lost its last bytes has its footer twice: then `verify` tells it.
                 let sealed = path.starts_with("segments") || path.starts_with("objects");
-                assert!(!sealed, "{path} with {keep:?} of {bytes} bytes");
+                let checked = verify(&host(&storage), &small(), Depth::Structure, &mut go_on);
+                let told = checked.unwrap().damages.iter().any(|damage| damage.file == path);
+                assert!(told || !sealed, "{path} with {keep:?} of {bytes} bytes");
                 continue;
             };
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{path} with {keep:?}: {error}");

@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     tell_savings(&archive.stat()?, console)?;
     let found = look_around(&archive, console)?;
     heading("3. Is everything there? (verify --deep)", console)?;
-    let report = verify::check(&archive, Depth::Deep, console)?;
+    let report = verify::check(folder, Depth::Deep, console)?;
     verify::print(&report, console)?;
     super::close(archive, folder, console)?;
     say_what_next(folder, &found, console)?;

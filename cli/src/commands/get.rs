@@ -3,15 +3,17 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::bail;
 use chatvault_engine::{
     ContentAddress, MessageKey, RecordKind, Scan, Snapshot, Stored, TimeRange, Timestamp, Versions,
 };
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::missing::{self, Finding};
 use crate::report::RowFacts;
 
 const EXAMPLES: &str = "\
@@ -26,7 +28,8 @@ terminal). Without --version it is the latest version. Exit code 1: not in the a
 
 JSON fields, instead of the message itself: address, conversation, reply_to, id, version, created, \
 modified, sender, kind, sequence (the commit that stored it), bytes, sightings (list of custodian, run, \
-sequence: who delivered it, and in which import run and commit first), links (list of attachment, object).";
+sequence: who delivered it, and in which import run and commit first), links (list of attachment, object), \
+and with --salvage missing (as damages of `verify`).";
 
 const USAGE: &str = "chatvault get [OPTIONS] <ARCHIVE> <ADDRESS>
        chatvault get [OPTIONS] <ARCHIVE> --chat <ID> --id <ID>";
@@ -53,6 +56,8 @@ pub(crate) struct Arguments {
     /// The version's number (the etag); the latest one if left out
     #[arg(long, value_name = "NUMBER", requires = "id")]
     version: Option<u64>,
+    #[command(flatten)]
+    salvage: Salvage,
     /// Print what is known about it, as one JSON object, instead of the message
     #[arg(long)]
     json: bool,
@@ -73,6 +78,8 @@ struct Facts<'a> {
     #[serde(flatten)]
     row: RowFacts<'a>,
     links: Vec<Link>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<Finding>>,
 }
 
 #[derive(Serialize)]
@@ -82,22 +89,25 @@ struct Link {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let snapshot = super::open_to_read(&arguments.archive)?.snapshot()?;
-    let row = find(arguments, &snapshot)?
-        .with_context(|| format!("no such message in {}", arguments.archive.display()))?;
+    let snapshot = arguments.salvage.open(&arguments.archive)?.snapshot()?;
+    let Some(row) = find(arguments, &snapshot)? else {
+        let _ = missing::tell(&snapshot.missing(), console)?;
+        bail!("no such message in {}", arguments.archive.display());
+    };
     if arguments.json {
         let links = snapshot.links(&row.key)?.into_iter();
         let links = links
             .map(|(attachment, object)| Link { attachment, object: object.to_string() })
             .collect();
-        console.json(&Facts { row: RowFacts::from(&row), links })?;
-        return Ok(Outcome::Done);
+        let missing = arguments.salvage.findings(&snapshot.missing());
+        console.json(&Facts { row: RowFacts::from(&row), links, missing })?;
+        return missing::tell(&snapshot.missing(), console);
     }
     console.out.write_all(&row.json)?;
     if console.out_is_terminal {
         console.out.write_all(b"\n")?;
     }
-    Ok(Outcome::Done)
+    missing::tell(&snapshot.missing(), console)
 }
 
 fn find(arguments: &Arguments, snapshot: &Snapshot) -> anyhow::Result<Option<Stored>> {

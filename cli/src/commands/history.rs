@@ -9,8 +9,10 @@ use chatvault_query::format_time;
 use clap::Args;
 use serde::Serialize;
 
+use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::missing::{self, Finding};
 use crate::report::RowFacts;
 use crate::text;
 
@@ -32,7 +34,7 @@ JSON fields: conversation, reply_to, id, versions (list of address, conversation
 version, created, modified, sender, kind, sequence, bytes, sightings, changed (of created, edited, \
 reacted, attachments, deleted, restored, updated), reactions (list of change, reaction, user), \
 attachments (list of change, id, name), fields; with --diff also diff: null, or a list of mark (kept, \
-removed, added) and text).";
+removed, added) and text), and with --salvage missing (as damages of `verify`).";
 
 /// List every version of one message, and who delivered it
 #[derive(Debug, Args)]
@@ -52,6 +54,8 @@ pub(crate) struct Arguments {
     /// Show the words that each edit removed and added
     #[arg(long)]
     diff: bool,
+    #[command(flatten)]
+    salvage: Salvage,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -64,6 +68,8 @@ struct History<'a> {
     reply_to: Option<&'a str>,
     id: &'a str,
     versions: Vec<VersionFacts<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<Finding>>,
 }
 
 #[derive(Serialize)]
@@ -113,8 +119,10 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         reply_to: arguments.reply_to.clone(),
         id: arguments.id.clone(),
     };
-    let rows = super::open_to_read(&arguments.archive)?.snapshot()?.history(&key)?;
+    let snapshot = arguments.salvage.open(&arguments.archive)?.snapshot()?;
+    let rows = snapshot.history(&key)?;
     if rows.is_empty() {
+        let _ = missing::tell(&snapshot.missing(), console)?;
         bail!("no such message in {}", arguments.archive.display());
     }
     let told = tell(rows, arguments.diff);
@@ -125,13 +133,14 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
             reply_to: key.reply_to.as_deref(),
             id: &key.id,
             versions: told.iter().map(facts).collect(),
+            missing: arguments.salvage.findings(&snapshot.missing()),
         })?;
-        return Ok(Outcome::Done);
+        return missing::tell(&snapshot.missing(), console);
     }
     for line in told.iter().flat_map(lines) {
         console.line(line)?;
     }
-    Ok(Outcome::Done)
+    missing::tell(&snapshot.missing(), console)
 }
 
 /// Compares each version with the one before it.

@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod people;
 pub(crate) mod quarantine;
 pub(crate) mod query;
+pub(crate) mod repair;
 pub(crate) mod runs;
 pub(crate) mod stat;
 pub(crate) mod sync;
@@ -24,14 +25,38 @@ pub(crate) mod verify;
 use std::path::Path;
 
 use anyhow::Context;
-use chatvault_engine::{Archive, Host, Options};
+use chatvault_engine::{Archive, Damage, Host, Options};
+use clap::Args;
+
+use crate::missing::{self, Finding};
+
+/// What to do about damage.
+#[derive(Clone, Copy, Debug, Default, Args)]
+struct Salvage {
+    /// Go on without what is damaged or missing: name it on standard error, end with exit code 3
+    #[arg(long)]
+    salvage: bool,
+}
+
+impl Salvage {
+    /// Opens an archive for a command that only looks.
+    fn open(self, folder: &Path) -> anyhow::Result<Archive> {
+        let options = Options { salvage: self.salvage, ..Options::default() };
+        Archive::open_read_only(Host::disk(folder), options)
+            .with_context(|| format!("cannot open {}", folder.display()))
+    }
+
+    /// What an answer lacks, as a field of its JSON; no field without the option.
+    fn findings(self, damages: &[Damage]) -> Option<Vec<Finding>> {
+        self.salvage.then(|| missing::findings(damages))
+    }
+}
 
 use crate::console::Console;
 
 /// Opens an archive for a command that only looks; a writer may be at work beside it.
 fn open_to_read(folder: &Path) -> anyhow::Result<Archive> {
-    Archive::open_read_only(Host::disk(folder), Options::default())
-        .with_context(|| format!("cannot open {}", folder.display()))
+    Salvage::default().open(folder)
 }
 
 /// Opens an archive for a command that changes it.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chatvault_engine::Stat;
+use chatvault_engine::{Repaired, Stat};
 use clap::Args;
 use serde::Serialize;
 
+use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::missing::{self, Finding};
 use crate::report::{Copies, TRASH, by_custodian, bytes_in_use, print_custodians};
 use crate::text;
 
@@ -25,13 +27,15 @@ the archive will remove by itself; `on disk` and `per version` do not count it.
 
 JSON fields: copies, stored, versions, variants, duplicates, quarantined, messages, conversations, \
 senders, custodians, segments, runs, sequence (number of the last commit), commit (its number and hash, for \
---since and --as-of-seq), journal_rows (not yet in a \
-segment), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
+--since and --as-of-seq), journal_rows (not yet in a segment), stored_beside (stored though they may equal a \
+row that could not be read), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
 bytes (on disk, without trash), bytes_by_part (segments, journal, manifest, ledger, objects, quarantine, \
 catalog, search, trash, other), raw_bytes (JSON before compression), \
 bytes_per_version, compression_ratio (raw_bytes / bytes), troubles (list of work, since, message: \
-seals and merges that fail in the background), and with --by-custodian: by_custodian \
-(custodian to copies, stored, variants, duplicates, quarantined). Sizes are in bytes.";
+seals and merges that fail in the background), repaired (list of from, commit, rows_lost, objects_lost: \
+the repairs that the archive came from), and with --by-custodian: by_custodian \
+(custodian to copies, stored, variants, duplicates, quarantined), with --salvage missing (as damages of \
+`verify`). Sizes are in bytes.";
 
 /// Show what an archive holds and how much space it takes
 #[derive(Debug, Args)]
@@ -42,6 +46,8 @@ pub(crate) struct Arguments {
     /// Also show each custodian's copies
     #[arg(long)]
     by_custodian: bool,
+    #[command(flatten)]
+    salvage: Salvage,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -65,6 +71,7 @@ struct Report {
     sequence: u64,
     commit: String,
     journal_rows: u64,
+    stored_beside: u64,
     raw_rows: u64,
     objects: u64,
     bytes: u64,
@@ -75,6 +82,29 @@ struct Report {
     troubles: Vec<Trouble>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_custodian: Option<BTreeMap<String, Copies>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<Finding>>,
+    repaired: Vec<Repair>,
+}
+
+/// A repair that the archive came from.
+#[derive(Serialize)]
+struct Repair {
+    from: String,
+    commit: u64,
+    rows_lost: u64,
+    objects_lost: u64,
+}
+
+impl From<&Repaired> for Repair {
+    fn from(repaired: &Repaired) -> Self {
+        Self {
+            from: text::hex(&repaired.archive),
+            commit: repaired.commit.0,
+            rows_lost: repaired.rows_lost,
+            objects_lost: repaired.objects_lost,
+        }
+    }
 }
 
 /// Background work that failed and did not succeed since.
@@ -104,6 +134,7 @@ impl Report {
             sequence: stat.commit.sequence.0,
             commit: stat.commit.to_string(),
             journal_rows: stat.journal_rows,
+            stored_beside: stat.stored_beside,
             raw_rows: stat.raw_rows,
             objects: stat.objects,
             bytes,
@@ -113,6 +144,8 @@ impl Report {
             compression_ratio: text::ratio(stat.raw_bytes, bytes),
             troubles: stat.health.troubles.into_iter().map(trouble).collect(),
             by_custodian: None,
+            missing: None,
+            repaired: stat.repaired.iter().map(Repair::from).collect(),
         }
     }
 
@@ -159,20 +192,29 @@ fn trouble(trouble: chatvault_engine::Trouble) -> Trouble {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let archive = super::open_to_read(&arguments.archive)?;
+    let archive = arguments.salvage.open(&arguments.archive)?;
     let mut report = Report::new(archive.stat()?);
     if arguments.by_custodian {
         report.by_custodian = Some(by_custodian(&archive.snapshot()?.custodians()?));
     }
+    report.missing = arguments.salvage.findings(&archive.missing());
     if arguments.json {
         console.json(&report)?;
-        return Ok(Outcome::Done);
+        return missing::tell(&archive.missing(), console);
     }
     for line in report.lines() {
         console.line(line)?;
     }
+    if report.stored_beside > 0 {
+        let rows = text::count(report.stored_beside);
+        console.line(format!("{rows} rows were stored beside others that could not be read"))?;
+    }
+    for Repair { from, commit, rows_lost, objects_lost } in &report.repaired {
+        let lost = format!("{rows_lost} rows and {objects_lost} objects were lost");
+        console.line(format!("repaired from archive {from} as of commit {commit}; {lost}"))?;
+    }
     print_custodians(console, report.by_custodian.as_ref())?;
-    Ok(Outcome::Done)
+    missing::tell(&archive.missing(), console)
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! `verify`: proves that an archive is whole, or names what is damaged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use chatvault_engine::{Damage, Depth, VerifyReport};
+use anyhow::Context;
+use chatvault_engine::{Depth, Host, Options, VerifyReport};
 use clap::Args;
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::missing::{self, Finding};
 use crate::progress::Progress;
 use crate::report::Copies;
 use crate::text;
@@ -17,13 +19,15 @@ Examples:
   chatvault verify team.cvault            every file: name, checksums, chain, counts
   chatvault verify team.cvault --deep     also every message: given back, its address recomputed
 
+Works from the files, on an archive that does not open, too, and beside a process that writes to it. \
 With --deep it also proves that every delivered copy is accounted for, custodian by custodian.
 
 Exit code 0: sound. 1: damaged (each damage on a line), or stopped by Ctrl-C before the end. \
 Files that are none of the archive's are listed; they are no damage and are never read.
 
 JSON fields: sound, finished, deep, files, bytes, rows, custodians, copies, stored, variants, \
-duplicates, quarantined, damages (list of file, offset, message, conversations), strangers.";
+duplicates, quarantined, damages (list of kind, corrupt or io; file, offset, message, conversations, \
+rows, created_from, created_to, first_commit, last_commit: null where not known), strangers.";
 
 /// Check that an archive is whole, and name what is damaged
 #[derive(Debug, Args)]
@@ -51,29 +55,13 @@ struct Report<'a> {
     custodians: u64,
     #[serde(flatten)]
     counts: Copies,
-    damages: Vec<Finding<'a>>,
+    damages: Vec<Finding>,
     strangers: &'a [String],
 }
 
-#[derive(Serialize)]
-struct Finding<'a> {
-    file: &'a str,
-    offset: Option<u64>,
-    message: &'a str,
-    conversations: &'a [String],
-}
-
-impl<'a> From<&'a Damage> for Finding<'a> {
-    fn from(damage: &'a Damage) -> Self {
-        let Damage { file, offset, message, conversations } = damage;
-        Self { file, offset: *offset, message, conversations }
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let archive = super::open_to_read(&arguments.archive)?;
     let depth = if arguments.deep { Depth::Deep } else { Depth::Structure };
-    let report = check(&archive, depth, console)?;
+    let report = check(&arguments.archive, depth, console)?;
     if arguments.json {
         console.json(&as_json(&report, arguments.deep))?;
     } else {
@@ -85,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
 
 /// Verifies with a bar, until the end or Ctrl-C.
 pub(super) fn check(
-    archive: &chatvault_engine::Archive,
+    folder: &Path,
     depth: Depth,
     console: &Console<'_>,
 ) -> anyhow::Result<VerifyReport> {
@@ -95,7 +83,8 @@ pub(super) fn check(
         progress.set(done, Some(total));
         !console.stop.asked()
     };
-    Ok(archive.verify(depth, &mut seen)?)
+    chatvault_engine::verify(&Host::disk(folder), &Options::default(), depth, &mut seen)
+        .with_context(|| format!("cannot verify {}", folder.display()))
 }
 
 fn as_json(report: &VerifyReport, deep: bool) -> Report<'_> {
@@ -108,7 +97,7 @@ fn as_json(report: &VerifyReport, deep: bool) -> Report<'_> {
         rows: report.rows,
         custodians: report.custodians,
         counts: report.counts.into(),
-        damages: report.damages.iter().map(Finding::from).collect(),
+        damages: missing::findings(&report.damages),
         strangers: &report.strangers,
     }
 }
@@ -116,7 +105,7 @@ fn as_json(report: &VerifyReport, deep: bool) -> Report<'_> {
 /// The result for people.
 pub(super) fn print(report: &VerifyReport, console: &mut Console<'_>) -> anyhow::Result<()> {
     for damage in &report.damages {
-        console.line(damage_line(damage))?;
+        console.line(format!("damage: {}", missing::line(damage)))?;
     }
     for stranger in &report.strangers {
         console.line(format!("not part of the archive, never read: {stranger}"))?;
@@ -135,44 +124,14 @@ pub(super) fn print(report: &VerifyReport, console: &mut Console<'_>) -> anyhow:
     } else {
         let count = u64::try_from(report.damages.len())?;
         console.line(format!("damaged: {} found in {checked}", text::plural(count, "damage")))?;
-        console.remark("keep the damaged files, and restore them from a copy of the archive")?;
+        console.remark("keep the damaged files, and restore them from a copy of the archive; meanwhile --salvage reads what is whole")?;
     }
     Ok(())
-}
-
-/// `damage: file, offset: what; conversations: …`
-fn damage_line(damage: &Damage) -> String {
-    let mut line = format!("damage: {}: ", damage.file);
-    if let Some(offset) = damage.offset {
-        line = format!("{line}offset {offset}: ");
-    }
-    line += &damage.message;
-    if !damage.conversations.is_empty() {
-        line = format!("{line}; conversations: {}", damage.conversations.join(", "));
-    }
-    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_damage_names_file_offset_and_conversations() {
-        let mut damage = Damage {
-            file: "segments/000017.seg".to_owned(),
-            offset: Some(4096),
-            message: "checksum is 1, should be 2".to_owned(),
-            conversations: vec!["19:a".to_owned(), "19:b".to_owned()],
-        };
-        assert_eq!(
-            damage_line(&damage),
-            "damage: segments/000017.seg: offset 4096: checksum is 1, should be 2; \
-             conversations: 19:a, 19:b"
-        );
-        (damage.offset, damage.conversations) = (None, Vec::new());
-        assert_eq!(damage_line(&damage), "damage: segments/000017.seg: checksum is 1, should be 2");
-    }
 
     #[test]
     fn an_unfinished_check_is_not_called_sound() {

@@ -341,12 +341,15 @@ fn read_links(reader: &mut Reader<'_>, part: Part) -> Option<(MessageKey, Vec<Li
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     known: HashMap<Custodian, u32, RandomState>,
+    /// The number that the next new one gets.
+    next: u32,
 }
 
 impl Names {
     pub(crate) fn of(known: &Known) -> Self {
+        let next = known.names().map(|(number, _)| number.saturating_add(1)).max().unwrap_or(0);
         let known = known.names().map(|(number, name)| (name.clone(), number));
-        Self { known: known.collect() }
+        Self { known: known.collect(), next }
     }
 
     pub(crate) fn get(&self, name: &Custodian) -> Option<u32> {
@@ -355,12 +358,19 @@ impl Names {
 
     /// The number that is free behind `more` others.
     pub(crate) fn free(&self, more: usize) -> u32 {
-        u32::try_from(self.known.len() + more).unwrap_or(u32::MAX)
+        self.next.saturating_add(u32::try_from(more).unwrap_or(u32::MAX))
     }
 
     /// These are in the journal now.
     pub(crate) fn learn(&mut self, book: &Book) {
         self.known.extend(book.custodians.iter().map(|(number, name)| (name.clone(), *number)));
+        let last = book.custodians.keys().next_back().map_or(0, |last| last.saturating_add(1));
+        self.next = self.next.max(last);
+    }
+
+    /// Leaves numbers to those whose names cannot be read.
+    pub(crate) fn skip(&mut self, numbers: u32) {
+        self.next = self.next.saturating_add(numbers);
     }
 }
 

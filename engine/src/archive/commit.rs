@@ -11,12 +11,13 @@ use hashbrown::{HashMap, HashTable};
 
 use super::batch::{Contents, Fresh, Rejected};
 use super::book::{Book, Committed, Counts, Link, Names, Run};
+use super::held::Missing;
 use super::known::Known;
 use super::quarantine::{self, Kept, Refused};
 use super::recall::Fingerprint;
 use super::record::{self, Home, HomeSighting};
 use super::slab::{Key, RowRef, Seen, Slab, SlabRow};
-use super::state::{State, find_in_segment};
+use super::state::{Live, State, find_in_segment};
 use super::summary::Probe;
 use super::{Report, Shared};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,6 +27,9 @@ use crate::segment::RowReader;
 use crate::types::{ContentAddress, Custodian, RunId, Sequence};
 
 type Fast = foldhash::fast::RandomState;
+
+/// More custodians or runs than this have no place in one ledger.
+const LOST_NUMBERS: u32 = 1 << 22;
 
 /// What only the holder of the writer's lock may change.
 #[derive(Debug)]
@@ -96,7 +100,16 @@ pub(crate) fn closed() -> Error {
 /// What a fresh copy turned out to be.
 enum Found {
     Duplicate(RowRef),
-    New { sibling: bool, variant: bool },
+    New(Standing),
+}
+
+/// How a new row stands to those that are there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Standing {
+    sibling: bool,
+    variant: bool,
+    /// What it may equal could not be read.
+    beside: bool,
 }
 
 impl Writer {
@@ -121,6 +134,12 @@ impl Writer {
             closing: false,
             stopped: None,
         }
+    }
+
+    /// A ledger that cannot be read may have given numbers which nothing else knows.
+    pub(crate) fn leave_numbers(&mut self) {
+        self.names.skip(LOST_NUMBERS);
+        self.next_run = self.next_run.saturating_add(LOST_NUMBERS);
     }
 
     /// Remembers why nothing can be written any more.
@@ -263,7 +282,7 @@ impl Committing<'_> {
             *place = numbers[*place as usize];
         }
         self.shared.moves.resolve_all(&mut sightings);
-        let report = report(sequence, &batch);
+        let report = report(sequence, &batch, &rows);
         for (name, counts) in numbers.iter().zip(&batch.counts) {
             *book.counts.entry((run.0, *name)).or_default() += *counts;
         }
@@ -351,12 +370,12 @@ impl Committing<'_> {
             let hash = self.writer.index.hash(&row.key());
             let first = copies.first().copied().unwrap_or(0) as usize;
             let mut found = self.look_up(&row)?;
-            if let Found::New { sibling, variant } = &mut found {
+            if let Found::New(standing) = &mut found {
                 let same = keys.iter_hash(hash).filter(|(there, _)| *there == hash);
                 let same = same.map(|(_, at)| &new[*at as usize].0);
                 for other in same.filter(|other| other.is_of(&row.key())) {
-                    *sibling = true;
-                    *variant |= other.version == row.version;
+                    standing.sibling = true;
+                    standing.variant |= other.version == row.version;
                 }
             }
             match found {
@@ -367,8 +386,9 @@ impl Committing<'_> {
                         self.known.push((place, custodian));
                     }
                 }
-                Found::New { sibling, variant } => {
-                    row.sibling = sibling;
+                Found::New(Standing { sibling, variant, beside }) => {
+                    // Whoever can read the other row one day must know that there are two.
+                    (row.sibling, row.beside) = (sibling || beside, beside);
                     let counts = &mut batch.counts;
                     *(if variant {
                         &mut counts[first].variants
@@ -392,14 +412,14 @@ impl Committing<'_> {
     /// Does the archive have this row?
     fn look_up(&mut self, row: &SlabRow) -> Result<Found> {
         let key = row.key();
-        let (mut sibling, mut variant) = (false, false);
+        let mut standing = Standing::default();
         for (place, there) in self.writer.index.find(&key) {
-            sibling = true;
+            standing.sibling = true;
             if there.version == row.version {
                 if there.address == row.address {
                     return Ok(Found::Duplicate(place));
                 }
-                variant = true;
+                standing.variant = true;
             }
         }
         let conversation = Probe::of(row.conversation.as_bytes());
@@ -407,23 +427,15 @@ impl Committing<'_> {
             if !live.may_have(conversation) {
                 continue;
             }
-            for index in find_in_segment(&live.segment, &key)? {
-                sibling = true;
-                let group = live.segment.group_of(index);
-                let keys = live.segment.keys(group)?;
-                let local = (index - live.segment.group(group)?.first_row) as usize;
-                if keys.version(local) != row.version {
-                    continue;
-                }
-                variant = true;
-                if keys.tag(local) == &row.address.0[..keys.tag(local).len()]
-                    && self.compare.address(live, index)? == row.address
-                {
-                    return Ok(Found::Duplicate(RowRef { generation: live.generation, index }));
-                }
+            match look_up_in(live, row, (&mut self.compare, &mut standing)) {
+                Ok(Some(place)) => return Ok(Found::Duplicate(place)),
+                Ok(None) => {}
+                // What cannot be compared is stored again: damage never stops a backup.
+                Err(error) if error.is_unreadable() => standing.beside = true,
+                Err(error) => return Err(error),
             }
         }
-        Ok(Found::New { sibling, variant })
+        Ok(Found::New(standing))
     }
 
     /// Writes the commit to the journal; from here on others see it.
@@ -465,8 +477,34 @@ impl Committing<'_> {
     }
 }
 
-fn report(sequence: Sequence, batch: &Prepared) -> Report {
-    let mut report = Report { sequence, ..Report::default() };
+/// Looks for a row in a segment, and takes down how it stands to the rows of its message there.
+fn look_up_in(
+    live: &Live,
+    row: &SlabRow,
+    (compare, standing): (&mut Compare, &mut Standing),
+) -> Result<Option<RowRef>> {
+    let segment = live.segment()?;
+    for index in find_in_segment(segment, &row.key(), &Missing::default())? {
+        standing.sibling = true;
+        let group = segment.group_of(index);
+        let keys = segment.keys(group)?;
+        let local = (index - segment.group(group)?.first_row) as usize;
+        if keys.version(local) != row.version {
+            continue;
+        }
+        standing.variant = true;
+        if keys.tag(local) == &row.address.0[..keys.tag(local).len()]
+            && compare.address(live, index)? == row.address
+        {
+            return Ok(Some(RowRef { generation: live.generation, index }));
+        }
+    }
+    Ok(None)
+}
+
+fn report(sequence: Sequence, batch: &Prepared, rows: &[SlabRow]) -> Report {
+    let stored_beside = rows.iter().filter(|row| row.beside).count() as u64;
+    let mut report = Report { sequence, stored_beside, ..Report::default() };
     for (name, counts) in batch.custodians.iter().zip(&batch.counts) {
         report.counts += *counts;
         *report.by_custodian.entry(name.clone()).or_default() += *counts;
@@ -487,10 +525,10 @@ pub(crate) struct Compare {
 
 impl Compare {
     /// The content address of a row, and the length of its canonical form.
-    pub(crate) fn row(&mut self, live: &super::Live, row: u32) -> Result<(ContentAddress, usize)> {
+    pub(crate) fn row(&mut self, live: &Live, row: u32) -> Result<(ContentAddress, usize)> {
         let reader = match self.reader.take() {
             Some((generation, reader)) if generation == live.generation => reader,
-            _ => RowReader::new(Arc::clone(&live.segment))?,
+            _ => RowReader::new(Arc::clone(live.segment()?))?,
         };
         let (_, reader) = self.reader.insert((live.generation, reader));
         self.document.clear();
@@ -501,7 +539,7 @@ impl Compare {
         found
     }
 
-    fn address(&mut self, live: &super::Live, row: u32) -> Result<ContentAddress> {
+    fn address(&mut self, live: &Live, row: u32) -> Result<ContentAddress> {
         self.row(live, row).map(|(address, _)| address)
     }
 

@@ -17,7 +17,7 @@ use super::seal::with_ranges;
 use super::slab::RowRef;
 use super::state::{Live, State};
 use super::{Archive, CompactReport, Shared, ledger};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::FileKind;
 use crate::manifest::{Change, FileEntry};
 use crate::segment::{self, Effort};
@@ -42,20 +42,14 @@ impl Archive {
         let state = self.shared.state();
         report.segments_before = state.segments.len() as u64;
         report.bytes_before = bytes(&state);
-        let packed = |live: &Arc<Live>| live.entry.level == HARD_LEVEL && live.ranges.is_empty();
-        let done = match &state.segments[..] {
-            [] => true,
-            [one] if packed(one) => true,
-            inputs => {
-                report.rows = inputs.iter().map(|live| live.entry.rows).sum();
-                self.shared.merge_in_pieces(inputs, progress)?
-            }
-        };
+        let done = self.shared.merge_all(&state, &mut report, progress)?;
         if done {
             self.shared.sum_up_ledgers()?;
         }
         let state = self.shared.state();
         report.segments_after = state.segments.len() as u64;
+        let unreadable = state.segments.len() - self.shared.mergeable(&state).len();
+        report.segments_unreadable = unreadable as u64;
         report.bytes_after = bytes(&state);
         report.finished = done;
         Ok(report)
@@ -76,12 +70,11 @@ fn bytes(state: &State) -> u64 {
 impl Shared {
     /// What to merge in the background, without the segments of these numbers.
     pub(crate) fn next_merge(&self, without: &BTreeSet<u64>) -> Option<Vec<Arc<Live>>> {
-        let state = self.state();
-        let readable = |live: &&Arc<Live>| !without.contains(&live.entry.number);
-        let segments: Vec<&Arc<Live>> = state.segments.iter().filter(readable).collect();
+        let mut segments = self.mergeable(&self.state());
+        segments.retain(|live| !without.contains(&live.entry.number));
         let rows: Vec<u64> = segments.iter().map(|live| live.entry.rows).collect();
         let picked = merge::pick(&rows)?;
-        Some(picked.into_iter().map(|at| Arc::clone(segments[at])).collect())
+        Some(picked.into_iter().map(|at| Arc::clone(&segments[at])).collect())
     }
 
     /// One merge in the background; false if it was stopped or somebody compacted before.
@@ -118,6 +111,57 @@ impl Shared {
         Err(full)
     }
 
+    /// Merges everything that can be read; false if it was asked to stop.
+    fn merge_all(
+        &self,
+        state: &State,
+        report: &mut CompactReport,
+        progress: &mut Progress<'_>,
+    ) -> Result<bool> {
+        let packed = |live: &Arc<Live>| live.entry.level == HARD_LEVEL && live.ranges.is_empty();
+        loop {
+            let inputs = self.mergeable(state);
+            if inputs.is_empty() || (inputs.len() == 1 && packed(&inputs[0])) {
+                return Ok(true);
+            }
+            report.rows = inputs.iter().map(|live| live.entry.rows).sum();
+            match self.merge_in_pieces(&inputs, progress) {
+                Err(error) if self.set_aside(&inputs, &error) => report.rows = 0,
+                merged => return merged,
+            }
+        }
+    }
+
+    /// Segments that a merge may replace: all of each can be read, as far as is known, and so can
+    /// every ledger that has sightings of it. Ledgers have those of smaller numbers only.
+    fn mergeable(&self, state: &State) -> Vec<Arc<Live>> {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        let lost = state.lost_ledgers.last().map_or(0, |(number, _)| *number);
+        let may = |live: &&Arc<Live>| {
+            let number = live.entry.number;
+            number > lost && live.file.is_readable() && !damaged.contains(&number)
+        };
+        state.segments.iter().filter(may).cloned().collect()
+    }
+
+    /// After a merge met what it cannot read: remembers which of its inputs are damaged, so that the
+    /// others can be merged. False if none of them is: then the error is another one.
+    fn set_aside(&self, inputs: &[Arc<Live>], error: &Error) -> bool {
+        let is_damaged = |live: &&Arc<Live>| match live.segment() {
+            Ok(segment) => !segment.damaged_frames().is_empty(),
+            Err(_) => true,
+        };
+        if !error.is_unreadable() {
+            return false;
+        }
+        let found: Vec<u64> =
+            inputs.iter().filter(is_damaged).map(|live| live.entry.number).collect();
+        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = damaged.len();
+        damaged.extend(found);
+        damaged.len() > before
+    }
+
     /// Merges segments; false if it was asked to stop. The caller holds `merging`.
     fn merge(
         &self,
@@ -126,10 +170,10 @@ impl Shared {
         level: u8,
         progress: &mut Progress<'_>,
     ) -> Result<bool> {
-        let merge = Merge::of(inputs)?;
+        let merge = Merge::of(inputs, &self.state().missing)?;
         let total: u64 = inputs.iter().map(|live| live.entry.rows).sum();
         let nowhere = RowRef { generation: 0, index: 0 };
-        let rows = |live: &Arc<Live>| vec![nowhere; live.segment.meta.rows as usize];
+        let rows = |live: &Arc<Live>| vec![nowhere; usize::try_from(live.entry.rows).unwrap_or(0)];
         let mut merged = Merged {
             inputs: inputs.to_vec(),
             moves: inputs.iter().map(rows).collect(),
@@ -238,7 +282,12 @@ impl Shared {
         let mut removed: Vec<u64> = Vec::new();
         for entry in of(FileKind::Ledger) {
             let (storage, path) = (&*self.host.storage, entry.path());
-            sum.book.learn(&ledger::read(storage, self.archive, entry.number, &path)?.book);
+            match ledger::read(storage, self.archive, entry.number, &path) {
+                Ok(ledger) => sum.book.learn(&ledger.book),
+                // The order of ledgers counts: none is summed up around one that is unknown.
+                Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(()),
+                Err(error) => return Err(error),
+            }
             removed.push(entry.number);
         }
         for live in state.segments.iter().filter(|live| !live.ranges.is_empty()) {
@@ -250,9 +299,13 @@ impl Shared {
         let number = writer.next_file;
         writer.next_file += 2;
         let mut added: Vec<FileEntry> = vec![self.write_ledger(number, &sum)?];
-        let small = mergeable(&state.outcasts);
+        let small: Vec<Arc<Outcasts>> = mergeable(&state.outcasts)
+            .iter()
+            .filter(|outcasts| outcasts.index().is_ok())
+            .cloned()
+            .collect();
         if small.len() > 1 {
-            let encoded = quarantine::merge(self.archive, number + 1, small)?;
+            let encoded = quarantine::merge(self.archive, number + 1, &small)?;
             added.push(self.write_refused(number + 1, &encoded)?);
             removed.extend(small.iter().map(|outcasts| outcasts.entry.number));
         }
@@ -352,10 +405,10 @@ impl segment::Source for Watched<'_, '_, '_> {
 
 const STOP: &str = "asked to stop";
 
-fn stop() -> crate::error::Error {
-    crate::error::Error::invalid(STOP)
+fn stop() -> Error {
+    Error::invalid(STOP)
 }
 
-fn is_stop(error: &crate::error::Error) -> bool {
+fn is_stop(error: &Error) -> bool {
     error.kind() == ErrorKind::InvalidInput && error.to_string().ends_with(STOP)
 }

@@ -2,11 +2,12 @@
 //!
 //! Invariant: nothing in here is ahead of the state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::book::{Book, Committed, Counts, Run, RunSummary};
 use super::state::State;
+use crate::error::{Error, Result};
 use crate::types::{ContentAddress, Custodian, MessageKey, RunId, Sequence};
 
 /// See the module's description.
@@ -32,6 +33,18 @@ impl Known {
         self.books().into_iter().rev().find_map(|book| book.custodians.get(&number))
     }
 
+    /// The name of a custodian; for salvage its number stands for a name that is lost.
+    pub(crate) fn name(&self, state: &State, number: u32) -> Result<Custodian> {
+        match self.custodian(number) {
+            Some(name) => Ok(name.clone()),
+            None if state.missing.salvage() => Ok(lost_name(number)),
+            None => {
+                state.need_ledgers()?;
+                Err(Error::corrupt(format!("custodian {number} has no name")))
+            }
+        }
+    }
+
     /// All custodians by number.
     pub(crate) fn names(&self) -> impl Iterator<Item = (u32, &Custodian)> {
         let names = self.books().into_iter().flat_map(|book| &book.custodians);
@@ -51,6 +64,23 @@ impl Known {
     /// Counters by run and custodian, in two parts that are summed.
     fn counts(&self) -> impl Iterator<Item = (&(u32, u32), &Counts)> {
         self.books().into_iter().flat_map(|book| &book.counts)
+    }
+
+    pub(crate) fn has_counts(&self, place: (u32, u32)) -> bool {
+        self.books().into_iter().any(|book| book.counts.contains_key(&place))
+    }
+
+    pub(crate) fn has_run(&self, run: u32) -> bool {
+        self.books().into_iter().any(|book| book.runs.contains_key(&run))
+    }
+
+    /// Quarantined copies by run and custodian.
+    pub(crate) fn quarantined(&self) -> BTreeMap<(u32, u32), u64> {
+        let mut sums: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+        for (place, counts) in self.counts() {
+            *sums.entry(*place).or_default() += counts.quarantined;
+        }
+        sums
     }
 
     /// All runs and custodians together.
@@ -92,6 +122,12 @@ impl Known {
         links.any(|link| link.sequence <= at.0)
     }
 
+    /// All objects that messages link to.
+    pub(crate) fn linked(&self) -> BTreeSet<ContentAddress> {
+        let links = self.books().into_iter().flat_map(|book| book.links.values());
+        links.flatten().map(|link| link.object).collect()
+    }
+
     /// The objects that belonged to a message as of a commit: (attachment, object), each once.
     pub(crate) fn links(&self, key: &MessageKey, at: Sequence) -> Vec<(String, ContentAddress)> {
         let mut all = Vec::new();
@@ -119,6 +155,11 @@ impl Known {
         let custodians = self.base.custodians.len() + added.count();
         (custodians as u64, self.runs().len() as u64)
     }
+}
+
+/// What a custodian is called whose name is lost.
+pub(crate) fn lost_name(number: u32) -> Custodian {
+    Custodian::parse(&format!("user:lost-name-{number}"))
 }
 
 impl State {

@@ -7,11 +7,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::commit::Compare;
+use super::held::{Missing, in_gap};
 use super::sightings::Sweep;
 use super::slab::RowRef;
 use super::state::Live;
 use crate::error::Result;
-use crate::segment::{Keys, NewRow, RowReader, Source, Tables, Visit};
+use crate::segment::{Keys, NewRow, RowReader, Segment, Source, Tables, Visit};
 use crate::types::{ContentAddress, Sequence, Timestamp};
 
 /// So many segments of a size are merged into one.
@@ -36,6 +37,7 @@ pub(crate) fn pick(rows: &[u64]) -> Option<Vec<usize>> {
 #[derive(Debug)]
 struct Input {
     live: Arc<Live>,
+    segment: Arc<Segment>,
     tables: Arc<Tables>,
 }
 
@@ -50,6 +52,7 @@ pub(crate) struct Output {
 #[derive(Debug)]
 pub(crate) struct Merge {
     inputs: Vec<Input>,
+    missing: Arc<Missing>,
 }
 
 /// A row's place in the order of an output.
@@ -63,10 +66,14 @@ struct Entry {
 }
 
 impl Merge {
-    pub(crate) fn of(lives: &[Arc<Live>]) -> Result<Self> {
-        let input =
-            |live: &Arc<Live>| Ok(Input { live: Arc::clone(live), tables: live.segment.tables()? });
-        Ok(Self { inputs: lives.iter().map(input).collect::<Result<Vec<Input>>>()? })
+    /// What `missing` lets pass is left out.
+    pub(crate) fn of(lives: &[Arc<Live>], missing: &Arc<Missing>) -> Result<Self> {
+        let input = |live: &Arc<Live>| {
+            let segment = Arc::clone(live.segment()?);
+            Ok(Input { live: Arc::clone(live), tables: segment.tables()?, segment })
+        };
+        let inputs = lives.iter().map(input).collect::<Result<Vec<Input>>>()?;
+        Ok(Self { inputs, missing: Arc::clone(missing) })
     }
 
     /// Cuts the inputs into outputs, in order of conversation.
@@ -117,7 +124,7 @@ impl Merge {
         names.sort_unstable();
         names.dedup();
         for (number, (input, rows)) in self.inputs.iter().zip(&output.rows).enumerate() {
-            input.entries(narrow(number), *rows, &names, &mut order)?;
+            input.entries(narrow(number), *rows, (&names, &self.missing), &mut order)?;
         }
         let mut comparing =
             Comparing { inputs: &self.inputs, compare: Compare::default(), failed: None };
@@ -138,24 +145,28 @@ impl Input {
     /// The first row of a conversation, or the end.
     fn start(&self, conversation: usize) -> u32 {
         let starts = &self.tables.starts;
-        starts.get(conversation).copied().unwrap_or(self.live.segment.meta.rows)
+        starts.get(conversation).copied().unwrap_or(self.segment.meta.rows)
     }
 
     fn entries(
         &self,
         input: u32,
         (start, end): (u32, u32),
-        names: &[&[u8]],
+        (names, missing): (&[&[u8]], &Missing),
         out: &mut Vec<Entry>,
     ) -> Result<()> {
         let mut row = start;
         let mut number = self.tables.view().conversation(start);
         let mut rank = None;
         while row < end {
-            let group_number = self.live.segment.group_of(row);
-            let group = self.live.segment.group(group_number)?;
-            let keys = self.live.segment.keys(group_number)?;
+            let group_number = self.segment.group_of(row);
+            let group = self.segment.group(group_number)?;
             let stop = end.min(group.end_row());
+            let gaps = missing.gaps(&self.segment, group_number);
+            let Some(keys) = missing.pass(self.segment.keys(group_number))? else {
+                row = stop;
+                continue;
+            };
             while row < stop {
                 if row >= self.start(number + 1) {
                     number += 1;
@@ -166,6 +177,10 @@ impl Input {
                     let name = self.tables.conversations.get(number).unwrap_or_default();
                     narrow(names.binary_search(&name).unwrap_or(0))
                 });
+                if in_gap(&gaps, row) {
+                    row += 1;
+                    continue;
+                }
                 let local = (row - group.first_row) as usize;
                 out.push(Entry {
                     conversation: place,
@@ -181,9 +196,9 @@ impl Input {
     }
 
     fn put_id(&self, row: u32, out: &mut Vec<u8>) -> Result<()> {
-        let number = self.live.segment.group_of(row);
-        let first = self.live.segment.group(number)?.first_row;
-        self.live.segment.keys(number)?.put_id((row - first) as usize, out);
+        let number = self.segment.group_of(row);
+        let first = self.segment.group(number)?.first_row;
+        self.segment.keys(number)?.put_id((row - first) as usize, out);
         Ok(())
     }
 }
@@ -245,6 +260,10 @@ struct Reading<'m> {
 }
 
 impl MergedRows<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// Where the rows of each input went, given the generation of the output.
     pub(crate) fn moves(&self, generation: u32, moves: &mut [Vec<RowRef>]) {
         for (index, entry) in self.order.iter().enumerate() {
@@ -258,7 +277,7 @@ impl Source for MergedRows<'_> {
     fn visit(&mut self, each: &mut Visit<'_>) -> Result<()> {
         let mut inputs = Vec::new();
         for input in self.inputs {
-            let rows = RowReader::new(Arc::clone(&input.live.segment))?;
+            let rows = RowReader::new(Arc::clone(&input.segment))?;
             let sweep = Sweep::new(&input.live.ranges);
             inputs.push(Reading { input, rows, sweep, group: None });
         }
@@ -311,6 +330,7 @@ impl Reading<'_> {
             address,
             sightings: set,
             sibling: keys.is_sibling(local),
+            beside: keys.is_beside(local),
         })
     }
 
@@ -320,7 +340,7 @@ impl Reading<'_> {
         {
             return Ok((Arc::clone(keys), (row - first) as usize));
         }
-        let segment = &self.input.live.segment;
+        let segment = &self.input.segment;
         let number = segment.group_of(row);
         let group = segment.group(number)?;
         let keys = segment.keys(number)?;

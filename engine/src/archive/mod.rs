@@ -15,6 +15,7 @@ mod compact;
 mod copy;
 mod disposal;
 mod health;
+mod held;
 mod known;
 mod ledger;
 mod maintain;
@@ -26,6 +27,8 @@ mod quarantine;
 mod ranges;
 mod recall;
 mod record;
+mod repair;
+mod repaired;
 mod report;
 mod seal;
 mod sightings;
@@ -42,16 +45,21 @@ pub use book::{Counts, RunSummary};
 pub use copy::{CopyOptions, CopyReport};
 pub use health::{Health, Trouble, Work};
 pub use outcasts::{Quarantine, Quarantined};
+pub use repair::{RepairReport, Spare, repair};
+pub use repaired::Repaired;
 pub use report::{CompactReport, Damage, Depth, Report, Stat, VerifyReport};
+pub use verify::verify;
 
 pub(crate) use batch::Preparer;
 pub(crate) use book::Committed;
 pub(crate) use commit::Compare;
+pub(crate) use held::{Missing, in_gap};
 pub(crate) use known::Known;
 pub(crate) use sightings::Delivered;
 pub(crate) use slab::{Key, Slab, SlabRow};
 pub(crate) use state::{Live, RowId, State};
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::cache::Cache;
@@ -93,6 +101,8 @@ pub(crate) struct Shared {
     writer: Option<Mutex<Writer>>,
     /// Held while a seal is built and published: a merge publishes before or after, not between.
     sealing: Mutex<()>,
+    /// Segments that a merge found damaged; held for a moment.
+    damaged: Mutex<BTreeSet<u64>>,
     /// Held by whoever merges.
     merging: Mutex<()>,
     /// What failed in the background.
@@ -122,6 +132,11 @@ impl Archive {
     }
 
     /// Opens an archive for reading, beside a writer in this or another process if there is one.
+    ///
+    /// A damaged segment, ledger, quarantine or pack is no error here, nor in [`Archive::open`]: a
+    /// question that needs it gets `Corrupt`, and every other one is answered. With
+    /// [`Options::salvage`] all questions are answered from what is whole, and [`Archive::missing`]
+    /// says what was left out.
     pub fn open_read_only(host: Host, options: Options) -> Result<Self> {
         open::open_read_only(host, options).and_then(Self::start)
     }
@@ -150,19 +165,31 @@ impl Archive {
         Snapshot::take(&self.shared)
     }
 
+    /// What answers lacked so far, each part named once: empty unless the archive was opened with
+    /// [`Options::salvage`].
+    pub fn missing(&self) -> Vec<Damage> {
+        self.shared.state().missing.damages()
+    }
+
     /// A value that a batch stored, by its name; `None` if there is none or it was taken back.
     pub fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.shared.newest()?.checkpoint(name))
+        let state = self.shared.newest()?;
+        state.need_ledgers()?;
+        Ok(state.checkpoint(name))
     }
 
     /// The values whose names start with `prefix`, in name order.
     pub fn checkpoints(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
-        Ok(self.shared.newest()?.checkpoints(prefix))
+        let state = self.shared.newest()?;
+        state.need_ledgers()?;
+        Ok(state.checkpoints(prefix))
     }
 
     /// Every run under which something was committed, oldest first.
     pub fn runs(&self) -> Result<Vec<RunSummary>> {
-        Ok(Known::of(&*self.shared.newest()?).run_summaries())
+        let state = self.shared.newest()?;
+        state.need_ledgers()?;
+        Ok(Known::of(&state).run_summaries())
     }
 }
 

@@ -11,8 +11,10 @@ use super::book::{Book, Committed};
 use super::commit::Writer;
 use super::disposal::TRASH;
 use super::health;
+use super::held::{Held, Missing};
 use super::known::Known;
 use super::ledger;
+use super::put_object::open_pack;
 use super::quarantine::Outcasts;
 use super::ranges::Ranges;
 use super::recall::Recall;
@@ -25,7 +27,6 @@ use crate::format::head::{Head, PATH};
 use crate::format::names::{self, FileKind};
 use crate::journal::{self, Chain, FileHeader, Journal, Recovery, Wanted};
 use crate::manifest::{self, Manifest};
-use crate::objects::Pack;
 use crate::options::{Host, Options};
 use crate::row::Parser;
 use crate::storage::{LockGuard, Storage, whole};
@@ -36,7 +37,15 @@ const MAX_LOOKS: usize = 20;
 pub(super) const FOLDERS: [&str; 6] =
     ["journal", "manifest", "segments", "objects", TRASH, "quarantine"];
 
+fn refuse_salvage(options: &Options) -> Result<()> {
+    if options.salvage {
+        return Err(Error::invalid("salvage is for reading: open the archive read-only"));
+    }
+    Ok(())
+}
+
 pub(super) fn create(host: Host, options: Options) -> Result<Shared> {
+    refuse_salvage(&options)?;
     let storage = Arc::clone(&host.storage);
     match Head::load(&*storage) {
         Ok(_) => return Err(Error::new(ErrorKind::Exists, "an archive is here already: open it")),
@@ -49,20 +58,32 @@ pub(super) fn create(host: Host, options: Options) -> Result<Shared> {
     }
     let lock = lock(&*storage)?;
     clear_unfinished(&*storage)?;
-    let archive = host.clock.random();
+    let manifest = Manifest::first(host.clock.random(), host.clock.now(), 1);
+    found(&host, &manifest, &mut |_| Ok(()))?;
+    open_writer(host, options, lock)
+}
+
+/// Makes an archive of a folder: its first journal file, which `fill` puts commits into, its first
+/// manifest, and `FORMAT` last: an archive is there completely or not at all.
+pub(super) fn found(
+    host: &Host,
+    manifest: &Manifest,
+    fill: &mut dyn FnMut(&Journal) -> Result<()>,
+) -> Result<()> {
+    let storage = &*host.storage;
     let header = FileHeader {
-        archive,
+        archive: manifest.archive,
         nonce: host.clock.random(),
-        number: 1,
-        last: Sequence(0),
+        number: manifest.journal_from,
+        last: manifest.sequence,
         chain: Chain::default(),
     };
-    // FORMAT comes last: an archive is there completely or not at all.
-    drop(Journal::start(&*storage, header)?);
-    let _ = manifest::store(&*storage, &Manifest::first(archive, host.clock.now(), 1))?;
+    let journal = Journal::start(storage, header)?;
+    fill(&journal)?;
+    drop(journal);
+    let _ = manifest::store(storage, manifest)?;
     storage.sync_folder("").map_err(|cause| Error::io("sync folder", "", cause))?;
-    Head::new(archive).create(&*storage)?;
-    open_writer(host, options, lock)
+    Head::new(manifest.archive).create(storage)
 }
 
 /// Making the archive's own folder failed.
@@ -113,6 +134,7 @@ fn clear_unfinished(storage: &dyn Storage) -> Result<()> {
 }
 
 pub(super) fn open(host: Host, options: Options) -> Result<Shared> {
+    refuse_salvage(&options)?;
     drop(head(&*host.storage)?);
     let lock = lock(&*host.storage)?;
     open_writer(host, options, lock)
@@ -141,6 +163,9 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     let journal = Journal::resume(&*storage, shared.archive, nonce, &loaded.recovery)?;
     let numbers = (loaded.state.sequence.0 + 1, loaded.state.manifest.next_file);
     let mut writer = Writer::new(journal, numbers, &Known::of(&loaded.state));
+    if !loaded.state.lost_ledgers.is_empty() {
+        writer.leave_numbers();
+    }
     for live in &loaded.state.segments {
         let _ = writer.homes.insert(live.generation, Home::Segment(live.entry.number));
     }
@@ -161,6 +186,17 @@ pub(super) fn open_read_only(host: Host, options: Options) -> Result<Shared> {
     Ok(shared)
 }
 
+/// The archive's id, which for salvage a manifest has as well.
+fn identify(storage: &dyn Storage, missing: &Missing) -> Result<[u8; 16]> {
+    let by_head = missing.pass(head(storage).map(|head| head.archive))?;
+    let by_manifest = || manifest::newest_readable(storage, None);
+    by_head.or_else(|| by_manifest().map(|(manifest, _)| manifest.archive)).ok_or_else(no_manifest)
+}
+
+fn no_manifest() -> Error {
+    Error::corrupt("no manifest can be read").in_file(names::MANIFEST)
+}
+
 /// What was read at opening.
 struct Loaded {
     state: State,
@@ -169,23 +205,26 @@ struct Loaded {
 
 impl Shared {
     fn empty(host: Host, options: Options) -> Result<Self> {
-        let head = head(&*host.storage)?;
+        let missing = Missing::new(options.salvage);
+        let archive = identify(&*host.storage, &missing)?;
         let cache = Arc::new(Cache::new(options.cache_bytes));
         let recall = Recall::new(host.clock.random(), options.recall_bytes);
         let state = State {
-            manifest: Arc::new(Manifest::first(head.archive, host.clock.now(), 1)),
+            manifest: Arc::new(Manifest::first(archive, host.clock.now(), 1)),
             manifest_hash: [0; 32],
             segments: Vec::new(),
             base: Arc::default(),
             slabs: Vec::new(),
             packs: Vec::new(),
             outcasts: Vec::new(),
+            lost_ledgers: Vec::new(),
+            missing: Arc::new(missing),
             sequence: Sequence(0),
         };
         Ok(Self {
             host,
             options,
-            archive: head.archive,
+            archive,
             cache,
             recall,
             moves: Moves::default(),
@@ -194,6 +233,7 @@ impl Shared {
             sealing: Mutex::default(),
             merging: Mutex::default(),
             troubles: Mutex::default(),
+            damaged: Mutex::default(),
             changed: Condvar::new(),
             catalog: Mutex::default(),
             packing: Mutex::default(),
@@ -217,26 +257,37 @@ impl Shared {
         let mut looks = 0;
         loop {
             let newest = manifest::numbers(&*self.host.storage)?.last().copied();
-            let error = match self.load(true) {
-                Ok(loaded) => return Ok(loaded),
-                Err(error) => error,
+            let found = match self.load(true) {
+                Ok(loaded) if loaded.state.is_whole() => return Ok(loaded),
+                // What is missing may just have been replaced.
+                other => other,
             };
             looks += 1;
             let now = manifest::numbers(&*self.host.storage)?.last().copied();
             if now == newest || looks == MAX_LOOKS {
-                return Err(error);
+                return found;
             }
         }
     }
 
     fn load(&self, live: bool) -> Result<Loaded> {
         let storage = &*self.host.storage;
-        let (manifest, manifest_hash) = manifest::load(storage, self.archive)?;
         let before = self.state();
+        let newest = before.missing.pass(manifest::load(storage, self.archive))?;
+        let readable = || manifest::newest_readable(storage, Some(self.archive));
+        let (manifest, manifest_hash) = newest.or_else(readable).ok_or_else(no_manifest)?;
         let mut base = Book::default();
         let mut ranges: BTreeMap<u64, Ranges> = BTreeMap::new();
+        let mut lost_ledgers = Vec::new();
         for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
-            let ledger = ledger::read(storage, self.archive, entry.number, &entry.path())?;
+            let ledger =
+                match ledger::read(storage, self.archive, entry.number, &self.place_of(entry)) {
+                    Ok(ledger) => ledger,
+                    Err(error) => {
+                        lost_ledgers.push((entry.number, error));
+                        continue;
+                    }
+                };
             base.learn(&ledger.book);
             for (segment, more) in ledger.ranges {
                 if manifest.file(segment).is_some() {
@@ -252,13 +303,14 @@ impl Shared {
                 FileKind::Segment => {
                     let ranges = Arc::new(ranges.remove(&entry.number).unwrap_or_default());
                     let known = before.segments.iter().find(|live| live.entry == *entry);
+                    let known = known.filter(|live| live.file.is_readable());
                     segments.push(Arc::new(match known {
                         Some(live) => Live { ranges, ..(**live).clone() },
-                        None => self.open_live(entry, ranges)?,
+                        None => self.hold_live(entry, ranges),
                     }));
                 }
                 FileKind::Pack => {
-                    packs.push(Arc::new(Pack::open(storage, entry.number, self.archive)?));
+                    packs.push(Held::of(open_pack(storage, self.archive, entry)));
                 }
                 FileKind::Quarantine => {
                     outcasts.push(Arc::new(Outcasts::open(storage, self.archive, entry)));
@@ -267,12 +319,15 @@ impl Shared {
             }
         }
         let sequence = manifest.sequence;
+        // For salvage every bad frame is looked at, as a writer would.
+        let live = live && !self.options.salvage;
         let wanted =
             Wanted { archive: self.archive, from: manifest.journal_from, after: sequence, live };
         let manifest = Arc::new(manifest);
         let (base, slabs) = (Arc::new(base), Vec::new());
+        let missing = Arc::clone(&before.missing);
         #[rustfmt::skip]
-        let state = State { manifest, manifest_hash, segments, base, slabs, packs, outcasts, sequence };
+        let state = State { manifest, manifest_hash, segments, base, slabs, packs, outcasts, lost_ledgers, missing, sequence };
         self.replay(state, wanted)
     }
 
@@ -284,7 +339,11 @@ impl Shared {
         let mut parser = Parser::default();
         let storage = &*self.host.storage;
         let known = self.state();
-        let recovery = journal::recover(storage, wanted, &mut |sequence, chain, payload| {
+        let missing = Arc::clone(&state.missing);
+        let mut visit = |sequence: Sequence, chain: Chain, payload: &[u8]| {
+            if sequence <= state.sequence {
+                return Ok(());
+            }
             let mut commit = record::read(sequence, payload, &mut parser)?;
             commit.book.commits.push(Committed::new(sequence, commit.run, chain));
             let same = known.slabs.iter().find(|slab| slab.sequence == sequence);
@@ -301,7 +360,16 @@ impl Shared {
             }));
             state.sequence = sequence;
             Ok(())
-        })?;
+        };
+        let recovery = match journal::recover(storage, wanted, &mut visit) {
+            Err(error) if missing.salvage() && error.is_unreadable() => {
+                for damage in journal::salvage(storage, wanted, &mut visit)? {
+                    let _ = missing.pass::<()>(Err(damage))?;
+                }
+                Recovery::default()
+            }
+            recovery => recovery?,
+        };
         Ok(Loaded { state, recovery })
     }
 }

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::known::Known;
 use super::quarantine::{Records, Refused};
 use super::state::State;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::types::{ContentAddress, Custodian, RunId, Sequence};
 
 /// Copies that could not be keyed and are equal, byte for byte.
@@ -60,7 +60,8 @@ impl Quarantine {
             *of.entry(refused.custodian).or_default() += refused.copies;
         };
         for file in &state.outcasts {
-            file.index()?.0.iter().for_each(&mut count);
+            let index = state.missing.pass(file.index())?;
+            index.iter().flat_map(|(index, _)| index).for_each(&mut count);
         }
         let mut left = Vec::new();
         for (number, slab) in state.slabs.iter().enumerate() {
@@ -74,14 +75,14 @@ impl Quarantine {
     fn record(&mut self) -> Result<Option<Refused>> {
         loop {
             if let Some(records) = &mut self.open {
-                match records.next().transpose()? {
+                match self.state.missing.pass(records.next().transpose())?.flatten() {
                     Some(refused) => return Ok(Some(refused)),
                     None => self.open = None,
                 }
             }
             let Some(file) = self.state.outcasts.get(self.file) else { break };
             self.file += 1;
-            self.open = Some(Records::of(Arc::clone(file))?);
+            self.open = self.state.missing.pass(Records::of(Arc::clone(file)))?;
         }
         let next = self.left.next();
         let record = |(slab, record): (usize, usize)| {
@@ -112,8 +113,7 @@ impl Quarantine {
     }
 
     fn name(&self, number: u32) -> Result<Custodian> {
-        let nameless = || Error::corrupt(format!("custodian {number} has no name"));
-        self.known.custodian(number).cloned().ok_or_else(nameless)
+        self.known.name(&self.state, number)
     }
 }
 

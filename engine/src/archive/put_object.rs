@@ -18,12 +18,14 @@ use std::io::{Cursor, Read};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::commit::Writer;
+use super::held::Held;
 use super::state::State;
 use super::{Archive, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::multiset::Multiset;
 use crate::manifest::{Change, FileEntry, FileKind};
 use crate::objects::{ObjectReader, Pack, PackSummary, PackWriter};
+use crate::storage::Storage;
 use crate::types::{ContentAddress, Sequence};
 
 /// An object of at least so many bytes has a pack of its own; a smaller one is read into memory.
@@ -140,7 +142,8 @@ impl Shared {
     }
 
     fn is_stored(&self, packing: &Packing, address: &ContentAddress) -> bool {
-        let sealed = |pack: &Arc<Pack>| pack.find(address).is_some();
+        // What cannot be read is stored again.
+        let sealed = |pack: &Held<Pack>| pack.get().is_ok_and(|pack| pack.find(address).is_some());
         packing.contains(address) || self.state().packs.iter().any(sealed)
     }
 
@@ -150,14 +153,23 @@ impl Shared {
         state: &State,
         address: &ContentAddress,
     ) -> Result<Option<ObjectReader>> {
-        let find = |state: &State| state.packs.iter().find_map(|pack| pack.read(address));
+        let find = |state: &State| {
+            state.packs.iter().find_map(|pack| pack.get().ok().and_then(|pack| pack.read(address)))
+        };
         if let Some(reader) = find(state) {
             return Ok(Some(reader));
         }
         if self.packing().contains(address) {
             self.seal_pack(&mut *self.writer()?)?;
         }
-        Ok(find(&self.state()))
+        if let Some(reader) = find(&self.state()) {
+            return Ok(Some(reader));
+        }
+        // Nobody knows what was in a pack that cannot be read.
+        for pack in &state.packs {
+            let _ = state.missing.pass(pack.get().map(drop))?;
+        }
+        Ok(None)
     }
 
     /// Objects that no manifest names yet.
@@ -218,22 +230,35 @@ impl Shared {
     }
 }
 
+/// Opens the pack that a manifest names, and no other one in its place.
+pub(super) fn open_pack(
+    storage: &dyn Storage,
+    archive: [u8; 16],
+    entry: &FileEntry,
+) -> Result<Pack> {
+    let opened = Pack::open(storage, entry.number, archive).and_then(|pack| {
+        if pack.hash() == entry.hash && pack.objects().len() as u64 == entry.rows {
+            return Ok(pack);
+        }
+        let message = "directory is not the one that the manifest names";
+        Err(Error::corrupt(message).in_file(entry.path()))
+    });
+    opened.map_err(|error| error.touching(entry.touched()))
+}
+
 /// The state with more packs; they are read back before a manifest names them.
 fn open_packs(shared: &Shared, state: &State, added: &[FileEntry]) -> Result<State> {
     let mut next = state.clone();
     for entry in added {
-        let pack = Pack::open(&*shared.host.storage, entry.number, shared.archive)?;
-        if pack.hash() != entry.hash || pack.objects().len() as u64 != entry.rows {
-            return Err(Error::corrupt("pack is not what was written").in_file(entry.path()));
-        }
-        next.packs.push(Arc::new(pack));
+        let pack = open_pack(&*shared.host.storage, shared.archive, entry)?;
+        next.packs.push(Held::of(Ok(pack)));
     }
     Ok(next)
 }
 
 /// A pack in a manifest. Its hash is that of its directory, which has the address of every
 /// object: the packs' own checksums do the rest, and recordings are not hashed twice.
-fn entry(pack: &PackSummary) -> FileEntry {
+pub(super) fn entry(pack: &PackSummary) -> FileEntry {
     let addresses = pack.objects.iter().map(|(address, _)| Multiset(address.0));
     FileEntry {
         kind: FileKind::Pack,

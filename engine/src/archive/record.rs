@@ -36,6 +36,11 @@ pub(crate) struct Commit {
     pub(crate) sightings: Vec<HomeSighting>,
 }
 
+/// Another row of the message was there.
+const SIBLING: u8 = 1;
+/// It may equal a row that could not be read.
+const BESIDE: u8 = 2;
+
 /// Encodes a commit; sorts the sightings.
 pub(crate) fn put(
     (sequence, run): (Sequence, RunId),
@@ -49,7 +54,8 @@ pub(crate) fn put(
     book.put(&mut out, Part::Commit);
     put_varint(&mut out, rows.len() as u64);
     for row in rows {
-        out.extend_from_slice(&[row.record.code(), u8::from(row.sibling)]);
+        let flags = u8::from(row.sibling) * SIBLING + u8::from(row.beside) * BESIDE;
+        out.extend_from_slice(&[row.record.code(), flags]);
         put_varint(&mut out, u64::from(row.canonical_bytes));
         out.extend_from_slice(&row.address.0);
         put_varint(&mut out, row.custodians.len() as u64);
@@ -127,6 +133,7 @@ pub(crate) fn read(sequence: Sequence, payload: &[u8], parser: &mut Parser) -> R
 struct StoredRow<'a> {
     record: RecordKind,
     sibling: bool,
+    beside: bool,
     canonical_bytes: u32,
     address: ContentAddress,
     custodians: Vec<u32>,
@@ -136,7 +143,8 @@ struct StoredRow<'a> {
 
 fn read_row<'a>(reader: &mut Reader<'a>) -> Option<StoredRow<'a>> {
     let record = RecordKind::from_code(reader.u8()?)?;
-    let sibling = reader.u8()? == 1;
+    let flags = reader.u8().filter(|flags| flags & !(SIBLING | BESIDE) == 0)?;
+    let (sibling, beside) = (flags & SIBLING != 0, flags & BESIDE != 0);
     let canonical_bytes = reader.varint32()?;
     let address = ContentAddress(reader.array()?);
     let count = reader.count()?;
@@ -147,6 +155,7 @@ fn read_row<'a>(reader: &mut Reader<'a>) -> Option<StoredRow<'a>> {
     Some(StoredRow {
         record,
         sibling,
+        beside,
         canonical_bytes,
         address,
         custodians,
@@ -176,7 +185,7 @@ fn revive(
     if let Some(conversation) = stored.conversation {
         row.conversation = conversation.into();
     }
-    row.sibling = stored.sibling;
+    (row.sibling, row.beside) = (stored.sibling, stored.beside);
     row.custodians.clone_from(&stored.custodians);
     Ok(row)
 }

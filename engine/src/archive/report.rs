@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::book::Counts;
 use super::health::Health;
-use crate::types::{CommitId, Custodian, Sequence};
+use super::repaired::Repaired;
+use crate::error::{Error, ErrorKind};
+use crate::types::{CommitId, Custodian, Sequence, Timestamp};
 
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct Report {
     pub counts: Counts,
     /// Each custodian.
     pub by_custodian: BTreeMap<Custodian, Counts>,
+    /// Of the rows stored, those that may equal one which cannot be read: see [`Stat::stored_beside`].
+    pub stored_beside: u64,
 }
 
 /// What a compaction did.
@@ -24,6 +28,8 @@ pub struct CompactReport {
     pub segments_before: u64,
     /// Segments after.
     pub segments_after: u64,
+    /// Of these, left as they are because something in them cannot be read.
+    pub segments_unreadable: u64,
     /// Rows rewritten; none if the archive was compact already.
     pub rows: u64,
     /// Bytes of segments and ledgers before.
@@ -43,9 +49,11 @@ pub enum Depth {
     Deep,
 }
 
-/// One damage.
+/// A part of the archive that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
+    /// `Corrupt` if the bytes are wrong or missing, `Io` if the storage does not give them.
+    pub kind: ErrorKind,
     /// The file inside the archive.
     pub file: String,
     /// The byte offset in it, where known.
@@ -54,6 +62,30 @@ pub struct Damage {
     pub message: String,
     /// Conversations touched, where known.
     pub conversations: Vec<String>,
+    /// Rows touched, where known.
+    pub rows: Option<u64>,
+    /// The first and the last time at which rows touched were created, where known.
+    pub created: Option<(Timestamp, Timestamp)>,
+    /// The first and the last commit that rows touched came with, where known.
+    pub commits: Option<(Sequence, Sequence)>,
+}
+
+impl Damage {
+    pub(crate) fn of(error: &Error) -> Self {
+        let touched = error.touched();
+        let lines: Vec<String> = error.causes().map(ToString::to_string).collect();
+        let kind = if error.is_storage_failure() { ErrorKind::Io } else { error.kind() };
+        Self {
+            kind,
+            file: error.file().unwrap_or_default().to_owned(),
+            offset: error.offset(),
+            message: lines.join(": "),
+            conversations: touched.conversations,
+            rows: touched.rows,
+            created: touched.created,
+            commits: touched.commits,
+        }
+    }
 }
 
 /// What verification saw. The archive is sound if `damages` is empty.
@@ -71,6 +103,8 @@ pub struct VerifyReport {
     pub custodians: u64,
     /// Everything that is wrong.
     pub damages: Vec<Damage>,
+    /// Rows that were stored beside one that could not be read.
+    pub stored_beside: u64,
     /// Foreign or temporary files: reported, never read.
     pub strangers: Vec<String>,
     /// False: it was asked to stop before the end.
@@ -100,12 +134,17 @@ pub struct Stat {
     pub runs: u64,
     /// Rows not yet in a segment.
     pub journal_rows: u64,
+    /// Rows that were stored though they may equal a row that is there: that one could not be read
+    /// when they arrived, and a damage never stops a commit. They count as stored.
+    pub stored_beside: u64,
     /// Rows kept whole because no template rendered them back.
     pub raw_rows: u64,
     /// The last commit.
     pub commit: CommitId,
     /// Binary objects.
     pub objects: u64,
+    /// The repairs that it came from, the first one first.
+    pub repaired: Vec<Repaired>,
     /// Bytes on disk by part: `segments`, `ledger`, `journal`, `manifest`, `objects`,
     /// `quarantine`, `catalog`, `search`, `trash`, `other`.
     pub bytes_by_part: BTreeMap<String, u64>,

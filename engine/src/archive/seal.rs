@@ -10,6 +10,8 @@ use std::sync::{Arc, PoisonError};
 
 use super::book::{Book, Committed, SegmentRanges};
 use super::commit::Writer;
+use super::disposal::TRASH;
+use super::held::Held;
 use super::ledger::{self, Ledger};
 use super::quarantine::{self, Encoded, Outcasts};
 use super::ranges::Ranges;
@@ -17,13 +19,14 @@ use super::record::{self, Home, HomeSighting};
 use super::slab::{RowRef, Slab};
 use super::state::{Live, State};
 use super::{Shared, sightings};
+use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::format::names::{self, FileKind};
 use crate::journal::{FileHeader, Journal};
 use crate::manifest::{self, Change, FileEntry};
 use crate::segment::{self, Built, Effort, Segment, Source, Visit};
-use crate::storage::whole;
+use crate::storage::{Storage, whole};
 use crate::types::{RunId, Sequence};
 
 /// The run of commits that only say where rows are now.
@@ -109,7 +112,7 @@ impl Shared {
             live = Some(Arc::new(self.open_live(&entry, Arc::default())?));
             files.push(entry);
         }
-        let ranges = sightings::new_ranges(&state, &arrived)?;
+        let ranges = sightings::new_ranges(&state, &arrived);
         let mut book = Book::default();
         slabs.iter().for_each(|slab| book.absorb(&slab.book));
         let mut base = Arc::clone(&state.base);
@@ -258,31 +261,24 @@ impl Shared {
 
     /// Writes a built segment under its name, durably.
     pub(crate) fn write_segment(&self, built: &Built, level: u8) -> Result<FileEntry> {
-        let meta = &built.meta;
-        let path = FileKind::Segment.path(meta.number);
-        whole::write_new(&*self.host.storage, &path, &built.file)?;
-        let sequence = |ticks: i64| Sequence(ticks.cast_unsigned());
-        Ok(FileEntry {
-            kind: FileKind::Segment,
-            number: meta.number,
-            level,
-            bytes: built.file.len() as u64,
-            hash: *blake3::hash(&built.file).as_bytes(),
-            rows: u64::from(meta.rows),
-            multiset: Multiset(meta.multiset),
-            first: sequence(meta.sequence.low),
-            last: sequence(meta.sequence.high),
-        })
+        let entry = segment_entry(built, level);
+        whole::write_new(&*self.host.storage, &entry.path(), &built.file)?;
+        Ok(entry)
     }
 
     pub(crate) fn write_ledger(&self, number: u64, ledger: &Ledger) -> Result<FileEntry> {
         let bytes = ledger::encode(self.archive, number, ledger)?;
-        self.write_file(FileKind::Ledger, number, &bytes, (0, Multiset::default()))
+        write_sealed(
+            &*self.host.storage,
+            (FileKind::Ledger, number),
+            &bytes,
+            (0, Multiset::default()),
+        )
     }
 
     pub(crate) fn write_refused(&self, number: u64, encoded: &Encoded) -> Result<FileEntry> {
         let rows = (encoded.copies, encoded.multiset);
-        self.write_file(FileKind::Quarantine, number, &encoded.file, rows)
+        write_sealed(&*self.host.storage, (FileKind::Quarantine, number), &encoded.file, rows)
     }
 
     /// The quarantine files among some that a manifest names.
@@ -292,36 +288,96 @@ impl Shared {
         files.map(|entry| Arc::new(open(entry))).collect()
     }
 
-    fn write_file(
-        &self,
-        kind: FileKind,
-        number: u64,
-        bytes: &[u8],
-        (rows, multiset): (u64, Multiset),
-    ) -> Result<FileEntry> {
-        whole::write_new(&*self.host.storage, &kind.path(number), bytes)?;
-        Ok(FileEntry {
-            kind,
-            number,
-            level: 0,
-            bytes: bytes.len() as u64,
-            hash: *blake3::hash(bytes).as_bytes(),
-            rows,
-            multiset,
-            first: Sequence(0),
-            last: Sequence(0),
-        })
+    /// Opens a segment of the manifest; what is wrong with it waits for whoever asks.
+    pub(crate) fn hold_live(&self, entry: &FileEntry, ranges: Arc<Ranges>) -> Live {
+        let cache = Arc::clone(&self.cache);
+        let path = self.place_of(entry);
+        let storage = &*self.host.storage;
+        let file = Held::of(open_segment(storage, self.archive, (entry, &path), cache));
+        let (generation, summary) = (self.moves.generation(), Arc::default());
+        Live { generation, entry: entry.clone(), file, ranges, summary }
     }
 
-    /// Opens a segment of the manifest, or one that is about to be.
-    pub(crate) fn open_live(&self, entry: &FileEntry, ranges: Arc<Ranges>) -> Result<Live> {
-        let (storage, cache) = (&*self.host.storage, Arc::clone(&self.cache));
-        let (number, path) = (entry.number, entry.path());
-        let segment = Segment::open(storage, self.archive, number, &path, cache)?;
-        let generation = self.moves.generation();
-        let (entry, segment, summary) = (entry.clone(), Arc::new(segment), Arc::default());
-        Ok(Live { generation, entry, segment, ranges, summary })
+    /// Where a file is. What an older manifest names, which stands in for a damaged one, may have
+    /// gone to the trash since.
+    pub(crate) fn place_of(&self, entry: &FileEntry) -> String {
+        let storage = &*self.host.storage;
+        if self.options.salvage && storage.open(&entry.path()).is_err() {
+            let suffix = format!(".{}", entry.kind.name(entry.number));
+            let files = storage.list(TRASH).unwrap_or_default();
+            let kept = files.iter().find(|file| file.name.ends_with(&suffix));
+            if let Some(kept) = kept {
+                return format!("{TRASH}/{}", kept.name);
+            }
+        }
+        entry.path()
     }
+
+    /// Opens a segment that was written just now.
+    pub(crate) fn open_live(&self, entry: &FileEntry, ranges: Arc<Ranges>) -> Result<Live> {
+        let live = self.hold_live(entry, ranges);
+        live.segment().map(drop)?;
+        Ok(live)
+    }
+}
+
+/// A built segment as a manifest names it.
+pub(crate) fn segment_entry(built: &Built, level: u8) -> FileEntry {
+    let meta = &built.meta;
+    let sequence = |ticks: i64| Sequence(ticks.cast_unsigned());
+    FileEntry {
+        kind: FileKind::Segment,
+        number: meta.number,
+        level,
+        bytes: built.file.len() as u64,
+        hash: *blake3::hash(&built.file).as_bytes(),
+        rows: u64::from(meta.rows),
+        multiset: Multiset(meta.multiset),
+        first: sequence(meta.sequence.low),
+        last: sequence(meta.sequence.high),
+    }
+}
+
+/// Writes a ledger or quarantine under its name, durably; `rows` says what it holds.
+pub(crate) fn write_sealed(
+    storage: &dyn Storage,
+    (kind, number): (FileKind, u64),
+    bytes: &[u8],
+    (rows, multiset): (u64, Multiset),
+) -> Result<FileEntry> {
+    whole::write_new(storage, &kind.path(number), bytes)?;
+    Ok(FileEntry {
+        kind,
+        number,
+        level: 0,
+        bytes: bytes.len() as u64,
+        hash: *blake3::hash(bytes).as_bytes(),
+        rows,
+        multiset,
+        first: Sequence(0),
+        last: Sequence(0),
+    })
+}
+
+/// Opens the segment that a manifest names, and no other one in its place.
+pub(crate) fn open_segment(
+    storage: &dyn Storage,
+    archive: [u8; 16],
+    (entry, path): (&FileEntry, &str),
+    cache: Arc<Cache>,
+) -> Result<Segment> {
+    let opened = Segment::open(storage, archive, entry.number, path, cache);
+    let opened = opened.and_then(|segment| {
+        let meta = &segment.meta;
+        let commits = [meta.sequence.low, meta.sequence.high].map(i64::cast_unsigned);
+        let said = (u64::from(meta.rows), Multiset(meta.multiset), commits);
+        if said == (entry.rows, entry.multiset, [entry.first.0, entry.last.0]) {
+            return Ok(segment);
+        }
+        let message = "footer says another thing than the manifest";
+        Err(Error::corrupt(message).in_file(segment.path()))
+    });
+    opened.map_err(|error| error.touching(entry.touched()))
 }
 
 /// Segments with more sightings.

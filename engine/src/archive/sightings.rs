@@ -34,18 +34,20 @@ fn arrived_at(slabs: &[Arc<Slab>], resolve: impl Fn(&mut [(RowRef, u32)])) -> Ar
 }
 
 /// What of these sightings segments do not know yet, as ranges by file number.
-pub(crate) fn new_ranges(state: &State, arrived: &Arrived) -> Result<SegmentRanges> {
+pub(crate) fn new_ranges(state: &State, arrived: &Arrived) -> SegmentRanges {
     let mut all = SegmentRanges::new();
     for live in &state.segments {
         let Some(list) = arrived.get(&live.generation) else { continue };
         let mut fresh = Vec::new();
-        let tables = live.segment.tables()?;
+        let tables = live.segment().and_then(|segment| segment.tables());
         let mut sorted = list.clone();
         sorted.sort_unstable_by_key(|(custodian, row, sequence)| (*row, *custodian, *sequence));
         sorted.dedup_by_key(|(custodian, row, _)| (*custodian, *row));
-        let mut rows = SetReader::new(live, &tables);
+        // A set that cannot be read may have them; they are the same once more, and do no harm.
+        let mut rows = tables.as_ref().ok().map(|tables| SetReader::new(live, tables));
         for (custodian, row, sequence) in sorted {
-            let known = rows.has(row, custodian)? || live.ranges.first(custodian, row).is_some();
+            let known = live.ranges.first(custodian, row).is_some()
+                || rows.as_mut().is_some_and(|rows| rows.has(row, custodian).unwrap_or(false));
             if !known {
                 fresh.push((custodian, row, sequence));
             }
@@ -54,7 +56,7 @@ pub(crate) fn new_ranges(state: &State, arrived: &Arrived) -> Result<SegmentRang
             drop(all.insert(live.entry.number, Ranges::of(fresh)));
         }
     }
-    Ok(all)
+    all
 }
 
 /// Reads the custodian sets of a segment's rows, best in row order.
@@ -73,9 +75,10 @@ impl<'a> SetReader<'a> {
     fn set(&mut self, row: u32) -> Result<(&'a [(u32, u64)], u64)> {
         let there = self.group.as_ref().filter(|(first, end, _)| (*first..*end).contains(&row));
         if there.is_none() {
-            let number = self.live.segment.group_of(row);
-            let group = self.live.segment.group(number)?;
-            let keys = self.live.segment.keys(number)?;
+            let segment = self.live.segment()?;
+            let number = segment.group_of(row);
+            let group = segment.group(number)?;
+            let keys = segment.keys(number)?;
             self.group = Some((group.first_row, group.end_row(), keys));
         }
         let place = |(first, _, keys): &(u32, u32, Arc<crate::segment::Keys>)| {
@@ -111,7 +114,7 @@ impl Delivered {
     pub(crate) fn of_row(&self, state: &State, at: RowId, until: u64) -> Result<Vec<(u32, u64)>> {
         let mut all = Vec::new();
         let generation = if let Some(live) = state.segments.get(at.source as usize) {
-            let tables = live.segment.tables()?;
+            let tables = live.segment()?.tables()?;
             let (set, sequence) = SetReader::new(live, &tables).set(at.row)?;
             all.extend(
                 set.iter().map(|(custodian, age)| (*custodian, sequence.saturating_add(*age))),

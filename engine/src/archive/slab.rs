@@ -40,6 +40,8 @@ pub(crate) struct SlabRow {
     pub(crate) address: ContentAddress,
     pub(crate) canonical_bytes: u32,
     pub(crate) sibling: bool,
+    /// It may equal a row that could not be read.
+    pub(crate) beside: bool,
     /// Custodians that delivered it in the commit that stored it, in order.
     pub(crate) custodians: Vec<u32>,
 }
@@ -65,6 +67,7 @@ impl SlabRow {
             address,
             canonical_bytes: u32::try_from(canonical_bytes).unwrap_or(u32::MAX),
             sibling: false,
+            beside: false,
             custodians: Vec::new(),
         }
     }
@@ -174,6 +177,7 @@ impl Slab {
             address: row.address,
             sightings,
             sibling: row.sibling,
+            beside: row.beside,
         }
     }
 }

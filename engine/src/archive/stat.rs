@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::disposal::TRASH;
+use super::repaired::Repaired;
 use super::state::State;
 use super::{Archive, Committed, Known, Shared, Stat};
 use crate::catalog;
@@ -21,15 +22,24 @@ impl Archive {
     pub fn stat(&self) -> Result<Stat> {
         let shared = &*self.shared;
         let state = shared.newest()?;
+        state.need_ledgers()?;
         let known = Known::of(&state);
         let (counts, (custodians, runs)) = (known.total(), known.sizes());
-        let metas = || state.segments.iter().map(|live| &live.segment.meta);
+        let mut open = Vec::new();
+        for live in &state.segments {
+            open.extend(state.missing.pass(live.segment())?.map(|segment| &segment.meta));
+        }
+        let metas = || open.iter().copied();
         let rows = || state.slabs.iter().flat_map(|slab| &slab.rows);
         let journal_rows = rows().count() as u64;
         let fresh = rows().filter(|row| !row.sibling).count() as u64;
+        let beside = rows().filter(|row| row.beside).count() as u64;
         let journal_bytes: u64 = rows().map(|row| row.document.len() as u64).sum();
         let (conversations, senders) = distinct(&state)?;
-        let objects: usize = state.packs.iter().map(|pack| pack.objects().len()).sum();
+        let mut objects = 0;
+        for pack in &state.packs {
+            objects += state.missing.pass(pack.get())?.map_or(0, |pack| pack.objects().len());
+        }
         Ok(Stat {
             counts,
             versions: counts.stored,
@@ -41,9 +51,11 @@ impl Archive {
             segments: state.segments.len() as u64,
             runs,
             journal_rows,
+            stored_beside: metas().map(|meta| u64::from(meta.beside)).sum::<u64>() + beside,
             raw_rows: metas().map(|meta| u64::from(meta.whole_rows)).sum(),
             commit: known.commit_at(state.sequence).map_or_else(Default::default, Committed::id),
             objects: objects as u64 + shared.unsealed_objects(),
+            repaired: Repaired::of(&state.manifest),
             bytes_by_part: shared.bytes_by_part()?,
             raw_bytes: metas().map(|meta| meta.raw_bytes).sum::<u64>() + journal_bytes,
             health: shared.health(),
@@ -55,7 +67,8 @@ impl Archive {
 fn distinct(state: &State) -> Result<(u64, u64)> {
     let (mut conversations, mut senders) = (Distinct::default(), Distinct::default());
     for live in &state.segments {
-        let tables = live.segment.tables()?;
+        let tables = live.segment().and_then(|segment| segment.tables());
+        let Some(tables) = state.missing.pass(tables)? else { continue };
         for (list, seen) in
             [(&tables.conversations, &mut conversations), (&tables.senders, &mut senders)]
         {

@@ -3,11 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use super::book::Book;
+use super::held::{Held, Missing, in_gap};
 use super::quarantine::Outcasts;
 use super::ranges::Ranges;
+use super::repaired::Repaired;
 use super::slab::{Key, Slab};
 use crate::catalog::Summary;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::manifest::{FileEntry, Manifest};
 use crate::objects::Pack;
 use crate::segment::{Group, Keys, Segment};
@@ -18,10 +20,17 @@ use crate::types::{Sequence, TICKS_PER_MS};
 pub(crate) struct Live {
     pub(crate) generation: u32,
     pub(crate) entry: FileEntry,
-    pub(crate) segment: Arc<Segment>,
+    pub(crate) file: Held<Segment>,
     pub(crate) ranges: Arc<Ranges>,
     /// See the module `summary`; `None` inside once it was tried and could not be had.
     pub(crate) summary: Arc<OnceLock<Option<Summary>>>,
+}
+
+impl Live {
+    /// The segment, or why it cannot be read.
+    pub(crate) fn segment(&self) -> Result<&Arc<Segment>> {
+        self.file.get()
+    }
 }
 
 /// The files and slabs of one moment.
@@ -34,9 +43,12 @@ pub(crate) struct State {
     pub(crate) base: Arc<Book>,
     /// In order of sequence.
     pub(crate) slabs: Vec<Arc<Slab>>,
-    pub(crate) packs: Vec<Arc<Pack>>,
+    pub(crate) packs: Vec<Held<Pack>>,
     /// Quarantine files by ascending number.
     pub(crate) outcasts: Vec<Arc<Outcasts>>,
+    /// Ledgers that cannot be read: file number and error.
+    pub(crate) lost_ledgers: Vec<(u64, Error)>,
+    pub(crate) missing: Arc<Missing>,
     /// Commits up to this one are in here.
     pub(crate) sequence: Sequence,
 }
@@ -59,13 +71,39 @@ impl State {
         state
     }
 
-    /// Every row of a message.
-    pub(crate) fn rows_of(&self, key: &Key<'_>) -> Result<Vec<RowId>> {
+    /// Could every file be opened?
+    pub(crate) fn is_whole(&self) -> bool {
+        self.segments.iter().all(|live| live.file.is_readable())
+            && self.packs.iter().all(Held::is_readable)
+            && self.lost_ledgers.is_empty()
+    }
+
+    /// Is there, or was there before a repair, a ledger that cannot be read, and the runs of its
+    /// commits with it?
+    pub(crate) fn lost_runs(&self) -> bool {
+        !self.lost_ledgers.is_empty() || !Repaired::of(&self.manifest).is_empty()
+    }
+
+    /// Fails if a ledger cannot be read: then custodians, counters, checkpoints and links are not
+    /// all there. For salvage what is there will do.
+    pub(crate) fn need_ledgers(&self) -> Result<()> {
+        match self.lost_ledgers.first() {
+            Some((_, error)) => self.missing.pass(Err(error.clone())).map(|_: Option<()>| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Every row of a message that came with a commit up to `last`, perhaps later ones.
+    pub(crate) fn rows_of(&self, key: &Key<'_>, last: Sequence) -> Result<Vec<RowId>> {
         let mut found = Vec::new();
         for (source, live) in self.segments.iter().enumerate() {
-            for row in find_in_segment(&live.segment, key)? {
-                found.push(RowId { source: narrow(source), row });
+            if live.entry.first > last {
+                continue;
             }
+            let rows =
+                live.segment().and_then(|segment| find_in_segment(segment, key, &self.missing));
+            let rows = self.missing.pass(rows)?.unwrap_or_default();
+            found.extend(rows.into_iter().map(|row| RowId { source: narrow(source), row }));
         }
         let first = self.segments.len();
         for (number, slab) in self.slabs.iter().enumerate() {
@@ -81,23 +119,39 @@ impl State {
     }
 }
 
-/// The rows of a message in one segment.
-pub(crate) fn find_in_segment(segment: &Segment, key: &Key<'_>) -> Result<Vec<u32>> {
+/// The rows of a message in one segment. What cannot be read is an error only if one of them can
+/// be there.
+pub(crate) fn find_in_segment(
+    segment: &Segment,
+    key: &Key<'_>,
+    missing: &Missing,
+) -> Result<Vec<u32>> {
     let mut found = Vec::new();
-    let tables = segment.tables()?;
+    let number = crate::segment::numeric(key.id);
+    let mut search = Search { key, number, found: &mut found, scratch: Vec::new() };
+    let tables = match segment.tables() {
+        Ok(tables) => tables,
+        Err(_) if !segment.meta.groups.iter().any(|group| search.can_be_in(group)) => {
+            return Ok(found);
+        }
+        Err(error) => return Err(error),
+    };
     let Some((start, end)) = tables.rows_of(key.conversation, segment.meta.rows) else {
         return Ok(found);
     };
-    let number = crate::segment::numeric(key.id);
-    let mut search = Search { key, number, found: &mut found, scratch: Vec::new() };
     let (first, last) = (segment.group_of(start), segment.group_of(end.saturating_sub(1)));
     for index in first..=last {
         let group = segment.group(index)?;
-        if search.can_be_in(group) {
-            let keys = segment.keys(index)?;
-            let rows = (start.max(group.first_row), end.min(group.end_row()));
-            search.group(group, &keys, rows);
+        if !search.can_be_in(group) {
+            continue;
         }
+        let gaps = missing.gaps(segment, index);
+        let Some(keys) = missing.pass(segment.keys(index))? else { continue };
+        let before = search.found.len();
+        let rows = (start.max(group.first_row), end.min(group.end_row()));
+        search.group(group, &keys, rows);
+        let fresh = search.found.split_off(before);
+        search.found.extend(fresh.into_iter().filter(|row| !in_gap(&gaps, *row)));
     }
     Ok(found)
 }

@@ -67,7 +67,8 @@ impl Live {
             let number = self.entry.number;
             catalog.get(number, &self.entry.hash).or_else(|| {
                 // A damaged segment has none: its tables are asked, and say what is damaged.
-                let summary = summarize(&self.segment, self.entry.hash).ok()?;
+                let segment = self.segment().ok()?;
+                let summary = summarize(segment, self.entry.hash).ok()?;
                 catalog.put(number, &summary);
                 Some(summary)
             })
@@ -112,7 +113,13 @@ impl Archive {
         catalog.clear();
         let state = self.shared.state();
         for live in &state.segments {
-            catalog.put(live.entry.number, &summarize(&live.segment, live.entry.hash)?);
+            let summary = live.segment().and_then(|segment| summarize(segment, live.entry.hash));
+            match summary {
+                Ok(summary) => catalog.put(live.entry.number, &summary),
+                // Such a segment has no summary: whoever needs it meets the damage itself.
+                Err(error) if error.is_unreadable() => {}
+                Err(error) => return Err(error),
+            }
         }
         catalog.stamp(&stamp(&state.manifest, state.manifest_hash));
         match catalog.fault() {

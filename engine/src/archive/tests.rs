@@ -135,7 +135,7 @@ fn large_objects_have_packs_of_their_own_and_full_packs_are_sealed() {
     let report = archive.verify(Depth::Deep, &mut |_, _| true).unwrap();
     assert_eq!((report.damages, report.strangers), (Vec::new(), Vec::new()));
     let state = archive.shared.state();
-    let mut found = state.packs.iter().filter_map(|pack| pack.find(&address));
+    let mut found = state.packs.iter().filter_map(|pack| pack.get().unwrap().find(&address));
     assert_eq!(found.next().map(|entry| entry.bytes), Some(20 << 20));
     assert!(found.next().is_none());
 }

@@ -95,6 +95,7 @@ impl Source for OneRow {
             address: ContentAddress([0xab; 32]),
             sightings: &[(0, 1)],
             sibling: false,
+            beside: false,
         })
     }
 }

@@ -9,6 +9,7 @@
 mod frames;
 mod prefix;
 mod recover;
+mod salvage;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -17,6 +18,7 @@ mod writer;
 pub(crate) use frames::{Chain, FileHeader};
 pub(crate) use prefix::prefix;
 pub(crate) use recover::{Recovery, Wanted, recover};
+pub(crate) use salvage::{salvage, whole_frames};
 pub(crate) use writer::Journal;
 
 use crate::error::{Error, Result};

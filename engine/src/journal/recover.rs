@@ -14,7 +14,7 @@ use crate::storage::Storage;
 use crate::types::Sequence;
 
 /// What a journal was found to hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recovery {
     /// The last commit that was read, or what the sealed files hold if that is later.
     pub(crate) last: Sequence,

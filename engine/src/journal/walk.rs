@@ -142,7 +142,7 @@ impl Walk {
 
 /// A file seen through a buffer. Its length is the one at opening: a writer may be adding to it.
 #[derive(Debug)]
-struct Window {
+pub(super) struct Window {
     file: Arc<dyn ReadFile>,
     path: String,
     bytes: u64,
@@ -151,19 +151,43 @@ struct Window {
 }
 
 impl Window {
-    fn open(storage: &dyn Storage, path: &str) -> Result<Self> {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The nonce of a file whose header is damaged, perhaps elsewhere.
+    pub(super) fn nonce(&mut self, offset: u64) -> Result<[u8; 16]> {
+        let nonce = self.get(offset, 16)?.and_then(|bytes| bytes.first_chunk().copied());
+        nonce.ok_or_else(|| Error::corrupt("journal header is cut short").at(0))
+    }
+
+    /// Are these bytes zero, as far as there are any?
+    pub(super) fn is_zero(&mut self, offset: u64, count: usize) -> Result<bool> {
+        let bytes = self.up_to(offset, count)?;
+        Ok(bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0)))
+    }
+
+    pub(super) fn open(storage: &dyn Storage, path: &str) -> Result<Self> {
         let file = storage.open(path).map_err(|cause| Error::opening(path, cause))?;
         let bytes = file.bytes().map_err(|cause| Error::io("measure", path, cause))?;
         Ok(Self { file, path: path.to_owned(), bytes, start: 0, buffer: Vec::new() })
     }
 
-    fn header(&mut self) -> Result<FileHeader> {
+    pub(super) fn header(&mut self) -> Result<FileHeader> {
         let bytes = self.get(0, FILE_HEADER_BYTES)?.and_then(|bytes| bytes.first_chunk());
         FileHeader::decode(bytes.ok_or_else(|| Error::corrupt("journal header is cut short"))?)
     }
 
     /// The frame at an offset if all of it is valid, and the chain value behind it.
-    fn frame(&mut self, offset: u64, nonce: &[u8; 16]) -> Result<Option<(FrameHeader, Chain)>> {
+    pub(super) fn frame(
+        &mut self,
+        offset: u64,
+        nonce: &[u8; 16],
+    ) -> Result<Option<(FrameHeader, Chain)>> {
         let Some(head) = self.get(offset, FRAME_HEADER_BYTES)?.and_then(|head| head.first_chunk())
         else {
             return Ok(None);
@@ -181,7 +205,7 @@ impl Window {
     }
 
     /// The payload of a frame that was read just before.
-    fn payload(&mut self, start: u64, header: &FrameHeader) -> Result<&[u8]> {
+    pub(super) fn payload(&mut self, start: u64, header: &FrameHeader) -> Result<&[u8]> {
         let path = self.path.clone();
         let payload = self.get(start + FRAME_HEADER_BYTES as u64, header.stored_bytes)?;
         payload.ok_or_else(|| Error::corrupt("frame is cut short").in_file(path).at(start))

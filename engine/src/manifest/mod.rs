@@ -16,10 +16,11 @@ mod tests;
 
 pub(crate) use codec::MAX_BYTES;
 pub(crate) use step::{Change, check_step, successor};
-pub(crate) use store::{check, load, numbers, prune, read, store};
+pub(crate) use store::{check, load, newest_readable, numbers, prune, read, store};
 
 pub(crate) use crate::format::names::FileKind;
 
+use crate::error::Touched;
 use crate::format::multiset::Multiset;
 use crate::types::{Sequence, Timestamp};
 
@@ -70,6 +71,12 @@ impl FileEntry {
     /// Where the file is.
     pub(crate) fn path(&self) -> String {
         self.kind.path(self.number)
+    }
+
+    /// What is lost with the file, as far as the manifest says it.
+    pub(crate) fn touched(&self) -> Touched {
+        let commits = (self.kind == FileKind::Segment).then_some((self.first, self.last));
+        Touched { rows: Some(self.rows), commits, ..Touched::default() }
     }
 }
 

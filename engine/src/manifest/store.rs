@@ -83,11 +83,31 @@ pub(crate) fn prune(storage: &dyn Storage) -> Result<usize> {
     Ok(old)
 }
 
-/// Every damage in the kept manifests and in the chain between them.
-pub(crate) fn check(storage: &dyn Storage, archive: [u8; 16]) -> Result<Vec<Error>> {
+/// The newest manifest that can be read, of any archive if none is given. Not what the archive is:
+/// only for telling and saving what is left.
+pub(crate) fn newest_readable(
+    storage: &dyn Storage,
+    archive: Option<[u8; 16]>,
+) -> Option<(Manifest, [u8; 32])> {
+    let numbers = numbers(storage).ok()?;
+    let readable = |number: &u64| {
+        let path = names::manifest(*number);
+        let found = codec::decode(&whole::read(storage, &path, codec::MAX_BYTES).ok()?).ok()?;
+        let ours = archive.is_none_or(|archive| found.0.archive == archive);
+        (ours && found.0.number == *number).then_some(found)
+    };
+    numbers.iter().rev().find_map(readable)
+}
+
+/// Everything that is wrong in the kept manifests and in the chain between them.
+pub(crate) fn check(storage: &dyn Storage, archive: [u8; 16]) -> Vec<Error> {
     let mut damages = Vec::new();
     let mut before: Option<(Manifest, [u8; 32])> = None;
-    for number in numbers(storage)? {
+    let numbers = match numbers(storage) {
+        Ok(numbers) => numbers,
+        Err(error) => return vec![error],
+    };
+    for number in numbers {
         let found = read(storage, archive, number).and_then(|(manifest, hash)| {
             if let Some((previous, hash)) = &before {
                 check_step(previous, *hash, &manifest)?;
@@ -96,7 +116,6 @@ pub(crate) fn check(storage: &dyn Storage, archive: [u8; 16]) -> Result<Vec<Erro
         });
         match found {
             Ok(manifest) => before = Some(manifest),
-            Err(error) if error.kind().is_of_storage() => return Err(error),
             // Removed by a writer since it was listed.
             Err(error) if error.kind() == ErrorKind::NotFound => before = None,
             Err(error) => {
@@ -105,5 +124,5 @@ pub(crate) fn check(storage: &dyn Storage, archive: [u8; 16]) -> Result<Vec<Erro
             }
         }
     }
-    Ok(damages)
+    damages
 }

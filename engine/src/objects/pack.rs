@@ -1,7 +1,6 @@
 //! A sealed pack: what is in it, where, and whether it is sound.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -180,13 +179,7 @@ impl Pack {
     }
 
     fn read_through(self: &Arc<Self>, entry: Entry) -> Result<()> {
-        let mut reader = ObjectReader::new(Arc::clone(self), entry);
-        let read = io::copy(&mut reader, &mut io::sink());
-        let ours = |cause: io::Error| match cause.downcast::<Error>() {
-            Ok(error) => error,
-            Err(cause) => Error::io("read", &self.path, cause).at(entry.first),
-        };
-        read.map(drop).map_err(ours)
+        ObjectReader::new(Arc::clone(self), entry).read_through()
     }
 
     fn damage(&self, message: String, offset: u64) -> Error {

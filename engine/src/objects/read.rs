@@ -41,6 +41,15 @@ impl ObjectReader {
         self.entry.bytes
     }
 
+    /// Reads it to the end.
+    pub(crate) fn read_through(&mut self) -> Result<()> {
+        let read = io::copy(self, &mut io::sink());
+        read.map(drop).map_err(|cause| match cause.downcast::<Error>() {
+            Ok(error) => error,
+            Err(cause) => Error::io("read", self.pack.path(), cause).at(self.entry.first),
+        })
+    }
+
     /// Takes the next chunk; nothing moves if it is damaged, so a second try meets it again.
     fn advance(&mut self) -> Result<()> {
         let length = self.left.min(CHUNK_BYTES as u64);

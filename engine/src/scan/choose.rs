@@ -12,10 +12,10 @@ use super::Versions;
 use super::key::Id;
 use super::page::{Name, Page};
 use super::plan::Query;
-use crate::archive::{Compare, Key, RowId, State};
+use crate::archive::{Compare, Key, Live, RowId, State};
 use crate::error::Result;
 use crate::segment::Group;
-use crate::types::{ContentAddress, TICKS_PER_MS, Timestamp};
+use crate::types::{ContentAddress, Sequence, TICKS_PER_MS, Timestamp};
 
 /// Marked rows of a conversation up to which it is looked through as a whole.
 const SMALL_CONVERSATION: u64 = if cfg!(test) { 40 } else { 32_768 };
@@ -63,6 +63,8 @@ impl Addresses {
 pub(super) struct Chooser {
     pub(super) addresses: Addresses,
     conversation: Option<Name>,
+    /// Marked rows up to this commit may be where nothing can be read; 0 if all can.
+    blind: u64,
     /// Source and rows of the conversation in segments that have marked rows.
     places: Option<Vec<(u32, u32, u32)>>,
     /// Ids that are numbers from the first to the last were looked through.
@@ -79,7 +81,7 @@ impl Chooser {
             return;
         }
         self.conversation = Some(conversation.clone());
-        (self.places, self.seen) = (None, None);
+        (self.places, self.seen, self.blind) = (None, None, 0);
         self.numbers.clear();
         self.texts.clear();
         self.chosen.clear();
@@ -99,12 +101,13 @@ impl Chooser {
             return Ok(chosen.contains(&at));
         }
         let id = key.0.text();
-        let rows = query.view.state().rows_of(&Key {
+        let message = Key {
             record: query.filter.record,
             conversation: page.conversation(at.row),
             reply_to: key.1.as_deref(),
             id: &id,
-        })?;
+        };
+        let rows = query.view.state().rows_of(&message, Sequence(query.filter.until()))?;
         let chosen = self.choose(query, rows)?;
         let accepted = chosen.contains(&at);
         if self.chosen.len() >= MAX_CHOICES {
@@ -120,7 +123,7 @@ impl Chooser {
         let mut versions = Vec::with_capacity(rows.len());
         for at in rows {
             let page = Page::open(state, at)?;
-            let local = query.locals.get(at.source as usize);
+            let local = query.part(at.source)?.map(|part| &part.local);
             let delivered = query.view.delivered();
             if query.filter.in_universe(state, local, (&page, at), delivered) {
                 versions.push((page.version(at.row), at));
@@ -149,6 +152,10 @@ impl Chooser {
                 return Ok(true);
             }
         }
+        // The first row of a message has none before it, and knows none behind it.
+        if self.blind > 0 && (page.is_sibling(at.row) || page.sequence(at.row) <= self.blind) {
+            return Ok(true);
+        }
         Ok(match id {
             Id::Number(number) => !self.numbers.is_empty() && self.numbers.contains(number),
             Id::Text(text) => !self.texts.is_empty() && self.texts.contains(text),
@@ -162,12 +169,9 @@ impl Chooser {
         if self.places.is_none() {
             let mut places = Vec::new();
             for (source, live) in (0_u32..).zip(&state.segments) {
-                let meta = &live.segment.meta;
-                if meta.messages < meta.rows
-                    && let Some((start, end)) = query.tables(source).rows_of(name, meta.rows)
-                {
-                    places.push((source, start, end));
-                }
+                let found = marked_rows(query, (source, live), name);
+                let found = self.or_blind(state, found, live.entry.last.0)?;
+                places.extend(found.flatten().map(|(start, end)| (source, start, end)));
             }
             self.places = Some(places);
         }
@@ -178,7 +182,7 @@ impl Chooser {
         }
         let (first, last) = match page {
             Page::Group { .. } => {
-                let segment = &state.segments[at.source as usize].segment;
+                let segment = state.segments[at.source as usize].segment()?;
                 let group: &Group = segment.group(segment.group_of(at.row))?;
                 (group.created.low, group.created.high)
             }
@@ -189,6 +193,18 @@ impl Chooser {
             }
         };
         Ok((Timestamp::from_ticks(first).ms(), Timestamp::from_ticks(last).ms()))
+    }
+
+    /// What cannot be read may have marked rows up to a commit: each row's message is then looked
+    /// up, which meets the damage only where it matters.
+    fn or_blind<T>(&mut self, state: &State, found: Result<T>, last: u64) -> Result<Option<T>> {
+        match state.missing.pass(found) {
+            Err(error) if error.is_unreadable() => {
+                self.blind = self.blind.max(last);
+                Ok(None)
+            }
+            other => other,
+        }
     }
 
     /// Collects the ids of marked rows whose ids are in the window or are no creation times.
@@ -206,15 +222,17 @@ impl Chooser {
         }
         let ticks = |ms: i64| ms.saturating_mul(TICKS_PER_MS);
         let (from, to) = (ticks(window.0), ticks(window.1.saturating_add(1)));
-        for (source, start, end) in self.places.iter().flatten() {
-            let segment = &state.segments[*source as usize].segment;
+        for (source, start, end) in self.places.clone().iter().flatten() {
+            let segment = state.segments[*source as usize].segment()?;
             let groups = segment.group_of(*start)..=segment.group_of(end.saturating_sub(1));
             for number in groups {
                 let group = segment.group(number)?;
                 if !group.odd_ids && !group.created.meets(from, to) {
                     continue;
                 }
-                let keys = segment.keys(number)?;
+                let last = group.sequence.high.cast_unsigned();
+                let keys = self.or_blind(state, segment.keys(number), last)?;
+                let Some(keys) = keys else { continue };
                 let marked = keys.siblings();
                 let local = |row: u32| row.saturating_sub(group.first_row);
                 let first = marked.partition_point(|row| *row < local(*start));
@@ -230,6 +248,17 @@ impl Chooser {
         }
         Ok(())
     }
+}
+
+/// The rows of a conversation in a segment that has marked rows.
+fn marked_rows(
+    query: &Query,
+    (source, live): (u32, &Live),
+    conversation: &str,
+) -> Result<Option<(u32, u32)>> {
+    let meta = &live.segment()?.meta;
+    let part = if meta.messages < meta.rows { query.part(source)? } else { None };
+    Ok(part.and_then(|part| part.tables.rows_of(conversation, meta.rows)))
 }
 
 fn text_id(keys: &crate::segment::Keys, row: usize) -> Box<str> {

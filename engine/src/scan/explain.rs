@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::choose::Chooser;
-use super::filter::{Place, Reason, Window};
+use super::filter::{Local, Place, Reason, Window};
 use super::page::Page;
 use super::plan::{Query, narrow};
 use super::walk::Walk;
@@ -136,35 +136,46 @@ fn add_segment(
     (window, explain): (&Window, &mut Explain),
 ) -> Result<()> {
     let ranges = query.ranges(source)?;
+    let Ok(segment) = live.segment() else {
+        explain.rows += live.entry.rows;
+        explain.lines.push(format!("{}: not touched, and cannot be read", live.entry.path()));
+        return Ok(());
+    };
+    let nothing = Local::default();
+    let local = query.part_if_touched(source).map_or(&nothing, |part| &part.local);
     let no_row = match query.conversations {
         Some(_) => Reason::Conversation,
         None => Reason::Cursor,
     };
-    let (local, delivered) = (&query.locals[source as usize], query.view.delivered());
-    let place = Place { live, local, delivered };
+    let place = Place { live, local, delivered: query.view.delivered() };
     let (mut groups, mut rows) = (0, 0);
     let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
-    for group in &live.segment.meta.groups {
+    for group in &segment.meta.groups {
         let overlap = |(start, end): &(u32, u32)| {
             let (start, end) = ((*start).max(group.first_row), (*end).min(group.end_row()));
             u64::from(end.saturating_sub(start))
         };
         let asked: u64 = ranges.iter().map(overlap).sum();
         let by_zone = query.filter.rules_out_group(&place, group, window);
-        if let Some(reason) = if asked == 0 { Some(no_row) } else { by_zone } {
+        let reason = match (asked, ranges.is_empty()) {
+            (0, true) => by_zone.or(Some(no_row)),
+            (0, false) => Some(no_row),
+            _ => by_zone,
+        };
+        if let Some(reason) = reason {
             *reasons.entry(reason).or_default() += 1;
         } else {
             (groups, rows) = (groups + 1, rows + asked);
         }
     }
-    let meta = &live.segment.meta;
+    let meta = &segment.meta;
     let (all_groups, all_rows) = (meta.groups.len() as u64, u64::from(meta.rows));
     explain.segments_touched += u64::from(groups > 0);
     explain.groups += all_groups;
     explain.groups_touched += groups;
     explain.rows += all_rows;
     explain.rows_touched += rows;
-    let path = live.segment.path();
+    let path = segment.path();
     let touched = format!("{path}: {groups} of {all_groups} row groups, {rows} of {all_rows} rows");
     let why: Vec<String> =
         reasons.iter().map(|(reason, count)| format!("{count} {}", reason.words())).collect();

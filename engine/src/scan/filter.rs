@@ -98,7 +98,7 @@ pub(super) struct Filter {
 }
 
 /// What a filter means in one segment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Local {
     /// Codes of the senders, in order.
     senders: Vec<u32>,
@@ -174,11 +174,13 @@ impl Filter {
         if !window.modified.meets(group.modified) {
             return Some(Reason::Modified);
         }
-        let [low, high] = commits_of(group);
-        // A custodian may have delivered any row later than it was stored, but never earlier.
-        let outside =
-            low > self.until() || (self.custodians.is_none() && high < *self.commits.start());
-        outside.then_some(Reason::Sequence)
+        self.outside_commits(commits_of(group)).then_some(Reason::Sequence)
+    }
+
+    /// Can no row that these commits stored have arrived with one that is wanted? A custodian may
+    /// have delivered any row later than it was stored, but never earlier.
+    fn outside_commits(&self, [low, high]: [u64; 2]) -> bool {
+        low > self.until() || (self.custodians.is_none() && high < *self.commits.start())
     }
 
     /// Can one of the custodians have delivered a row of a group in these commits first?
@@ -211,6 +213,24 @@ impl Filter {
         delivered.of_slab(slab, row, custodians)
     }
 
+    /// Can any row of a segment be wanted, by what its zone maps and the manifest say?
+    pub(super) fn may_want(&self, live: &Live) -> bool {
+        let commits = [live.entry.first.0, live.entry.last.0];
+        if self.outside_commits(commits) {
+            return false;
+        }
+        let wanted = |group: &Group| self.rules_out_zone(group, &self.window).is_none();
+        live.segment().map_or(true, |segment| segment.meta.groups.iter().any(wanted))
+    }
+
+    /// Why no row of a group can be wanted, by its zone map alone.
+    fn rules_out_zone(&self, group: &Group, window: &Window) -> Option<Reason> {
+        if group.kinds & self.zone_kinds == 0 {
+            return Some(Reason::Kind);
+        }
+        self.outside(window, group)
+    }
+
     /// Why no row of a group can be wanted.
     pub(super) fn rules_out_group(
         &self,
@@ -218,12 +238,9 @@ impl Filter {
         group: &Group,
         window: &Window,
     ) -> Option<Reason> {
-        if group.kinds & self.zone_kinds == 0 {
-            return Some(Reason::Kind);
-        }
-        let outside = self.outside(window, group);
-        if outside.is_some() {
-            return outside;
+        let by_zone = self.rules_out_zone(group, window);
+        if by_zone.is_some() {
+            return by_zone;
         }
         let sender = |code: &u32| place.local.senders.binary_search(code).is_ok();
         if !self.senders.is_empty() && !group.senders.iter().any(sender) {

@@ -23,9 +23,10 @@ impl Page {
         let Some(live) = state.segments.get(source) else {
             return Ok(Self::Slab(Arc::clone(&state.slabs[source - state.segments.len()])));
         };
-        let number = live.segment.group_of(at.row);
-        let group = live.segment.group(number)?;
-        let (keys, tables) = (live.segment.keys(number)?, live.segment.tables()?);
+        let segment = live.segment()?;
+        let number = segment.group_of(at.row);
+        let group = segment.group(number)?;
+        let (keys, tables) = (segment.keys(number)?, segment.tables()?);
         Ok(Self::Group { keys, tables, first: group.first_row, end: group.end_row() })
     }
 
@@ -75,6 +76,14 @@ impl Page {
                 let row = Self::row(slab, row);
                 (row.record, row.kind)
             }
+        }
+    }
+
+    /// Had another row of its message come before it?
+    pub(super) fn is_sibling(&self, row: u32) -> bool {
+        match self {
+            Self::Group { keys, first, .. } => keys.is_sibling((row - first) as usize),
+            Self::Slab(slab) => Self::row(slab, row).sibling,
         }
     }
 

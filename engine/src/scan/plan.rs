@@ -2,14 +2,14 @@
 //! Zone maps are asked when a row group's turn comes, because time orders learn on the way.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::choose::Addresses;
 use super::cursor::Cursor;
 use super::filter::{Filter, Local};
 use super::page::Page;
 use super::{Order, Scan};
-use crate::archive::{RowId, Slab};
+use crate::archive::{Missing, RowId, Slab};
 use crate::error::{Error, Result};
 use crate::segment::{Segment, Tables};
 use crate::snapshot::View;
@@ -19,15 +19,21 @@ use crate::snapshot::View;
 pub(super) struct Query {
     pub(super) view: Arc<View>,
     pub(super) filter: Filter,
-    /// For each segment.
-    pub(super) locals: Vec<Local>,
     pub(super) order: Order,
     pub(super) backwards: bool,
     pub(super) cursor: Option<Cursor>,
     pub(super) limit: u64,
     /// In order; `None` for all.
     pub(super) conversations: Option<Vec<String>>,
-    tables: Vec<Arc<Tables>>,
+    /// For each segment, once it was touched.
+    parts: Vec<OnceLock<Option<Part>>>,
+}
+
+/// What the rows of a segment are read with.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) tables: Arc<Tables>,
+    pub(super) local: Local,
 }
 
 impl Query {
@@ -40,14 +46,12 @@ impl Query {
         if let Some(cursor) = &scan.cursor {
             cursor.check(&view)?;
         }
+        if !scan.custodians.is_empty() {
+            view.state().need_ledgers()?;
+        }
         let custodians = (!scan.custodians.is_empty()).then(|| view.numbers(&scan.custodians));
         let filter = Filter::new(scan, custodians, view.until());
-        let (mut tables, mut locals) = (Vec::new(), Vec::new());
-        for live in &view.state().segments {
-            let of_segment = live.segment.tables()?;
-            locals.push(filter.local(live, &of_segment, view.delivered()));
-            tables.push(of_segment);
-        }
+        let parts = view.state().segments.iter().map(|_| OnceLock::new()).collect();
         let conversations = (!scan.conversations.is_empty()).then(|| {
             let mut names = scan.conversations.clone();
             names.sort_unstable();
@@ -56,20 +60,40 @@ impl Query {
         });
         Ok(Self {
             filter,
-            locals,
             order: scan.order,
             backwards: scan.backwards,
             cursor: scan.cursor.clone(),
             limit: scan.limit.unwrap_or(u64::MAX),
             conversations,
-            tables,
+            parts,
             view,
         })
     }
 
-    /// The tables of a segment.
-    pub(super) fn tables(&self, source: u32) -> &Tables {
-        &self.tables[source as usize]
+    /// What a segment's rows are read with; `None` if it cannot be read and is left out.
+    pub(super) fn part(&self, source: u32) -> Result<Option<&Part>> {
+        let state = self.view.state();
+        let place = self.parts.get(source as usize).zip(state.segments.get(source as usize));
+        let Some((place, live)) = place else { return Ok(None) };
+        if let Some(part) = place.get() {
+            return Ok(part.as_ref());
+        }
+        let tables = live.segment().and_then(|segment| segment.tables());
+        let part = state.missing.pass(tables)?.map(|tables| {
+            let local = self.filter.local(live, &tables, self.view.delivered());
+            Part { tables, local }
+        });
+        Ok(place.get_or_init(|| part).as_ref())
+    }
+
+    /// The same of a segment that was touched before.
+    pub(super) fn part_if_touched(&self, source: u32) -> Option<&Part> {
+        self.parts.get(source as usize)?.get()?.as_ref()
+    }
+
+    /// The tables of a segment that was touched.
+    pub(super) fn tables(&self, source: u32) -> Option<&Tables> {
+        self.part_if_touched(source).map(|part| &*part.tables)
     }
 
     /// The time that a row is ordered by.
@@ -104,6 +128,12 @@ impl Query {
     /// Rows of a source that the conversations leave, and the cursor if rows are ordered by
     /// conversation. Ascending.
     pub(super) fn ranges(&self, source: u32) -> Result<Vec<(u32, u32)>> {
+        let live = self.view.state().segments.get(source as usize);
+        if let Some(live) = live
+            && (!self.filter.may_want(live) || self.part(source)?.is_none())
+        {
+            return Ok(Vec::new());
+        }
         let mut ranges = self.ranges_of_conversations(source);
         if let (Order::Conversation, Some(cursor)) = (self.order, &self.cursor) {
             let cut = self.cut(source, cursor)?;
@@ -141,13 +171,13 @@ impl Query {
                 Some(names) => names.iter().map(|name| rows(slab.rows_of(name))).collect(),
             };
         }
-        let rows = state.segments[source as usize].segment.meta.rows;
-        match &self.conversations {
-            None => vec![(0, rows)],
-            Some(names) => {
-                let tables = self.tables(source);
+        let rows = narrow64(state.segments[source as usize].entry.rows);
+        match (&self.conversations, self.tables(source)) {
+            (None, _) => vec![(0, rows)],
+            (Some(names), Some(tables)) => {
                 names.iter().filter_map(|name| tables.rows_of(name, rows)).collect()
             }
+            (Some(_), None) => Vec::new(),
         }
     }
 
@@ -164,14 +194,15 @@ impl Query {
             });
             return Ok(narrow(before));
         }
-        let segment = &self.view.state().segments[source as usize].segment;
-        let tables = self.tables(source);
+        let state = self.view.state();
+        let segment = state.segments[source as usize].segment()?;
+        let Some(tables) = self.tables(source) else { return Ok(0) };
         match tables.conversations.search(cursor.conversation.as_bytes()) {
             Ok(number) => {
                 let rows = |number: usize| tables.starts.get(number).copied();
                 let start = rows(number).unwrap_or(0);
                 let end = rows(number + 1).unwrap_or(segment.meta.rows);
-                partition(segment, (start, end), &passed)
+                partition(segment, (start, end), &passed, &state.missing)
             }
             Err(number) => Ok(tables.starts.get(number).copied().unwrap_or(segment.meta.rows)),
         }
@@ -183,6 +214,7 @@ fn partition(
     segment: &Segment,
     (start, end): (u32, u32),
     passed: &dyn Fn(i64) -> bool,
+    missing: &Missing,
 ) -> Result<u32> {
     let mut row = start;
     while row < end {
@@ -190,7 +222,7 @@ fn partition(
         let group = segment.group(number)?;
         let part_end = group.end_row().min(end);
         if !passed(group.created.high) {
-            let keys = segment.keys(number)?;
+            let Some(keys) = missing.pass(segment.keys(number))? else { return Ok(row) };
             let local = |row: u32| (row - group.first_row) as usize;
             let created = keys.created.get(local(row)..local(part_end)).unwrap_or_default();
             let at = row + narrow(created.partition_point(|created| passed(*created)));
@@ -201,6 +233,10 @@ fn partition(
         row = part_end;
     }
     Ok(end)
+}
+
+fn narrow64(rows: u64) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
 }
 
 pub(super) fn narrow(index: usize) -> u32 {

@@ -126,7 +126,8 @@ impl Readers {
                 let oldest = (0..self.open.len()).min_by_key(|place| self.open[*place].used);
                 drop(self.open.swap_remove(oldest.unwrap_or(0)));
             }
-            let segment = Arc::clone(&state.segments[at.source as usize].segment);
+            let _ = query.part(at.source)?;
+            let segment = Arc::clone(state.segments[at.source as usize].segment()?);
             let (reader, page) = (RowReader::new(segment)?, Page::open(state, at)?);
             self.open.push(Open { source: at.source, reader, page, used: 0 });
             self.open.len() - 1

@@ -117,10 +117,12 @@ impl Rows {
         if self.left == 0 {
             return Ok(false);
         }
-        if self.given == self.batch.rows.len() && !self.render()? {
-            // The last row stays where `cursor` finds it.
-            self.left = 0;
-            return Ok(false);
+        while self.given == self.batch.rows.len() {
+            if !self.render()? {
+                // The last row stays where `cursor` finds it.
+                self.left = 0;
+                return Ok(false);
+            }
         }
         self.given += 1;
         self.left -= 1;
@@ -144,7 +146,7 @@ impl Rows {
         }
         let mut count = self.ahead.len().min(wanted);
         self.given = 0;
-        while let Some(fit) = self.batch.fill(&self.query, &self.ahead[..count])? {
+        while let Some(fit) = self.fill(&mut count)? {
             count = (fit / 4 * 3).max(1);
         }
         drop(self.ahead.drain(..count));
@@ -153,6 +155,27 @@ impl Rows {
             self.most_ahead = (count.max(1) * 4).min(most);
         }
         Ok(true)
+    }
+}
+
+impl Rows {
+    /// Renders the next rows; what cannot be rendered is left out if that is wanted.
+    fn fill(&mut self, count: &mut usize) -> Result<Option<usize>> {
+        let missing = &self.query.view.state().missing;
+        let filled = self.batch.fill(&self.query, &self.ahead[..*count]);
+        if let Some(fit) = missing.pass(filled)? {
+            return Ok(fit);
+        }
+        let mut kept = Vec::with_capacity(*count);
+        for at in &self.ahead[..*count] {
+            if missing.pass(self.batch.fill(&self.query, &[*at]))?.is_some() {
+                kept.push(*at);
+            }
+        }
+        let whole = kept.len();
+        drop(self.ahead.splice(..*count, kept));
+        *count = whole;
+        self.batch.fill(&self.query, &self.ahead[..*count])
     }
 }
 
@@ -175,7 +198,7 @@ impl<'a> Row<'a> {
         let RowId { source, row } = self.keys.at;
         match self.query.slab(source) {
             Some(slab) => &slab.rows[row as usize].conversation,
-            None => self.query.tables(source).conversation(row),
+            None => self.query.tables(source).map_or("", |tables| tables.conversation(row)),
         }
     }
 
@@ -211,7 +234,7 @@ impl<'a> Row<'a> {
             return slab.rows[row as usize].sender.as_deref();
         }
         let number = (self.keys.sender as usize).checked_sub(1)?;
-        Some(self.query.tables(source).senders.text(number))
+        Some(self.query.tables(source)?.senders.text(number))
     }
 
     /// What kind of message it is.
@@ -279,7 +302,7 @@ pub(crate) fn stored(view: &Arc<View>, rows: &[RowId]) -> Result<Vec<Stored>> {
     let mut batch = Batch::default();
     let mut all = Vec::with_capacity(rows.len());
     for at in rows {
-        let _ = batch.fill(&query, &[*at])?;
+        let Some(_) = view.state().missing.pass(batch.fill(&query, &[*at]))? else { continue };
         for row in &batch.rows {
             all.push(Row { query: &query, batch: &batch, keys: row }.to_stored()?);
         }
@@ -291,6 +314,6 @@ pub(crate) fn stored(view: &Arc<View>, rows: &[RowId]) -> Result<Vec<Stored>> {
 pub(crate) fn latest(view: &Arc<View>, key: &Key<'_>) -> Result<Option<RowId>> {
     let scan = Scan { record: key.record, ..Scan::default() };
     let query = Query::new(Arc::clone(view), &scan)?;
-    let rows = view.state().rows_of(key)?;
+    let rows = view.state().rows_of(key, Sequence(query.filter.until()))?;
     Ok(Chooser::default().choose(&query, rows)?.first().copied())
 }

@@ -8,7 +8,7 @@ use super::filter::{GroupPlace, Place, Window};
 use super::key::Heads;
 use super::page::{Name, Page};
 use super::plan::{Query, narrow};
-use crate::archive::RowId;
+use crate::archive::{RowId, in_gap};
 use crate::error::Result;
 
 /// All sources on their way through the conversations.
@@ -103,7 +103,8 @@ impl Lane {
         let row = self.hit(query, window)?;
         let Some((row, page)) = row.zip(self.page.as_ref()) else { return Ok(None) };
         let segments = &query.view.state().segments;
-        let rows = segments.get(self.source as usize).map_or(0, |live| live.segment.meta.rows);
+        let rows = segments.get(self.source as usize).map_or(0, |live| live.entry.rows);
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
         let (name, conversation) = page.directory(row, rows);
         self.conversation = conversation;
         Ok(Some(name))
@@ -137,10 +138,12 @@ impl Lane {
 
     fn load_group(&mut self, query: &Query, window: &Window, rows: (u32, u32)) -> Result<()> {
         let (start, end) = rows;
-        let live = &query.view.state().segments[self.source as usize];
-        let local = &query.locals[self.source as usize];
-        let number = live.segment.group_of(if self.backwards { end - 1 } else { start });
-        let group = live.segment.group(number)?;
+        let state = query.view.state();
+        let live = &state.segments[self.source as usize];
+        let Some(of_segment) = query.part(self.source)? else { return Ok(()) };
+        let (segment, local) = (live.segment()?, &of_segment.local);
+        let number = segment.group_of(if self.backwards { end - 1 } else { start });
+        let group = segment.group(number)?;
         let part = (start.max(group.first_row), end.min(group.end_row()));
         let rest = if self.backwards { (start, part.0) } else { (part.1, end) };
         if rest.0 < rest.1 {
@@ -150,9 +153,14 @@ impl Lane {
         if query.filter.rules_out_group(&segment, group, window).is_some() {
             return Ok(());
         }
-        let (keys, tables) = (live.segment.keys(number)?, live.segment.tables()?);
+        let gaps = state.missing.gaps(live.segment()?, number);
+        let Some(keys) = state.missing.pass(live.segment()?.keys(number))? else { return Ok(()) };
+        let tables = Arc::clone(&of_segment.tables);
         let place = GroupPlace { segment, group, keys: &keys };
         query.filter.push_hits(&place, part, window, &mut self.hits);
+        if !gaps.is_empty() {
+            self.hits.retain(|row| !in_gap(&gaps, *row));
+        }
         let (first, end) = (group.first_row, group.end_row());
         self.page = Some(Page::Group { keys, tables, first, end });
         Ok(())

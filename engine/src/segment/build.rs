@@ -263,6 +263,7 @@ impl Writer {
         self.tree.push(&row.address.0);
         self.meta.rows += 1;
         self.meta.messages += u32::from(!row.sibling);
+        self.meta.beside += u32::from(row.beside);
         self.meta.raw_bytes += row.document.len() as u64;
         self.cut_chunk(false);
         let full = self.keys.rows() >= layout::GROUP_ROWS as usize

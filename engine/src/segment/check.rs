@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::layout::{Kind, Place, SECTIONS, Strings, TRAILER_BYTES};
+use super::layout::{Group, HEADER_BYTES, Kind, Place, SECTIONS, Strings, TRAILER_BYTES};
 use super::open::{Segment, read_at, read_conversations, unpack};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Touched};
 use crate::format::frame;
 
 /// A frame whose bytes are wrong.
@@ -13,8 +13,6 @@ pub(crate) struct FrameDamage {
     pub(crate) error: Error,
     /// The row group that it is of; `None` for what all groups share.
     pub(crate) group: Option<usize>,
-    /// The conversations that have rows in it, where they can still be read.
-    pub(crate) conversations: Vec<String>,
 }
 
 /// A frame, and whose it is.
@@ -26,36 +24,78 @@ struct Part {
     rows: Range<u32>,
 }
 
+/// The frames of a row group.
+fn group_parts(number: usize, group: &Group) -> Vec<Part> {
+    let rows = group.first_row..group.end_row();
+    let mut parts = Vec::with_capacity(group.chunks.len() + 2);
+    let mut add = |place, kind, rows| parts.push(Part { place, kind, group: Some(number), rows });
+    add(group.keys, Kind::Keys, rows.clone());
+    add(group.columns, Kind::Columns, rows.clone());
+    let (mut offset, mut row) = (group.text, rows.start);
+    for chunk in &group.chunks {
+        let end = row.saturating_add(chunk.rows);
+        add(Place { offset, bytes: chunk.bytes }, Kind::Text, row..end);
+        (offset, row) = (offset + u64::from(chunk.bytes), end);
+    }
+    parts
+}
+
 impl Segment {
-    /// Every damaged frame, the copies of the footer included: one does not hide another.
+    /// Every damaged frame, the copies of the footer, header and trailer included: one does not
+    /// hide another. Each error says what it takes with it.
     pub(crate) fn damaged_frames(&self) -> Vec<FrameDamage> {
         let names = self.names();
         let damage = |part: Part| {
-            let error = self.check_frame(&part).err()?;
-            let conversations = names.as_ref().map(|names| names.of_rows(part.rows));
-            let conversations = conversations.unwrap_or_default();
-            Some(FrameDamage { error, group: part.group, conversations })
+            let error =
+                self.check_frame(&part).err()?.touching(self.touched(&part, names.as_ref()));
+            Some(FrameDamage { error, group: part.group })
         };
-        self.parts().into_iter().filter_map(damage).collect()
+        let edge =
+            |error: &Error| FrameDamage { error: error.clone().in_file(&*self.path), group: None };
+        self.edges.iter().map(edge).chain(self.parts().into_iter().filter_map(damage)).collect()
+    }
+
+    /// The rows of a group that cannot be read, each range with the reason.
+    pub(crate) fn unreadable(&self, group: usize) -> Vec<(Range<u32>, Error)> {
+        let parts = self.meta.groups.get(group).map(|found| group_parts(group, found));
+        let mut unreadable = Vec::new();
+        for part in parts.into_iter().flatten() {
+            if let Err(error) = self.check_frame(&part) {
+                let error = error.touching(self.touched(&part, self.names().as_ref()));
+                unreadable.push((part.rows, error));
+            }
+        }
+        unreadable
+    }
+
+    /// Where the file's bytes are proved right: frames whose checksums hold, and its ends.
+    pub(crate) fn whole_parts(&self) -> Vec<Range<usize>> {
+        let range = |place: Place| {
+            let start = usize::try_from(place.offset).unwrap_or(usize::MAX);
+            start..start.saturating_add(place.bytes as usize)
+        };
+        let parts = self.parts().into_iter().filter(|part| self.check_frame(part).is_ok());
+        let mut whole: Vec<Range<usize>> = parts.map(|part| range(part.place)).collect();
+        if self.edges.is_empty() {
+            let end = usize::try_from(self.file.bytes().unwrap_or(0)).unwrap_or(0);
+            whole.extend([0..HEADER_BYTES, end.saturating_sub(TRAILER_BYTES)..end]);
+        }
+        whole
+    }
+
+    fn touched(&self, part: &Part, names: Option<&Names>) -> Touched {
+        let conversations = names.map(|names| names.of_rows(part.rows.clone())).unwrap_or_default();
+        let group = part.group.and_then(|number| self.meta.groups.get(number));
+        let all = group.map(|group| group.touched(conversations.clone()));
+        let rows = Some(u64::from(part.rows.end - part.rows.start));
+        Touched { rows, ..all.unwrap_or(Touched { conversations, ..Touched::default() }) }
     }
 
     fn parts(&self) -> Vec<Part> {
         let meta = &self.meta;
-        let mut parts = Vec::new();
-        for (number, group) in meta.groups.iter().enumerate() {
-            let rows = group.first_row..group.end_row();
-            let mut add = |place, kind, rows| {
-                parts.push(Part { place, kind, group: Some(number), rows });
-            };
-            add(group.keys, Kind::Keys, rows.clone());
-            add(group.columns, Kind::Columns, rows.clone());
-            let (mut offset, mut row) = (group.text, rows.start);
-            for chunk in &group.chunks {
-                let end = row.saturating_add(chunk.rows);
-                add(Place { offset, bytes: chunk.bytes }, Kind::Text, row..end);
-                (offset, row) = (offset + u64::from(chunk.bytes), end);
-            }
-        }
+        let groups = meta.groups.iter().enumerate();
+        let mut parts: Vec<Part> =
+            groups.flat_map(|(number, group)| group_parts(number, group)).collect();
         let shared = |(kind, place): (&Kind, &Place)| Part {
             place: *place,
             kind: *kind,

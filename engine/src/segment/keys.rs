@@ -54,6 +54,7 @@ pub(crate) struct KeysBuilder {
     sequence: Vec<i64>,
     pub(crate) sets: Vec<u64>,
     siblings: Vec<u32>,
+    beside: Vec<u32>,
     tags: Vec<u8>,
 }
 
@@ -82,6 +83,9 @@ impl KeysBuilder {
         self.sets.push(set);
         if row.sibling {
             self.siblings.push(number);
+        }
+        if row.beside {
+            self.beside.push(number);
         }
         self.tags.extend_from_slice(&row.address.0[..TAG_BYTES]);
     }
@@ -112,8 +116,10 @@ impl KeysBuilder {
         packer.put_numbers(out, &self.kinds)?;
         packer.put_signed(out, &steps(self.sequence.iter().copied()))?;
         packer.put_numbers(out, &self.sets)?;
-        put_varint(out, self.siblings.len() as u64);
-        put_gaps(out, self.siblings.iter().copied());
+        for marked in [&self.siblings, &self.beside] {
+            put_varint(out, marked.len() as u64);
+            put_gaps(out, marked.iter().copied());
+        }
         packer.put(out, &self.tags)
     }
 }
@@ -152,6 +158,7 @@ pub(crate) struct Keys {
     sequence: Vec<u64>,
     sets: stream::Numbers,
     siblings: Vec<u32>,
+    beside: Vec<u32>,
     tags: Vec<u8>,
 }
 
@@ -189,6 +196,7 @@ impl Keys {
         let sequence = add_up(&sequence, rows, 1).into_iter().map(i64::cast_unsigned).collect();
         let set_numbers = below(stream::read_numbers(reader, rows)?, rows, sets)?;
         let siblings = read_gaps(reader, rows)?;
+        let beside = read_gaps(reader, rows)?;
         let tags = stream::read(reader, rows * TAG_BYTES)?;
         if tags.len() != rows * TAG_BYTES || !reader.is_empty() {
             return Err(damaged());
@@ -206,6 +214,7 @@ impl Keys {
             sequence,
             sets: set_numbers,
             siblings,
+            beside,
             tags,
         })
     }
@@ -221,7 +230,7 @@ impl Keys {
         self.rows() * (5 * 8 + TAG_BYTES)
             + numbers.iter().map(|numbers| numbers.bytes()).sum::<usize>()
             + texts * 64
-            + self.siblings.len() * 4
+            + (self.siblings.len() + self.beside.len()) * 4
     }
 
     pub(crate) fn version(&self, row: usize) -> u64 {
@@ -285,6 +294,11 @@ impl Keys {
     /// Rows that came when the archive had another row of their message.
     pub(crate) fn siblings(&self) -> &[u32] {
         &self.siblings
+    }
+
+    /// Was the row stored beside one that could not be read?
+    pub(crate) fn is_beside(&self, row: usize) -> bool {
+        self.beside.binary_search(&narrow(row)).is_ok()
     }
 
     pub(crate) fn tag(&self, row: usize) -> &[u8] {

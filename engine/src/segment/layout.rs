@@ -5,8 +5,9 @@
 //!
 //! Bytes: FORMAT.md, "Segment".
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Touched};
 use crate::format::bytes::{Reader, put_signed, put_varint};
+use crate::types::{Sequence, Timestamp};
 
 pub(crate) const MAGIC: &[u8; 8] = b"CVSEGM01";
 pub(crate) const END_MAGIC: &[u8; 8] = b"CVSEGEND";
@@ -112,6 +113,18 @@ impl Group {
         self.text + self.chunks.iter().map(|chunk| u64::from(chunk.bytes)).sum::<u64>()
     }
 
+    /// What is lost with the group.
+    pub(crate) fn touched(&self, conversations: Vec<String>) -> Touched {
+        let time = Timestamp::from_ticks;
+        let commit = |ticks: i64| Sequence(ticks.cast_unsigned());
+        Touched {
+            conversations,
+            rows: Some(u64::from(self.rows)),
+            created: Some((time(self.created.low), time(self.created.high))),
+            commits: Some((commit(self.sequence.low), commit(self.sequence.high))),
+        }
+    }
+
     fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, u64::from(self.rows));
         put_varint(out, u64::from(self.keys.bytes));
@@ -167,6 +180,8 @@ pub(crate) struct Meta {
     pub(crate) rows: u32,
     /// Rows that came first of their message.
     pub(crate) messages: u32,
+    /// Rows that may equal one that could not be read when they arrived.
+    pub(crate) beside: u32,
     /// Rows kept whole because no template rendered them back.
     pub(crate) whole_rows: u32,
     /// Bytes of all documents.
@@ -198,6 +213,7 @@ impl Meta {
             number,
             rows: 0,
             messages: 0,
+            beside: 0,
             whole_rows: 0,
             raw_bytes: 0,
             multiset: [0; 32],
@@ -217,7 +233,7 @@ impl Meta {
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.number);
-        for number in [self.rows, self.messages, self.whole_rows] {
+        for number in [self.rows, self.messages, self.beside, self.whole_rows] {
             put_varint(out, u64::from(number));
         }
         put_varint(out, self.raw_bytes);
@@ -241,6 +257,7 @@ impl Meta {
     fn try_read(reader: &mut Reader<'_>) -> Option<Self> {
         let number = reader.varint()?;
         let (rows, messages) = (reader.varint32()?, reader.varint32()?);
+        let beside = reader.varint32()?;
         let (whole_rows, raw_bytes) = (reader.varint32()?, reader.varint()?);
         let (multiset, root) = (reader.array()?, reader.array()?);
         let (created, modified) = (Bounds::read(reader)?, Bounds::read(reader)?);
@@ -262,6 +279,7 @@ impl Meta {
             number,
             rows,
             messages,
+            beside,
             whole_rows,
             raw_bytes,
             multiset,

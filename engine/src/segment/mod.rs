@@ -12,6 +12,7 @@ mod bound;
 mod build;
 mod check;
 mod columns;
+mod footer;
 mod keys;
 mod layout;
 mod open;
@@ -48,6 +49,8 @@ pub(crate) struct NewRow<'a> {
     pub(crate) sightings: &'a [(u32, u64)],
     /// The archive had another row of this message when this one arrived.
     pub(crate) sibling: bool,
+    /// It may equal a row that could not be read when it arrived.
+    pub(crate) beside: bool,
 }
 
 /// Takes rows one after the other.

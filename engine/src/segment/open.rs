@@ -6,10 +6,11 @@ use super::block::{Block, Cursor, Text, View};
 use super::bound::Bound;
 use super::build::read_set;
 use super::columns::{ColumnTable, read_tables};
+use super::footer;
 use super::keys::Keys;
 use super::layout::{self, Group, Kind, Meta, Place, Strings};
 use crate::cache::{Cache, CacheKey, Cached, Part};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::Reader;
 use crate::format::frame::{self, Codec, Frame};
 use crate::format::unpack;
@@ -70,11 +71,16 @@ pub(crate) struct Segment {
     pub(crate) meta: Meta,
     pub(super) path: String,
     pub(super) file: Arc<dyn ReadFile>,
+    /// Wrong bytes at the file's ends that hide nothing.
+    pub(super) edges: Vec<Error>,
     cache: Arc<Cache>,
 }
 
 impl Segment {
     /// Opens a segment and reads its footer.
+    ///
+    /// A wrong header or trailer is damage that [`Segment::damaged_frames`] tells, and hides no row:
+    /// who opens a file that is not his own checks the footer against what the manifest says.
     pub(crate) fn open(
         storage: &dyn Storage,
         archive: [u8; 16],
@@ -83,8 +89,8 @@ impl Segment {
         cache: Arc<Cache>,
     ) -> Result<Self> {
         let file = storage.open(path).map_err(|cause| Error::opening(path, cause))?;
-        let meta = read_footer(&*file, archive, number).map_err(|error| error.in_file(path))?;
-        Ok(Self { meta, path: path.to_owned(), file, cache })
+        let found = footer::find(&*file, archive, number).map_err(|error| error.in_file(path))?;
+        Ok(Self { meta: found.meta, path: path.to_owned(), file, edges: found.edges, cache })
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -149,7 +155,7 @@ impl Segment {
     }
 
     /// Tag and row of every row, sorted: finds the candidates for a content address.
-    pub(crate) fn tags(&self) -> Result<Arc<Vec<(u32, u32)>>> {
+    fn tags(&self) -> Result<Arc<Vec<(u32, u32)>>> {
         let made = || {
             let mut tags = Vec::with_capacity(self.meta.rows as usize);
             for group in 0..self.meta.groups.len() {
@@ -168,6 +174,31 @@ impl Segment {
         }
     }
 
+    /// The rows with a tag; groups that cannot be read are told in `unread`.
+    pub(crate) fn tagged(&self, wanted: u32, unread: &mut Vec<Error>) -> Vec<u32> {
+        if let Ok(tags) = self.tags() {
+            let first = tags.partition_point(|(tag, _)| *tag < wanted);
+            let rest = tags.get(first..).unwrap_or_default();
+            return rest
+                .iter()
+                .take_while(|(tag, _)| *tag == wanted)
+                .map(|(_, row)| *row)
+                .collect();
+        }
+        let mut rows = Vec::new();
+        for (number, group) in self.meta.groups.iter().enumerate() {
+            match self.keys(number) {
+                Ok(keys) => {
+                    let tagged =
+                        (0..keys.rows()).filter(|row| tag_number(keys.tag(*row)) == wanted);
+                    rows.extend(tagged.map(|row| group.first_row + narrow(row)));
+                }
+                Err(error) => unread.push(error),
+            }
+        }
+        rows
+    }
+
     pub(crate) fn group(&self, group: usize) -> Result<&Group> {
         self.meta
             .groups
@@ -177,16 +208,19 @@ impl Segment {
 
     /// Names the conversations that a damaged row group touches; a read that failed is no damage.
     fn locate(&self, error: Error, group: &Group, offset: u64, tables: &Tables) -> Error {
-        if error.kind().is_of_storage() {
-            return error.in_file(&*self.path).at(offset);
-        }
-        let touched = conversations(tables, group);
-        let count = touched.len();
-        let names: Vec<&str> = touched.iter().take(3).map(String::as_str).collect();
+        let names = conversations(tables, group);
+        let count = names.len();
+        let first: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
         let more = if count > 3 { format!(" and {} more", count - 3) } else { String::new() };
-        Error::corrupt(format!("row group of {}{more} is damaged", names.join(", ")))
+        let (kind, what) = if error.kind().is_of_storage() {
+            (error.kind(), "cannot be read")
+        } else {
+            (ErrorKind::Corrupt, "is damaged")
+        };
+        Error::new(kind, format!("row group of {}{more} {what}", first.join(", ")))
             .in_file(&*self.path)
             .at(offset)
+            .touching(group.touched(names))
             .caused_by(error)
     }
 
@@ -316,50 +350,6 @@ pub(super) fn read_at(file: &dyn ReadFile, place: Place) -> Result<Vec<u8>> {
     let read = file.read_at(place.offset, &mut bytes);
     read.map_err(|cause| Error::io("read", "", cause).at(place.offset))?;
     Ok(bytes)
-}
-
-fn read_footer(file: &dyn ReadFile, archive: [u8; 16], number: u64) -> Result<Meta> {
-    let short = || Error::corrupt("segment is cut short");
-    let size = file.bytes().map_err(|cause| Error::io("measure", "", cause))?;
-    let trailer_at = size.checked_sub(layout::TRAILER_BYTES as u64).ok_or_else(short)?;
-    let header = read_at(file, Place { offset: 0, bytes: narrow(layout::HEADER_BYTES) })?;
-    let expected = [&layout::MAGIC[..], &archive, &number.to_le_bytes()].concat();
-    if header != expected {
-        return Err(Error::corrupt("header is not that of this segment").at(0));
-    }
-    let trailer =
-        read_at(file, Place { offset: trailer_at, bytes: narrow(layout::TRAILER_BYTES) })?;
-    let reader = &mut Reader::new(&trailer);
-    let bytes = reader.u32().ok_or_else(short)?;
-    let sum = reader.u32().ok_or_else(short)?;
-    if sum != crc32fast::hash(&bytes.to_le_bytes()) || reader.rest() != layout::END_MAGIC {
-        return Err(Error::corrupt("trailer is damaged").at(trailer_at));
-    }
-    let copies = [1, 2].map(|copy| trailer_at.checked_sub(copy * u64::from(bytes)));
-    let read = |offset: Option<u64>| {
-        let offset = offset.ok_or_else(short)?;
-        let bytes = read_at(file, Place { offset, bytes })?;
-        let (frame, rest) = frame::split(&bytes).map_err(|error| error.at(offset))?;
-        if frame.kind != Kind::Footer as u8 || !rest.is_empty() {
-            return Err(Error::corrupt("frame is no Footer frame").at(offset));
-        }
-        let meta = unpack(&frame).and_then(|footer| Meta::read(&footer));
-        meta.map_err(|error| error.at(offset))
-    };
-    let meta = match (read(copies[0]), read(copies[1])) {
-        (Ok(meta), _) | (Err(_), Ok(meta)) => meta,
-        (Err(error), Err(other)) => {
-            // With a read that failed nobody knows whether both copies are damaged.
-            return Err(if other.kind().is_of_storage() { other } else { error });
-        }
-    };
-    let end = copies[1].unwrap_or(0);
-    let sections: u64 = meta.sections.iter().map(|place| u64::from(place.bytes)).sum();
-    let start = meta.groups.last().map_or(layout::HEADER_BYTES as u64, Group::end);
-    if meta.number != number || start + sections != end {
-        return Err(Error::corrupt("footer does not fit the file").at(end));
-    }
-    Ok(meta)
 }
 
 pub(super) fn unpack(frame: &Frame<'_>) -> Result<Vec<u8>> {

@@ -37,6 +37,7 @@ impl Source for Rows {
                 address: ContentAddress([u8::try_from(number).unwrap(); 32]),
                 sightings: &[(0, 1)],
                 sibling: number == 3,
+                beside: false,
             })?;
         }
         Ok(())

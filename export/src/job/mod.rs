@@ -28,11 +28,12 @@ mod slice;
 mod tests;
 mod window;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chatvault_engine::{Snapshot, Storage, Timestamp};
+use chatvault_engine::{Damage, Snapshot, Storage, Timestamp};
 use chatvault_query::message::Flags;
 use serde_json::{Value, json};
 
@@ -162,6 +163,9 @@ impl Export {
     /// An export of a snapshot. `now` is its time, unless the request says one.
     pub fn new(snapshot: Snapshot, request: Request, now: Timestamp) -> Result<Self> {
         let request = request.pin(&snapshot, now)?;
+        let damages =
+            snapshot.look_for_damage().map_err(|cause| Error::Archive(Box::new(cause)))?;
+        let unreadable = damages.iter().map(unreadable).collect();
         let snapshot = request.moment(&snapshot);
         let commit = snapshot.commit();
         let archive = ArchiveState {
@@ -170,7 +174,7 @@ impl Export {
             log_size: commit.sequence.0,
             root_hash: hex(&commit.chain),
         };
-        Self::pinned(snapshot, request, archive)
+        Self::pinned(snapshot, request, (archive, unreadable))
     }
 
     /// The export that an index is of, to be resumed or checked. What arrived since is not in it.
@@ -188,14 +192,19 @@ impl Export {
         })?;
         request.check_commits(&snapshot)?;
         let snapshot = request.moment(&snapshot);
-        Self::pinned(snapshot, request, archive)
+        let unreadable = index.head.selection.more.get(UNREADABLE).and_then(Value::as_array);
+        Self::pinned(snapshot, request, (archive, unreadable.cloned().unwrap_or_default()))
     }
 
-    fn pinned(snapshot: Snapshot, request: Request, archive: ArchiveState) -> Result<Self> {
+    fn pinned(
+        snapshot: Snapshot,
+        request: Request,
+        (archive, unreadable): (ArchiveState, Vec<Value>),
+    ) -> Result<Self> {
         let field = |field, text: &Option<String>| time(field, text.as_deref().unwrap_or_default());
         let (start, end) = (field("from", &request.from)?, field("to", &request.to)?);
         let windows = window::windows(start, end, request.window_days)?;
-        let head = head(&request, archive)?;
+        let head = head(&request, archive, unreadable)?;
         Ok(Self { snapshot, request, head, windows })
     }
 
@@ -266,8 +275,23 @@ fn is_event(entry: &Entry) -> bool {
     entry.latest().is_some_and(|latest| Flags::of(&latest.json).is_system)
 }
 
+/// The field of a selection that lists what of the archive could not be read, if anything.
+const UNREADABLE: &str = "unreadable";
+
+fn unreadable(damage: &Damage) -> Value {
+    json!({
+        "commits": damage.commits.map(|(first, last)| [first.0, last.0]),
+        "conversations": damage.conversations,
+        "created": damage.created.map(|(first, last)| [rfc3339(first), rfc3339(last)]),
+        "file": damage.file,
+        "offset": damage.offset,
+        "problem": damage.message,
+        "rows": damage.rows,
+    })
+}
+
 /// What the manifest says in every part.
-fn head(request: &Request, archive: ArchiveState) -> Result<Head> {
+fn head(request: &Request, archive: ArchiveState, unreadable: Vec<Value>) -> Result<Head> {
     let value = serde_json::to_value(request).unwrap_or(Value::Null);
     let tool = Tool {
         name: "chatvault".to_owned(),
@@ -277,7 +301,12 @@ fn head(request: &Request, archive: ArchiveState) -> Result<Head> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         more: [("deflate_level".to_owned(), json!(Settings::LEVEL))].into(),
     };
-    let identity = json!({ "archive": archive, "request": value, "tool": tool });
+    let mut identity = json!({ "archive": archive, "request": value, "tool": tool });
+    let mut more: BTreeMap<String, Value> = [("request".to_owned(), value)].into();
+    if !unreadable.is_empty() {
+        identity[UNREADABLE] = json!(unreadable);
+        drop(more.insert(UNREADABLE.to_owned(), json!(unreadable)));
+    }
     let identity = canonical(&identity).map_err(|cause| Error::Archive(Box::new(cause)))?;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let selection = Selection {
@@ -293,7 +322,7 @@ fn head(request: &Request, archive: ArchiveState) -> Result<Head> {
         },
         users: request.custodians.clone(),
         versions: if request.all_versions { "all" } else { "latest" }.to_owned(),
-        more: [("request".to_owned(), value)].into(),
+        more,
     };
     Ok(Head {
         archive,

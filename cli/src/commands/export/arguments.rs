@@ -10,6 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::check;
+use crate::commands::Salvage;
 use crate::commands::query::{condition, time};
 use crate::failure::WrongUsage;
 
@@ -41,10 +42,12 @@ The same archive, selection and options give the same bytes on any machine, with
 --at fixes the time that the export speaks of, which is now if left out.
 
 Exit codes: 0 done; 1 failed, or stopped before the end (finished parts stay: --resume); 2 wrong usage; \
-3 done, but some attachments could not be had (the manifest lists them with the reason).
+3 done, but some attachments could not be had (the manifest lists them with the reason), or with --salvage \
+something could not be read (every manifest and the index list it, under selection, as `unreadable`).
 
 JSON fields: name, id, commit (that it is as of, for a later --since), finished, parts (list of file, bytes, sha256), bytes, messages, events, versions, \
-edited, deleted, attachments, unavailable, omitted, missing_glyphs, subject_sum, merkle_root, seconds. \
+edited, deleted, attachments, unavailable, omitted, missing_glyphs, subject_sum, merkle_root, seconds, \
+and with --salvage missing (as damages of `verify`). \
 With --plan: name, id, windows (list of start, end, messages, events), conversations, messages, events, \
 attachments, attachment_bytes, estimated_bytes, estimated_parts, exact.";
 
@@ -69,6 +72,8 @@ pub(crate) struct Arguments {
     /// Print what the export will be (counts, sizes, parts) and write nothing
     #[arg(long)]
     pub(super) plan: bool,
+    #[command(flatten)]
+    pub(super) salvage: Salvage,
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]

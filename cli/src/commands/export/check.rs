@@ -1,6 +1,6 @@
 //! `export check`: reads an export back and says what is wrong with it, if anything is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::ensure;
 use chatvault_engine::Disk;
@@ -10,7 +10,7 @@ use chatvault_export::job::{Listed, list};
 use clap::Args;
 use serde::Serialize;
 
-use crate::commands::open_to_read;
+use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::progress::Progress;
@@ -40,6 +40,8 @@ pub(super) struct Arguments {
     /// Only the export of this name
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    salvage: Salvage,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -72,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     ensure!(!listed.is_empty(), "{}: there is no such export", arguments.folder.display());
     let mut exports = Vec::new();
     for one in listed {
-        let (name, report) = report(&folder, one, arguments.archive.as_deref(), console)?;
+        let (name, report) = report(&folder, one, arguments, console)?;
         exports.push(as_json(name, &report));
     }
     let all = All { sound: exports.iter().all(|one| one.sound), exports };
@@ -87,7 +89,7 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
 fn report(
     folder: &Disk,
     listed: Listed,
-    archive: Option<&Path>,
+    arguments: &Arguments,
     console: &Console<'_>,
 ) -> anyhow::Result<(String, Report)> {
     let Listed { name, index, .. } = listed;
@@ -99,10 +101,10 @@ fn report(
         bar.set(done, Some(total));
         done += bytes;
     };
-    let report = match archive {
+    let report = match &arguments.archive {
         None => check(folder, &name, None, &mut watch)?,
         Some(archive) => {
-            let snapshot = open_to_read(archive)?.snapshot()?;
+            let snapshot = arguments.salvage.open(archive)?.snapshot()?;
             Export::of_index(snapshot, &index)?.check(folder, &mut watch)?
         }
     };

@@ -20,6 +20,7 @@ pub(crate) use arguments::Arguments;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
+use crate::missing;
 use crate::progress::Progress;
 use crate::text;
 
@@ -27,13 +28,14 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     if let Some(Action::Check(arguments)) = &arguments.action {
         return check::run(arguments, console);
     }
-    let archive = super::open_to_read(arguments.archive()?)?;
+    let archive = arguments.salvage.open(arguments.archive()?)?;
     let snapshot = archive.snapshot()?;
     let now = SystemClock.now();
     if arguments.plan {
         let export = Export::new(snapshot, arguments.request(), now)?;
         let plan = export.plan()?;
-        return report::plan(&export, &plan, arguments.json, console);
+        let planned = report::plan(&export, &plan, arguments.json, console)?;
+        return Ok(planned.and(missing::tell(&archive.missing(), console)?));
     }
     let Some(out) = &arguments.out else {
         return Err(WrongUsage("name the folder for the parts with --out DIR".to_owned()).into());
@@ -66,7 +68,9 @@ fn write(
     match with_progress(export, folder, how, console) {
         Ok(index) => {
             let seconds = start.elapsed().as_secs_f64();
-            report::done(export, &index, seconds, (arguments, console))
+            let lacks = archive.missing();
+            let done = report::done(export, &index, (seconds, &lacks), (arguments, console))?;
+            Ok(done.and(missing::tell(&lacks, console)?))
         }
         Err(Error::Cancelled) => {
             let out = arguments.out.as_deref().unwrap_or(Path::new("")).display();

@@ -1,5 +1,6 @@
 //! What `export` prints: what it will be, and what it was.
 
+use chatvault_engine::Damage;
 use chatvault_export::manifest::{Counts, Index};
 use chatvault_export::{Export, Plan};
 use chatvault_query::format_time;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use super::Arguments;
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::missing::Finding;
 use crate::text;
 
 /// The documented fields.
@@ -31,6 +33,8 @@ struct Report<'a> {
     subject_sum: &'a str,
     merkle_root: &'a str,
     seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<Finding>>,
 }
 
 #[derive(Serialize)]
@@ -133,7 +137,7 @@ fn planned<'a>(export: &'a Export, plan: &Plan) -> Planned<'a> {
 pub(super) fn done(
     export: &Export,
     index: &Index,
-    seconds: f64,
+    (seconds, lacks): (f64, &[Damage]),
     (arguments, console): (&Arguments, &mut Console<'_>),
 ) -> anyhow::Result<Outcome> {
     let bytes = index.parts.iter().map(|part| part.bytes).sum();
@@ -163,6 +167,7 @@ pub(super) fn done(
             subject_sum: &index.digest.subject_sum,
             merkle_root: &index.digest.merkle_root,
             seconds,
+            missing: arguments.salvage.findings(lacks),
         })?;
     } else {
         lines(export, index, (bytes, seconds)).iter().try_for_each(|line| console.line(line))?;

@@ -9,6 +9,8 @@ use chatvault_query::{Commit, Filter as Condition, Kind, Order, Query, Versions,
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use crate::commands::Salvage;
+
 const EXAMPLES: &str = "\
 Examples:
   chatvault query team.cvault --chat 19:abc@thread.v2 --format table
@@ -57,7 +59,9 @@ as --cursor TEXT with the same other options. It stays good when messages are ad
 and in later versions. With --print-cursor the last line of standard error is the bare cursor:
   chatvault query team.cvault --limit 1000 --print-cursor --cursor \"$C\" >> all.jsonl 2> cursor
 
-JSON fields: with --count: count. With --count-by: by, total, groups (list of key, count; the key is null \
+With --salvage the messages that can be read; what is missing is named on standard error, exit code 3.
+
+JSON fields: with --count: count, and with --salvage missing (as damages of `verify`). With --count-by: by, total, groups (list of key, count; the key is null \
 for messages without a sender). With --explain: segments, segments_touched, groups, groups_touched, \
 rows, rows_touched, journal_rows, lines.";
 
@@ -68,6 +72,8 @@ rows, rows_touched, journal_rows, lines.";
 pub(crate) struct Arguments {
     /// The archive's folder
     pub(super) archive: PathBuf,
+    #[command(flatten)]
+    pub(super) salvage: Salvage,
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]

@@ -17,6 +17,7 @@ pub(super) use rows::print_table;
 
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::missing::{self, Finding};
 use crate::text;
 use arguments::Format;
 
@@ -24,35 +25,40 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let query = arguments.query();
     // A wrong query is told before the archive is touched.
     drop(query.scan()?);
-    let snapshot = super::open_to_read(&arguments.archive)?.snapshot()?;
+    let snapshot = arguments.salvage.open(&arguments.archive)?.snapshot()?;
     let index = match &query.search {
         Some(_) => Some(super::index::open(&arguments.archive, &snapshot)?),
         None => None,
     };
     let (snapshot, index) = (&snapshot, index.as_ref());
+    let found = || arguments.salvage.findings(&snapshot.missing());
     if let Some(by) = &arguments.count_by {
-        statistics::print(by.parse()?, &query, (snapshot, index), (arguments.json, console))?;
+        let how = (arguments.salvage, arguments.json, &mut *console);
+        statistics::print(by.parse()?, &query, (snapshot, index), how)?;
     } else if arguments.count {
-        count(query.count_with(snapshot, index)?, arguments.json, console)?;
+        let count = query.count_with(snapshot, index)?;
+        print_count(&Count { count, missing: found() }, arguments.json, console)?;
     } else if arguments.explain {
         explain(query.explain_with(snapshot, index)?, arguments.json, console)?;
     } else {
         answer(arguments, &query, (snapshot, index), console)?;
     }
-    Ok(Outcome::Done)
+    missing::tell(&snapshot.missing(), console)
 }
 
 #[derive(Serialize)]
 struct Count {
     count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<Finding>>,
 }
 
-fn count(count: u64, json: bool, console: &mut Console<'_>) -> anyhow::Result<()> {
+fn print_count(count: &Count, json: bool, console: &mut Console<'_>) -> anyhow::Result<()> {
     if json {
-        return console.json(&Count { count });
+        return console.json(count);
     }
     // Plain digits: this is for people and for `test $(…) -gt 0` alike.
-    Ok(console.line(count.to_string())?)
+    Ok(console.line(count.count.to_string())?)
 }
 
 /// The documented fields.

@@ -6,7 +6,9 @@ use chatvault_query::search::Index;
 use chatvault_query::statistics::{By, Statistics};
 use serde::Serialize;
 
+use crate::commands::Salvage;
 use crate::console::Console;
+use crate::missing::Finding;
 use crate::table::{Column, Listing};
 use crate::text;
 
@@ -16,6 +18,8 @@ struct Report<'a> {
     by: &'static str,
     total: u64,
     groups: Vec<Group<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<Finding>>,
 }
 
 #[derive(Serialize)]
@@ -28,11 +32,11 @@ pub(super) fn print(
     by: By,
     query: &Query,
     (snapshot, index): (&Snapshot, Option<&Index>),
-    (json, console): (bool, &mut Console<'_>),
+    (salvage, json, console): (Salvage, bool, &mut Console<'_>),
 ) -> anyhow::Result<()> {
     let statistics = Statistics::count_with(query, by, (snapshot, index))?;
     if json {
-        return console.json(&report(&statistics));
+        return console.json(&report(&statistics, salvage.findings(&snapshot.missing())));
     }
     let mut listing = Listing::new(COLUMNS, console.width());
     for group in &statistics.groups {
@@ -50,7 +54,7 @@ pub(super) fn print(
 const COLUMNS: &[Column] =
     &[Column::number("messages", 13), Column::number("share", 7), Column::rest("of")];
 
-fn report(statistics: &Statistics) -> Report<'_> {
+fn report(statistics: &Statistics, missing: Option<Vec<Finding>>) -> Report<'_> {
     let groups = statistics.groups.iter();
     Report {
         by: statistics.by.name(),
@@ -58,5 +62,6 @@ fn report(statistics: &Statistics) -> Report<'_> {
         groups: groups
             .map(|group| Group { key: group.key.as_deref(), count: group.count })
             .collect(),
+        missing,
     }
 }

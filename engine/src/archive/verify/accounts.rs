@@ -10,6 +10,7 @@ use super::super::commit::Compare;
 use super::super::ledger;
 use super::super::quarantine::{Outcasts, Records, Refused};
 use super::super::record::{self, Commit, Home, HomeSighting};
+use super::super::repaired::Repaired;
 use super::super::report::Depth;
 use super::super::slab::SlabRow;
 use super::{Findings, rows};
@@ -34,6 +35,8 @@ pub(super) struct Accounts {
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) journal_rows: u64,
+    /// Rows of the journal that were stored beside one that could not be read.
+    pub(super) stored_beside: u64,
     /// Refused copies by run and custodian.
     refused: BTreeMap<(u32, u32), u64>,
     /// What is refused: is its content kept, and a file that counts copies of it.
@@ -51,7 +54,7 @@ impl Accounts {
         manifest: &Manifest,
         acknowledged: Sequence,
         depth: Depth,
-    ) -> Result<Self> {
+    ) -> Self {
         let mut accounts = Self::default();
         for entry in &manifest.files {
             let taken = match entry.kind {
@@ -61,11 +64,11 @@ impl Accounts {
             };
             if let Err(error) = taken {
                 accounts.incomplete = true;
-                accounts.findings.add(error)?;
+                accounts.findings.add(&error);
             }
         }
-        accounts.take_journal(storage, manifest, acknowledged, depth)?;
-        Ok(accounts)
+        accounts.take_journal(storage, manifest, acknowledged, depth);
+        accounts
     }
 
     fn take_ledger(
@@ -77,7 +80,8 @@ impl Accounts {
         let path = entry.path();
         let ledger = ledger::read(storage, manifest.archive, entry.number, &path)?;
         self.take_book(&ledger.book, &path);
-        self.take_ranges(&ledger.ranges, manifest, &path)
+        self.take_ranges(&ledger.ranges, manifest, &path);
+        Ok(())
     }
 
     fn take_book(&mut self, book: &Book, path: &str) {
@@ -85,12 +89,7 @@ impl Accounts {
         self.book.absorb(book);
     }
 
-    fn take_ranges(
-        &mut self,
-        ranges: &SegmentRanges,
-        manifest: &Manifest,
-        path: &str,
-    ) -> Result<()> {
+    fn take_ranges(&mut self, ranges: &SegmentRanges, manifest: &Manifest, path: &str) {
         for (segment, ranges) in ranges {
             let Some(rows) = segment_rows(manifest, *segment) else { continue };
             for range in ranges.all() {
@@ -100,11 +99,10 @@ impl Accounts {
                         "sightings of rows {}..{} of segment {segment}, which has {rows}",
                         range.start, range.end
                     );
-                    self.findings.add(Error::corrupt(message).in_file(path))?;
+                    self.findings.add(&Error::corrupt(message).in_file(path));
                 }
             }
         }
-        Ok(())
     }
 
     fn take_quarantine(
@@ -148,33 +146,42 @@ impl Accounts {
         manifest: &Manifest,
         acknowledged: Sequence,
         depth: Depth,
-    ) -> Result<()> {
+    ) {
         let mut before: Option<String> = None;
         for _ in 0..MAX_READS {
             let (commits, recovery) = Commits::read(storage, manifest, depth);
             let error = match recovery {
-                Ok(recovery) => return self.take_commits(commits, &recovery, acknowledged),
-                Err(error) if error.kind().is_of_storage() => return Err(error),
+                Ok(recovery) => return self.take_commits(&commits, &recovery, acknowledged),
                 Err(error) => error,
             };
             let now = format!("{error} {:?} {:?}", error.file(), error.offset());
             if before.as_ref() == Some(&now) {
                 self.incomplete = true;
-                return self.findings.add(error.in_file(JOURNAL));
+                let error = error.in_file(JOURNAL);
+                self.findings.add(&error);
+                return self.list_journal(storage, manifest, &error);
             }
             before = Some(now);
         }
         // Every look found another end: the writer is fast, and nothing stayed wrong.
         self.incomplete = true;
-        Ok(())
     }
 
-    fn take_commits(
-        &mut self,
-        commits: Commits<'_>,
-        recovery: &Recovery,
-        acknowledged: Sequence,
-    ) -> Result<()> {
+    /// Lists what else is wrong in a journal that cannot be read to its end.
+    fn list_journal(&mut self, storage: &dyn Storage, manifest: &Manifest, told: &Error) {
+        let (archive, from) = (manifest.archive, manifest.journal_from);
+        let wanted = Wanted { archive, from, after: manifest.sequence, live: false };
+        let place = |error: &Error| (error.file().map(str::to_owned), error.offset());
+        match journal::salvage(storage, wanted, &mut |_, _, _| Ok(())) {
+            Ok(damages) => {
+                let others = damages.iter().filter(|damage| place(damage) != place(told));
+                others.for_each(|damage| self.findings.add(damage));
+            }
+            Err(error) => self.findings.add(&error),
+        }
+    }
+
+    fn take_commits(&mut self, commits: &Commits<'_>, recovery: &Recovery, acknowledged: Sequence) {
         if recovery.last < acknowledged {
             let message = format!(
                 "lost acknowledged data: the journal ends behind commit {}, {} was acknowledged",
@@ -182,19 +189,17 @@ impl Accounts {
             );
             self.incomplete = true;
             let place = names::journal(recovery.highest);
-            self.findings.add(Error::corrupt(message).in_file(place))?;
+            self.findings.add(&Error::corrupt(message).in_file(place));
         }
         self.incomplete |= commits.unreadable;
         self.book.absorb(&commits.book);
         commits.refused.iter().for_each(|refused| self.take_refused(refused, JOURNAL));
         commits.named.iter().for_each(|custodian| self.name(*custodian, JOURNAL));
-        for damage in commits.damages {
-            self.findings.add(damage)?;
-        }
+        commits.damages.iter().for_each(|damage| self.findings.add(damage));
         self.journal_rows = commits.rows;
+        self.stored_beside = commits.beside;
         self.files = commits.files;
         self.bytes = recovery.bytes;
-        Ok(())
     }
 
     /// Custodians whose counters were checked.
@@ -211,26 +216,30 @@ impl Accounts {
     }
 
     /// The law, and that every custodian has a name.
-    pub(super) fn check(&self, manifest: &Manifest, findings: &mut Findings) -> Result<()> {
+    pub(super) fn check(&self, manifest: &Manifest, findings: &mut Findings) {
         let place = names::manifest(manifest.number);
-        for message in self.broken_laws(rows(manifest)) {
-            findings.add(Error::corrupt(message).in_file(&*place))?;
+        let lost = Repaired::of(manifest);
+        for message in self.broken_laws(rows(manifest), &lost) {
+            findings.add(&Error::corrupt(message).in_file(&*place));
         }
         for (custodian, path) in &self.named {
             if !self.knows(*custodian) {
                 let message = format!("names custodian {custodian}, who has no name");
-                findings.add(Error::corrupt(message).in_file(&**path))?;
+                findings.add(&Error::corrupt(message).in_file(&**path));
             }
         }
-        let lost = self.outcasts.iter().filter(|(_, (is_kept, _))| !is_kept && !self.incomplete);
-        for (address, (_, path)) in lost {
+        let known = |(is_kept, _): &(bool, String)| *is_kept || self.incomplete;
+        let repaired = Repaired::of(manifest);
+        // What a repair lost is counted there.
+        let accounted = repaired.iter().any(|repaired| !repaired.quarantined_lost.is_empty());
+        for (address, file) in self.outcasts.iter().filter(|(_, file)| !known(file) && !accounted) {
             let message = format!("counts copies of {address}, whose bytes nothing keeps");
-            findings.add(Error::corrupt(message).in_file(&**path))?;
+            findings.add(&Error::corrupt(message).in_file(&*file.1));
         }
-        Ok(())
     }
 
-    fn broken_laws(&self, segment_rows: u64) -> Vec<String> {
+    /// What a repair lost stays counted as stored.
+    fn broken_laws(&self, segment_rows: u64, lost: &[Repaired]) -> Vec<String> {
         let mut broken = Vec::new();
         for ((run, custodian), counts) in &self.book.counts {
             if !counts.balance() {
@@ -243,7 +252,9 @@ impl Accounts {
             return broken;
         }
         let total = self.book.total();
-        let (counted, there) = (total.stored + total.variants, segment_rows + self.journal_rows);
+        let lost_rows: u64 = lost.iter().map(|repaired| repaired.rows_lost).sum();
+        let there = segment_rows + self.journal_rows + lost_rows;
+        let counted = total.stored + total.variants;
         if !total.balance() {
             broken.push(format!("counters do not balance: {total:?}"));
         }
@@ -252,16 +263,17 @@ impl Accounts {
                 "{counted} versions and variants were stored, {there} rows are there"
             ));
         }
-        broken.extend(self.broken_quarantine());
+        broken.extend(self.broken_quarantine(lost));
         broken
     }
 
-    fn broken_quarantine(&self) -> Vec<String> {
+    fn broken_quarantine(&self, lost: &[Repaired]) -> Vec<String> {
         let mut copies: BTreeMap<(u32, u32), (u64, u64)> = BTreeMap::new();
         for (place, counts) in &self.book.counts {
             copies.entry(*place).or_default().0 += counts.quarantined;
         }
-        for (place, there) in &self.refused {
+        let gone = lost.iter().flat_map(|repaired| &repaired.quarantined_lost);
+        for (place, there) in self.refused.iter().chain(gone) {
             copies.entry(*place).or_default().1 += there;
         }
         let wrong = copies.into_iter().filter(|(_, (counted, there))| counted != there);
@@ -289,6 +301,7 @@ struct Commits<'m> {
     compare: Compare,
     book: Book,
     rows: u64,
+    beside: u64,
     /// Rows of each commit.
     slabs: BTreeMap<u64, u64>,
     refused: Vec<Refused>,
@@ -312,6 +325,7 @@ impl<'m> Commits<'m> {
             compare: Compare::default(),
             book: Book::default(),
             rows: 0,
+            beside: 0,
             slabs: BTreeMap::new(),
             refused: Vec::new(),
             named: Vec::new(),
@@ -354,6 +368,7 @@ impl<'m> Commits<'m> {
         }
         let Commit { book, rows, refused, sightings, .. } = commit;
         self.rows += rows.len() as u64;
+        self.beside += rows.iter().filter(|row| row.beside).count() as u64;
         let _ = self.slabs.insert(sequence.0, rows.len() as u64);
         if let Some((.., row, _)) = sightings.iter().find(|sighting| !self.is_there(sighting)) {
             let what = format!("has a sighting of row {row}, which is not there");

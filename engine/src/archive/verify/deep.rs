@@ -12,7 +12,7 @@ use std::thread;
 use super::Verification;
 use super::files::Readable;
 use super::rows::{Kept, RowCheck};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Touched};
 use crate::format::merkle;
 use crate::format::multiset::Multiset;
 use crate::segment::{Bounds, Group, Keys, RowReader, Segment, Tables, conversations};
@@ -33,7 +33,7 @@ pub(super) struct GroupRead {
     raw_bytes: u64,
     /// Order of the first and the last row.
     edges: Option<(Place, Place)>,
-    pub(super) damage: Option<(Error, Vec<String>)>,
+    pub(super) damage: Option<Error>,
     /// All rows were read.
     pub(super) whole: bool,
 }
@@ -80,7 +80,7 @@ impl Place {
 }
 
 impl Verification<'_> {
-    pub(super) fn read_segments(&mut self, segments: &[Readable]) -> Result<()> {
+    pub(super) fn read_segments(&mut self, segments: &[Readable]) {
         let groups = |(number, one): (usize, &Readable)| {
             (0..one.segment.meta.groups.len()).map(move |group| (number, group))
         };
@@ -107,12 +107,11 @@ impl Verification<'_> {
             drop(send);
             let mut sums =
                 Sums { verification: self, segments, tasks: &tasks, sum: Sum::default() };
-            let summed = sums.take_all(&receive);
+            sums.take_all(&receive);
             stop.store(true, Ordering::Relaxed);
             // Whoever waits with a result learns that nobody wants it.
             drop(receive);
-            summed
-        })
+        });
     }
 }
 
@@ -131,9 +130,8 @@ impl Reader {
         if readable.damaged.contains(&group) {
             return read;
         }
-        if let Err((error, touched)) = self.try_read(segment, number, group, &mut read) {
-            let error = error.in_file(segment.path());
-            read.damage = Some((error, touched));
+        if let Err(error) = self.try_read(segment, number, group, &mut read) {
+            read.damage = Some(error.in_file(segment.path()));
         }
         read
     }
@@ -144,9 +142,8 @@ impl Reader {
         number: usize,
         index: usize,
         read: &mut GroupRead,
-    ) -> std::result::Result<(), (Error, Vec<String>)> {
-        let unknown = |error: Error| (error, Vec::new());
-        let group = segment.group(index).map_err(unknown)?;
+    ) -> Result<()> {
+        let group = segment.group(index)?;
         let open = self.open.take().filter(|(open, ..)| *open == number).map_or_else(
             || {
                 let rows = RowReader::new(Arc::clone(segment))?;
@@ -154,8 +151,8 @@ impl Reader {
             },
             Ok,
         );
-        let (_, rows, tables) = self.open.insert(open.map_err(unknown)?);
-        let touching = |error: Error| (error, conversations(tables, group));
+        let (_, rows, tables) = self.open.insert(open?);
+        let touching = |error: Error| error.touching(group.touched(conversations(tables, group)));
         let keys = segment.keys(index).map_err(touching)?;
         check_bounds(group, &keys).map_err(touching)?;
         let (mut first, mut last) = (None, None::<Place>);
@@ -166,7 +163,10 @@ impl Reader {
             let (check, document) = (&mut self.check, &mut self.document);
             document.clear();
             rows.render(row, document).map_err(touching)?;
-            let one = |error: Error| (error, vec![tables.conversation(row).to_owned()]);
+            let one = |error: Error| {
+                let conversations = vec![tables.conversation(row).to_owned()];
+                error.touching(Touched { rows: Some(1), ..group.touched(conversations) })
+            };
             let (address, differs) = check.check(kept, document).map_err(one)?;
             let place = Place::of(kept, address);
             let ordered = last.as_ref().is_none_or(|last| last.precedes(&place));
@@ -221,11 +221,12 @@ impl Wrong {
         }
     }
 
-    fn into_damage(self, group: &Group) -> Option<(Error, Vec<String>)> {
+    fn into_damage(self, group: &Group) -> Option<Error> {
         let (row, key) = self.first?;
         let more = self.rows - 1;
         let message = format!("{key} of row {row} is not that of its document ({more} rows more)");
-        Some((Error::corrupt(message).at(group.keys.offset), self.conversations))
+        let touched = Touched { rows: Some(self.rows), ..group.touched(self.conversations) };
+        Some(Error::corrupt(message).at(group.keys.offset).touching(touched))
     }
 }
 
@@ -249,28 +250,27 @@ struct Sums<'s, 'a> {
 
 impl Sums<'_, '_> {
     /// Takes all results, in the order of the tasks.
-    fn take_all(&mut self, receive: &mpsc::Receiver<(usize, GroupRead)>) -> Result<()> {
+    fn take_all(&mut self, receive: &mpsc::Receiver<(usize, GroupRead)>) {
         let (mut early, mut number) = (BTreeMap::new(), 0);
         for (at, read) in receive {
             drop(early.insert(at, read));
             while let Some(read) = early.remove(&number) {
                 let rows = u64::from(read.rows);
-                self.take(self.tasks[number], read)?;
+                self.take(self.tasks[number], read);
                 number += 1;
                 self.verification.report.rows += rows;
                 if !self.verification.progress.add(rows) {
-                    return Ok(());
+                    return;
                 }
             }
         }
-        Ok(())
     }
 
-    fn take(&mut self, (segment, group): (usize, usize), read: GroupRead) -> Result<()> {
+    fn take(&mut self, (segment, group): (usize, usize), read: GroupRead) {
         let segment = &*self.segments[segment].segment;
         let findings = &mut self.verification.findings;
-        if let Some((error, touched)) = read.damage {
-            findings.add_touching(error, touched)?;
+        if let Some(error) = read.damage {
+            findings.add(&error);
         }
         let sum = &mut self.sum;
         sum.incomplete |= !read.whole;
@@ -284,16 +284,15 @@ impl Sums<'_, '_> {
             let before = sum.last.replace(last);
             if read.whole && before.is_some_and(|before| !before.precedes(&first)) {
                 let message = "row group does not follow the one before it in order";
-                let offset = segment.group(group)?.keys.offset;
-                findings.add(Error::corrupt(message).in_file(segment.path()).at(offset))?;
+                let offset = segment.meta.groups.get(group).map_or(0, |group| group.keys.offset);
+                findings.add(&Error::corrupt(message).in_file(segment.path()).at(offset));
             }
         }
         if group + 1 < segment.meta.groups.len() {
-            return Ok(());
+            return;
         }
-        match std::mem::take(&mut self.sum).differs(segment) {
-            None => Ok(()),
-            Some(message) => findings.add(Error::corrupt(message).in_file(segment.path())),
+        if let Some(message) = std::mem::take(&mut self.sum).differs(segment) {
+            findings.add(&Error::corrupt(message).in_file(segment.path()));
         }
     }
 }

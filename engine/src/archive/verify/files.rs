@@ -1,19 +1,23 @@
 //! Every file that the manifest names: its length, its hash, and what it says about itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use super::super::book::Book;
 use super::super::disposal::TRASH;
+use super::super::repaired::Repaired;
 use super::super::state::State;
 use super::accounts::Accounts;
-use super::{Depth, Verification};
+use super::{Damage, Depth, Verification};
 use crate::cache::Cache;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Touched};
 use crate::format::multiset::Multiset;
+use crate::format::names;
 use crate::manifest::{self, FileEntry, FileKind};
 use crate::objects::Pack;
 use crate::segment::{Segment, Tables};
+use crate::types::ContentAddress;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 1 << 20;
@@ -39,8 +43,8 @@ impl Verification<'_> {
     pub(super) fn check_files(
         &mut self,
         accounts: &Accounts,
-        state: &State,
-    ) -> Result<Vec<Readable>> {
+        state: Option<&State>,
+    ) -> Vec<Readable> {
         let mut readable = Vec::new();
         let manifest = Arc::clone(&self.manifest);
         let cache = Arc::new(Cache::new(self.cache_bytes));
@@ -48,22 +52,62 @@ impl Verification<'_> {
             if !self.progress.add(0) {
                 break;
             }
-            let checked = match self.find(entry)? {
-                Found::At(path) => self.check_file(entry, &path, accounts, &cache),
-                Found::Missing => Err(Error::corrupt("file is missing").in_file(entry.path())),
-                Found::Replaced => {
+            let checked = match self.find(entry) {
+                Ok(Found::At(path)) => self.check_file(entry, &path, accounts, &cache),
+                Ok(Found::Missing) => Err(Error::corrupt("file is missing").in_file(entry.path())),
+                Ok(Found::Replaced) => {
                     self.overtaken = true;
                     continue;
                 }
+                Err(error) => Err(error),
             };
             match checked {
                 Ok(segment) => readable.extend(segment),
-                Err(error) => {
-                    self.findings.add_touching(error, conversations_of(state, entry))?;
-                }
+                Err(error) => self.cannot_read(entry, error, state),
             }
         }
-        Ok(readable)
+        readable
+    }
+
+    /// Nothing of a file can be read.
+    fn cannot_read(&mut self, entry: &FileEntry, error: Error, state: Option<&State>) {
+        let told = |there: &Damage| there.file == entry.path();
+        self.lost_packs |= entry.kind == FileKind::Pack;
+        // Whoever summed up ledgers and quarantines has told it with its place.
+        let accounted = matches!(entry.kind, FileKind::Ledger | FileKind::Quarantine);
+        if !(accounted && self.findings.damages.iter().any(told)) {
+            let conversations = state.map(|state| conversations_of(state, entry));
+            let conversations = conversations.unwrap_or_default();
+            self.findings.add(&error.touching(Touched { conversations, ..entry.touched() }));
+        }
+    }
+
+    /// Does every link lead to an object?
+    pub(super) fn check_links(&mut self, book: &Book) {
+        let mut lost: BTreeMap<ContentAddress, BTreeSet<&str>> = BTreeMap::new();
+        let repaired = Repaired::of(&self.manifest);
+        let gone = |object: &ContentAddress| {
+            let told = repaired.iter().any(|repaired| repaired.linked_lost.contains(object));
+            !self.objects.contains(object) && !told
+        };
+        for (key, links) in &book.links {
+            for link in links.iter().filter(|link| gone(&link.object)) {
+                let _ = lost.entry(link.object).or_default().insert(&key.conversation);
+            }
+        }
+        let place = names::manifest(self.manifest.number);
+        if self.lost_packs && !lost.is_empty() {
+            let message = format!(
+                "{} objects that messages link to are in no pack that can be read",
+                lost.len()
+            );
+            let conversations: BTreeSet<&str> = lost.into_values().flatten().collect();
+            return self.findings.add(&lost_objects(message, conversations, &place));
+        }
+        for (object, conversations) in lost {
+            let message = format!("object {object}, which messages link to, is in no pack");
+            self.findings.add(&lost_objects(message, conversations, &place));
+        }
     }
 
     /// Checks a file that is there; an error is one that leaves nothing of it to be read.
@@ -88,7 +132,7 @@ impl Verification<'_> {
             let _ = self.progress.add(entry.rows);
         }
         let segment = self.open_segment(entry, path, damage.is_some(), Arc::clone(cache))?;
-        self.check_segment(entry, segment, damage, accounts)
+        Ok(self.check_segment(entry, segment, damage, accounts))
     }
 
     fn find(&self, entry: &FileEntry) -> Result<Found> {
@@ -166,53 +210,61 @@ impl Verification<'_> {
         segment: Segment,
         damage: Option<Error>,
         accounts: &Accounts,
-    ) -> Result<Option<Readable>> {
+    ) -> Option<Readable> {
+        self.report.stored_beside += u64::from(segment.meta.beside);
         let mut damaged = BTreeSet::new();
         let located = damage.is_some();
         if let Some(whole) = damage {
             let frames = segment.damaged_frames();
-            if frames.is_empty() {
-                self.findings.add(whole)?;
+            // A file of another length is told beside the frames that went with its end.
+            if frames.is_empty() || whole.offset().is_some() {
+                self.findings.add(&whole);
             }
             for frame in frames {
                 damaged.extend(frame.group);
-                self.findings.add_touching(frame.error, frame.conversations)?;
+                self.findings.add(&frame.error);
             }
         }
         let checked = segment.tables().and_then(|tables| check_tables(&tables, entry, accounts));
         match checked {
-            Ok(()) => Ok(Some(Readable { segment: Arc::new(segment), damaged })),
+            Ok(()) => Some(Readable { segment: Arc::new(segment), damaged }),
             // The frames say already what is wrong.
-            Err(error) if located && !error.kind().is_of_storage() => Ok(None),
+            Err(_) if located => None,
             Err(error) => {
-                self.findings.add(error.in_file(segment.path()))?;
-                Ok(None)
+                self.findings.add(&error.in_file(segment.path()));
+                None
             }
         }
     }
 
     fn check_pack(&mut self, entry: &FileEntry) -> Result<()> {
-        let pack = match Pack::open(self.storage, entry.number, self.archive) {
-            Ok(pack) => Arc::new(pack),
-            Err(error) => return self.findings.add(error),
-        };
+        let pack = Arc::new(Pack::open(self.storage, entry.number, self.archive)?);
+        self.objects.extend(pack.objects().iter().map(|object| object.address));
         let addresses = pack.objects().iter().map(|object| Multiset(object.address.0));
         let said = (pack.hash(), pack.objects().len() as u64, addresses.sum());
         if said != (entry.hash, entry.rows, entry.multiset) {
             let message = "directory is not the one that the manifest names";
-            self.findings.add(Error::corrupt(message).in_file(entry.path()))?;
+            self.findings.add(&Error::corrupt(message).in_file(entry.path()));
         }
         for damage in pack.verify(self.depth == Depth::Deep) {
-            self.findings.add(damage)?;
+            self.findings.add(&damage);
         }
         Ok(())
     }
 }
 
+fn lost_objects(message: String, conversations: BTreeSet<&str>, place: &str) -> Error {
+    let conversations = conversations.into_iter().map(str::to_owned).collect();
+    let touched = Touched { conversations, ..Touched::default() };
+    Error::corrupt(message).in_file(place).touching(touched)
+}
+
 /// What a segment that cannot be opened any more held, as far as this process still knows.
 fn conversations_of(state: &State, entry: &FileEntry) -> Vec<String> {
     let live = state.segments.iter().find(|live| live.entry == *entry);
-    let Some(tables) = live.and_then(|live| live.segment.tables().ok()) else { return Vec::new() };
+    let Some(tables) = live.and_then(|live| live.segment().ok()?.tables().ok()) else {
+        return Vec::new();
+    };
     let names = &tables.conversations;
     (0..names.len()).map(|number| names.text(number).to_owned()).collect()
 }

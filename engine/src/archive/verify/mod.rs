@@ -1,13 +1,14 @@
 //! Verifying: is what the archive says about itself true, down to the last byte?
 //!
-//! Everything is read from the storage again, nothing from what this process has in memory, so a
-//! writer and a reader see the same. Damage is reported and never ends the verification; only a
-//! storage that fails does. A writer may go on meanwhile: what is verified is the newest manifest
-//! and the journal behind it, and a file that a merge replaces in the middle is read in the trash.
+//! Everything is read from the storage, nothing from what a process has in memory, so an archive that
+//! cannot be opened any more is verified like any other, and a writer and a reader see the same.
+//! Damage and failing reads are listed and never end the verification. A writer may go on meanwhile:
+//! what is verified is the newest manifest and the journal behind it, and a file that a merge replaces
+//! in the middle is read in the trash.
 //!
 //! - [`accounts`]: ledgers, quarantine and journal, and the conservation law between them and the
 //!   rows.
-//! - [`files`]: length and hash of every file; what segments and packs say about themselves.
+//! - [`files`]: length and hash of every file; what segments and packs say about themselves; links.
 //! - [`deep`]: every row of every segment, on all cores; [`rows`] is what is asked of a row.
 
 mod accounts;
@@ -17,16 +18,21 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
+use super::Archive;
 use super::report::{Damage, Depth, VerifyReport};
 use super::state::State;
-use super::{Archive, Shared};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::head::{self, Head};
 use crate::format::names::{JOURNAL, MANIFEST, Name};
 use crate::manifest::{self, Manifest};
+use crate::options::{Host, Options};
 use crate::storage::Storage;
+use crate::types::{ContentAddress, Sequence};
 use accounts::Accounts;
 
 /// A busy writer that overtakes the verification is followed at most so often.
@@ -34,67 +40,142 @@ const MAX_LOOKS: usize = 20;
 /// Where the archive's own files are.
 const FOLDERS: [&str; 5] = ["", MANIFEST, JOURNAL, "segments", "objects"];
 
+/// Told (rows done, all rows); false asks to stop.
+type Tell<'t> = dyn FnMut(u64, u64) -> bool + 't;
+
+/// Checks an archive from its files alone, whether it can be opened or not; a writer may be at work
+/// beside it. The report has everything that is damaged, missing, or cannot be read.
+///
+/// `progress` is told (rows done, all rows) and stops it by saying false. `NotFound` if there is no
+/// archive, `Unsupported` if a newer version wrote it; damage is never an error.
+pub fn verify(
+    host: &Host,
+    options: &Options,
+    depth: Depth,
+    progress: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<VerifyReport> {
+    Check { storage: &*host.storage, cache_bytes: options.cache_bytes, depth, open: None }
+        .run(progress)
+}
+
 impl Archive {
-    /// Checks the archive against itself; the report has every damage that was found.
-    ///
-    /// `progress` is told (rows done, all rows) and stops it by saying false. An error is a
-    /// storage that fails, never damage.
+    /// Checks the archive against itself, as [`verify`] does, and also that nothing is gone which this
+    /// process knows to be acknowledged.
     pub fn verify(
         &self,
         depth: Depth,
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<VerifyReport> {
-        self.shared.verify(depth, progress)
+        let (shared, state) = (&*self.shared, self.shared.acknowledged());
+        let (storage, cache_bytes) = (&*shared.host.storage, shared.options.cache_bytes);
+        let open = Some((shared.archive, &*state));
+        Check { storage, cache_bytes, depth, open }.run(progress)
     }
 }
 
-impl Shared {
-    fn verify(&self, depth: Depth, tell: &mut dyn FnMut(u64, u64) -> bool) -> Result<VerifyReport> {
-        let state = self.acknowledged();
-        let storage = &*self.host.storage;
+/// What is to be checked.
+struct Check<'a> {
+    storage: &'a dyn Storage,
+    cache_bytes: usize,
+    depth: Depth,
+    /// Id and state, if the archive is open.
+    open: Option<([u8; 16], &'a State)>,
+}
+
+/// The newest manifest that can be read, and the accounts that belong to it.
+struct Settled {
+    manifest: Arc<Manifest>,
+    accounts: Accounts,
+}
+
+impl Check<'_> {
+    fn run(&self, tell: &mut Tell<'_>) -> Result<VerifyReport> {
+        let storage = self.storage;
         let mut findings = Findings::default();
-        check_head(storage, self.archive, &mut findings)?;
-        let (manifest, accounts) = self.settle(&state, depth)?;
-        for damage in manifest::check(storage, self.archive)? {
-            findings.add(damage)?;
+        let archive = self.check_head(&mut findings)?;
+        let settled = archive.and_then(|archive| self.settle(archive));
+        if let Some(archive) = archive {
+            for error in manifest::check(storage, archive) {
+                findings.add(&error);
+            }
         }
+        let (Some(archive), Some(Settled { manifest, accounts })) = (archive, settled) else {
+            let nothing = Error::corrupt("no manifest can be read").in_file(MANIFEST);
+            findings.add(&nothing);
+            let damages = findings.damages;
+            return Ok(VerifyReport { damages, finished: true, ..VerifyReport::default() });
+        };
         let mut verification = Verification {
             storage,
-            archive: self.archive,
-            depth,
-            cache_bytes: self.options.cache_bytes,
+            archive,
+            depth: self.depth,
+            cache_bytes: self.cache_bytes,
             progress: Progress { tell, done: 0, total: rows(&manifest), stopped: false },
             manifest,
             findings,
             report: VerifyReport::default(),
             overtaken: false,
+            objects: HashSet::default(),
+            lost_packs: false,
         };
-        verification.run(accounts, &state)?;
+        verification.run(&accounts, self.open.map(|(_, state)| state));
         Ok(verification.into_report())
     }
 
-    /// The newest manifest and the accounts that belong to it.
-    fn settle(&self, state: &State, depth: Depth) -> Result<(Arc<Manifest>, Accounts)> {
-        let storage = &*self.host.storage;
+    /// The archive's id: what `FORMAT` says, else what the newest readable manifest says.
+    fn check_head(&self, findings: &mut Findings) -> Result<Option<[u8; 16]>> {
+        let error = match (Head::load(self.storage), self.open) {
+            (Ok(head), None) => return Ok(Some(head.archive)),
+            (Ok(head), Some((archive, _))) if head.archive == archive => return Ok(Some(archive)),
+            (Ok(_), Some(_)) => Error::corrupt("names another archive than the one that is open"),
+            (Err(error), None) if error.kind() == ErrorKind::NotFound => {
+                if manifest::numbers(self.storage).is_ok_and(|numbers| numbers.is_empty()) {
+                    return Err(error);
+                }
+                Error::corrupt("file is missing")
+            }
+            (Err(error), None) if error.kind() == ErrorKind::Unsupported => return Err(error),
+            (Err(error), _) => error,
+        };
+        findings.add(&error.in_file(head::PATH));
+        let by_manifest = || manifest::newest_readable(self.storage, None);
+        let open = self.open.map(|(archive, _)| archive);
+        Ok(open.or_else(|| by_manifest().map(|(manifest, _)| manifest.archive)))
+    }
+
+    fn settle(&self, archive: [u8; 16]) -> Option<Settled> {
+        let storage = self.storage;
+        let acknowledged = self.open.map_or(Sequence(0), |(_, state)| state.sequence);
         let mut looks = 0;
         loop {
-            let newest = manifest::numbers(storage)?.last().copied();
-            let (manifest, damage) = match manifest::load(storage, self.archive) {
-                Ok((manifest, _)) => (Arc::new(manifest), None),
-                Err(error) => (Arc::clone(&state.manifest), Some(error)),
+            let newest = newest(storage);
+            let (manifest, damage) = match manifest::load(storage, archive) {
+                Ok((manifest, _)) => (Some(Arc::new(manifest)), None),
+                Err(error) => (self.older(archive), Some(error)),
             };
-            let mut accounts = Accounts::read(storage, &manifest, state.sequence, depth)?;
+            let manifest = manifest?;
+            let mut accounts = Accounts::read(storage, &manifest, acknowledged, self.depth);
             if let Some(damage) = damage {
-                accounts.findings.add(damage)?;
+                accounts.findings.add(&damage);
             }
             looks += 1;
-            let overtaken = manifest::numbers(storage)?.last().copied() != newest;
             let sound = accounts.findings.damages.is_empty();
-            if sound || !overtaken || looks == MAX_LOOKS {
-                return Ok((manifest, accounts));
+            if sound || newest == self::newest(storage) || looks == MAX_LOOKS {
+                return Some(Settled { manifest, accounts });
             }
         }
     }
+
+    /// What stands in for a newest manifest that cannot be read.
+    fn older(&self, archive: [u8; 16]) -> Option<Arc<Manifest>> {
+        let open = self.open.map(|(_, state)| Arc::clone(&state.manifest));
+        let readable = || manifest::newest_readable(self.storage, Some(archive));
+        open.or_else(|| readable().map(|(manifest, _)| Arc::new(manifest)))
+    }
+}
+
+fn newest(storage: &dyn Storage) -> Option<u64> {
+    manifest::numbers(storage).ok()?.last().copied()
 }
 
 /// Rows in segments.
@@ -103,20 +184,9 @@ fn rows(manifest: &Manifest) -> u64 {
     segments.map(|file| file.rows).sum()
 }
 
-fn check_head(storage: &dyn Storage, archive: [u8; 16], findings: &mut Findings) -> Result<()> {
-    match Head::load(storage) {
-        Ok(head) if head.archive == archive => Ok(()),
-        Ok(_) => {
-            let message = "names another archive than the one that is open";
-            findings.add(Error::corrupt(message).in_file(head::PATH))
-        }
-        Err(error) => findings.add(error.in_file(head::PATH)),
-    }
-}
-
 /// How far it is, for whoever waits.
 struct Progress<'t> {
-    tell: &'t mut dyn FnMut(u64, u64) -> bool,
+    tell: &'t mut Tell<'t>,
     done: u64,
     total: u64,
     stopped: bool,
@@ -138,39 +208,14 @@ struct Findings {
 }
 
 impl Findings {
-    fn add(&mut self, error: Error) -> Result<()> {
-        self.add_touching(error, Vec::new())
-    }
-
-    fn add_touching(&mut self, error: Error, conversations: Vec<String>) -> Result<()> {
-        if is_storage_failure(&error) {
-            return Err(error);
-        }
-        let file = error.file().unwrap_or_default().to_owned();
-        let damage =
-            Damage { file, offset: error.offset(), message: in_one_line(&error), conversations };
+    /// Takes down what is wrong, once.
+    fn add(&mut self, error: &Error) {
+        let damage = Damage::of(error);
         // A manifest that cannot be loaded is damaged in the chain as well.
         if !self.damages.contains(&damage) {
             self.damages.push(damage);
         }
-        Ok(())
     }
-}
-
-/// Did reading fail, here or at the bottom of it?
-fn is_storage_failure(error: &Error) -> bool {
-    causes(error).any(|cause| {
-        cause.downcast_ref::<Error>().is_some_and(|error| error.kind().is_of_storage())
-    })
-}
-
-fn in_one_line(error: &Error) -> String {
-    causes(error).map(ToString::to_string).collect::<Vec<String>>().join(": ")
-}
-
-fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    let first: &(dyn std::error::Error + 'static) = error;
-    std::iter::successors(Some(first), |error| error.source())
 }
 
 struct Verification<'a> {
@@ -184,23 +229,31 @@ struct Verification<'a> {
     report: VerifyReport,
     /// A file was replaced and removed before it could be read.
     overtaken: bool,
+    /// Those that some pack has.
+    objects: HashSet<ContentAddress, RandomState>,
+    /// A pack's directory could not be read.
+    lost_packs: bool,
 }
 
 impl Verification<'_> {
-    fn run(&mut self, accounts: Accounts, state: &State) -> Result<()> {
-        self.report.files = 1 + manifest::numbers(self.storage)?.len() as u64 + accounts.files;
+    fn run(&mut self, accounts: &Accounts, state: Option<&State>) {
+        let manifests = manifest::numbers(self.storage).map_or(0, |numbers| numbers.len() as u64);
+        self.report.files = 1 + manifests + accounts.files;
         self.report.bytes = accounts.bytes;
         self.report.rows = accounts.journal_rows;
+        self.report.stored_beside = accounts.stored_beside;
         self.report.counts = accounts.book.total();
         self.report.custodians = accounts.custodians();
-        accounts.check(&self.manifest, &mut self.findings)?;
-        let segments = self.check_files(&accounts, state)?;
-        self.findings.damages.extend(accounts.findings.damages);
-        if self.depth == Depth::Deep && !self.progress.stopped {
-            self.read_segments(&segments)?;
+        accounts.check(&self.manifest, &mut self.findings);
+        self.findings.damages.extend(accounts.findings.damages.iter().cloned());
+        let segments = self.check_files(accounts, state);
+        if !self.progress.stopped {
+            self.check_links(&accounts.book);
         }
-        self.report.strangers = self.strangers()?;
-        Ok(())
+        if self.depth == Depth::Deep && !self.progress.stopped {
+            self.read_segments(&segments);
+        }
+        self.report.strangers = self.strangers();
     }
 
     fn into_report(mut self) -> VerifyReport {
@@ -210,11 +263,14 @@ impl Verification<'_> {
     }
 
     /// Files that are not the archive's, or that it does not need (any more or yet).
-    fn strangers(&self) -> Result<Vec<String>> {
+    fn strangers(&mut self) -> Vec<String> {
         let mut found = Vec::new();
         for folder in FOLDERS {
-            let list = self.storage.list(folder);
-            for file in list.map_err(|cause| Error::io("list", folder, cause))? {
+            let list = self.storage.list(folder).unwrap_or_else(|cause| {
+                self.findings.add(&Error::io("list", folder, cause));
+                Vec::new()
+            });
+            for file in list {
                 found.push(if folder.is_empty() {
                     file.name
                 } else {
@@ -227,7 +283,7 @@ impl Verification<'_> {
         let manifest =
             newest.map_or_else(|_| Arc::clone(&self.manifest), |(newest, _)| newest.into());
         found.retain(|path| is_stranger(path, &manifest) && self.storage.open(path).is_ok());
-        Ok(found)
+        found
     }
 }
 

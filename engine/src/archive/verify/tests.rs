@@ -102,7 +102,7 @@ fn damage_names_the_conversations_it_touches_and_hides_no_other() {
     let path = "segments/0000000000000001.seg";
     let sound = bytes(&place, path);
     let state = archive.shared.state();
-    let groups = &state.segments[0].segment.meta.groups;
+    let groups = &state.segments[0].segment().unwrap().meta.groups;
     assert_eq!(groups.len(), 3);
     let mut wrong = sound.clone();
     for offset in [groups[0].columns.offset, groups[2].text] {
@@ -170,11 +170,10 @@ fn counters_that_do_not_add_up_are_damage() {
     let archive = full(&place);
     let manifest = Arc::clone(&archive.shared.state().manifest);
     let broken = |change: &dyn Fn(&mut Counts)| {
-        let mut accounts =
-            Accounts::read(&*place, &manifest, Sequence(0), Depth::Structure).unwrap();
+        let mut accounts = Accounts::read(&*place, &manifest, Sequence(0), Depth::Structure);
         accounts.book.counts.values_mut().take(1).for_each(change);
         let mut findings = Findings::default();
-        accounts.check(&manifest, &mut findings).unwrap();
+        accounts.check(&manifest, &mut findings);
         findings.damages.len()
     };
     assert_eq!(broken(&|_| ()), 0);
@@ -248,6 +247,7 @@ impl Source for Forged {
                 address: *address,
                 sightings: &[(0, 1)],
                 sibling: false,
+                beside: false,
             };
             if number == 5 {
                 (self.change)(&mut row);
@@ -291,9 +291,9 @@ fn a_row_under_a_wrong_key_is_found_though_every_checksum_fits() {
         ("id", |row| row.id = "1700000005001"),
     ];
     for (key, change) in cases {
-        let (error, touched) = read_forged(change).damage.unwrap();
+        let error = read_forged(change).damage.unwrap();
         let expected = format!("{key} of row 5 is not that of its document (0 rows more)");
         assert!(error.to_string().contains(&expected), "{key}: {error}");
-        assert_eq!(touched, ["19:chat0000@thread.v2"]);
+        assert_eq!(error.touched().conversations, ["19:chat0000@thread.v2"]);
     }
 }

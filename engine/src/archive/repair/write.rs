@@ -1,0 +1,408 @@
+//! Writing the new archive down: whole files under the new id, what is left of damaged segments
+//! anew, then the journal, the manifest, and `FORMAT` last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{RepairReport, Spare};
+use crate::archive::book::{Book, Counts, Run};
+use crate::archive::known::{Known, lost_name};
+use crate::archive::ledger::{self, Ledger};
+use crate::archive::merge::Merge;
+use crate::archive::open;
+use crate::archive::quarantine::Refused;
+use crate::archive::record::{self, Home};
+use crate::archive::repaired::Repaired;
+use crate::archive::seal::{segment_entry, write_sealed};
+use crate::archive::slab::RowRef;
+use crate::archive::{Live, Shared, State, put_object};
+use crate::error::{Error, Result};
+use crate::format::multiset::Multiset;
+use crate::manifest::{FileEntry, FileKind, Manifest};
+use crate::objects::{Pack, PackWriter};
+use crate::options::Host;
+use crate::segment::{self, Effort};
+use crate::storage::whole;
+use crate::types::{ContentAddress, RunId, Sequence};
+
+/// Where the archive's id stands in segments, ledgers and quarantines.
+const ID: std::ops::Range<usize> = 8..24;
+
+type Progress<'p> = dyn FnMut(u64, u64) -> bool + 'p;
+
+pub(super) struct Writing<'a> {
+    source: &'a Shared,
+    state: Arc<State>,
+    target: &'a Host,
+    archive: [u8; 16],
+    next_file: u64,
+    files: Vec<FileEntry>,
+    /// Where the rows of the segments are now.
+    homes: BTreeMap<u32, Moved>,
+    /// Rows of damaged segments that are gone.
+    lost_rows: u64,
+    lost_objects: Vec<(Error, u64)>,
+    objects: BTreeSet<ContentAddress>,
+    report: RepairReport,
+}
+
+/// What became of a segment's rows.
+enum Moved {
+    /// They are where they were.
+    Kept(u64),
+    /// By row: the file and the row there; `None` is gone.
+    Anew(Vec<Option<(u64, u32)>>),
+}
+
+impl<'a> Writing<'a> {
+    pub(super) fn new(source: &'a Shared, target: &'a Host) -> Self {
+        let state = source.state();
+        Self {
+            source,
+            target,
+            archive: target.clock.random(),
+            next_file: state.manifest.next_file,
+            state,
+            files: Vec::new(),
+            homes: BTreeMap::new(),
+            lost_rows: 0,
+            lost_objects: Vec::new(),
+            objects: BTreeSet::new(),
+            report: RepairReport::default(),
+        }
+    }
+
+    /// Writes everything; false if it was asked to stop.
+    pub(super) fn run(&mut self, spares: &[Spare], progress: &mut Progress<'_>) -> Result<bool> {
+        let state = Arc::clone(&self.state);
+        let total: u64 = state.segments.iter().map(|live| live.entry.rows).sum();
+        let mut done = 0;
+        for live in &state.segments {
+            if !progress(done, total) {
+                return Ok(false);
+            }
+            self.take_segment(live)?;
+            done += live.entry.rows;
+        }
+        for entry in &state.manifest.files {
+            if !progress(done, total) {
+                return Ok(false);
+            }
+            match entry.kind {
+                FileKind::Pack => self.take_pack(entry, spares)?,
+                FileKind::Ledger | FileKind::Quarantine => drop(self.take_whole(entry)?),
+                FileKind::Segment => {}
+            }
+        }
+        self.account()?;
+        self.finish()?;
+        Ok(true)
+    }
+
+    pub(super) fn into_report(mut self) -> RepairReport {
+        self.report.archive = self.archive;
+        for (error, _) in &self.lost_objects {
+            drop(self.state.missing.pass::<()>(Err(error.clone())));
+        }
+        self.report.lost = self.state.missing.damages();
+        self.report
+    }
+
+    /// Takes a file as it is, but for the id in its header; false if it is not whole.
+    fn take_whole(&mut self, entry: &FileEntry) -> Result<bool> {
+        let (storage, path) = (&*self.source.host.storage, self.source.place_of(entry));
+        let read = whole::read(storage, &path, u64::MAX).and_then(|bytes| {
+            if *blake3::hash(&bytes).as_bytes() == entry.hash && bytes.len() > ID.end {
+                return Ok(bytes);
+            }
+            Err(Error::corrupt("file is not the one that the manifest names").in_file(entry.path()))
+        });
+        let mut bytes = match read {
+            Ok(bytes) => bytes,
+            // What is left of a segment is read group by group, and that names the damage.
+            Err(_) if entry.kind == FileKind::Segment => return Ok(false),
+            Err(error) => {
+                let error = error.in_file(entry.path()).touching(entry.touched());
+                let lost = Error::corrupt("file cannot be read").in_file(entry.path());
+                let _ = self.state.missing.pass::<()>(Err(lost.caused_by(error)))?;
+                return Ok(false);
+            }
+        };
+        bytes[ID].copy_from_slice(&self.archive);
+        whole::write_new(&*self.target.storage, &entry.path(), &bytes)?;
+        let hash = *blake3::hash(&bytes).as_bytes();
+        self.files.push(FileEntry { hash, ..entry.clone() });
+        Ok(true)
+    }
+
+    fn take_segment(&mut self, live: &Arc<Live>) -> Result<()> {
+        if self.take_whole(&live.entry)? {
+            self.report.rows += live.entry.rows;
+            drop(self.homes.insert(live.generation, Moved::Kept(live.entry.number)));
+            return Ok(());
+        }
+        let missing = Arc::clone(&self.state.missing);
+        let merge = missing.pass(Merge::of(std::slice::from_ref(live), &missing))?;
+        let mut places = vec![None; usize::try_from(live.entry.rows).unwrap_or(0)];
+        let mut rows = 0;
+        for output in merge.iter().flat_map(Merge::outputs) {
+            let merge = merge.iter().next();
+            let Some(mut merged) = merge.map(|merge| merge.rows(&output)).transpose()? else {
+                break;
+            };
+            if merged.is_empty() {
+                continue;
+            }
+            let number = self.next_file;
+            let built = segment::build(self.archive, number, Effort::MERGE, &mut merged);
+            let Some(built) = missing.pass(built)? else { continue };
+            self.next_file += 1;
+            let entry = segment_entry(&built, live.entry.level);
+            whole::write_new(&*self.target.storage, &entry.path(), &built.file)?;
+            rows += entry.rows;
+            let nowhere = RowRef { generation: 0, index: 0 };
+            let mut went = vec![vec![nowhere; places.len()]];
+            merged.moves(1, &mut went);
+            let moved = went.into_iter().flatten().zip(&mut places);
+            moved.filter(|(to, _)| to.generation == 1).for_each(|(to, home)| {
+                *home = Some((number, to.index));
+            });
+            self.files.push(entry);
+        }
+        self.report.rows += rows;
+        self.lost_rows += live.entry.rows.saturating_sub(rows);
+        drop(self.homes.insert(live.generation, Moved::Anew(places)));
+        Ok(())
+    }
+
+    fn take_pack(&mut self, entry: &FileEntry, spares: &[Spare]) -> Result<()> {
+        let archive = self.source.archive;
+        let own = put_object::open_pack(&*self.source.host.storage, archive, entry);
+        let copies = spares.iter().filter_map(|spare| match spare {
+            Spare::Archive(storage) => put_object::open_pack(&**storage, archive, entry).ok(),
+            Spare::File(_) => None,
+        });
+        let mut packs: Vec<Arc<Pack>> = copies.map(Arc::new).collect();
+        match own {
+            Ok(own) => packs.insert(0, Arc::new(own)),
+            Err(error) if packs.is_empty() => {
+                self.lost_objects.push((error, entry.rows));
+                return Ok(());
+            }
+            Err(_) => {}
+        }
+        let objects: BTreeSet<ContentAddress> =
+            packs.iter().flat_map(|pack| pack.objects()).map(|object| object.address).collect();
+        let storage = Arc::clone(&self.target.storage);
+        let mut writer = PackWriter::start(storage, entry.number, self.archive)?;
+        for address in objects {
+            self.take_object(&packs, &address, &mut writer)?;
+        }
+        if writer.count() > 0 {
+            self.report.objects += writer.count() as u64;
+            self.files.push(put_object::entry(&writer.finish()?));
+        }
+        Ok(())
+    }
+
+    fn take_object(
+        &mut self,
+        packs: &[Arc<Pack>],
+        address: &ContentAddress,
+        writer: &mut PackWriter,
+    ) -> Result<()> {
+        let mut failed = None;
+        for pack in packs {
+            let whole = pack.read(address).map(|mut reader| reader.read_through());
+            match whole {
+                Some(Ok(())) => {
+                    let Some(mut reader) = pack.read(address) else { continue };
+                    let _ = self.objects.insert(*address);
+                    return writer.put(&mut reader).map(drop);
+                }
+                Some(Err(error)) => failed = failed.or(Some(error)),
+                None => {}
+            }
+        }
+        let unknown = || Error::corrupt(format!("object {address} cannot be read"));
+        self.lost_objects.push((failed.unwrap_or_else(unknown), 1));
+        Ok(())
+    }
+
+    /// Sets off what is lost against what was counted.
+    fn account(&mut self) -> Result<()> {
+        let known = Known::of(&self.state);
+        let counted = known.total().stored + known.total().variants;
+        self.report.rows += self.state.slabs.iter().map(|slab| slab.rows.len() as u64).sum::<u64>();
+        let expected = self.report.rows + self.lost_rows;
+        let mut book = self.lost_names(&known)?;
+        if let Some(uncounted) = expected.checked_sub(counted).filter(|rows| *rows > 0) {
+            self.recount(&known, uncounted, &mut book)?;
+            self.report.recounted += uncounted;
+        }
+        let (there, mut quarantined_lost) = (self.quarantined()?, known.quarantined());
+        for (place, copies) in there {
+            let counted = quarantined_lost.entry(place).or_default();
+            let quarantined = copies.saturating_sub(*counted);
+            *counted = counted.saturating_sub(copies);
+            if quarantined > 0 {
+                self.report.recounted += quarantined;
+                let counts = Counts { offered: quarantined, quarantined, ..Counts::default() };
+                *book.counts.entry(place).or_default() += counts;
+            }
+        }
+        quarantined_lost.retain(|_, copies| *copies > 0);
+        if !book.is_empty() {
+            let number = self.next_file;
+            self.next_file += 1;
+            let bytes =
+                ledger::encode(self.archive, number, &Ledger { book, ..Ledger::default() })?;
+            let storage = &*self.target.storage;
+            self.files.push(write_sealed(
+                storage,
+                (FileKind::Ledger, number),
+                &bytes,
+                (0, Multiset::default()),
+            )?);
+        }
+        self.report.repaired = Repaired {
+            archive: self.source.archive,
+            commit: self.state.sequence,
+            rows_lost: counted.saturating_sub(self.report.rows).max(self.lost_rows),
+            objects_lost: self.lost_objects.iter().map(|(_, count)| count).sum(),
+            linked_lost: &known.linked() - &self.objects,
+            quarantined_lost,
+        };
+        Ok(())
+    }
+
+    /// Names for custodians whose own are lost with a ledger or a commit.
+    fn lost_names(&self, known: &Known) -> Result<Book> {
+        let mut used: BTreeSet<u32> = BTreeSet::new();
+        for live in &self.state.segments {
+            used.extend(live.ranges.all().iter().map(|range| range.custodian));
+            let tables = live.segment().and_then(|segment| segment.tables());
+            if let Some(tables) = self.state.missing.pass(tables)? {
+                used.extend(tables.sets.iter().flatten().map(|(custodian, _)| *custodian));
+            }
+        }
+        for slab in &self.state.slabs {
+            used.extend(slab.rows.iter().flat_map(|row| &row.custodians));
+            let seen = slab.sightings.iter().flat_map(|seen| &seen.pairs);
+            used.extend(seen.map(|(_, custodian)| *custodian));
+        }
+        let mut book = Book::default();
+        for number in used.into_iter().filter(|number| known.custodian(*number).is_none()) {
+            drop(book.custodians.insert(number, lost_name(number)));
+        }
+        Ok(book)
+    }
+
+    /// How many rows each run and custodian delivered first.
+    fn owners(&self, known: &Known, lost: u32) -> Result<BTreeMap<(u32, u32), u64>> {
+        let run_of = |sequence: u64| {
+            let commit = known.commit_at(Sequence(sequence));
+            commit.filter(|commit| commit.sequence == sequence).map_or(lost, |commit| commit.run)
+        };
+        let mut owners: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+        for live in &self.state.segments {
+            let Ok(segment) = live.segment() else { continue };
+            let Some(tables) = self.state.missing.pass(segment.tables())? else { continue };
+            for group in 0..segment.meta.groups.len() {
+                let Some(keys) = self.state.missing.pass(segment.keys(group))? else { continue };
+                for row in 0..keys.rows() {
+                    let set = tables.sets.get(keys.set(row));
+                    let first = set.and_then(|set| set.iter().min_by_key(|(_, age)| *age));
+                    let Some((custodian, age)) = first else { continue };
+                    let run = run_of(keys.sequence(row).saturating_add(*age));
+                    *owners.entry((run, *custodian)).or_default() += 1;
+                }
+            }
+        }
+        Ok(owners)
+    }
+
+    /// Counts rows whose counters are lost: each under the run and custodian that delivered it first.
+    fn recount(&self, known: &Known, mut uncounted: u64, book: &mut Book) -> Result<()> {
+        let last = known.last_run().unwrap_or(0).saturating_add(1);
+        let owners = self.owners(known, last)?;
+        let unknown = ((last, book.custodians.keys().next().copied().unwrap_or(0)), uncounted);
+        let uncounted_places = owners.into_iter().filter(|(place, _)| !known.has_counts(*place));
+        for (place, rows) in uncounted_places.chain([unknown]) {
+            let rows = rows.min(uncounted);
+            uncounted -= rows;
+            if rows > 0 {
+                let run = Run { label: "lost".to_owned(), started: self.target.clock.now() };
+                if !known.has_run(place.0) {
+                    let _ = book.runs.entry(place.0).or_insert(run);
+                }
+                let counts = Counts { offered: rows, stored: rows, ..Counts::default() };
+                *book.counts.entry(place).or_default() += counts;
+            }
+        }
+        Ok(())
+    }
+
+    /// Quarantined copies of the new archive, by run and custodian.
+    fn quarantined(&self) -> Result<BTreeMap<(u32, u32), u64>> {
+        let mut there: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+        let mut take = |copies: &Refused| {
+            *there.entry((copies.run, copies.custodian)).or_default() += copies.copies;
+        };
+        let sealed = self.files.iter().filter(|entry| entry.kind == FileKind::Quarantine);
+        let kept: BTreeSet<u64> = sealed.map(|entry| entry.number).collect();
+        for file in self.state.outcasts.iter().filter(|file| kept.contains(&file.entry.number)) {
+            file.index()?.0.iter().for_each(&mut take);
+        }
+        self.state.slabs.iter().flat_map(|slab| &slab.refused).for_each(take);
+        Ok(there)
+    }
+
+    /// Makes an archive of what was written.
+    fn finish(&mut self) -> Result<()> {
+        let old = &self.state.manifest;
+        let mut manifest = Manifest::first(self.archive, self.target.clock.now(), 1);
+        manifest.sequence = old.sequence;
+        manifest.next_file = self.next_file;
+        manifest.files.clone_from(&self.files);
+        manifest.files.sort_by_key(|file| file.number);
+        manifest.records.clone_from(&old.records);
+        manifest.records.push(self.report.repaired.record());
+        open::found(self.target, &manifest, &mut |journal| {
+            let mut last = Sequence(0);
+            for slab in &self.state.slabs {
+                let mut homes = Vec::new();
+                for seen in &slab.sightings {
+                    for (row, custodian) in &seen.pairs {
+                        let home = self.home_of(*row);
+                        let first = seen.sequence;
+                        homes.extend(home.map(|(home, index)| (home, first, index, *custodian)));
+                    }
+                }
+                let rows = (&slab.documents[..], &slab.rows[..]);
+                let run = slab.book.commits.last().map_or(0, |commit| commit.run);
+                let stamp = (slab.sequence, RunId(run));
+                let payload = record::put(stamp, &slab.book, rows, &slab.refused, &mut homes);
+                let _ = journal.append(slab.sequence, &payload)?;
+                last = slab.sequence;
+            }
+            if last > Sequence(0) { journal.wait(last) } else { Ok(()) }
+        })
+    }
+
+    /// Where a row is in the new archive.
+    fn home_of(&self, row: RowRef) -> Option<(Home, u32)> {
+        match self.homes.get(&row.generation) {
+            Some(Moved::Kept(number)) => Some((Home::Segment(*number), row.index)),
+            Some(Moved::Anew(places)) => {
+                let (number, index) = places.get(row.index as usize).copied().flatten()?;
+                Some((Home::Segment(number), index))
+            }
+            None => {
+                let mut slabs = self.state.slabs.iter();
+                let slab = slabs.find(|slab| slab.generation == row.generation)?;
+                Some((Home::Slab(slab.sequence.0), row.index))
+            }
+        }
+    }
+}
