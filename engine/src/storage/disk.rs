@@ -49,6 +49,21 @@ impl Storage for Disk {
         fs::rename(self.place(from), self.place(to))
     }
 
+    fn publish(&self, from: &str, to: &str) -> Result<()> {
+        let (source, target) = (self.place(from), self.place(to));
+        match fs::hard_link(&source, &target) {
+            // Should this fail a `*.tmp` stays, which nobody reads.
+            Ok(()) => {
+                drop(fs::remove_file(source));
+                Ok(())
+            }
+            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Err(cause),
+            // Not every file system has hard links.
+            Err(_) if fs::symlink_metadata(&target).is_ok() => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => fs::rename(source, target),
+        }
+    }
+
     fn remove(&self, path: &str) -> Result<()> {
         fs::remove_file(self.place(path))
     }
@@ -89,7 +104,23 @@ impl Storage for Disk {
         // For people only: on a full disk the lock is held all the same, so that trash can go.
         let told = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
         told.unwrap_or_default();
-        Ok(Some(Box::new(Guard { _file: file })))
+        Ok(Some(Box::new(Guard { file, place: self.place(path) })))
+    }
+
+    fn is_locked(&self, path: &str) -> Result<bool> {
+        let file = match File::open(self.place(path)) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(cause)) => Err(cause),
+        }
+    }
+
+    fn sync_file(&self, path: &str) -> Result<()> {
+        File::open(self.place(path))?.sync_all()
     }
 
     fn link(&self, file: &Path, path: &str) -> Result<()> {
@@ -132,10 +163,31 @@ fn sync_names(folder: &Path) -> Result<()> {
 /// The open handle keeps the lock.
 #[derive(Debug)]
 struct Guard {
-    _file: File,
+    file: File,
+    place: PathBuf,
 }
 
-impl LockGuard for Guard {}
+impl LockGuard for Guard {
+    fn still_held(&self) -> Result<bool> {
+        match fs::metadata(&self.place) {
+            Ok(there) => Ok(is_same(&self.file.metadata()?, &there)),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(false),
+            Err(cause) => Err(cause),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same(held: &fs::Metadata, there: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (held.dev(), held.ino()) == (there.dev(), there.ino())
+}
+
+/// Other systems do not let an open file be moved or removed.
+#[cfg(not(unix))]
+fn is_same(_held: &fs::Metadata, _there: &fs::Metadata) -> bool {
+    true
+}
 
 #[derive(Debug)]
 struct Handle {

@@ -111,7 +111,17 @@ impl Storage for Memory {
             return Ok(None);
         }
         content.replace(holder.as_bytes());
-        Ok(Some(Box::new(Guard(content))))
+        let (names, path) = (Arc::clone(&self.names), path.to_owned());
+        Ok(Some(Box::new(Guard { content, names, path })))
+    }
+
+    fn is_locked(&self, path: &str) -> Result<bool> {
+        let names = self.names();
+        Ok(names.files.get(path).is_some_and(|content| content.locked.load(Ordering::Acquire)))
+    }
+
+    fn sync_file(&self, path: &str) -> Result<()> {
+        self.open(path).map(drop)
     }
 
     fn local_folder(&self, _folder: &str) -> Option<PathBuf> {
@@ -154,13 +164,22 @@ impl Content {
 }
 
 #[derive(Debug)]
-struct Guard(Arc<Content>);
+struct Guard {
+    content: Arc<Content>,
+    names: Arc<Mutex<Names>>,
+    path: String,
+}
 
-impl LockGuard for Guard {}
+impl LockGuard for Guard {
+    fn still_held(&self) -> Result<bool> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(names.files.get(&self.path).is_some_and(|there| Arc::ptr_eq(there, &self.content)))
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.locked.store(false, Ordering::Release);
+        self.content.locked.store(false, Ordering::Release);
     }
 }
 

@@ -14,7 +14,7 @@ pub use disk::Disk;
 pub use memory::Memory;
 
 use std::fmt::Debug;
-use std::io::{ErrorKind, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +26,15 @@ pub trait Storage: Send + Sync + Debug {
     fn open(&self, path: &str) -> Result<Arc<dyn ReadFile>>;
     /// Gives a file another name, replacing what had it; durable after `sync_folder`.
     fn rename(&self, from: &str, to: &str) -> Result<()>;
+    /// Gives a file a name that nobody has yet; `AlreadyExists` if somebody has. Durable after
+    /// `sync_folder`. A storage that can look and name in one step overrides this.
+    fn publish(&self, from: &str, to: &str) -> Result<()> {
+        match self.open(to) {
+            Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => self.rename(from, to),
+            Err(cause) => Err(cause),
+        }
+    }
     /// Removes a file; durable after `sync_folder`.
     fn remove(&self, path: &str) -> Result<()>;
     /// The files of a folder in name order; an empty list if there is no such folder.
@@ -42,6 +51,16 @@ pub trait Storage: Send + Sync + Debug {
     /// Gives a file of the system's a second name in here; `Unsupported` if it cannot have one.
     fn link(&self, _file: &Path, _path: &str) -> Result<()> {
         Err(ErrorKind::Unsupported.into())
+    }
+    /// Does somebody hold the lock on `path`? Asked by readers: writes nothing. `true` where it
+    /// cannot be told.
+    fn is_locked(&self, _path: &str) -> Result<bool> {
+        Ok(true)
+    }
+    /// Makes what anybody wrote into a file before this call durable. Asked by readers, which
+    /// cannot write; `Unsupported` where that takes a writer.
+    fn sync_file(&self, _path: &str) -> Result<()> {
+        Err(Error::from(ErrorKind::Unsupported))
     }
     /// A real folder for the catalog, if this storage has folders; `None` keeps it in memory.
     fn local_folder(&self, folder: &str) -> Option<PathBuf>;
@@ -73,4 +92,10 @@ pub trait ReadFile: Send + Sync + Debug {
 }
 
 /// Proof of holding a lock.
-pub trait LockGuard: Send + Sync + Debug {}
+pub trait LockGuard: Send + Sync + Debug {
+    /// Is the lock that is held still the one under its path? `false` once the archive was moved
+    /// or replaced, or the file removed: then another writer may be in the archive at that path.
+    fn still_held(&self) -> Result<bool> {
+        Ok(true)
+    }
+}

@@ -7,15 +7,18 @@ use super::{Disk, FileName, Memory, Storage, whole};
 
 type Manner = fn(&dyn Storage);
 
-const MANNERS: [(&str, Manner); 9] = [
+const MANNERS: [(&str, Manner); 12] = [
     ("a missing archive has no files, locks or names to sync", nothing_is_there_before_its_folder),
     ("create makes a new name", create_never_replaces),
     ("writes go to their offset and fill gaps with zeros", writes_go_to_their_offset),
     ("reads past the end are refused whole", reads_past_the_end_are_refused),
     ("rename replaces and keeps open files", rename_replaces_and_keeps_open_files),
+    ("publishing takes a free name only", publishing_takes_a_free_name_only),
     ("removal keeps open files", removal_keeps_open_files),
     ("a listing has the files of one folder in order", a_listing_is_one_folder_in_order),
     ("a lock excludes everybody until it is dropped", a_lock_excludes_until_dropped),
+    ("who reads sees whether somebody writes", who_reads_sees_whether_somebody_writes),
+    ("a removed or replaced lock is held no more", a_replaced_lock_is_held_no_more),
     ("a whole file replaces what a crash left", a_whole_file_replaces_a_leftover),
 ];
 
@@ -126,6 +129,19 @@ fn rename_replaces_and_keeps_open_files(storage: &dyn Storage) {
     assert_eq!(seen, ["new", "new", "old"]);
 }
 
+fn publishing_takes_a_free_name_only(storage: &dyn Storage) {
+    put(storage, "journal/a.tmp", b"first");
+    put(storage, "journal/b.tmp", b"second");
+    storage.publish("journal/a.tmp", "journal/a").unwrap();
+    let taken = storage.publish("journal/b.tmp", "journal/a").unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(text(storage, "journal/a"), "first");
+    let left: Vec<_> = storage.list("journal").unwrap().into_iter().map(|file| file.name).collect();
+    assert_eq!(left, ["a", "b.tmp"]);
+    let missing = storage.publish("journal/c.tmp", "journal/c").unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+}
+
 fn removal_keeps_open_files(storage: &dyn Storage) {
     put(storage, "a", b"bytes");
     let file = storage.open("a").unwrap();
@@ -158,6 +174,29 @@ fn a_lock_excludes_until_dropped(storage: &dyn Storage) {
     drop(lock);
     assert!(storage.try_lock("LOCK", "2").unwrap().is_some());
     assert_eq!(text(storage, "LOCK"), "2");
+}
+
+fn who_reads_sees_whether_somebody_writes(storage: &dyn Storage) {
+    storage.make_folder("").unwrap();
+    assert!(!storage.is_locked("LOCK").unwrap());
+    assert!(storage.list("").unwrap().is_empty(), "looking writes nothing");
+    let lock = storage.try_lock("LOCK", "me").unwrap();
+    assert!(storage.is_locked("LOCK").unwrap());
+    drop(lock);
+    assert!(!storage.is_locked("LOCK").unwrap());
+    put(storage, "a", b"bytes");
+    storage.sync_file("a").unwrap();
+    assert_eq!(storage.sync_file("b").unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+fn a_replaced_lock_is_held_no_more(storage: &dyn Storage) {
+    storage.make_folder("").unwrap();
+    let lock = storage.try_lock("LOCK", "1").unwrap().unwrap();
+    assert!(lock.still_held().unwrap());
+    storage.remove("LOCK").unwrap();
+    assert!(!lock.still_held().unwrap());
+    let other = storage.try_lock("LOCK", "2").unwrap().unwrap();
+    assert_eq!((lock.still_held().unwrap(), other.still_held().unwrap()), (false, true));
 }
 
 fn a_whole_file_replaces_a_leftover(storage: &dyn Storage) {

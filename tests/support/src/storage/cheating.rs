@@ -157,6 +157,14 @@ impl Storage for Cheating {
         }
     }
 
+    fn is_locked(&self, path: &str) -> Result<bool> {
+        self.below.is_locked(path)
+    }
+
+    fn sync_file(&self, path: &str) -> Result<()> {
+        if self.skips_sync_of(path) { Ok(()) } else { self.below.sync_file(path) }
+    }
+
     fn local_folder(&self, folder: &str) -> Option<PathBuf> {
         self.below.local_folder(folder)
     }

@@ -278,6 +278,14 @@ impl Storage for Faulty {
         self.faults.pass(Operation::Lock, || self.below.try_lock(path, holder))
     }
 
+    fn is_locked(&self, path: &str) -> Result<bool> {
+        self.below.is_locked(path)
+    }
+
+    fn sync_file(&self, path: &str) -> Result<()> {
+        self.faults.pass(Operation::Sync, || self.below.sync_file(path))
+    }
+
     fn local_folder(&self, folder: &str) -> Option<PathBuf> {
         self.below.local_folder(folder)
     }

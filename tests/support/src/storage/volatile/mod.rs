@@ -270,17 +270,29 @@ impl Storage for Volatile {
 
     fn try_lock(&self, path: &str, holder: &str) -> Result<Option<Box<dyn LockGuard>>> {
         let taken = self.change(|disk| {
-            if !disk.locks.insert(path.to_owned()) {
-                return Ok(false);
+            // Who removed the file of a held lock can take another: that is another file.
+            let held = disk.names.now.contains_key(path) && disk.locks.contains(path);
+            if held {
+                return Ok(None);
             }
+            let _ = disk.locks.insert(path.to_owned());
             let file = disk.add(Content::of(holder.as_bytes()));
             disk.names.change(vec![(path.to_owned(), Some(Node::File(file)))]);
-            Ok(true)
+            Ok(Some(file))
         })?;
-        let lock = || -> Box<dyn LockGuard> {
-            Box::new(Lock { disk: self.clone(), path: path.to_owned() })
+        let lock = |file| -> Box<dyn LockGuard> {
+            Box::new(Lock { disk: self.clone(), path: path.to_owned(), file })
         };
-        Ok(taken.then(lock))
+        Ok(taken.map(lock))
+    }
+
+    fn is_locked(&self, path: &str) -> Result<bool> {
+        Ok(self.place().disk.locks.contains(path))
+    }
+
+    fn sync_file(&self, path: &str) -> Result<()> {
+        let file = self.place().disk.file(path)?;
+        Handle { disk: self.clone(), file }.sync()
     }
 
     fn local_folder(&self, _folder: &str) -> Option<PathBuf> {
@@ -337,9 +349,14 @@ impl ReadFile for Handle {
 struct Lock {
     disk: Volatile,
     path: String,
+    file: u64,
 }
 
-impl LockGuard for Lock {}
+impl LockGuard for Lock {
+    fn still_held(&self) -> Result<bool> {
+        Ok(self.disk.place().disk.file(&self.path).is_ok_and(|there| there == self.file))
+    }
+}
 
 impl Drop for Lock {
     fn drop(&mut self) {
