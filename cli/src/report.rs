@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chatvault_engine::{Counts, Custodian, Stat, Stored};
+use chatvault_engine::{Counts, Custodian, DroppedTail, Stat, Stored, Unproven};
 use chatvault_query::{Kind, format_time};
 use serde::Serialize;
 
@@ -38,6 +38,60 @@ impl From<Counts> for Copies {
             duplicates: counts.duplicates,
             quarantined: counts.quarantined,
         }
+    }
+}
+
+/// What a crash left behind the last commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Dropped {
+    file: String,
+    offset: u64,
+    bytes: u64,
+}
+
+impl From<DroppedTail> for Dropped {
+    fn from(tail: DroppedTail) -> Self {
+        let DroppedTail { file, offset, bytes } = tail;
+        Self { file, offset, bytes }
+    }
+}
+
+impl Dropped {
+    /// For people, in one line.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "dropped: {}: offset {}: {} bytes behind the last commit, never acknowledged: a crash \
+             came before",
+            self.file, self.offset, self.bytes
+        )
+    }
+}
+
+/// Commits that a reader does not show yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Held {
+    file: String,
+    commits: u64,
+    bytes: u64,
+}
+
+impl From<Unproven> for Held {
+    fn from(unproven: Unproven) -> Self {
+        let Unproven { file, commits, bytes } = unproven;
+        Self { file, commits, bytes }
+    }
+}
+
+impl Held {
+    /// For people, in one line.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "not shown: {}: {}, {} bytes, not known to be durable: somebody writes, or this place \
+             lets no reader sync",
+            self.file,
+            text::plural(self.commits, "commit"),
+            self.bytes
+        )
     }
 }
 

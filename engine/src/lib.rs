@@ -28,6 +28,7 @@ mod readme {}
 
 pub use archive::*;
 pub use error::{Error, ErrorKind, Result};
+pub use journal::{DroppedTail, Unproven};
 pub use options::{Clock, Host, Options, SystemClock};
 pub use scan::{Cursor, Explain, Order, Row, RowKeys, Rows, Scan, TimeRange, Versions};
 pub use snapshot::{Snapshot, Stored};

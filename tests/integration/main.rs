@@ -26,6 +26,7 @@ mod model;
 mod moment;
 mod objects;
 mod open;
+mod proof;
 mod query;
 mod questions;
 mod readers;

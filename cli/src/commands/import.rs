@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
 use crate::progress::Progress;
-use crate::report::{Copies, by_custodian, print_custodians};
+use crate::report::{Copies, Dropped, by_custodian, print_custodians};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -41,7 +41,8 @@ copies in quarantine (see `chatvault quarantine`).
 
 JSON fields: finished, run, files, hidden_files (not read), bytes, commits, copies, stored (new \
 versions), variants, duplicates, quarantined, failures and warnings (lists of file, message), seconds, \
-copies_per_second, and with --by-custodian: by_custodian \
+copies_per_second, dropped_tail (what an earlier crash left behind the last commit, never acknowledged: \
+file, offset, bytes; or null), and with --by-custodian: by_custodian \
 (custodian to copies, stored, variants, duplicates, quarantined). Sizes are in bytes.";
 
 /// Import an export: page files or JSON lines
@@ -90,6 +91,7 @@ struct Report {
     warnings: Vec<Remark>,
     seconds: f64,
     copies_per_second: f64,
+    dropped_tail: Option<Dropped>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_custodian: Option<BTreeMap<String, Copies>>,
 }
@@ -106,13 +108,15 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let folder = &arguments.archive;
     let archive = super::open_to_write(folder, options(arguments.memory))?;
     let known = archive.snapshot()?.custodians()?;
+    let dropped_tail = archive.dropped_tail().map(Dropped::from);
     let start = now();
     let summary = deliver(&archive, sources, &import_options(arguments), console)?;
     // Sealing belongs to the time: what is reported is in its place.
     super::close(archive, folder, console)?;
     let new = summary.by_custodian.keys().filter(|name| !known.contains_key(*name));
     let odd: Vec<String> = new.filter(|name| !is_guid(name)).map(ToString::to_string).collect();
-    let report = report(summary, start.elapsed(), arguments.by_custodian);
+    let report =
+        Report { dropped_tail, ..report(summary, start.elapsed(), arguments.by_custodian) };
     if arguments.json {
         console.json(&report)?;
     } else {
@@ -169,6 +173,7 @@ fn report(summary: Summary, time: Duration, with_custodians: bool) -> Report {
         warnings: remarks(summary.warnings),
         seconds,
         copies_per_second: if seconds > 0.0 { copies / seconds } else { 0.0 },
+        dropped_tail: None,
         by_custodian: with_custodians.then(|| by_custodian(&summary.by_custodian)),
     }
 }
@@ -181,6 +186,9 @@ fn remarks(notices: Vec<Notice>) -> Vec<Remark> {
 fn print(report: &Report, console: &mut Console<'_>) -> anyhow::Result<()> {
     for line in lines(report) {
         console.line(line)?;
+    }
+    if let Some(tail) = &report.dropped_tail {
+        console.line(tail.line())?;
     }
     for failure in &report.failures {
         console.line(format!("not read: {}: {}", failure.file, failure.message))?;

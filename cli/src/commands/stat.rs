@@ -11,7 +11,7 @@ use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::missing::{self, Finding};
-use crate::report::{Copies, TRASH, by_custodian, bytes_in_use, print_custodians};
+use crate::report::{Copies, Dropped, Held, TRASH, by_custodian, bytes_in_use, print_custodians};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -32,7 +32,9 @@ row that could not be read), raw_rows (kept as raw JSON because their columns di
 bytes (on disk, without trash), bytes_by_part (segments, journal, manifest, ledger, objects, quarantine, \
 catalog, search, trash, other), raw_bytes (JSON before compression), \
 bytes_per_version, compression_ratio (raw_bytes / bytes), troubles (list of work, since, message: \
-seals and merges that fail in the background), repaired (list of from, commit, rows_lost, objects_lost: \
+seals and merges that fail in the background), dropped_tail (what a crash left behind the last \
+commit, never acknowledged: file, offset, bytes; or null), unproven (commits that are not shown, since they \
+may not be durable: file, commits, bytes; or null), repaired (list of from, commit, rows_lost, objects_lost: \
 the repairs that the archive came from), and with --by-custodian: by_custodian \
 (custodian to copies, stored, variants, duplicates, quarantined), with --salvage missing (as damages of \
 `verify`). Sizes are in bytes.";
@@ -80,6 +82,8 @@ struct Report {
     bytes_per_version: f64,
     compression_ratio: f64,
     troubles: Vec<Trouble>,
+    dropped_tail: Option<Dropped>,
+    unproven: Option<Held>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_custodian: Option<BTreeMap<String, Copies>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +147,8 @@ impl Report {
             bytes_per_version: text::ratio(bytes, stat.versions),
             compression_ratio: text::ratio(stat.raw_bytes, bytes),
             troubles: stat.health.troubles.into_iter().map(trouble).collect(),
+            dropped_tail: stat.dropped_tail.map(Dropped::from),
+            unproven: stat.unproven.map(Held::from),
             by_custodian: None,
             missing: None,
             repaired: stat.repaired.iter().map(Repair::from).collect(),
@@ -212,6 +218,10 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     for Repair { from, commit, rows_lost, objects_lost } in &report.repaired {
         let lost = format!("{rows_lost} rows and {objects_lost} objects were lost");
         console.line(format!("repaired from archive {from} as of commit {commit}; {lost}"))?;
+    }
+    let dropped = report.dropped_tail.as_ref().map(Dropped::line);
+    for line in dropped.into_iter().chain(report.unproven.as_ref().map(Held::line)) {
+        console.line(line)?;
     }
     print_custodians(console, report.by_custodian.as_ref())?;
     missing::tell(&archive.missing(), console)

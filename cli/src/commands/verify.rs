@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::failure::Outcome;
 use crate::missing::{self, Finding};
 use crate::progress::Progress;
-use crate::report::Copies;
+use crate::report::{Copies, Dropped};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -27,7 +27,8 @@ Files that are none of the archive's are listed; they are no damage and are neve
 
 JSON fields: sound, finished, deep, files, bytes, rows, custodians, copies, stored, variants, \
 duplicates, quarantined, damages (list of kind, corrupt or io; file, offset, message, conversations, \
-rows, created_from, created_to, first_commit, last_commit: null where not known), strangers.";
+rows, created_from, created_to, first_commit, last_commit: null where not known), dropped_tail (what a \
+crash left behind the last commit, never acknowledged and no damage: file, offset, bytes; or null), strangers.";
 
 /// Check that an archive is whole, and name what is damaged
 #[derive(Debug, Args)]
@@ -56,6 +57,7 @@ struct Report<'a> {
     #[serde(flatten)]
     counts: Copies,
     damages: Vec<Finding>,
+    dropped_tail: Option<Dropped>,
     strangers: &'a [String],
 }
 
@@ -98,6 +100,7 @@ fn as_json(report: &VerifyReport, deep: bool) -> Report<'_> {
         custodians: report.custodians,
         counts: report.counts.into(),
         damages: missing::findings(&report.damages),
+        dropped_tail: report.dropped_tail.clone().map(Dropped::from),
         strangers: &report.strangers,
     }
 }
@@ -106,6 +109,9 @@ fn as_json(report: &VerifyReport, deep: bool) -> Report<'_> {
 pub(super) fn print(report: &VerifyReport, console: &mut Console<'_>) -> anyhow::Result<()> {
     for damage in &report.damages {
         console.line(format!("damage: {}", missing::line(damage)))?;
+    }
+    if let Some(tail) = report.dropped_tail.clone() {
+        console.line(Dropped::from(tail).line())?;
     }
     for stranger in &report.strangers {
         console.line(format!("not part of the archive, never read: {stranger}"))?;

@@ -37,10 +37,13 @@ pub(crate) struct Writer {
     pub(crate) journal: Arc<Journal>,
     pub(crate) next_sequence: u64,
     pub(crate) next_file: u64,
+    /// The journal file that this opening began with.
+    pub(crate) first_journal: u64,
     pub(crate) names: Names,
     /// Runs that no commit has written down yet.
     new_runs: HashMap<u32, Run, Fast>,
-    next_run: u32,
+    /// `None` once the last number was given.
+    next_run: Option<u32>,
     /// What is in quarantine by its address; `None` until something is refused.
     outcasts: Option<HashSet<ContentAddress>>,
     pub(crate) active_bytes: usize,
@@ -113,15 +116,12 @@ struct Standing {
 }
 
 impl Writer {
-    pub(crate) fn new(
-        journal: Journal,
-        (next_sequence, next_file): (u64, u64),
-        known: &Known,
-    ) -> Self {
-        let next_run = known.last_run().map_or(1, |last| last + 1);
+    pub(crate) fn new(journal: Journal, next_file: u64, known: &Known) -> Self {
+        let next_run = known.last_run().map_or(Some(1), |last| last.checked_add(1));
         Self {
+            next_sequence: journal.base().0.saturating_add(1),
+            first_journal: journal.number(),
             journal: Arc::new(journal),
-            next_sequence,
             next_file,
             names: Names::of(known),
             new_runs: HashMap::default(),
@@ -139,7 +139,7 @@ impl Writer {
     /// A ledger that cannot be read may have given numbers which nothing else knows.
     pub(crate) fn leave_numbers(&mut self) {
         self.names.skip(LOST_NUMBERS);
-        self.next_run = self.next_run.saturating_add(LOST_NUMBERS);
+        self.next_run = self.next_run.and_then(|next| next.checked_add(LOST_NUMBERS));
     }
 
     /// Remembers why nothing can be written any more.
@@ -181,8 +181,9 @@ impl Writer {
 impl Shared {
     pub(crate) fn begin_run(&self, label: &str) -> Result<RunId> {
         let mut writer = self.taking()?;
-        let number = writer.next_run;
-        writer.next_run += 1;
+        let spent = || Error::invalid("no number is left for another run: begin a new archive");
+        let number = writer.next_run.ok_or_else(spent)?;
+        writer.next_run = number.checked_add(1);
         let run = Run { label: label.to_owned(), started: self.host.clock.now() };
         drop(writer.new_runs.insert(number, run));
         Ok(RunId(number))
@@ -193,6 +194,7 @@ impl Shared {
         let mut writer = self.room()?;
         let linked = contents.links.iter().map(|(.., object)| object);
         self.seal_linked(&mut writer, linked)?;
+        self.name_journal(&mut writer)?;
         let mut committing = Committing {
             shared: self,
             state: self.state(),
@@ -448,7 +450,8 @@ impl Committing<'_> {
         let rows = (&slab.documents[..], &slab.rows[..]);
         let stamp = (slab.sequence, run);
         let payload = record::put(stamp, &slab.book, rows, &slab.refused, &mut sightings);
-        let chain = match writer.journal.append(slab.sequence, &payload) {
+        let held = self.shared.need_lock();
+        let chain = match held.and_then(|()| writer.journal.append(slab.sequence, &payload)) {
             Ok(chain) => chain,
             Err(error) => {
                 writer.stop(&error);

@@ -231,7 +231,7 @@ impl Shared {
         }
         published?;
         // Under the lock: a pack that is being sealed has its name before a manifest names it.
-        let cleared = self.clear_out(&self.state().manifest);
+        let cleared = self.clear_out(&writer);
         drop(writer);
         merged.inputs.iter().for_each(|live| self.cache.forget(live.entry.number));
         self.update_catalog();
@@ -264,7 +264,7 @@ impl Shared {
             change.added.push(self.write_ledger(number, &ledger)?);
         }
         let removed = change.removed.clone();
-        let mut next = self.publish(&state, change)?;
+        let mut next = self.publish(writer, &state, change)?;
         next.segments.retain(|live| !removed.contains(&live.entry.number));
         next.segments.extend(with_ranges(&merged.lives, &late));
         writer.homes.retain(|_, home| !matches!(home, Home::Segment(n) if removed.contains(n)));
@@ -312,7 +312,7 @@ impl Shared {
         let mut change = Change::none(&state.manifest, self.host.clock.now());
         let outcasts = self.open_outcasts(&added);
         (change.added, change.removed) = (added, removed.clone());
-        let next = self.publish(&state, change);
+        let next = self.publish(&writer, &state, change);
         match next {
             Ok(mut next) => {
                 next.outcasts.retain(|outcasts| !removed.contains(&outcasts.entry.number));
@@ -324,7 +324,7 @@ impl Shared {
                 return Err(error);
             }
         }
-        let cleared = self.clear_out(&self.state().manifest);
+        let cleared = self.clear_out(&writer);
         drop(writer);
         self.update_catalog();
         cleared

@@ -191,8 +191,9 @@ impl Shared {
         self.seal_now()?;
         let mut writer = self.writer()?;
         self.seal_pack(&mut writer)?;
-        let closed = writer.journal.seal().and_then(|()| self.forget_empty_journals(&writer));
-        // Under the same lock: nothing may follow the closing frame.
+        // First what the last file must record, then its end; then nothing may follow.
+        let forgotten = self.forget_empty_journals(&writer);
+        let closed = forgotten.and_then(|()| writer.journal.close());
         match &closed {
             Ok(()) => writer.close(),
             Err(error) => writer.stop(error),

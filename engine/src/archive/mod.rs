@@ -64,7 +64,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::cache::Cache;
 use crate::catalog::Catalog;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::names::LOCK;
+use crate::journal::{DroppedTail, Unproven};
 use crate::options::{Host, Options};
 use crate::snapshot::Snapshot;
 use crate::storage::LockGuard;
@@ -115,6 +117,9 @@ pub(crate) struct Shared {
     #[expect(clippy::vec_box, reason = "a preparer is large, and moves between threads")]
     preparers: Mutex<Vec<Box<Preparer>>>,
     lock: Mutex<Option<Box<dyn LockGuard>>>,
+    /// What opening left out, and what a reader does not show yet.
+    dropped_tail: Mutex<Option<DroppedTail>>,
+    unproven: Mutex<Option<Unproven>>,
 }
 
 impl Archive {
@@ -185,6 +190,18 @@ impl Archive {
         Ok(state.checkpoints(prefix))
     }
 
+    /// What opening the archive found torn behind the last whole commit, and left out: a crash
+    /// came before it was acknowledged. A reader looks anew whenever it looks at the archive, and
+    /// beside a writer there is none.
+    pub fn dropped_tail(&self) -> Option<DroppedTail> {
+        self.shared.dropped_tail()
+    }
+
+    /// Whole commits that this reader does not show, since nothing proves that they are durable.
+    pub fn unproven(&self) -> Option<Unproven> {
+        self.shared.unproven()
+    }
+
     /// Every run under which something was committed, oldest first.
     pub fn runs(&self) -> Result<Vec<RunSummary>> {
         let state = self.shared.newest()?;
@@ -196,6 +213,14 @@ impl Archive {
 impl Shared {
     pub(crate) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn dropped_tail(&self) -> Option<DroppedTail> {
+        self.dropped_tail.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn unproven(&self) -> Option<Unproven> {
+        self.unproven.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The sightings of a state.
@@ -221,6 +246,19 @@ impl Shared {
         let sequence = writer.journal.acknowledged().max(state.manifest.sequence);
         drop(writer);
         if sequence >= state.sequence { state } else { Arc::new(state.until(sequence)) }
+    }
+
+    /// Asked before anything is appended or named: is the folder at our path still the archive
+    /// that we hold the lock of?
+    fn need_lock(&self) -> Result<()> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = lock.as_ref().map_or(Ok(true), |lock| lock.still_held());
+        if held.map_err(|cause| Error::io("look at", LOCK, cause))? {
+            return Ok(());
+        }
+        let message = "the archive was moved or replaced, or its LOCK was removed: open it where \
+                       it is now";
+        Err(Error::new(ErrorKind::Stopped, message).in_file(LOCK))
     }
 
     /// The writer, if this handle has it and nothing failed before.

@@ -1,7 +1,8 @@
 //! Creating and opening: what the manifest names, and what the journal holds beyond it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -25,7 +26,7 @@ use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::head::{Head, PATH};
 use crate::format::names::{self, FileKind};
-use crate::journal::{self, Chain, FileHeader, Journal, Recovery, Wanted};
+use crate::journal::{self, Chain, FileHeader, Journal, Recorded, Recovery, Wanted};
 use crate::manifest::{self, Manifest};
 use crate::options::{Host, Options};
 use crate::row::Parser;
@@ -34,6 +35,10 @@ use crate::types::Sequence;
 
 /// A reader that a busy writer overtakes looks again at most this often.
 const MAX_LOOKS: usize = 20;
+/// A life of commits.
+const SEQUENCES_LEFT: u64 = 1 << 48;
+const LOCK_ATTEMPTS: usize = 4;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 pub(super) const FOLDERS: [&str; 6] =
     ["journal", "manifest", "segments", "objects", TRASH, "quarantine"];
 
@@ -77,10 +82,12 @@ pub(super) fn found(
         number: manifest.journal_from,
         last: manifest.sequence,
         chain: Chain::default(),
+        base: manifest.sequence,
+        manifest: Recorded::default(),
     };
     let journal = Journal::start(storage, header)?;
     fill(&journal)?;
-    drop(journal);
+    journal.close()?;
     let _ = manifest::store(storage, manifest)?;
     storage.sync_folder("").map_err(|cause| Error::io("sync folder", "", cause))?;
     Head::new(manifest.archive).create(storage)
@@ -142,27 +149,47 @@ pub(super) fn open(host: Host, options: Options) -> Result<Shared> {
 
 pub(super) fn lock(storage: &dyn Storage) -> Result<Box<dyn LockGuard>> {
     let holder = format!("pid {}\n", std::process::id());
-    let taken = storage.try_lock(names::LOCK, &holder);
-    let taken = taken.map_err(|cause| Error::io("lock", names::LOCK, cause))?;
-    taken.ok_or_else(|| {
-        let message = "another process (or handle) has the archive open for writing";
-        Error::new(ErrorKind::Locked, message).in_file(names::LOCK)
-    })
+    for attempt in 0..LOCK_ATTEMPTS {
+        // A reader that asks whether somebody writes holds the lock for a moment.
+        if attempt > 0 {
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        let taken = storage.try_lock(names::LOCK, &holder);
+        if let Some(lock) = taken.map_err(|cause| Error::io("lock", names::LOCK, cause))? {
+            return Ok(lock);
+        }
+    }
+    let message = "another process (or handle) has the archive open for writing";
+    Err(Error::new(ErrorKind::Locked, message).in_file(names::LOCK))
+}
+
+/// Makes every folder, and every name in it, durable before anything is believed: who wrote them
+/// may have been killed between naming a file and syncing its folder.
+fn settle_folders(storage: &dyn Storage) -> Result<()> {
+    for folder in FOLDERS {
+        let made = storage.make_folder(folder);
+        made.map_err(|cause| Error::io("make folder", folder, cause))?;
+    }
+    for folder in [""].iter().chain(&FOLDERS) {
+        let synced = storage.sync_folder(folder);
+        synced.map_err(|cause| Error::io("sync folder", folder, cause))?;
+    }
+    Ok(())
 }
 
 fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result<Shared> {
-    for folder in FOLDERS {
-        let made = host.storage.make_folder(folder);
-        made.map_err(|cause| Error::io("make folder", folder, cause))?;
-    }
+    settle_folders(&*host.storage)?;
     let mut shared = Shared::empty(host, options)?;
+    shared.lock = Mutex::new(Some(lock));
     let loaded = shared.load(false)?;
     let storage = Arc::clone(&shared.host.storage);
-    shared.clear_out(&loaded.state.manifest)?;
     let nonce = shared.host.clock.random();
-    let journal = Journal::resume(&*storage, shared.archive, nonce, &loaded.recovery)?;
-    let numbers = (loaded.state.sequence.0 + 1, loaded.state.manifest.next_file);
-    let mut writer = Writer::new(journal, numbers, &Known::of(&loaded.state));
+    let journal = Journal::resume(&*storage, &loaded.wanted, nonce, &loaded.recovery)?;
+    if journal.base().0.checked_add(SEQUENCES_LEFT).is_none() {
+        return Err(Error::corrupt("no commit number is left").in_file(names::JOURNAL));
+    }
+    let next_file = next_file(&*storage, &loaded.state.manifest)?;
+    let mut writer = Writer::new(journal, next_file, &Known::of(&loaded.state));
     if !loaded.state.lost_ledgers.is_empty() {
         writer.leave_numbers();
     }
@@ -170,18 +197,35 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
         let _ = writer.homes.insert(live.generation, Home::Segment(live.entry.number));
     }
     loaded.state.slabs.iter().for_each(|slab| writer.remember(slab));
-    shared.lock = Mutex::new(Some(lock));
     shared.troubles = Mutex::new(health::load(&*storage));
-    shared.writer = Some(Mutex::new(writer));
+    shared.dropped_tail = Mutex::new(loaded.recovery.torn);
     shared.open_catalog(&loaded.state);
     shared.state = RwLock::new(Arc::new(loaded.state));
+    // By now the journal records the manifest that says what is not needed.
+    shared.clear_out(&writer)?;
+    shared.writer = Some(Mutex::new(writer));
     shared.update_catalog();
     Ok(shared)
+}
+
+/// The number of the next file: what a crash left unnamed keeps its number.
+fn next_file(storage: &dyn Storage, manifest: &Manifest) -> Result<u64> {
+    let mut next = manifest.next_file;
+    for folder in ["segments", "objects"] {
+        for file in storage.list(folder).map_err(|cause| Error::io("list", folder, cause))? {
+            if let Some((_, number)) = names::parse_file(&file.name) {
+                next = next.max(number + 1);
+            }
+        }
+    }
+    Ok(next)
 }
 
 pub(super) fn open_read_only(host: Host, options: Options) -> Result<Shared> {
     let mut shared = Shared::empty(host, options)?;
     let loaded = shared.look()?;
+    shared.dropped_tail = Mutex::new(loaded.recovery.torn);
+    shared.unproven = Mutex::new(loaded.recovery.unproven);
     shared.state = RwLock::new(Arc::new(loaded.state));
     Ok(shared)
 }
@@ -200,6 +244,7 @@ fn no_manifest() -> Error {
 /// What was read at opening.
 struct Loaded {
     state: State,
+    wanted: Wanted,
     recovery: Recovery,
 }
 
@@ -239,6 +284,8 @@ impl Shared {
             packing: Mutex::default(),
             preparers: Mutex::default(),
             lock: Mutex::default(),
+            dropped_tail: Mutex::default(),
+            unproven: Mutex::default(),
         })
     }
 
@@ -248,6 +295,8 @@ impl Shared {
             return Ok(());
         }
         let loaded = self.look()?;
+        *self.dropped_tail.lock().unwrap_or_else(PoisonError::into_inner) = loaded.recovery.torn;
+        *self.unproven.lock().unwrap_or_else(PoisonError::into_inner) = loaded.recovery.unproven;
         self.set_state(loaded.state);
         Ok(())
     }
@@ -320,9 +369,7 @@ impl Shared {
         }
         let sequence = manifest.sequence;
         // For salvage every bad frame is looked at, as a writer would.
-        let live = live && !self.options.salvage;
-        let wanted =
-            Wanted { archive: self.archive, from: manifest.journal_from, after: sequence, live };
+        let wanted = Wanted::behind(&manifest, manifest_hash, live && !self.options.salvage);
         let manifest = Arc::new(manifest);
         let (base, slabs) = (Arc::new(base), Vec::new());
         let missing = Arc::clone(&before.missing);
@@ -370,7 +417,7 @@ impl Shared {
             }
             recovery => recovery?,
         };
-        Ok(Loaded { state, recovery })
+        Ok(Loaded { state, wanted, recovery })
     }
 }
 

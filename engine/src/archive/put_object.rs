@@ -204,7 +204,7 @@ impl Shared {
         if packs.is_empty() {
             return Ok(());
         }
-        let sealed = self.publish_packs(packs);
+        let sealed = self.publish_packs(writer, packs);
         drop(packing);
         if let Err(error) = &sealed {
             writer.stop(error);
@@ -212,14 +212,15 @@ impl Shared {
         sealed
     }
 
-    fn publish_packs(&self, packs: Vec<PackWriter>) -> Result<()> {
+    fn publish_packs(&self, writer: &Writer, packs: Vec<PackWriter>) -> Result<()> {
+        self.need_lock()?;
         let state = self.state();
         let mut change = Change::none(&state.manifest, self.host.clock.now());
         for pack in packs {
             change.added.push(entry(&pack.finish()?));
         }
         let mut next = open_packs(self, &state, &change.added)?;
-        let named = self.publish(&state, change)?;
+        let named = self.publish(writer, &state, change)?;
         (next.manifest, next.manifest_hash) = (named.manifest, named.manifest_hash);
         self.set_state(next);
         Ok(())

@@ -6,6 +6,7 @@ use super::book::Counts;
 use super::health::Health;
 use super::repaired::Repaired;
 use crate::error::{Error, ErrorKind};
+use crate::journal::{DroppedTail, Unproven};
 use crate::types::{CommitId, Custodian, Sequence, Timestamp};
 
 /// What a commit did.
@@ -105,6 +106,8 @@ pub struct VerifyReport {
     pub damages: Vec<Damage>,
     /// Rows that were stored beside one that could not be read.
     pub stored_beside: u64,
+    /// Bytes at the end of the journal that were never acknowledged: no damage.
+    pub dropped_tail: Option<DroppedTail>,
     /// Foreign or temporary files: reported, never read.
     pub strangers: Vec<String>,
     /// False: it was asked to stop before the end.
@@ -148,6 +151,10 @@ pub struct Stat {
     /// Bytes on disk by part: `segments`, `ledger`, `journal`, `manifest`, `objects`,
     /// `quarantine`, `catalog`, `search`, `trash`, `other`.
     pub bytes_by_part: BTreeMap<String, u64>,
+    /// What opening left out behind the last whole commit: [`super::Archive::dropped_tail`].
+    pub dropped_tail: Option<DroppedTail>,
+    /// Commits that a reader does not show: [`super::Archive::unproven`].
+    pub unproven: Option<Unproven>,
     /// Bytes of all stored documents.
     pub raw_bytes: u64,
     /// How the background work goes.

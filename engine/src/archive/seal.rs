@@ -23,7 +23,6 @@ use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::format::names::{self, FileKind};
-use crate::journal::{FileHeader, Journal};
 use crate::manifest::{self, Change, FileEntry};
 use crate::segment::{self, Built, Effort, Segment, Source, Visit};
 use crate::storage::{Storage, whole};
@@ -54,20 +53,13 @@ impl Shared {
     }
 
     fn try_freeze(&self, writer: &mut Writer) -> Result<()> {
-        let state = self.state();
-        writer.journal.seal()?;
-        let number = writer.journal.number() + 1;
-        let header = FileHeader {
-            archive: self.archive,
-            nonce: self.host.clock.random(),
-            number,
-            last: state.sequence,
-            chain: writer.journal.chain(),
-        };
-        writer.journal = Arc::new(Journal::start(&*self.host.storage, header)?);
+        self.need_lock()?;
+        let (state, nonce) = (self.state(), self.host.clock.random());
+        let manifest = state.recorded();
+        writer.journal = Arc::new(writer.journal.go_on(&*self.host.storage, nonce, manifest)?);
         writer.frozen = Some(Frozen {
             through: state.sequence,
-            journal_from: number,
+            journal_from: writer.journal.number(),
             slabs: state.slabs.clone(),
         });
         writer.active_bytes = 0;
@@ -149,7 +141,7 @@ impl Shared {
         change.journal_from = journal_from;
         let outcasts = self.open_outcasts(&sealed.files);
         change.added = sealed.files;
-        let mut next = self.publish(&state, change)?;
+        let mut next = self.publish(&writer, &state, change)?;
         let gone: Vec<u32> = next
             .slabs
             .iter()
@@ -165,7 +157,7 @@ impl Shared {
         writer.homes.retain(|generation, _| !gone.contains(generation));
         writer.frozen = None;
         self.set_state(next);
-        self.drop_journals(journal_from)?;
+        self.drop_journals(&writer, journal_from)?;
         drop(writer);
         self.update_catalog();
         Ok(())
@@ -202,6 +194,7 @@ impl Shared {
         let (sequence, run) = (Sequence(writer.next_sequence), NO_RUN);
         let mut book = Book::default();
         let payload = record::put((sequence, run), &book, (b"", &[]), &[], moved);
+        self.need_lock()?;
         let chain = writer.journal.append(sequence, &payload)?;
         writer.next_sequence += 1;
         book.commits.push(Committed::new(sequence, run, chain));
@@ -222,15 +215,44 @@ impl Shared {
         Ok(())
     }
 
-    /// Makes the next manifest durable; gives the state with it.
-    pub(crate) fn publish(&self, state: &State, change: Change) -> Result<State> {
+    /// Makes the next manifest durable and records it in the journal; gives the state with it.
+    ///
+    /// The record is durable before the next manifest, and before anything is removed because of
+    /// this one: so a newest manifest that goes missing is noticed.
+    pub(crate) fn publish(
+        &self,
+        writer: &Writer,
+        state: &State,
+        mut change: Change,
+    ) -> Result<State> {
+        self.need_lock()?;
+        writer.journal.settle_records()?;
+        change.journal_to = writer.journal.number();
         let next = manifest::successor(&state.manifest, state.manifest_hash, change)?;
-        let hash = manifest::store(&*self.host.storage, &next)?;
-        let _ = manifest::prune(&*self.host.storage)?;
         let mut state = state.clone();
+        state.manifest_hash = manifest::store(&*self.host.storage, &next)?;
         state.manifest = Arc::new(next);
-        state.manifest_hash = hash;
+        writer.journal.record(state.recorded())?;
+        let _ = manifest::prune(&*self.host.storage)?;
         Ok(state)
+    }
+
+    /// Has a manifest name the journal file of this opening, before the first commit is in it: so
+    /// a newest journal file that goes missing is noticed.
+    pub(crate) fn name_journal(&self, writer: &mut Writer) -> Result<()> {
+        let state = self.state();
+        if state.manifest.journal_to >= writer.first_journal {
+            return Ok(());
+        }
+        let change = Change::none(&state.manifest, self.host.clock.now());
+        match self.publish(writer, &state, change) {
+            Ok(next) => self.set_state(next),
+            Err(error) => {
+                writer.stop(&error);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Drops journal files before the newest, once nothing is in them that is not sealed.
@@ -243,12 +265,14 @@ impl Shared {
         let mut change = Change::none(&state.manifest, self.host.clock.now());
         change.sequence = state.sequence;
         change.journal_from = newest;
-        let next = self.publish(&state, change)?;
+        let next = self.publish(writer, &state, change)?;
         self.set_state(next);
-        self.drop_journals(newest)
+        self.drop_journals(writer, newest)
     }
 
-    fn drop_journals(&self, from: u64) -> Result<()> {
+    fn drop_journals(&self, writer: &Writer, from: u64) -> Result<()> {
+        writer.journal.settle_records()?;
+        self.need_lock()?;
         let storage = &*self.host.storage;
         for number in crate::journal::numbers(storage)? {
             if number < from {
@@ -261,6 +285,7 @@ impl Shared {
 
     /// Writes a built segment under its name, durably.
     pub(crate) fn write_segment(&self, built: &Built, level: u8) -> Result<FileEntry> {
+        self.need_lock()?;
         let entry = segment_entry(built, level);
         whole::write_new(&*self.host.storage, &entry.path(), &built.file)?;
         Ok(entry)

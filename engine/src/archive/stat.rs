@@ -57,6 +57,8 @@ impl Archive {
             objects: objects as u64 + shared.unsealed_objects(),
             repaired: Repaired::of(&state.manifest),
             bytes_by_part: shared.bytes_by_part()?,
+            dropped_tail: shared.dropped_tail(),
+            unproven: shared.unproven(),
             raw_bytes: metas().map(|meta| meta.raw_bytes).sum::<u64>() + journal_bytes,
             health: shared.health(),
         })

@@ -10,6 +10,7 @@ use super::repaired::Repaired;
 use super::slab::{Key, Slab};
 use crate::catalog::Summary;
 use crate::error::{Error, Result};
+use crate::journal::Recorded;
 use crate::manifest::{FileEntry, Manifest};
 use crate::objects::Pack;
 use crate::segment::{Group, Keys, Segment};
@@ -62,6 +63,11 @@ pub(crate) struct RowId {
 }
 
 impl State {
+    /// The manifest as the journal records it.
+    pub(crate) fn recorded(&self) -> Recorded {
+        Recorded { number: self.manifest.number, hash: self.manifest_hash }
+    }
+
     /// This state without the commits behind `sequence`.
     pub(crate) fn until(&self, sequence: Sequence) -> Self {
         let mut state = self.clone();

@@ -12,8 +12,11 @@ use crate::storage::{Storage, whole};
 pub(crate) const PATH: &str = "FORMAT";
 /// The format that this program writes, and the newest it reads.
 pub(crate) const VERSION: u32 = 1;
+/// The draft of format 1 that this program writes and reads: until format 1 is released each
+/// change of bytes makes another one, and none reads the others.
+const DRAFT: &str = "draft-2";
 /// The required features that this program knows.
-const KNOWN_FEATURES: [&str; 0] = [];
+const KNOWN_FEATURES: [&str; 1] = [DRAFT];
 const MAGIC: &str = "chatvault archive";
 const MAX_BYTES: u64 = 64 << 10;
 const MAX_NAME_BYTES: usize = 64;
@@ -29,7 +32,8 @@ pub(crate) struct Head {
 impl Head {
     /// A new archive's head.
     pub(crate) fn new(archive: [u8; 16]) -> Self {
-        Self { archive, required_features: Vec::new(), optional_features: Vec::new() }
+        let required_features = vec![DRAFT.to_owned()];
+        Self { archive, required_features, optional_features: Vec::new() }
     }
 
     /// Writes the file durably; `Exists` if there is one. The caller holds the writer's lock.
@@ -70,6 +74,7 @@ impl Head {
         if head.encode() != text {
             return Err(damaged());
         }
+        check_draft(&head.required_features)?;
         check_features(&head.required_features)?;
         Ok(head)
     }
@@ -81,6 +86,19 @@ impl Head {
             optional_features: names(lines.next()?.strip_prefix("optional")?)?,
         })
     }
+}
+
+/// Refuses what another draft of the format wrote.
+fn check_draft(required: &[String]) -> Result<()> {
+    if required.iter().any(|name| name == DRAFT) {
+        return Ok(());
+    }
+    let other = required.iter().find_map(|name| name.strip_prefix("draft-")).unwrap_or("1");
+    let message = format!(
+        "written by draft {other} of format 1, this program reads {DRAFT}: export it with the \
+         version that wrote it, or import its sources again"
+    );
+    Err(Error::new(ErrorKind::Unsupported, message))
 }
 
 /// Refuses the first feature that this program does not know, by its name.
@@ -160,7 +178,7 @@ mod tests {
                 "chatvault archive",
                 "format 1",
                 "archive 01230405060708090a0b0c0d0e0f10ff",
-                "required",
+                "required draft-2",
                 "optional a-1 b"
             ]
         );
@@ -187,10 +205,20 @@ mod tests {
             ErrorKind::Unsupported
         );
         let mut head = head();
-        head.required_features = vec!["time-travel".into()];
+        head.required_features.push("time-travel".into());
         let error = Head::decode(head.encode().as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("time-travel"), "{error}");
+    }
+
+    #[test]
+    fn another_draft_of_the_format_is_refused_by_its_number() {
+        for (features, draft) in [(vec![], "draft 1 "), (vec!["draft-7".into()], "draft 7 ")] {
+            let other = Head { required_features: features, ..head() };
+            let error = Head::decode(other.encode().as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains(draft), "{error}");
+        }
     }
 
     #[test]

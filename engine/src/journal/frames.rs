@@ -14,6 +14,7 @@ pub(super) const ALIGNMENT: usize = 8;
 const MAGIC: [u8; 8] = *b"CVLTJRNL";
 const VERSION: u32 = 1;
 const CHECKSUM_BYTES: usize = 4;
+const RECORD_BYTES: usize = 8 + 32;
 
 const _: () = assert!(FRAME_HEADER_BYTES.is_multiple_of(ALIGNMENT));
 const _: () = assert!(FILE_HEADER_BYTES.is_multiple_of(ALIGNMENT));
@@ -21,6 +22,30 @@ const _: () = assert!(FILE_HEADER_BYTES.is_multiple_of(ALIGNMENT));
 /// The hash of a frame, which the next one carries: BLAKE3 cut to 16 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain(pub(crate) [u8; 16]);
+
+/// A manifest as the journal records it: the proof that it was there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(crate) number: u64,
+    pub(crate) hash: [u8; 32],
+}
+
+impl Recorded {
+    /// The payload of a manifest frame.
+    pub(super) fn encode(&self) -> [u8; RECORD_BYTES] {
+        let mut out = [0; RECORD_BYTES];
+        let (number, hash) = out.split_at_mut(8);
+        number.copy_from_slice(&self.number.to_le_bytes());
+        hash.copy_from_slice(&self.hash);
+        out
+    }
+
+    pub(super) fn decode(payload: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(payload);
+        let recorded = Self { number: reader.u64()?, hash: reader.array()? };
+        reader.is_empty().then_some(recorded)
+    }
+}
 
 /// What a journal file says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +58,11 @@ pub(crate) struct FileHeader {
     pub(crate) last: Sequence,
     /// The hash of the frame in an earlier file that this one goes on behind.
     pub(crate) chain: Chain,
+    /// Numbers up to this one may have been given to commits of earlier files, lost ones too: no
+    /// commit of this file has one of them.
+    pub(crate) base: Sequence,
+    /// The newest manifest when the file was made.
+    pub(crate) manifest: Recorded,
 }
 
 impl FileHeader {
@@ -46,6 +76,8 @@ impl FileHeader {
         out.extend_from_slice(&self.number.to_le_bytes());
         out.extend_from_slice(&self.last.0.to_le_bytes());
         out.extend_from_slice(&self.chain.0);
+        out.extend_from_slice(&self.base.0.to_le_bytes());
+        out.extend_from_slice(&self.manifest.encode());
         out.resize(FILE_HEADER_BYTES - CHECKSUM_BYTES, 0);
         let sum = crc32fast::hash(&out);
         out.extend_from_slice(&sum.to_le_bytes());
@@ -75,17 +107,53 @@ impl FileHeader {
             number: reader.u64()?,
             last: Sequence(reader.u64()?),
             chain: Chain(reader.array()?),
+            base: Sequence(reader.u64()?),
+            manifest: Recorded { number: reader.u64()?, hash: reader.array()? },
         })
     }
 }
 
-/// What a frame is for.
+/// What a frame is for. Only commits are part of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// One commit.
     Commit,
-    /// The file was closed in order: what its sequence says was acknowledged, all of it.
-    End,
+    /// The archive was closed in order: nothing is in flight, and no other file follows yet.
+    Closed,
+    /// Proof of what is durable, for readers beside the writer.
+    Proof,
+    /// The newest manifest.
+    Manifest,
+    /// The journal goes on in the file with the next number, which is there.
+    GoesOn,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Commit, Self::Closed, Self::Proof, Self::Manifest, Self::GoesOn];
+
+    fn id(self) -> u8 {
+        match self {
+            Self::Commit => 1,
+            Self::Closed => 2,
+            Self::Proof => 3,
+            Self::Manifest => 4,
+            Self::GoesOn => 5,
+        }
+    }
+
+    /// The bytes of payload, unless it is a commit's.
+    fn payload_bytes(self) -> Option<usize> {
+        match self {
+            Self::Commit => None,
+            Self::Manifest => Some(RECORD_BYTES),
+            Self::Closed | Self::Proof | Self::GoesOn => Some(0),
+        }
+    }
+
+    /// Does nothing follow such a frame?
+    pub(super) fn ends(self) -> bool {
+        matches!(self, Self::Closed | Self::GoesOn)
+    }
 }
 
 /// A frame's header without its own checksum.
@@ -117,12 +185,12 @@ impl FrameHeader {
         let stored_bytes = usize::try_from(reader.u32()?).ok()?;
         let raw_bytes = usize::try_from(reader.u32()?).ok()?;
         let [kind, codec, cipher, reserved] = reader.array()?;
-        let kind = match kind {
-            1 => Kind::Commit,
-            2 => Kind::End,
-            _ => return None,
-        };
-        let possible = stored_bytes.max(raw_bytes) <= MAX_RAW_BYTES && reserved == 0;
+        let kind = Kind::ALL.into_iter().find(|known| known.id() == kind)?;
+        let fits = |bytes: usize| kind.payload_bytes().is_none_or(|only| only == bytes);
+        let possible = stored_bytes.max(raw_bytes) <= MAX_RAW_BYTES
+            && fits(stored_bytes)
+            && fits(raw_bytes)
+            && reserved == 0;
         if !possible || reader.u32()? != 0 {
             return None;
         }
@@ -139,11 +207,7 @@ impl FrameHeader {
         fields.extend_from_slice(&self.payload_sum.to_le_bytes());
         fields.extend_from_slice(&width(self.stored_bytes).to_le_bytes());
         fields.extend_from_slice(&width(self.raw_bytes).to_le_bytes());
-        let kind = match self.kind {
-            Kind::Commit => 1,
-            Kind::End => 2,
-        };
-        fields.extend_from_slice(&[kind, self.codec, self.cipher, 0]);
+        fields.extend_from_slice(&[self.kind.id(), self.codec, self.cipher, 0]);
         fields.extend_from_slice(&[0; 4]);
         fields.extend_from_slice(&self.sequence.0.to_le_bytes());
         fields.extend_from_slice(&self.acknowledged.0.to_le_bytes());
@@ -262,7 +326,9 @@ mod tests {
 
     fn header() -> FileHeader {
         let chain = Chain([3; 16]);
-        FileHeader { archive: [1; 16], nonce: NONCE, number: 9, last: Sequence(4), chain }
+        let manifest = Recorded { number: 6, hash: [4; 32] };
+        let (last, base) = (Sequence(4), Sequence(1004));
+        FileHeader { archive: [1; 16], nonce: NONCE, number: 9, last, chain, base, manifest }
     }
 
     #[test]

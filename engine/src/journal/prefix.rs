@@ -17,7 +17,8 @@ pub(crate) fn prefix(
     let mut end = (walk.offset, walk.last);
     loop {
         match walk.step()? {
-            Step::Bad => return Ok(end),
+            // The next file may have come after the files were listed.
+            Step::Bad | Step::GoesOn => return Ok(end),
             Step::Commit(header) if header.sequence > through => return Ok(end),
             _ => end = (walk.offset, walk.last),
         }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::DroppedTail;
 use super::writer::AHEAD_BYTES;
-use super::{Chain, FileHeader, Journal, Recovery, Wanted, recover};
+use super::{Chain, FileHeader, Journal, Recorded, Recovery, Wanted, recover};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{JOURNAL, journal as path};
 use crate::storage::{Disk, FileName, LockGuard, Memory, ReadFile, Storage, WriteFile};
@@ -14,42 +15,58 @@ use crate::types::Sequence;
 
 const ARCHIVE: [u8; 16] = [1; 16];
 const NONCE: [u8; 16] = [2; 16];
+/// What follows a commit once it is durable.
+const PROOF_BYTES: u64 = 56;
 
-fn place() -> Memory {
+pub(super) fn place() -> Memory {
     let memory = Memory::new();
     memory.make_folder(JOURNAL).unwrap();
     memory
 }
 
-fn start(storage: &dyn Storage, number: u64, last: u64, chain: Chain) -> Result<Journal> {
-    let last = Sequence(last);
-    Journal::start(storage, FileHeader { archive: ARCHIVE, nonce: NONCE, number, last, chain })
+pub(super) fn start(
+    storage: &dyn Storage,
+    number: u64,
+    last: u64,
+    chain: Chain,
+) -> Result<Journal> {
+    let (last, manifest) = (Sequence(last), Recorded::default());
+    let (archive, nonce, base) = (ARCHIVE, NONCE, last);
+    Journal::start(storage, FileHeader { archive, nonce, number, last, chain, base, manifest })
 }
 
-fn wanted(after: u64, live: bool) -> Wanted {
-    Wanted { archive: ARCHIVE, from: 1, after: Sequence(after), live }
+pub(super) fn wanted(after: u64, live: bool) -> Wanted {
+    Wanted {
+        archive: ARCHIVE,
+        from: 1,
+        to: 1,
+        after: Sequence(after),
+        manifest: Recorded::default(),
+        previous: [0; 32],
+        live,
+    }
 }
 
-fn first(storage: &Memory) -> Journal {
+pub(super) fn first(storage: &Memory) -> Journal {
     start(storage, 1, 0, Chain::default()).unwrap()
 }
 
 /// Distinct, compressible, of many lengths.
-fn payload(sequence: u64) -> Vec<u8> {
+pub(super) fn payload(sequence: u64) -> Vec<u8> {
     let length = usize::try_from(sequence * 37 % 300).unwrap();
     format!("commit {sequence} ").into_bytes().into_iter().cycle().take(length).collect()
 }
 
-fn commit(journal: &Journal, sequences: impl IntoIterator<Item = u64>) {
+pub(super) fn commit(journal: &Journal, sequences: impl IntoIterator<Item = u64>) {
     for sequence in sequences {
         let _ = journal.append(Sequence(sequence), &payload(sequence)).unwrap();
         journal.wait(Sequence(sequence)).unwrap();
     }
 }
 
-type Commits = Vec<(u64, Vec<u8>)>;
+pub(super) type Commits = Vec<(u64, Vec<u8>)>;
 
-fn read(storage: &Memory, after: u64, live: bool) -> Result<(Recovery, Commits)> {
+pub(super) fn read(storage: &Memory, after: u64, live: bool) -> Result<(Recovery, Commits)> {
     let mut commits = Vec::new();
     let mut visit = |sequence: Sequence, _: Chain, payload: &[u8]| {
         commits.push((sequence.0, payload.to_vec()));
@@ -67,19 +84,19 @@ fn commits(storage: &Memory) -> Result<Vec<u64>> {
     Ok(commits.into_iter().map(|(sequence, _)| sequence).collect())
 }
 
-fn resume(storage: &Memory, nonce: u8) -> Journal {
+pub(super) fn resume(storage: &Memory, nonce: u8) -> Journal {
     let (recovery, _) = read(storage, 0, false).unwrap();
-    Journal::resume(storage, ARCHIVE, [nonce; 16], &recovery).unwrap()
+    Journal::resume(storage, &wanted(0, false), [nonce; 16], &recovery).unwrap()
 }
 
-fn content(storage: &Memory, path: &str) -> Vec<u8> {
+pub(super) fn content(storage: &Memory, path: &str) -> Vec<u8> {
     let file = storage.open(path).unwrap();
     let mut out = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
     file.read_at(0, &mut out).unwrap();
     out
 }
 
-fn with_content(storage: &Memory, path: &str, bytes: &[u8]) -> Memory {
+pub(super) fn with_content(storage: &Memory, path: &str, bytes: &[u8]) -> Memory {
     let fork = storage.fork();
     fork.remove(path).unwrap();
     fork.create(path).unwrap().write_at(0, bytes).unwrap();
@@ -96,7 +113,7 @@ fn commits_come_back_in_order_with_what_is_known_about_them() {
     let expected = vec![(39, payload(39)), (40, payload(40)), (50, Vec::new())];
     assert_eq!(commits, expected);
     assert_eq!((recovery.last, recovery.acknowledged), (Sequence(50), Sequence(40)));
-    assert!(recovery.unproven, "the last commit was not waited for");
+    assert!(recovery.unproven.is_some(), "the last commit was not waited for");
     assert_eq!((recovery.chain, recovery.highest, recovery.torn), (journal.chain(), 1, None));
     assert_eq!(recovery.bytes, content(&storage, &path(1)).len() as u64);
 }
@@ -124,10 +141,12 @@ fn a_frame_torn_at_any_byte_is_dropped_and_the_next_file_goes_on_before_it() {
 }
 
 fn check_torn(storage: &Memory, before: usize, kept: usize) {
-    if content(storage, &path(1)).get(before..).unwrap().iter().all(|byte| *byte == 0) {
-        assert_eq!(read(storage, 0, false).unwrap().0.torn, None, "kept {kept}");
-    } else {
-        assert_eq!(read(storage, 0, false).unwrap().0.torn, Some(before as u64), "kept {kept}");
+    let bytes = content(storage, &path(1));
+    let left = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let tail = |bytes| DroppedTail { file: path(1), offset: before as u64, bytes };
+    let torn = left.checked_sub(before).filter(|bytes| *bytes > 0).map(|bytes| tail(bytes as u64));
+    for live in [false, true] {
+        assert_eq!(read(storage, 0, live).unwrap().0.torn, torn, "kept {kept}");
     }
     assert_eq!(commits(storage).unwrap(), [1, 2, 3], "kept {kept}");
     commit(&resume(storage, 3), 4..=5);
@@ -142,22 +161,22 @@ fn any_flipped_bit_before_the_last_frame_is_lost_data_with_file_and_offset() {
     for sequence in 1..=5 {
         starts.push(journal.bytes());
         commit(&journal, [sequence]);
+        starts.push(journal.bytes() - PROOF_BYTES);
     }
     let whole = content(&storage, &path(1));
-    let (first, last) = (starts[0], starts[4]);
+    let (first, last) = (starts[0], starts[9]);
     for bit in first * 8..last * 8 {
         let (byte, mask) = (usize::try_from(bit / 8).unwrap(), 1 << (bit % 8));
         let mut damaged = whole.clone();
         damaged[byte] ^= mask;
         let storage = with_content(&storage, &path(1), &damaged);
-        let error = commits(&storage).unwrap_err();
         let start = starts.iter().rfind(|start| **start <= bit / 8).copied();
-        let found = (error.kind(), error.file(), error.offset());
-        assert_eq!(found, (ErrorKind::Corrupt, Some(&*path(1)), start), "bit {bit}");
-        assert!(error.to_string().contains("lost acknowledged data"), "{error}");
-        let seen = read(&storage, 0, true).unwrap().1.len();
-        let before = starts.iter().filter(|other| **other < start.unwrap()).count();
-        assert_eq!(seen, before, "to a live reader a bad frame is the end");
+        for live in [false, true] {
+            let error = read(&storage, 0, live).unwrap_err();
+            let found = (error.kind(), error.file(), error.offset());
+            assert_eq!(found, (ErrorKind::Corrupt, Some(&*path(1)), start), "bit {bit}");
+            assert!(error.to_string().contains("lost acknowledged data"), "{error}");
+        }
     }
 }
 
@@ -169,7 +188,7 @@ fn a_sealed_file_notices_damage_in_its_last_commit_and_behind_its_end() {
     let last = usize::try_from(journal.bytes()).unwrap();
     commit(&journal, [3]);
     let end = usize::try_from(journal.bytes()).unwrap();
-    journal.seal().unwrap();
+    journal.close().unwrap();
     let whole = content(&storage, &path(1));
     assert_eq!(commits(&storage).unwrap(), [1, 2, 3]);
     let behind = usize::try_from(journal.bytes()).unwrap();
@@ -178,7 +197,15 @@ fn a_sealed_file_notices_damage_in_its_last_commit_and_behind_its_end() {
         damaged[byte] ^= 1;
         let error = commits(&with_content(&storage, &path(1), &damaged)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {byte}");
-        assert_eq!(error.offset(), Some(if byte < end { last } else { behind } as u64));
+        let proof = end - usize::try_from(PROOF_BYTES).unwrap();
+        let place = if byte < proof {
+            last
+        } else if byte < end {
+            proof
+        } else {
+            behind
+        };
+        assert_eq!(error.offset(), Some(place as u64));
     }
 }
 
@@ -205,7 +232,7 @@ fn the_chain_goes_through_sealed_files_and_every_missing_one_is_noticed() {
     for number in 2..=4 {
         let last = journal.acknowledged().0;
         commit(&journal, last + 1..=last + 3);
-        journal.seal().unwrap();
+        journal.close().unwrap();
         journal = start(&storage, number, last + 3, journal.chain()).unwrap();
     }
     assert_eq!(commits(&storage).unwrap(), (1..=9).collect::<Vec<u64>>());
@@ -223,8 +250,8 @@ fn a_torn_frame_in_a_file_that_has_a_follower_is_lost_data() {
     let storage = place();
     let journal = first(&storage);
     commit(&journal, 1..=3);
-    let end = usize::try_from(journal.bytes()).unwrap();
-    journal.seal().unwrap();
+    let end = usize::try_from(journal.bytes() - PROOF_BYTES).unwrap();
+    journal.close().unwrap();
     let next = start(&storage, 2, 3, journal.chain()).unwrap();
     commit(&next, 4..=4);
     let cut = content(&storage, &path(1))[..end - 1].to_vec();
@@ -258,8 +285,8 @@ fn a_sealed_journal_goes_on_without_writing_anything_again() {
     let storage = place();
     let journal = first(&storage);
     commit(&journal, 1..=9);
-    journal.seal().unwrap();
-    assert!(!read(&storage, 0, false).unwrap().0.unproven);
+    journal.close().unwrap();
+    assert_eq!(read(&storage, 0, false).unwrap().0.unproven, None);
     let resumed = resume(&storage, 3);
     assert_eq!((resumed.number(), resumed.bytes()), (2, 4096));
     assert_eq!(start(&storage, 2, 9, journal.chain()).unwrap_err().kind(), ErrorKind::Exists);
@@ -282,7 +309,7 @@ fn a_folder_on_disk_holds_it_too() {
         Ok(())
     };
     let recovery = recover(&disk, wanted(0, false), &mut visit).unwrap();
-    let journal = Journal::resume(&disk, ARCHIVE, [3; 16], &recovery).unwrap();
+    let journal = Journal::resume(&disk, &wanted(0, false), [3; 16], &recovery).unwrap();
     commit(&journal, 6..=7);
     let _recovery = recover(&disk, wanted(5, true), &mut visit).unwrap();
     assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
@@ -293,7 +320,7 @@ fn sequences_that_went_straight_to_sealed_files_leave_no_gap() {
     let storage = place();
     let journal = first(&storage);
     commit(&journal, 1..=2);
-    journal.seal().unwrap();
+    journal.close().unwrap();
     let next = start(&storage, 2, 7, journal.chain()).unwrap();
     commit(&next, [8]);
     let (recovery, commits) = read(&storage, 7, false).unwrap();
@@ -327,7 +354,8 @@ fn a_file_of_another_archive_or_number_is_refused() {
         recover(&storage, Wanted { archive: [9; 16], ..wanted(0, false) }, &mut |_, _, _| Ok(()));
     assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::Corrupt);
     storage.rename(&path(1), &path(2)).unwrap();
-    let renamed = recover(&storage, Wanted { from: 2, ..wanted(0, false) }, &mut |_, _, _| Ok(()));
+    let renamed =
+        recover(&storage, Wanted { from: 2, to: 2, ..wanted(0, false) }, &mut |_, _, _| Ok(()));
     assert_eq!(renamed.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
@@ -491,7 +519,7 @@ fn a_failed_sync_stops_every_waiter_and_everything_later() {
     });
     storage.faults.syncs_fail.store(false, Ordering::SeqCst);
     let later =
-        [journal.wait(Sequence(9)), journal.append(Sequence(10), b"x").map(drop), journal.seal()];
+        [journal.wait(Sequence(9)), journal.append(Sequence(10), b"x").map(drop), journal.close()];
     for end in ends.into_iter().chain(later) {
         let error = end.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Stopped);

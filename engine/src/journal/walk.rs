@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::frames::{
     ALIGNMENT, Chain, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FileHeader, FrameHeader, Kind, Packed,
-    chain_behind, checksum, unpack,
+    Recorded, chain_behind, checksum, unpack,
 };
 use crate::error::{Error, Result};
 use crate::format::names;
@@ -17,7 +17,7 @@ const WINDOW_BYTES: usize = 256 << 10;
 /// A journal file that is being read, and how far.
 pub(super) struct Walk {
     window: Window,
-    path: String,
+    pub(super) path: String,
     pub(super) header: FileHeader,
     /// Where the next frame begins.
     pub(super) offset: u64,
@@ -27,6 +27,8 @@ pub(super) struct Walk {
     pub(super) chain: Chain,
     /// The highest sequence that this file shows to be durable.
     pub(super) acknowledged: Sequence,
+    /// The newest manifest that this file records so far.
+    pub(super) recorded: Recorded,
     codec: zstd::bulk::Decompressor<'static>,
     raw: Vec<u8>,
 }
@@ -36,8 +38,12 @@ pub(super) struct Walk {
 pub(super) enum Step {
     /// A whole commit; its bytes are in the walk's hands until the next step.
     Commit(FrameHeader),
-    /// The file was closed in order.
-    End,
+    /// A whole frame beside the chain: it says something about commits or manifests.
+    Aside,
+    /// The archive was closed in order.
+    Closed,
+    /// The journal goes on in the next file.
+    GoesOn,
     /// No valid frame.
     Bad,
 }
@@ -56,7 +62,10 @@ impl Walk {
         let (offset, raw) = (FILE_HEADER_BYTES as u64, Vec::new());
         let codec = zstd::bulk::Decompressor::new()
             .map_err(|cause| Error::io("start unpacking", &path, cause))?;
-        Ok(Self { window, path, header, offset, last, chain, acknowledged: last, codec, raw })
+        let (acknowledged, recorded) = (last, header.manifest);
+        #[rustfmt::skip]
+        let walk = Self { window, path, header, offset, last, chain, acknowledged, recorded, codec, raw };
+        Ok(walk)
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -75,19 +84,40 @@ impl Walk {
         };
         let ascending = match header.kind {
             Kind::Commit => header.sequence > self.last,
-            Kind::End => header.sequence == self.last,
+            _ => header.sequence == self.last,
         };
         // The checksums hold, so this is no torn frame but a history that was never written.
         if header.chain != self.chain || !ascending || header.acknowledged > self.last {
             return Err(self.corrupt("frame does not follow the one before it"));
         }
         self.acknowledged = self.acknowledged.max(header.acknowledged);
-        self.offset += header.frame_bytes() as u64;
-        if header.kind == Kind::End {
-            return Ok(Step::End);
+        if header.kind == Kind::Manifest {
+            self.record(&header)?;
         }
-        (self.last, self.chain) = (header.sequence, chain);
-        Ok(Step::Commit(header))
+        self.offset += header.frame_bytes() as u64;
+        Ok(match header.kind {
+            Kind::Commit => {
+                (self.last, self.chain) = (header.sequence, chain);
+                Step::Commit(header)
+            }
+            Kind::Proof | Kind::Manifest => Step::Aside,
+            Kind::Closed => Step::Closed,
+            Kind::GoesOn => Step::GoesOn,
+        })
+    }
+
+    /// Reads the frame at the offset once more: it may have been written since.
+    pub(super) fn step_again(&mut self) -> Result<Step> {
+        self.window.forget()?;
+        self.step()
+    }
+
+    fn record(&mut self, header: &FrameHeader) -> Result<()> {
+        let payload = self.window.payload(self.offset, header)?;
+        let recorded = Recorded::decode(payload);
+        let next = recorded.filter(|recorded| recorded.number > self.recorded.number);
+        self.recorded = next.ok_or_else(|| self.corrupt("record of a manifest is damaged"))?;
+        Ok(())
     }
 
     /// The payload of the commit just stepped over, decoded.
@@ -106,17 +136,16 @@ impl Walk {
         Ok(Packed { codec: header.codec, raw_bytes: header.raw_bytes, stored })
     }
 
-    /// Looks past a bad frame for one that shows it was acknowledged: its offset and that sequence.
-    pub(super) fn acknowledged_later(&mut self) -> Result<Option<(u64, Sequence)>> {
+    /// Looks past a bad frame for one that shows that it was durable: its offset and header.
+    pub(super) fn proof_later(&mut self) -> Result<Option<(u64, FrameHeader)>> {
         let mut offset = self.offset + ALIGNMENT as u64;
         while let Some(bytes) = self.window.up_to(offset, WINDOW_BYTES)? {
             let count = bytes.len().saturating_sub(FRAME_HEADER_BYTES - ALIGNMENT) / ALIGNMENT;
             let starts = bytes.windows(FRAME_HEADER_BYTES).step_by(ALIGNMENT).zip(0_u64..);
             for (start, index) in starts {
                 let Some(later) = FrameHeader::decode(&self.header.nonce, start) else { continue };
-                if later.acknowledged > self.last {
-                    let place = offset + index * ALIGNMENT as u64;
-                    return Ok(Some((place, later.acknowledged)));
+                if later.acknowledged > self.last || later.kind.ends() {
+                    return Ok(Some((offset + index * ALIGNMENT as u64, later)));
                 }
             }
             if count == 0 {
@@ -127,16 +156,16 @@ impl Walk {
         Ok(None)
     }
 
-    /// Is there nothing but preallocated zeros from the offset on?
-    pub(super) fn only_zeros_follow(&mut self) -> Result<bool> {
-        let mut offset = self.offset;
+    /// How many bytes from the offset on are more than preallocated zeros.
+    pub(super) fn bytes_left(&mut self) -> Result<u64> {
+        let (mut offset, mut end) = (self.offset, self.offset);
         while let Some(bytes) = self.window.up_to(offset, WINDOW_BYTES)? {
-            if bytes.iter().any(|byte| *byte != 0) {
-                return Ok(false);
+            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+                end = offset + last as u64 + 1;
             }
             offset += bytes.len() as u64;
         }
-        Ok(true)
+        Ok(end - self.offset)
     }
 }
 
@@ -175,6 +204,14 @@ impl Window {
         let file = storage.open(path).map_err(|cause| Error::opening(path, cause))?;
         let bytes = file.bytes().map_err(|cause| Error::io("measure", path, cause))?;
         Ok(Self { file, path: path.to_owned(), bytes, start: 0, buffer: Vec::new() })
+    }
+
+    /// Forgets what was read, the length too.
+    fn forget(&mut self) -> Result<()> {
+        self.buffer.clear();
+        let bytes = self.file.bytes();
+        self.bytes = bytes.map_err(|cause| Error::io("measure", &self.path, cause))?;
+        Ok(())
     }
 
     pub(super) fn header(&mut self) -> Result<FileHeader> {

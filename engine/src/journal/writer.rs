@@ -2,8 +2,9 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::frames::{self, Chain, FILE_HEADER_BYTES, FileHeader, Kind, Packed, Place};
-use super::recover::Recovery;
+use super::MAX_IN_FLIGHT;
+use super::frames::{self, Chain, FILE_HEADER_BYTES, FileHeader, Kind, Packed, Place, Recorded};
+use super::recover::{Recovery, Wanted};
 use super::walk::{Step, Walk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{Codec, MAX_RAW_BYTES};
@@ -20,6 +21,7 @@ const KEPT_BYTES: usize = 4 << 20;
 /// Payloads below this are stored as they are.
 const MIN_PACKED_BYTES: usize = 64;
 const ZSTD_LEVEL: i32 = 1;
+const NOTHING: Packed<'static> = Packed { codec: 0, raw_bytes: 0, stored: &[] };
 
 /// One journal file that is being written.
 #[derive(Debug)]
@@ -27,8 +29,8 @@ pub(crate) struct Journal {
     file: Box<dyn WriteFile>,
     header: FileHeader,
     path: String,
-    /// Held over building and writing a frame. Always taken before `progress`, never while it is
-    /// held, so that appending goes on while a sync runs.
+    /// Held over building and writing a frame, never over a sync, so that appending goes on
+    /// meanwhile. Always taken before `progress`, never while that is held.
     tail: Mutex<Tail>,
     /// What is written and durable. Never held over a write or sync.
     progress: Mutex<Progress>,
@@ -42,6 +44,10 @@ struct Tail {
     allocated: u64,
     chain: Chain,
     last: Sequence,
+    /// The highest sequence that a frame says is durable.
+    proved: Sequence,
+    /// Where the last record of a manifest ends.
+    record_end: u64,
     sealed: bool,
     codec: zstd::bulk::Compressor<'static>,
     packed: Vec<u8>,
@@ -62,6 +68,9 @@ impl std::fmt::Debug for Tail {
 struct Progress {
     appended: Sequence,
     durable: Sequence,
+    /// Where the last frame written ends, and how far the file is durable.
+    written: u64,
+    synced: u64,
     /// One thread syncs for everybody.
     syncing: bool,
     /// Why nothing can be written any more.
@@ -83,18 +92,25 @@ impl Journal {
     /// file gets its name, so on return everything recovered is durable.
     pub(crate) fn resume(
         storage: &dyn Storage,
-        archive: [u8; 16],
+        wanted: &Wanted,
         nonce: [u8; 16],
         recovery: &Recovery,
     ) -> Result<Self> {
-        let number = recovery.highest + 1;
-        if !recovery.unproven {
-            let (last, chain) = (recovery.last, recovery.chain);
-            return Self::start(storage, FileHeader { archive, nonce, number, last, chain });
+        let header = FileHeader {
+            archive: wanted.archive,
+            nonce,
+            number: recovery.highest + 1,
+            last: recovery.last,
+            chain: recovery.chain,
+            base: recovery.next_base(),
+            manifest: wanted.manifest,
+        };
+        if recovery.unproven.is_none() {
+            return Self::start(storage, header);
         }
-        let mut walk = Walk::open(storage, archive, recovery.highest)?;
+        let mut walk = Walk::open(storage, wanted.archive, recovery.highest)?;
         let first = skip_durable(&mut walk, recovery.acknowledged)?;
-        let header = FileHeader { archive, nonce, number, last: first.last, chain: first.chain };
+        let header = FileHeader { last: first.last, chain: first.chain, ..header };
         Self::build(storage, header, |journal| {
             journal.copy(&mut walk, first)?;
             if walk.chain == recovery.chain { Ok(()) } else { Err(changed(&walk)) }
@@ -109,7 +125,6 @@ impl Journal {
     ) -> Result<Self> {
         let path = names::journal(header.number);
         let temporary = whole::temporary(&path);
-        whole::need_free(storage, &path)?;
         whole::discard(storage, &temporary)?;
         let created = storage.create(&temporary);
         let created = created.map_err(|cause| Error::io("create", &path, cause))?;
@@ -119,7 +134,7 @@ impl Journal {
         journal.file.sync().map_err(|cause| journal.stop(&cause))?;
         whole::publish(storage, &temporary, &journal.path)?;
         let mut progress = journal.progress();
-        progress.durable = progress.appended;
+        (progress.durable, progress.synced) = (progress.appended, progress.written);
         drop(progress);
         Ok(journal)
     }
@@ -132,13 +147,17 @@ impl Journal {
             allocated: FILE_HEADER_BYTES as u64,
             chain: header.chain,
             last: header.last,
+            proved: header.last,
+            record_end: 0,
             sealed: false,
             codec,
             packed: Vec::new(),
             frame: Vec::new(),
         };
         let (appended, durable) = (header.last, header.last);
-        let progress = Progress { appended, durable, syncing: false, failed: None };
+        let (written, synced) = (tail.offset, 0);
+        let progress =
+            Progress { appended, durable, written, synced, syncing: false, failed: None };
         let (tail, progress) = (Mutex::new(tail), Mutex::new(progress));
         Ok(Self { file, header, path, tail, progress, moved: Condvar::new() })
     }
@@ -151,6 +170,7 @@ impl Journal {
             let message = format!("a commit of {} bytes is over {MAX_RAW_BYTES}", payload.len());
             return Err(Error::invalid(message));
         }
+        self.make_room(sequence)?;
         let mut tail = self.tail();
         let mut packed = std::mem::take(&mut tail.packed);
         let (codec, stored) = pack(&mut tail.codec, payload, &mut packed);
@@ -162,25 +182,37 @@ impl Journal {
         written.map(|()| tail.chain)
     }
 
+    /// Waits until so few commits are in flight that one more may be.
+    fn make_room(&self, sequence: Sequence) -> Result<()> {
+        let base = self.header.base;
+        self.wait_for(|progress| {
+            let ahead = sequence.0.saturating_sub(progress.durable.max(base).0);
+            ahead <= MAX_IN_FLIGHT || progress.appended == progress.durable
+        })
+    }
+
     fn write(&self, tail: &mut Tail, kind: Kind, at: Sequence, payload: Packed<'_>) -> Result<()> {
         assert!(!tail.sealed, "nothing follows the closing frame");
-        assert!(kind == Kind::End || at > tail.last, "sequences ascend");
+        assert!(kind != Kind::Commit || at > tail.last, "sequences ascend");
         let acknowledged = self.healthy()?.durable;
         let place = Place { kind, sequence: at, acknowledged, chain: tail.chain };
         tail.frame.clear();
         let chain = frames::put(&mut tail.frame, &self.header.nonce, place, payload);
         let end = tail.offset + tail.frame.len() as u64;
         if end > tail.allocated {
-            // Nothing follows the closing frame, so nothing is written ahead for it.
-            tail.allocated = end + if kind == Kind::End { 0 } else { tail.write_ahead() };
+            tail.allocated = end + if kind == Kind::Commit { tail.write_ahead() } else { 0 };
         }
         self.file.write_at(tail.offset, &tail.frame).map_err(|cause| self.stop(&cause))?;
         tail.offset = end;
         tail.frame.clear();
         tail.frame.shrink_to(KEPT_BYTES);
+        tail.proved = acknowledged;
+        tail.sealed = kind.ends();
+        let mut progress = self.healthy()?;
+        progress.written = end;
         if kind == Kind::Commit {
             (tail.chain, tail.last) = (chain, at);
-            self.healthy()?.appended = at;
+            progress.appended = at;
         }
         Ok(())
     }
@@ -189,20 +221,30 @@ impl Journal {
     fn copy(&self, walk: &mut Walk, first: Unproven) -> Result<()> {
         let mut tail = self.tail();
         let mut next = Step::Commit(first.header);
-        while let Step::Commit(header) = next {
-            let payload = walk.packed(&header)?;
-            self.write(&mut tail, Kind::Commit, header.sequence, payload)?;
+        loop {
+            match next {
+                Step::Commit(header) => {
+                    let payload = walk.packed(&header)?;
+                    self.write(&mut tail, Kind::Commit, header.sequence, payload)?;
+                }
+                Step::Aside => {}
+                Step::Closed | Step::GoesOn | Step::Bad => return Ok(()),
+            }
             next = walk.step()?;
         }
-        Ok(())
     }
 
     /// Returns when the commit is durable. Callers that wait together share one sync.
     pub(crate) fn wait(&self, sequence: Sequence) -> Result<()> {
+        let appended = self.progress().appended;
+        assert!(sequence <= appended, "only what was appended can become durable");
+        self.wait_for(|progress| progress.durable >= sequence)
+    }
+
+    fn wait_for(&self, reached: impl Fn(&Progress) -> bool) -> Result<()> {
         let mut progress = self.progress();
-        assert!(sequence <= progress.appended, "only what was appended can become durable");
         loop {
-            if progress.durable >= sequence {
+            if reached(&progress) {
                 return Ok(());
             }
             if let Some(why) = &progress.failed {
@@ -221,30 +263,98 @@ impl Journal {
         &'a self,
         mut progress: MutexGuard<'a, Progress>,
     ) -> Result<MutexGuard<'a, Progress>> {
-        let target = progress.appended;
+        let (appended, written) = (progress.appended, progress.written);
         progress.syncing = true;
         drop(progress);
         let synced = self.file.sync();
+        let tail = synced.is_ok().then(|| self.tail());
         let mut progress = self.progress();
         progress.syncing = false;
         // Stopped under the same lock: a waiter in between would sync again, and a system that
         // forgets failed writes would tell it that all is well.
         synced.map_err(|cause| self.stop_with(&mut progress, &cause))?;
         // A write that failed meanwhile stopped the journal, but what was synced is durable.
-        progress.durable = progress.durable.max(target);
+        progress.durable = progress.durable.max(appended);
+        progress.synced = progress.synced.max(written);
+        drop(progress);
+        // Readers beside this writer are told before whoever waits is.
+        if let Some(tail) = tail {
+            self.prove(tail);
+        }
         self.moved.notify_all();
-        Ok(progress)
+        Ok(self.progress())
     }
 
-    /// Closes the file in order: everything appended is durable and says so. Nothing may follow.
-    pub(crate) fn seal(&self) -> Result<()> {
+    /// Writes down what is durable, unless a frame says so already.
+    fn prove(&self, mut tail: MutexGuard<'_, Tail>) {
+        let (durable, last) = (self.progress().durable, tail.last);
+        if tail.proved < durable && !tail.sealed {
+            // A failure stops the journal. What was synced stays durable.
+            drop(self.write(&mut tail, Kind::Proof, last, NOTHING));
+        }
+    }
+
+    /// Writes down that a manifest is the newest; durable after [`Journal::settle_records`].
+    pub(crate) fn record(&self, manifest: Recorded) -> Result<()> {
+        let stored = &manifest.encode();
+        let payload = Packed { codec: Codec::None.id(), raw_bytes: stored.len(), stored };
         let mut tail = self.tail();
         let last = tail.last;
-        self.wait(last)?;
-        let empty = Packed { codec: Codec::None.id(), raw_bytes: 0, stored: &[] };
-        self.write(&mut tail, Kind::End, last, empty)?;
-        tail.sealed = true;
-        self.file.sync().map_err(|cause| self.stop(&cause))
+        self.write(&mut tail, Kind::Manifest, last, payload)?;
+        tail.record_end = tail.offset;
+        Ok(())
+    }
+
+    /// Returns when every manifest recorded so far is durably so.
+    pub(crate) fn settle_records(&self) -> Result<()> {
+        let end = self.tail().record_end;
+        self.wait_for(|progress| progress.synced >= end)
+    }
+
+    /// Closes the archive's journal in order: everything appended is durable and says so. Nothing
+    /// may follow.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.end(Kind::Closed)
+    }
+
+    /// Goes on in the next file: that is durable first, then this one says so and is closed.
+    pub(crate) fn go_on(
+        &self,
+        storage: &dyn Storage,
+        nonce: [u8; 16],
+        manifest: Recorded,
+    ) -> Result<Self> {
+        let tail = self.settled()?;
+        let (last, chain) = (tail.last, tail.chain);
+        drop(tail);
+        let (number, base) = (self.header.number + 1, self.header.base.max(last));
+        let archive = self.header.archive;
+        let header = FileHeader { archive, nonce, number, last, chain, base, manifest };
+        let next = Self::start(storage, header)?;
+        self.end(Kind::GoesOn)?;
+        Ok(next)
+    }
+
+    fn end(&self, kind: Kind) -> Result<()> {
+        let mut tail = self.settled()?;
+        let last = tail.last;
+        self.write(&mut tail, kind, last, NOTHING)?;
+        let end = tail.offset;
+        drop(tail);
+        self.wait_for(|progress| progress.synced >= end)
+    }
+
+    /// Waits until all that was written is durable, so that an end frame proves what is before it.
+    fn settled(&self) -> Result<MutexGuard<'_, Tail>> {
+        loop {
+            let tail = self.tail();
+            let end = tail.offset;
+            if self.healthy()?.synced >= end {
+                return Ok(tail);
+            }
+            drop(tail);
+            self.wait_for(|progress| progress.synced >= end)?;
+        }
     }
 
     /// The last durable commit.
@@ -252,7 +362,13 @@ impl Journal {
         self.progress().durable
     }
 
-    /// The chain value that the next file goes on behind.
+    /// What the numbers of this file's new commits go on behind.
+    pub(crate) fn base(&self) -> Sequence {
+        self.header.base
+    }
+
+    /// The chain value behind the last commit.
+    #[cfg(test)]
     pub(crate) fn chain(&self) -> Chain {
         self.tail().chain
     }
@@ -263,7 +379,6 @@ impl Journal {
     }
 
     /// Bytes used, without the zeros written ahead.
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         self.tail().offset
     }
@@ -330,8 +445,8 @@ fn skip_durable(walk: &mut Walk, durable: Sequence) -> Result<Unproven> {
             Step::Commit(header) if header.sequence > durable => {
                 return Ok(Unproven { header, last, chain });
             }
-            Step::Commit(_) => {}
-            Step::End | Step::Bad => return Err(changed(walk)),
+            Step::Commit(_) | Step::Aside => {}
+            Step::Closed | Step::GoesOn | Step::Bad => return Err(changed(walk)),
         }
     }
 }

@@ -62,7 +62,8 @@ pub(super) fn is_orderly(manifest: &Manifest) -> bool {
             && file.first <= file.last
             && file.last <= manifest.sequence
     };
-    manifest.files.iter().all(sane)
+    manifest.journal_from <= manifest.journal_to
+        && manifest.files.iter().all(sane)
         && manifest.files.is_sorted_by(|a, b| a.number < b.number)
         && manifest.replaced.is_sorted_by(|a, b| a.number < b.number)
 }
@@ -75,6 +76,7 @@ fn encode_body(manifest: &Manifest) -> Vec<u8> {
     put_signed(&mut out, manifest.written.ticks());
     put_varint(&mut out, manifest.sequence.0);
     put_varint(&mut out, manifest.journal_from);
+    put_varint(&mut out, manifest.journal_to);
     put_varint(&mut out, manifest.next_file);
     put_list(&mut out, &manifest.required_features, put_feature);
     put_list(&mut out, &manifest.optional_features, put_feature);
@@ -93,6 +95,7 @@ fn decode_body(reader: &mut Reader<'_>) -> Option<Manifest> {
         written: Timestamp::from_ticks(reader.signed()?),
         sequence: Sequence(reader.varint()?),
         journal_from: reader.varint()?,
+        journal_to: reader.varint()?,
         next_file: reader.varint()?,
         required_features: list(reader, feature)?,
         optional_features: list(reader, feature)?,

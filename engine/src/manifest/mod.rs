@@ -36,6 +36,9 @@ pub(crate) struct Manifest {
     pub(crate) sequence: Sequence,
     /// The first journal file that is still needed.
     pub(crate) journal_from: u64,
+    /// The newest journal file that holds, or is about to hold, what was acknowledged. A later one
+    /// is announced by the file before it.
+    pub(crate) journal_to: u64,
     /// The number that the next file gets.
     pub(crate) next_file: u64,
     /// By ascending number.
@@ -126,6 +129,7 @@ impl Manifest {
             written,
             sequence: Sequence(0),
             journal_from,
+            journal_to: journal_from,
             next_file: 1,
             files: Vec::new(),
             replaced: Vec::new(),

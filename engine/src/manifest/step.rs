@@ -18,6 +18,7 @@ pub(crate) struct Change {
     pub(crate) written: Timestamp,
     pub(crate) sequence: Sequence,
     pub(crate) journal_from: u64,
+    pub(crate) journal_to: u64,
     pub(crate) added: Vec<FileEntry>,
     /// Numbers of files that leave.
     pub(crate) removed: Vec<u64>,
@@ -34,6 +35,7 @@ impl Change {
             written,
             sequence: current.sequence,
             journal_from: current.journal_from,
+            journal_to: current.journal_to,
             added: Vec::new(),
             removed: Vec::new(),
             disposed: Vec::new(),
@@ -51,6 +53,7 @@ pub(crate) fn successor(current: &Manifest, hash: [u8; 32], change: Change) -> R
         written: change.written,
         sequence: change.sequence,
         journal_from: change.journal_from,
+        journal_to: change.journal_to,
         replaced,
         disposed: change.disposed,
         ..current.clone()
@@ -103,6 +106,7 @@ fn check_chain(previous: &Manifest, hash: [u8; 32], next: &Manifest) -> Result<(
         && next.previous == hash;
     let forward = next.sequence >= previous.sequence
         && next.journal_from >= previous.journal_from
+        && next.journal_to >= previous.journal_to
         && next.next_file >= previous.next_file;
     let keeps = next.records.starts_with(&previous.records)
         && previous.required_features.iter().all(|name| next.required_features.contains(name));

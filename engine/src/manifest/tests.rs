@@ -219,6 +219,7 @@ fn a_step_never_goes_back_and_drops_only_what_is_there() {
     let steps = [
         Change { sequence: Sequence(8), ..change(&current) },
         Change { journal_from: 0, ..change(&current) },
+        Change { journal_to: 0, ..change(&current) },
         Change { removed: vec![7], ..change(&current) },
         Change { disposed: vec![disposed(0..5)], ..change(&current) },
     ];

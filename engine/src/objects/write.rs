@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{self, Codec};
-use crate::storage::{Storage, WriteFile};
+use crate::storage::{Storage, WriteFile, whole};
 use crate::types::ContentAddress;
 
 use super::layout::{self, Entry, HEADER_BYTES, MAX_OBJECTS, Trailer, kind};
@@ -139,9 +139,9 @@ impl PackWriter {
         if let Some(file) = &self.file {
             file.sync().map_err(|cause| Error::io("sync", &from, cause))?;
         }
-        self.storage.rename(&from, &to).map_err(|cause| Error::io("rename", &from, cause))?;
+        whole::publish(&*self.storage, &from, &to)?;
         self.file = None;
-        self.storage.sync_folder(FOLDER).map_err(|cause| Error::io("sync folder", FOLDER, cause))
+        Ok(())
     }
 
     /// The offset of the next frame.

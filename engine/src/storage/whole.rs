@@ -10,7 +10,6 @@ use crate::error::{Error, ErrorKind, Result};
 /// The bytes are synced under `*.tmp` before the rename: otherwise a crash could leave the name on
 /// a torn file. What an earlier crash left under the `*.tmp` name was never named, and goes.
 pub(crate) fn write_new(storage: &dyn Storage, path: &str, bytes: &[u8]) -> Result<()> {
-    need_free(storage, path)?;
     let temporary = temporary(path);
     discard(storage, &temporary)?;
     let fail = |action: &'static str| move |cause| Error::io(action, path, cause);
@@ -20,18 +19,15 @@ pub(crate) fn write_new(storage: &dyn Storage, path: &str, bytes: &[u8]) -> Resu
     publish(storage, &temporary, path)
 }
 
-/// A sealed file is never replaced; who asks holds the writer's lock, so nobody is faster.
-pub(crate) fn need_free(storage: &dyn Storage, path: &str) -> Result<()> {
-    match storage.open(path) {
-        Ok(_) => Err(Error::new(ErrorKind::Exists, "file is there already").in_file(path)),
-        Err(cause) if cause.kind() == IoKind::NotFound => Ok(()),
-        Err(cause) => Err(Error::io("open", path, cause)),
-    }
-}
-
-/// Gives a synced temporary file its real name, durably.
+/// Gives a synced temporary file its real name, durably. A sealed file is never replaced.
 pub(crate) fn publish(storage: &dyn Storage, temporary: &str, path: &str) -> Result<()> {
-    storage.rename(temporary, path).map_err(|cause| Error::io("rename", path, cause))?;
+    if let Err(cause) = storage.publish(temporary, path) {
+        if cause.kind() != IoKind::AlreadyExists {
+            return Err(Error::io("rename", path, cause));
+        }
+        discard(storage, temporary)?;
+        return Err(Error::new(ErrorKind::Exists, "file is there already").in_file(path));
+    }
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     storage.sync_folder(folder).map_err(|cause| Error::io("sync folder of", path, cause))
 }

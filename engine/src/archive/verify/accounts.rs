@@ -17,7 +17,7 @@ use super::{Findings, rows};
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::format::names::{self, JOURNAL};
-use crate::journal::{self, Recovery, Wanted};
+use crate::journal::{self, DroppedTail, Recovery, Wanted};
 use crate::manifest::{FileEntry, FileKind, Manifest};
 use crate::row::Parser;
 use crate::storage::Storage;
@@ -37,6 +37,7 @@ pub(super) struct Accounts {
     pub(super) journal_rows: u64,
     /// Rows of the journal that were stored beside one that could not be read.
     pub(super) stored_beside: u64,
+    pub(super) dropped_tail: Option<DroppedTail>,
     /// Refused copies by run and custodian.
     refused: BTreeMap<(u32, u32), u64>,
     /// What is refused: is its content kept, and a file that counts copies of it.
@@ -51,7 +52,7 @@ impl Accounts {
     /// Reads them; the journal must hold everything up to `acknowledged`.
     pub(super) fn read(
         storage: &dyn Storage,
-        manifest: &Manifest,
+        (manifest, hash): (&Manifest, [u8; 32]),
         acknowledged: Sequence,
         depth: Depth,
     ) -> Self {
@@ -67,7 +68,8 @@ impl Accounts {
                 accounts.findings.add(&error);
             }
         }
-        accounts.take_journal(storage, manifest, acknowledged, depth);
+        let wanted = Wanted::behind(manifest, hash, false);
+        accounts.take_journal(storage, (manifest, wanted), acknowledged, depth);
         accounts
     }
 
@@ -143,13 +145,13 @@ impl Accounts {
     fn take_journal(
         &mut self,
         storage: &dyn Storage,
-        manifest: &Manifest,
+        (manifest, wanted): (&Manifest, Wanted),
         acknowledged: Sequence,
         depth: Depth,
     ) {
         let mut before: Option<String> = None;
         for _ in 0..MAX_READS {
-            let (commits, recovery) = Commits::read(storage, manifest, depth);
+            let (commits, recovery) = Commits::read(storage, (manifest, wanted), depth);
             let error = match recovery {
                 Ok(recovery) => return self.take_commits(&commits, &recovery, acknowledged),
                 Err(error) => error,
@@ -159,7 +161,7 @@ impl Accounts {
                 self.incomplete = true;
                 let error = error.in_file(JOURNAL);
                 self.findings.add(&error);
-                return self.list_journal(storage, manifest, &error);
+                return self.list_journal(storage, wanted, &error);
             }
             before = Some(now);
         }
@@ -168,9 +170,7 @@ impl Accounts {
     }
 
     /// Lists what else is wrong in a journal that cannot be read to its end.
-    fn list_journal(&mut self, storage: &dyn Storage, manifest: &Manifest, told: &Error) {
-        let (archive, from) = (manifest.archive, manifest.journal_from);
-        let wanted = Wanted { archive, from, after: manifest.sequence, live: false };
+    fn list_journal(&mut self, storage: &dyn Storage, wanted: Wanted, told: &Error) {
         let place = |error: &Error| (error.file().map(str::to_owned), error.offset());
         match journal::salvage(storage, wanted, &mut |_, _, _| Ok(())) {
             Ok(damages) => {
@@ -200,6 +200,7 @@ impl Accounts {
         self.stored_beside = commits.beside;
         self.files = commits.files;
         self.bytes = recovery.bytes;
+        self.dropped_tail.clone_from(&recovery.torn);
     }
 
     /// Custodians whose counters were checked.
@@ -315,7 +316,7 @@ struct Commits<'m> {
 impl<'m> Commits<'m> {
     fn read(
         storage: &dyn Storage,
-        manifest: &'m Manifest,
+        (manifest, wanted): (&'m Manifest, Wanted),
         depth: Depth,
     ) -> (Self, Result<Recovery>) {
         let mut commits = Self {
@@ -333,15 +334,14 @@ impl<'m> Commits<'m> {
             files: 0,
             unreadable: false,
         };
-        let (archive, from) = (manifest.archive, manifest.journal_from);
         // Not as a reader beside a writer would: that takes damage at the end for the end.
-        let wanted = Wanted { archive, from, after: manifest.sequence, live: false };
         let recovery = journal::recover(storage, wanted, &mut |sequence, _chain, payload| {
             commits.take(sequence, payload);
             Ok(())
         });
         let recovery = recovery.and_then(|recovery| {
-            let needed = journal::numbers(storage)?.into_iter().filter(|number| *number >= from);
+            let needed =
+                journal::numbers(storage)?.into_iter().filter(|number| *number >= wanted.from);
             commits.files = needed.count() as u64;
             Ok(recovery)
         });

@@ -19,16 +19,17 @@ mod rows;
 mod tests;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use super::Archive;
 use super::report::{Damage, Depth, VerifyReport};
 use super::state::State;
+use super::{Archive, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::head::{self, Head};
-use crate::format::names::{JOURNAL, MANIFEST, Name};
+use crate::format::names::{self, JOURNAL, LOCK, MANIFEST, Name};
+use crate::journal::DroppedTail;
 use crate::manifest::{self, Manifest};
 use crate::options::{Host, Options};
 use crate::storage::Storage;
@@ -54,8 +55,8 @@ pub fn verify(
     depth: Depth,
     progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<VerifyReport> {
-    Check { storage: &*host.storage, cache_bytes: options.cache_bytes, depth, open: None }
-        .run(progress)
+    let (storage, cache_bytes) = (&*host.storage, options.cache_bytes);
+    Check { storage, cache_bytes, depth, open: None, writing: None }.run(progress)
 }
 
 impl Archive {
@@ -69,7 +70,15 @@ impl Archive {
         let (shared, state) = (&*self.shared, self.shared.acknowledged());
         let (storage, cache_bytes) = (&*shared.host.storage, shared.options.cache_bytes);
         let open = Some((shared.archive, &*state));
-        Check { storage, cache_bytes, depth, open }.run(progress)
+        Check { storage, cache_bytes, depth, open, writing: shared.writing() }.run(progress)
+    }
+}
+
+impl Shared {
+    fn writing(&self) -> Option<Writing> {
+        let writer = self.writer.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = (names::journal(writer.journal.number()), writer.journal.bytes());
+        Some(Writing { end, dropped_tail: self.dropped_tail() })
     }
 }
 
@@ -80,6 +89,15 @@ struct Check<'a> {
     depth: Depth,
     /// Id and state, if the archive is open.
     open: Option<([u8; 16], &'a State)>,
+    /// If it is this process that writes.
+    writing: Option<Writing>,
+}
+
+/// What a writer knows of its journal.
+struct Writing {
+    /// The file, and how far it is written.
+    end: (String, u64),
+    dropped_tail: Option<DroppedTail>,
 }
 
 /// The newest manifest that can be read, and the accounts that belong to it.
@@ -118,6 +136,7 @@ impl Check<'_> {
             objects: HashSet::default(),
             lost_packs: false,
         };
+        verification.take_tail(self.writing.as_ref(), &accounts);
         verification.run(&accounts, self.open.map(|(_, state)| state));
         Ok(verification.into_report())
     }
@@ -149,12 +168,13 @@ impl Check<'_> {
         let mut looks = 0;
         loop {
             let newest = newest(storage);
-            let (manifest, damage) = match manifest::load(storage, archive) {
-                Ok((manifest, _)) => (Some(Arc::new(manifest)), None),
+            let (named, damage) = match manifest::load(storage, archive) {
+                Ok((manifest, hash)) => (Some((Arc::new(manifest), hash)), None),
                 Err(error) => (self.older(archive), Some(error)),
             };
-            let manifest = manifest?;
-            let mut accounts = Accounts::read(storage, &manifest, acknowledged, self.depth);
+            let (manifest, hash) = named?;
+            let named = (&*manifest, hash);
+            let mut accounts = Accounts::read(storage, named, acknowledged, self.depth);
             if let Some(damage) = damage {
                 accounts.findings.add(&damage);
             }
@@ -167,10 +187,10 @@ impl Check<'_> {
     }
 
     /// What stands in for a newest manifest that cannot be read.
-    fn older(&self, archive: [u8; 16]) -> Option<Arc<Manifest>> {
-        let open = self.open.map(|(_, state)| Arc::clone(&state.manifest));
+    fn older(&self, archive: [u8; 16]) -> Option<(Arc<Manifest>, [u8; 32])> {
+        let open = |(_, state): (_, &State)| (Arc::clone(&state.manifest), state.manifest_hash);
         let readable = || manifest::newest_readable(self.storage, Some(archive));
-        open.or_else(|| readable().map(|(manifest, _)| Arc::new(manifest)))
+        self.open.map(open).or_else(|| readable().map(|(found, hash)| (Arc::new(found), hash)))
     }
 }
 
@@ -254,6 +274,24 @@ impl Verification<'_> {
             self.read_segments(&segments);
         }
         self.report.strangers = self.strangers();
+    }
+
+    /// Is what is torn at the end of the journal damage, dropped, or on its way?
+    fn take_tail(&mut self, writing: Option<&Writing>, accounts: &Accounts) {
+        let torn = accounts.dropped_tail.as_ref();
+        if let (Some(Writing { end: (file, end), .. }), Some(torn)) = (writing, torn)
+            && torn.file == *file
+            && torn.offset < *end
+        {
+            let message = format!("damaged, whole frames were written up to {end}");
+            self.findings.add(&Error::corrupt(message).in_file(file.clone()).at(torn.offset));
+        }
+        // Beside a writer, what looks torn may be a commit on its way.
+        self.report.dropped_tail = match writing {
+            Some(writing) => writing.dropped_tail.clone(),
+            None if self.storage.is_locked(LOCK).unwrap_or(true) => None,
+            None => torn.cloned(),
+        };
     }
 
     fn into_report(mut self) -> VerifyReport {

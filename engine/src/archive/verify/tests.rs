@@ -168,9 +168,11 @@ fn it_stops_when_told_to_and_says_so() {
 fn counters_that_do_not_add_up_are_damage() {
     let place = place();
     let archive = full(&place);
-    let manifest = Arc::clone(&archive.shared.state().manifest);
+    let state = archive.shared.state();
+    let manifest = Arc::clone(&state.manifest);
     let broken = |change: &dyn Fn(&mut Counts)| {
-        let mut accounts = Accounts::read(&*place, &manifest, Sequence(0), Depth::Structure);
+        let named = (&*manifest, state.manifest_hash);
+        let mut accounts = Accounts::read(&*place, named, Sequence(0), Depth::Structure);
         accounts.book.counts.values_mut().take(1).for_each(change);
         let mut findings = Findings::default();
         accounts.check(&manifest, &mut findings);
