@@ -32,6 +32,7 @@ mod questions;
 mod readers;
 mod scan;
 mod search;
+mod simulate;
 mod sync;
 mod tidy;
 mod versions;

@@ -1,0 +1,87 @@
+//! A simulated life of an archive, and a crash at every operation of it.
+//!
+//! A *life* is what processes do with an archive on a disk in memory that keeps its state behind
+//! each operation (`life.rs`). A *cut* is what a crash leaves of one of these states, in one of six
+//! models (`cuts.rs`). What is found afterwards is compared with the reference archive: everything
+//! acknowledged, nothing that was not offered, all of it exact (`truth.rs`).
+
+mod cuts;
+mod life;
+mod truth;
+
+use std::io::Write;
+
+use chatvault_support::storage::Volatile;
+
+use crate::kit::Seed;
+use cuts::Tally;
+use life::Plan;
+
+/// Crashes that `cargo test` makes of each of the four kinds of lives: ten thousand together.
+const STATES: u64 = 2_500;
+
+/// Opening believes names, and readers show frames, that are not durable yet. What follows from
+/// that is looked for from the commit on that mends it.
+const BELIEFS_ARE_MENDED: bool = false;
+
+/// A sweep ends at this many moments that fail: the first ones say enough.
+const MOST_FAILURES: u64 = 20;
+
+/// Sweeps lives of one kind, from a seed on, until there are enough states; says what was done.
+fn simulate(first: u64, states: u64) -> Tally {
+    let mut tally = Tally::default();
+    let mut seed = Seed(first);
+    while tally.states < states && tally.failures == 0 {
+        let plan = Plan::of(seed.0);
+        let life = life::first(&plan, &|disk: &Volatile| disk.storage());
+        tally += cuts::sweep(&plan, &life, MOST_FAILURES);
+        seed.0 += life::KINDS;
+    }
+    assert_eq!(tally.failures, 0, "{tally:?}");
+    let part = tally.states / 20;
+    assert!(tally.in_recovery > part && tally.looked_at > part);
+    assert!(tally.gone_on > part || !BELIEFS_ARE_MENDED);
+    tally
+}
+
+#[test]
+fn a_crash_at_any_operation_leaves_what_was_acknowledged() {
+    assert!(simulate(0, STATES).states >= STATES);
+}
+
+#[test]
+fn a_crash_while_memory_is_sealed_beside_commits_leaves_what_was_acknowledged() {
+    assert!(simulate(1, STATES).states >= STATES);
+}
+
+#[test]
+fn a_crash_while_trash_is_emptied_leaves_what_was_acknowledged() {
+    assert!(simulate(2, STATES).states >= STATES);
+}
+
+#[test]
+fn a_crash_between_many_openings_leaves_what_was_acknowledged() {
+    assert!(simulate(3, STATES).states >= STATES);
+}
+
+/// The long form: `CHATVAULT_ROUNDS` times 10,000 states of lives that `cargo test` does not
+/// live, from seed `CHATVAULT_SEED` on; what was done is printed.
+#[test]
+#[ignore = "takes as long as it is told to"]
+fn simulate_for_long() {
+    let from = number("CHATVAULT_SEED", 1_000);
+    let mut all = Tally::default();
+    for round in 0..number("CHATVAULT_ROUNDS", 1) {
+        for kind in 0..life::KINDS {
+            all += simulate(from + round * 1_000 + kind, STATES);
+        }
+        // A long run that shows nothing is not trusted.
+        let line = format!("round {round}, seeds from {}: {all:?}\n", from + round * 1_000);
+        std::io::stdout().write_all(line.as_bytes()).unwrap();
+    }
+    assert!(all.states >= STATES * life::KINDS);
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
