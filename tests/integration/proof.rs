@@ -102,7 +102,7 @@ fn reader(storage: &Arc<dyn Storage>) -> Archive {
 fn an_object_does_not_go_to_the_trash_because_a_manifest_went_missing() {
     let disk = Volatile::new();
     let archive = Archive::create(host(&disk.storage()), small()).unwrap();
-    drop(write(&archive, 1).unwrap());
+    let _ = write(&archive, 1).unwrap();
     link(&archive, b"a picture");
     let storage = disk.fork().storage();
     storage.remove(&newest(&*storage, "manifest")).unwrap();
@@ -123,7 +123,7 @@ fn a_reader_does_not_show_a_commit_whose_sync_failed_and_its_number_is_not_used_
     let unproven = beside.unproven().unwrap();
     assert_eq!((all(&beside).unwrap().len(), unproven.commits), (4, 1));
     let stat = beside.stat().unwrap();
-    assert_eq!((stat.sequence, stat.unproven), (first, Some(unproven)));
+    assert_eq!((stat.commit.sequence, stat.unproven), (first, Some(unproven)));
     assert_eq!((stat.dropped_tail, beside.checkpoint("x").unwrap()), (None, None));
     drop(archive);
     let lost = disk.after_power_cut(Survival::OnlySynced).storage();
@@ -137,7 +137,7 @@ fn what_a_reader_has_shown_is_there_after_a_power_cut() {
     let disk = Volatile::new();
     let faulty = Faulty::over(disk.storage());
     let archive = Archive::create(host(&faulty.storage()), small()).unwrap();
-    drop(write(&archive, 1).unwrap());
+    let _ = write(&archive, 1).unwrap();
     // The process is killed between writing and syncing the second commit.
     faulty.fail_after(Operation::Sync, 0);
     drop(write(&archive, 2).unwrap_err());
@@ -156,7 +156,7 @@ fn damage_in_the_journal_is_found_by_a_reader_too() {
     let archive = Archive::create(host(&disk.storage()), small()).unwrap();
     let mut ends = Vec::new();
     for number in 1..=5 {
-        drop(write(&archive, number).unwrap());
+        let _ = write(&archive, number).unwrap();
         let path = newest(&disk, "journal");
         let bytes = read_whole(&disk, &path).unwrap();
         ends.push(bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64 - 60);
@@ -182,7 +182,7 @@ fn damage_in_the_journal_is_found_by_a_reader_too() {
 fn a_torn_tail_is_told_with_its_place_and_is_no_damage() {
     let disk = Volatile::new();
     let archive = Archive::create(host(&disk.storage()), small()).unwrap();
-    drop(write(&archive, 1).unwrap());
+    let _ = write(&archive, 1).unwrap();
     assert_eq!((archive.dropped_tail(), archive.unproven()), (None, None));
     let path = newest(&disk, "journal");
     let mut bytes = read_whole(&disk, &path).unwrap();
@@ -221,7 +221,7 @@ fn names_that_no_sync_made_durable_are_made_so_before_they_are_believed() {
         let mut acknowledged = 0;
         let killed = Archive::create(host(&faulty.storage()), small()).and_then(|archive| {
             for number in 1..=6 {
-                drop(write(&archive, number)?);
+                let _ = write(&archive, number)?;
                 acknowledged = number;
                 archive.seal()?;
                 let _ = archive.put_object(&mut &number.to_le_bytes()[..])?;
@@ -238,7 +238,7 @@ fn names_that_no_sync_made_durable_are_made_so_before_they_are_believed() {
             opened => opened.unwrap(),
         };
         for number in 10..13 {
-            drop(write(&archive, number).unwrap());
+            let _ = write(&archive, number).unwrap();
             link(&archive, &number.to_le_bytes());
         }
         let before = all(&archive).unwrap();
@@ -300,7 +300,7 @@ fn a_writer_whose_lock_was_removed_stops_at_every_kind_of_file() {
     for attempt in attempts {
         let disk = Volatile::new();
         let archive = Archive::create(host(&disk.storage()), small()).unwrap();
-        drop(write(&archive, 1).unwrap());
+        let _ = write(&archive, 1).unwrap();
         disk.remove("LOCK").unwrap();
         assert_eq!(attempt(&archive).unwrap_err().kind(), ErrorKind::Stopped);
         drop(archive);
@@ -337,7 +337,7 @@ fn a_clock_that_jumps_ahead_does_not_empty_the_trash_at_once() {
     let host = || Host { storage: disk.storage(), clock: clock.clone() };
     let archive = Archive::create(host(), small()).unwrap();
     for number in 1..=3 {
-        drop(write(&archive, number).unwrap());
+        let _ = write(&archive, number).unwrap();
         archive.seal().unwrap();
     }
     assert!(archive.compact(&mut go_on).unwrap().finished);
@@ -349,7 +349,7 @@ fn a_clock_that_jumps_ahead_does_not_empty_the_trash_at_once() {
     assert_eq!(files_in(&disk, "trash").unwrap(), trashed, "one manifest later");
     for number in 4..=6 {
         let archive = Archive::open(host(), small()).unwrap();
-        drop(write(&archive, number).unwrap());
+        let _ = write(&archive, number).unwrap();
         archive.close().unwrap();
     }
     drop(Archive::open(host(), small()).unwrap());

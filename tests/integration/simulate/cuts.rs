@@ -62,8 +62,7 @@ impl Sweep<'_> {
             self.cut(life, moment, model);
         }
         self.cut_in_recovery(life, moment);
-        let second_processes = if super::BELIEFS_ARE_MENDED { 2 } else { 0 };
-        for _ in 0..second_processes {
+        for _ in 0..super::SECOND_PROCESSES {
             self.cut_after_a_second_process(life, moment);
         }
     }
@@ -161,7 +160,7 @@ fn check_shown(allowed: &Allowed, found: &Truth, shown: Shown, next: Sequence, p
     let index = |step| allowed.truths.iter().position(|truth| truth.step == step);
     let is_there = index(step) <= index(found.step);
     assert!(
-        is_there || next > sequence || !super::BELIEFS_ARE_MENDED,
+        is_there || next > sequence,
         "{place}: a reader showed commit {step} as {sequence:?}, it is lost and {next:?} is new"
     );
 }
