@@ -73,7 +73,7 @@ fn last_days(snapshot: &Snapshot) -> Request {
 /// Exports and gives how many messages were written.
 fn written(snapshot: &Snapshot, request: Request, folder: &tempfile::TempDir) -> u64 {
     let now = Timestamp::from_ms(AT_MS);
-    let export = chatvault_export::Export::new(snapshot.clone(), request, now).unwrap();
+    let export = chatvault_export::Export::new(snapshot, request, now).unwrap();
     let storage = Arc::new(Disk::new(folder.path()));
     let go_on = &mut |_: &chatvault_export::Progress| ControlFlow::Continue(());
     let index = export.run(storage, Run::default(), go_on).unwrap();

@@ -49,24 +49,18 @@ pub(crate) fn findings(damages: &[Damage]) -> Vec<Finding> {
 
 /// `file, offset: what; 12 rows; created …; conversations: …`
 pub(crate) fn line(damage: &Damage) -> String {
-    let mut line = format!("{}: ", damage.file);
-    if let Some(offset) = damage.offset {
-        line += &format!("offset {offset}: ");
+    let Damage { file, message, conversations, .. } = damage;
+    let place = damage.offset.map_or_else(String::new, |offset| format!("offset {offset}: "));
+    let mut parts = vec![format!("{file}: {place}{message}")];
+    parts.extend(damage.rows.filter(|rows| *rows > 0).map(|rows| format!("rows: {rows}")));
+    let times = damage.created.map(|(first, last)| (format_time(first), format_time(last)));
+    parts.extend(times.map(|(first, last)| format!("created: {first} to {last}")));
+    let commits = damage.commits.map(|(first, last)| (first.0, last.0));
+    parts.extend(commits.map(|(first, last)| format!("commits: {first} to {last}")));
+    if !conversations.is_empty() {
+        parts.push(format!("conversations: {}", conversations.join(", ")));
     }
-    line += &damage.message;
-    if let Some(rows) = damage.rows.filter(|rows| *rows > 0) {
-        line += &format!("; rows: {rows}");
-    }
-    if let Some((first, last)) = damage.created {
-        line += &format!("; created: {} to {}", format_time(first), format_time(last));
-    }
-    if let Some((first, last)) = damage.commits {
-        line += &format!("; commits: {} to {}", first.0, last.0);
-    }
-    if !damage.conversations.is_empty() {
-        line += &format!("; conversations: {}", damage.conversations.join(", "));
-    }
-    line
+    parts.join("; ")
 }
 
 /// Tells what an answer with `--salvage` lacks, and how the command ends because of it.

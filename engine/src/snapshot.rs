@@ -379,8 +379,7 @@ impl View {
 
     /// What cursors keep of the archive's id.
     pub(crate) fn archive_prefix(&self) -> [u8; 8] {
-        let [a, b, c, d, e, f, g, h, ..] = self.shared.archive;
-        [a, b, c, d, e, f, g, h]
+        *self.shared.archive.first_chunk().unwrap_or(&[0; 8])
     }
 
     /// A ledger has sightings of segments with smaller numbers only.

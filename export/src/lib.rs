@@ -26,7 +26,7 @@
 //!
 //! let request = Request { format: Format::Csv, all_time: true, ..Request::default() };
 //! let now = Timestamp::from_ms(1_463_000_000_000);
-//! let export = Export::new(archive.snapshot()?, request, now)?;
+//! let export = Export::new(&archive.snapshot()?, request, now)?;
 //! assert_eq!(export.plan()?.messages, 1);
 //!
 //! let folder = Arc::new(Memory::default()); // `Disk::new("ann")` is a folder

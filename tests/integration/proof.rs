@@ -192,7 +192,7 @@ fn a_torn_tail_is_told_with_its_place_and_is_no_damage() {
     let storage = disk.fork().storage();
     write_whole(&*storage, &path, &bytes).unwrap();
     for open in WAYS {
-        let archive = open(host(&storage.clone()), small()).unwrap();
+        let archive = open(host(&storage), small()).unwrap();
         let tail = archive.dropped_tail().unwrap();
         assert_eq!((&*tail.file, tail.offset, tail.bytes), (&*path, start as u64, 100));
         assert_eq!(archive.stat().unwrap().dropped_tail, Some(tail.clone()));
@@ -261,10 +261,10 @@ fn a_writer_whose_archive_was_moved_stops_and_leaves_the_next_one_alone() {
     let place = tempfile::tempdir().unwrap();
     let (old, new) = (place.path().join("a"), place.path().join("b"));
     let writer = Archive::create(Host::disk(&old), small()).unwrap();
-    drop(write(&writer, 1).unwrap());
+    let _ = write(&writer, 1).unwrap();
     std::fs::rename(&old, &new).unwrap();
     let other = Archive::create(Host::disk(&old), small()).unwrap();
-    drop(write(&other, 7).unwrap());
+    let _ = write(&other, 7).unwrap();
     let before = list(&old);
     stopped(&write(&writer, 2).unwrap_err());
     assert_eq!(writer.seal().unwrap_err().kind(), ErrorKind::Stopped);
@@ -334,7 +334,7 @@ fn a_reader_that_looks_whether_somebody_writes_keeps_no_writer_out() {
 fn a_clock_that_jumps_ahead_does_not_empty_the_trash_at_once() {
     let disk = Volatile::new();
     let clock = Arc::new(SteppingClock::new(3));
-    let host = || Host { storage: disk.storage(), clock: clock.clone() };
+    let host = || Host { storage: disk.storage(), clock: Arc::<SteppingClock>::clone(&clock) };
     let archive = Archive::create(host(), small()).unwrap();
     for number in 1..=3 {
         let _ = write(&archive, number).unwrap();

@@ -53,13 +53,14 @@ struct List<'a> {
 }
 
 /// Entries as they are read, none kept.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 fn entries<S: Serializer>(
     quarantine: &&RefCell<Quarantine>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut list = serializer.serialize_seq(None)?;
     for (at, row) in quarantine.borrow_mut().by_ref().enumerate() {
-        let row = row.map_err(|error| S::Error::custom(error))?;
+        let row = row.map_err(S::Error::custom)?;
         list.serialize_element(&Entry::new(at, &row))?;
     }
     list.end()

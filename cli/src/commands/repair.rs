@@ -92,8 +92,10 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
 
 /// A folder is an archive, anything else a file of one.
 fn spare(path: &Path) -> anyhow::Result<Spare> {
-    if path.is_dir() {
-        return Ok(Spare::Archive(Arc::new(Disk::new(path))));
+    let archive = Disk::new(path);
+    let has_files = |folder: &&str| archive.list(folder).is_ok_and(|files| !files.is_empty());
+    if ["", "manifest", "segments"].iter().any(has_files) {
+        return Ok(Spare::Archive(Arc::new(archive)));
     }
     let folder = Disk::new(path.parent().unwrap_or(Path::new("")));
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -104,8 +104,8 @@ pub(crate) struct Committed {
 
 impl Committed {
     pub(crate) fn new(sequence: Sequence, run: RunId, chain: Chain) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = chain.0;
-        Self { sequence: sequence.0, run: run.0, chain: [a, b, c, d, e, f, g, h] }
+        let chain = *chain.0.first_chunk().unwrap_or(&[0; 8]);
+        Self { sequence: sequence.0, run: run.0, chain }
     }
 
     pub(crate) fn id(self) -> CommitId {

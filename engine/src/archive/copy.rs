@@ -13,6 +13,7 @@ use std::io::ErrorKind as IoKind;
 use std::sync::Arc;
 
 use super::disposal::TRASH;
+use super::known::Known;
 use super::open::{FOLDERS, in_the_way, lock};
 use super::{Archive, Shared, State};
 use crate::error::{Error, ErrorKind, Result};
@@ -91,7 +92,7 @@ impl Shared {
         for _ in 0..MAX_LOOKS {
             self.refresh()?;
             let state = self.acknowledged();
-            let earlier = self.earlier(place, &state)?;
+            let earlier = self.earlier(to, &state)?;
             let mut copy = Copy {
                 from: &*self.host.storage,
                 to: place,
@@ -104,10 +105,9 @@ impl Shared {
             };
             match copy.run() {
                 Ok(true) => return Ok(copy.report),
-                Ok(false) => {}
-                // A file that is gone was replaced twice since.
                 Err(error) if !copy.is_overtaken()? => return Err(error),
-                Err(_) => {}
+                // There is a newer manifest; a file that is gone was replaced twice since.
+                Ok(false) | Err(_) => {}
             }
         }
         let message = "the archive changes faster than it can be copied: copy it again later";
@@ -116,12 +116,16 @@ impl Shared {
 
     /// The manifest of an earlier copy of this archive, if there is one. It need not open: it may
     /// have been cut off while its files got their names.
-    fn earlier(&self, to: &dyn Storage, state: &State) -> Result<Option<Manifest>> {
-        if !is_there(to, head::PATH)? {
+    fn earlier(&self, to: &Host, state: &State) -> Result<Option<Manifest>> {
+        let place = &*to.storage;
+        if !is_there(place, head::PATH)? {
             return Ok(None);
         }
-        let (manifest, hash) = manifest::load(to, self.archive).map_err(in_copy)?;
-        self.check_past(to, (&manifest, hash), state)?;
+        let (manifest, hash) = manifest::load(place, self.archive).map_err(in_copy)?;
+        self.check_past(place, (&manifest, hash), state)?;
+        if let Ok(copy) = Archive::open_read_only(to.clone(), self.options.clone()) {
+            check_commit(&copy.shared.state(), state)?;
+        }
         Ok(Some(manifest))
     }
 
@@ -161,6 +165,16 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// Is the last commit of an earlier copy one of this archive's past?
+fn check_commit(there: &State, here: &State) -> Result<()> {
+    let last = Known::of(there).commit_at(there.sequence);
+    let same = last.and_then(|last| Known::of(here).commit_at(Sequence(last.sequence)));
+    if same == last {
+        return Ok(());
+    }
+    Err(strange(&format!("its commit {} is another one", there.sequence.0)))
 }
 
 /// Only an archive of this id, an unfinished copy or nothing may be there.

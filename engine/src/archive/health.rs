@@ -124,9 +124,9 @@ pub(super) fn load(storage: &dyn Storage) -> Troubles {
 }
 
 fn parse(line: &str) -> Option<Trouble> {
-    let (word, rest) = line.split_once(' ')?;
+    let (name, rest) = line.split_once(' ')?;
     let (since, message) = rest.split_once(' ')?;
-    let work = Work::ALL.into_iter().find(|work| work.word() == word)?;
+    let work = Work::ALL.into_iter().find(|kind| kind.word() == name)?;
     let since = Timestamp::from_ms(since.parse().ok()?);
     Some(Trouble { work, since, message: message.to_owned() })
 }

@@ -195,7 +195,9 @@ pub(crate) fn merge(archive: [u8; 16], number: u64, files: &[Arc<Outcasts>]) -> 
 fn wrap(archive: [u8; 16], number: u64, records: &[Refused], frames: &[u8]) -> Result<Encoded> {
     let mut index = Vec::new();
     put_varint(&mut index, records.len() as u64);
-    records.iter().for_each(|refused| refused.put_record(&mut index));
+    for refused in records {
+        refused.put_record(&mut index);
+    }
     let mut file = header(archive, number);
     put_frame(&mut file, INDEX, &index)?;
     file.extend_from_slice(frames);

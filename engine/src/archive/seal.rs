@@ -106,7 +106,9 @@ impl Shared {
         }
         let ranges = sightings::new_ranges(&state, &arrived);
         let mut book = Book::default();
-        slabs.iter().for_each(|slab| book.absorb(&slab.book));
+        for slab in slabs {
+            book.absorb(&slab.book);
+        }
         let mut base = Arc::clone(&state.base);
         if !book.is_empty() {
             Arc::make_mut(&mut base).learn(&book);
@@ -249,7 +251,7 @@ impl Shared {
             Ok(next) => self.set_state(next),
             Err(error) => {
                 writer.stop(&error);
-                return Err(error);
+                return Err(writer.stopped.clone().unwrap_or(error));
             }
         }
         Ok(())

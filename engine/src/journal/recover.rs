@@ -125,7 +125,7 @@ pub(crate) fn recover(
     let mut reading = Reading { wanted, visit, pending: VecDeque::new() };
     let closed = loop {
         let Some(number) = left.next() else {
-            match reading.to_end(&mut walk)? {
+            match reading.read_last(&mut walk)? {
                 Step::GoesOn => left = following(storage, &walk)?.into_iter(),
                 end => break matches!(end, Step::Closed),
             }
@@ -294,7 +294,7 @@ impl Reading<'_, '_> {
     }
 
     /// Reads the last file; gives what it ends with.
-    fn to_end(&mut self, walk: &mut Walk) -> Result<Step> {
+    fn read_last(&mut self, walk: &mut Walk) -> Result<Step> {
         loop {
             let mut step = walk.step()?;
             if matches!(step, Step::Bad)

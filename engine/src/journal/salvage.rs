@@ -109,7 +109,10 @@ impl Reading<'_, '_> {
             match window.frame(offset, &nonce) {
                 Ok(Some((header, chain))) => {
                     if let Some(start) = bad.take() {
-                        self.lose(&path, start, header.sequence);
+                        // Other frames name the last commit before them.
+                        let is_commit = header.kind == Kind::Commit;
+                        let next = header.sequence.0.saturating_add(u64::from(!is_commit));
+                        self.lose(&path, start, Sequence(next));
                     }
                     self.take((&mut window, offset), (&header, chain), until);
                     offset += header.frame_bytes() as u64;

@@ -80,9 +80,12 @@ impl ObjectReader {
 impl Read for ObjectReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.given == self.chunk.len() && !self.checked && !out.is_empty() {
-            self.advance().map_err(|error| match error.kind().is_of_storage() {
-                true => io::Error::other(error),
-                false => io::Error::new(io::ErrorKind::InvalidData, error),
+            self.advance().map_err(|error| {
+                if error.kind().is_of_storage() {
+                    io::Error::other(error)
+                } else {
+                    io::Error::new(io::ErrorKind::InvalidData, error)
+                }
             })?;
         }
         let count = self.chunk[self.given..].as_ref().read(out)?;

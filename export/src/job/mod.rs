@@ -161,12 +161,12 @@ impl<'f> Watch<'f> {
 
 impl Export {
     /// An export of a snapshot. `now` is its time, unless the request says one.
-    pub fn new(snapshot: Snapshot, request: Request, now: Timestamp) -> Result<Self> {
-        let request = request.pin(&snapshot, now)?;
+    pub fn new(snapshot: &Snapshot, request: Request, now: Timestamp) -> Result<Self> {
+        let request = request.pin(snapshot, now)?;
         let damages =
             snapshot.look_for_damage().map_err(|cause| Error::Archive(Box::new(cause)))?;
         let unreadable = damages.iter().map(unreadable).collect();
-        let snapshot = request.moment(&snapshot);
+        let snapshot = request.moment(snapshot);
         let commit = snapshot.commit();
         let archive = ArchiveState {
             head_signature: None,
@@ -178,9 +178,9 @@ impl Export {
     }
 
     /// The export that an index is of, to be resumed or checked. What arrived since is not in it.
-    pub fn of_index(snapshot: Snapshot, index: &Index) -> Result<Self> {
+    pub fn of_index(snapshot: &Snapshot, index: &Index) -> Result<Self> {
         let archive = index.head.archive.clone();
-        let id = archive_id(&snapshot);
+        let id = archive_id(snapshot);
         if archive.id != id {
             let (field, accepted) = ("archive", "the archive that the export was made of");
             return Err(Error::Setting { field, value: id, accepted });
@@ -190,8 +190,8 @@ impl Export {
             file: "index".to_owned(),
             problem: format!("its request cannot be understood: {cause}"),
         })?;
-        request.check_commits(&snapshot)?;
-        let snapshot = request.moment(&snapshot);
+        request.check_commits(snapshot)?;
+        let snapshot = request.moment(snapshot);
         let unreadable = index.head.selection.more.get(UNREADABLE).and_then(Value::as_array);
         Self::pinned(snapshot, request, (archive, unreadable.cloned().unwrap_or_default()))
     }
@@ -204,7 +204,7 @@ impl Export {
         let field = |field, text: &Option<String>| time(field, text.as_deref().unwrap_or_default());
         let (start, end) = (field("from", &request.from)?, field("to", &request.to)?);
         let windows = window::windows(start, end, request.window_days)?;
-        let head = head(&request, archive, unreadable)?;
+        let head = head(&request, archive, &unreadable)?;
         Ok(Self { snapshot, request, head, windows })
     }
 
@@ -291,7 +291,7 @@ fn unreadable(damage: &Damage) -> Value {
 }
 
 /// What the manifest says in every part.
-fn head(request: &Request, archive: ArchiveState, unreadable: Vec<Value>) -> Result<Head> {
+fn head(request: &Request, archive: ArchiveState, unreadable: &[Value]) -> Result<Head> {
     let value = serde_json::to_value(request).unwrap_or(Value::Null);
     let tool = Tool {
         name: "chatvault".to_owned(),

@@ -156,7 +156,7 @@ fn what_arrives_later_is_in_no_export_that_was_begun() {
     let (before, index) = run(&first, 1);
     let text = super::Draft::chat(super::CHATS[0], super::AT + 77).text("late").json();
     drop(vault.put(&crate::kit::ada(), &text));
-    let later = Export::of_index(vault.archive().snapshot().unwrap(), &index).unwrap();
+    let later = Export::of_index(&vault.archive().snapshot().unwrap(), &index).unwrap();
     let (after, _) = run(&later, 1);
     assert!(files(&*before) == files(&*after));
 }

@@ -50,7 +50,7 @@ fn an_export_is_resumed_and_checked_from_its_index_alone() {
     let (expected, index) = run(&first, 2);
     drop(vault.put(&ada(), &Draft::chat(CHATS[0], AT + 5).text("later").json()));
     let folder: Arc<dyn Storage> = Arc::new(Memory::new());
-    let again = Export::of_index(vault.archive().snapshot().unwrap(), &index).unwrap();
+    let again = Export::of_index(&vault.archive().snapshot().unwrap(), &index).unwrap();
     let how = Run { resume: true, ..Run::default() };
     let index = again.run(Arc::clone(&folder), how, &mut |_| ControlFlow::Continue(())).unwrap();
     assert!(index.finished && files(&*folder) == files(&*expected));
@@ -93,7 +93,7 @@ fn another_archive_cannot_go_on_with_an_export() {
     let vault = vault(20);
     let (_, mut index) = run(&export(&vault, request(Format::Csv)), 1);
     index.head.archive.id = "00000000-0000-0000-0000-000000000001".to_owned();
-    let error = Export::of_index(vault.archive().snapshot().unwrap(), &index).unwrap_err();
+    let error = Export::of_index(&vault.archive().snapshot().unwrap(), &index).unwrap_err();
     assert!(error.is_wrong_request() && error.to_string().starts_with("archive: "), "{error}");
 }
 

@@ -107,7 +107,7 @@ fn request(format: Format) -> Request {
 }
 
 fn export(vault: &Vault, request: Request) -> Export {
-    Export::new(vault.archive().snapshot().unwrap(), request, Timestamp::from_ms(AT + 400 * DAY))
+    Export::new(&vault.archive().snapshot().unwrap(), request, Timestamp::from_ms(AT + 400 * DAY))
         .unwrap()
 }
 

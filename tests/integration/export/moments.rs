@@ -35,7 +35,7 @@ fn deliver(random: &mut Random, vault: &mut Vault) {
 
 /// What happens to an archive between two looks at it.
 fn live_on(random: &mut Random, vault: &mut Vault) {
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..=random.below(4) {
         match random.below(10) {
             0 => vault.archive().seal().unwrap(),
             1 => vault.compact(),
@@ -83,7 +83,7 @@ fn begin(vault: &Vault, request: &Request) -> Arc<dyn Storage> {
 
 fn go_on(vault: &Vault, folder: &Arc<dyn Storage>) {
     let index = Index::read(&**folder, "test").unwrap().unwrap();
-    let again = Export::of_index(vault.archive().snapshot().unwrap(), &index).unwrap();
+    let again = Export::of_index(&vault.archive().snapshot().unwrap(), &index).unwrap();
     let how = Run { resume: true, threads: 1, ..Run::default() };
     let done = again.run(Arc::clone(folder), how, &mut |_| ControlFlow::Continue(())).unwrap();
     assert!(done.finished);
@@ -139,11 +139,11 @@ fn exports_of_a_custodian_and_those_since_hold_everything_once() {
 /// After all that came since it is sound, and made again it has the same bytes.
 fn check_again(vault: &Vault, made: &Made) {
     let snapshot = vault.archive().snapshot().unwrap();
-    let again = Export::of_index(snapshot.clone(), &made.index).unwrap();
+    let again = Export::of_index(&snapshot, &made.index).unwrap();
     let report = again.check(&*made.folder, &mut |_, _| {}).unwrap();
     assert!(report.is_good(), "{:?}: {:?}", made.custodians, report.findings);
     let now = Timestamp::from_ms(AT + 900 * DAY);
-    let anew = Export::new(snapshot, made.request.clone(), now).unwrap();
+    let anew = Export::new(&snapshot, made.request.clone(), now).unwrap();
     let (folder, _) = run(&anew, 2);
     assert!(files(&*folder) == files(&*made.folder), "{:?}", made.request);
 }
@@ -200,10 +200,10 @@ fn an_archive_that_was_put_back_from_a_copy_does_not_go_on_with_an_export() {
         let archive = second.archive();
         crate::kit::commit(archive, &ada(), &[Draft::chat("19:a", AT + at).json().as_bytes()]);
         let snapshot = second.archive().snapshot().unwrap();
-        let error = Export::of_index(snapshot.clone(), &index).unwrap_err();
+        let error = Export::of_index(&snapshot, &index).unwrap_err();
         assert!(error.is_wrong_request(), "{error}");
         let since = Request { since: as_of(&index), ..request(Format::Csv) };
-        let error = Export::new(snapshot, since, Timestamp::from_ms(AT)).unwrap_err();
+        let error = Export::new(&snapshot, since, Timestamp::from_ms(AT)).unwrap_err();
         assert!(error.is_wrong_request() && error.to_string().starts_with("since"), "{error}");
     }
 }

@@ -230,7 +230,7 @@ fn a_request_that_cannot_be_is_refused_by_its_field() {
     ] {
         let snapshot = vault.archive().snapshot().unwrap();
         let now = chatvault_engine::Timestamp::from_ms(AT);
-        let error = chatvault_export::Export::new(snapshot, wrong, now).unwrap_err();
+        let error = chatvault_export::Export::new(&snapshot, wrong, now).unwrap_err();
         assert!(error.is_wrong_request() && error.to_string().starts_with(start), "{error}");
     }
 }

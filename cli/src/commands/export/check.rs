@@ -105,7 +105,7 @@ fn report(
         None => check(folder, &name, None, &mut watch)?,
         Some(archive) => {
             let snapshot = arguments.salvage.open(archive)?.snapshot()?;
-            Export::of_index(snapshot, &index)?.check(folder, &mut watch)?
+            Export::of_index(&snapshot, &index)?.check(folder, &mut watch)?
         }
     };
     Ok((name, report))

@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let snapshot = archive.snapshot()?;
     let now = SystemClock.now();
     if arguments.plan {
-        let export = Export::new(snapshot, arguments.request(), now)?;
+        let export = Export::new(&snapshot, arguments.request(), now)?;
         let plan = export.plan()?;
         let planned = report::plan(&export, &plan, arguments.json, console)?;
         return Ok(planned.and(missing::tell(&archive.missing(), console)?));
@@ -43,8 +43,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let folder: Arc<dyn Storage> = Arc::new(Disk::new(out));
     let begun = if arguments.resume { resume::find(&*folder, arguments)? } else { None };
     let export = match &begun {
-        Some(index) => Export::of_index(snapshot, index)?,
-        None => Export::new(snapshot, arguments.request(), now)?,
+        Some(index) => Export::of_index(&snapshot, index)?,
+        None => Export::new(&snapshot, arguments.request(), now)?,
     };
     write(&archive, &export, (folder, begun.is_some()), (arguments, console))
 }

@@ -11,10 +11,10 @@ use crate::archive::ledger::{self, Ledger};
 use crate::archive::merge::Merge;
 use crate::archive::open;
 use crate::archive::quarantine::Refused;
-use crate::archive::record::{self, Home};
+use crate::archive::record::{self, Home, HomeSighting};
 use crate::archive::repaired::Repaired;
 use crate::archive::seal::{segment_entry, write_sealed};
-use crate::archive::slab::RowRef;
+use crate::archive::slab::{RowRef, Seen};
 use crate::archive::{Live, Shared, State, put_object};
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
@@ -310,12 +310,13 @@ impl<'a> Writing<'a> {
             let Some(tables) = self.state.missing.pass(segment.tables())? else { continue };
             for group in 0..segment.meta.groups.len() {
                 let Some(keys) = self.state.missing.pass(segment.keys(group))? else { continue };
-                for row in 0..keys.rows() {
-                    let set = tables.sets.get(keys.set(row));
-                    let first = set.and_then(|set| set.iter().min_by_key(|(_, age)| *age));
-                    let Some((custodian, age)) = first else { continue };
-                    let run = run_of(keys.sequence(row).saturating_add(*age));
-                    *owners.entry((run, *custodian)).or_default() += 1;
+                let first = |row: usize| {
+                    let set = tables.sets.get(keys.set(row))?;
+                    let (custodian, age) = set.iter().min_by_key(|(_, age)| *age)?;
+                    Some((run_of(keys.sequence(row).saturating_add(*age)), *custodian))
+                };
+                for owner in (0..keys.rows()).filter_map(first) {
+                    *owners.entry(owner).or_default() += 1;
                 }
             }
         }
@@ -371,14 +372,8 @@ impl<'a> Writing<'a> {
         open::found(self.target, &manifest, &mut |journal| {
             let mut last = Sequence(0);
             for slab in &self.state.slabs {
-                let mut homes = Vec::new();
-                for seen in &slab.sightings {
-                    for (row, custodian) in &seen.pairs {
-                        let home = self.home_of(*row);
-                        let first = seen.sequence;
-                        homes.extend(home.map(|(home, index)| (home, first, index, *custodian)));
-                    }
-                }
+                let seen = slab.sightings.iter().flat_map(|seen| self.homes_of(seen));
+                let mut homes: Vec<HomeSighting> = seen.collect();
                 let rows = (&slab.documents[..], &slab.rows[..]);
                 let run = slab.book.commits.last().map_or(0, |commit| commit.run);
                 let stamp = (slab.sequence, RunId(run));
@@ -387,6 +382,13 @@ impl<'a> Writing<'a> {
                 last = slab.sequence;
             }
             if last > Sequence(0) { journal.wait(last) } else { Ok(()) }
+        })
+    }
+
+    fn homes_of<'s>(&'s self, seen: &'s Seen) -> impl Iterator<Item = HomeSighting> + 's {
+        seen.pairs.iter().filter_map(|(row, custodian)| {
+            let (home, index) = self.home_of(*row)?;
+            Some((home, seen.sequence, index, *custodian))
         })
     }
 

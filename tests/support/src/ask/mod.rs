@@ -59,9 +59,10 @@ pub fn copy(random: &mut Random) -> (Custodian, Vec<u8>) {
     };
     let draft = draft.text(&words::text(random));
     let draft = draft.set("importance", &quoted(random.word(&IMPORTANCES)));
-    let draft = match random.chance(40) {
-        true => draft.set("subject", &quoted(random.word(&SUBJECTS))),
-        false => draft,
+    let draft = if random.chance(40) {
+        draft.set("subject", &quoted(random.word(&SUBJECTS)))
+    } else {
+        draft
     };
     let later = at + (1 + whole(random.below(3))) * HOUR;
     let draft = match random.below(6) {

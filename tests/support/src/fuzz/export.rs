@@ -50,7 +50,7 @@ pub fn export(bytes: &[u8]) {
             ..Request::default()
         };
         let snapshot = archive.snapshot().unwrap();
-        let export = Export::new(snapshot, request, Timestamp::from_ms(0)).unwrap();
+        let export = Export::new(&snapshot, request, Timestamp::from_ms(0)).unwrap();
         let folder: Arc<dyn Storage> = Arc::new(Memory::default());
         let how = Run { threads: 0, ..Run::default() };
         let go_on = &mut |_: &chatvault_export::Progress| ControlFlow::Continue(());
