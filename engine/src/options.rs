@@ -16,7 +16,7 @@ pub struct Options {
     pub memtable_bytes: usize,
     /// Fingerprints of raw copies remembered to tell duplicates apart fast. 96 MiB.
     pub recall_bytes: usize,
-    /// Largest JSON document taken as a row; a larger one is quarantined. 16 MiB.
+    /// Largest JSON document taken as a row, at most 32 MiB; a larger one is quarantined. 16 MiB.
     pub document_bytes: usize,
     /// Merge segments in the background while the archive is open. On.
     pub background_compaction: bool,

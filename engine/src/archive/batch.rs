@@ -11,6 +11,7 @@ use super::recall::Fingerprint;
 use super::slab::{RowRef, SlabRow};
 use super::{Report, Shared};
 use crate::error::Result;
+use crate::format::limits::decoded;
 use crate::row::{Canonical, Limits, Parser, Shape, identify};
 use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, RunId};
 
@@ -65,6 +66,29 @@ pub(crate) struct Contents {
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) checkpoints: Vec<(String, Vec<u8>)>,
     pub(crate) links: Vec<(MessageKey, String, ContentAddress)>,
+}
+
+impl Contents {
+    /// Bytes of the commit's payload at most.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        let row = |fresh: &Fresh| 64 + fresh.copies.len() * 5 + fresh.row.conversation.len();
+        let refused = |rejected: &Rejected| {
+            64 + rejected.bytes.len() + rejected.reason.len() + rejected.source.len()
+        };
+        let link = |(key, attachment, _): &(MessageKey, String, ContentAddress)| {
+            let root = key.reply_to.as_ref().map_or(0, String::len);
+            128 + key.conversation.len() + root + key.id.len() + attachment.len()
+        };
+        let checkpoints = self.checkpoints.iter().map(|(name, value)| name.len() + value.len());
+        self.documents.len()
+            + self.fresh.iter().map(row).sum::<usize>()
+            + self.rejected.iter().map(refused).sum::<usize>()
+            + self.links.iter().map(link).sum::<usize>()
+            + self.custodians.iter().map(|name| name.as_str().len() + 96).sum::<usize>()
+            + checkpoints.map(|bytes| bytes + 16).sum::<usize>()
+            + self.known.len() * 26
+            + 256
+    }
 }
 
 /// Copies on their way into the archive.
@@ -225,7 +249,8 @@ impl Batch {
     ) -> std::result::Result<(), String> {
         let Preparer { parser, shape, canonical } = &mut *self.preparer;
         parser.relax();
-        parser.parse(json, Limits::of(self.shared.options.document_bytes), shape)?;
+        let limit = self.shared.options.document_bytes.min(decoded::DOCUMENT);
+        parser.parse(json, Limits::of(limit), shape)?;
         let name = &self.contents.custodians[custodian as usize];
         let identity = identify(&parser.templates, json, shape, record, name)?;
         let address = canonical.address(&parser.templates, json, shape);

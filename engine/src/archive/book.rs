@@ -12,6 +12,7 @@ use super::known::Known;
 use super::ranges::Ranges;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
+use crate::format::limits::{self, list};
 use crate::journal::Chain;
 use crate::types::{
     CommitId, ContentAddress, Custodian, MessageKey, RecordKind, RunId, Sequence, Timestamp,
@@ -45,12 +46,13 @@ impl Counts {
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut count = || reader.varint().filter(|count| *count <= limits::COUNTER);
         Some(Self {
-            offered: reader.varint()?,
-            stored: reader.varint()?,
-            variants: reader.varint()?,
-            duplicates: reader.varint()?,
-            quarantined: reader.varint()?,
+            offered: count()?,
+            stored: count()?,
+            variants: count()?,
+            duplicates: count()?,
+            quarantined: count()?,
         })
     }
 }
@@ -230,35 +232,37 @@ impl Book {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>, part: Part) -> Result<Self> {
-        Self::try_read(reader, part).ok_or_else(|| Error::corrupt("ledger is damaged"))
+        let damaged = || Error::corrupt("book is damaged or over a limit");
+        Self::try_read(reader, part).ok_or_else(damaged)
     }
 
     fn try_read(reader: &mut Reader<'_>, part: Part) -> Option<Self> {
         let mut book = Self::default();
         let mut number = 0_u32;
-        for _ in 0..reader.count()? {
-            number = number.checked_add(reader.varint32()?)?;
+        for first in once_true(reader.count(list::CUSTODIANS)?) {
+            let step = reader.varint32().filter(|step| first || *step > 0)?;
+            number = number.checked_add(step).filter(|number| is_custodian(*number))?;
             drop(book.custodians.insert(number, Custodian::parse(reader.text()?)));
         }
-        for _ in 0..reader.count()? {
-            let number = reader.varint32()?;
+        for _ in 0..reader.count(list::RUNS)? {
+            let number = reader.varint32().filter(|run| *run <= limits::RUN)?;
             let label = reader.text()?.to_owned();
             let started = Timestamp(reader.signed()?);
             drop(book.runs.insert(number, Run { label, started }));
         }
         let mut custodian = 0_i64;
-        for _ in 0..reader.count()? {
+        for _ in 0..reader.count(list::COUNTERS)? {
             let run = reader.varint32()?;
             custodian = custodian.checked_add(reader.signed()?)?;
             let counts = Counts::read(reader)?;
             let place = (run, u32::try_from(custodian).ok()?);
             let _ = book.counts.insert(place, counts);
         }
-        for _ in 0..reader.count()? {
+        for _ in 0..reader.count(list::CHECKPOINTS)? {
             let name = reader.text()?.to_owned();
             drop(book.checkpoints.insert(name, reader.block()?.to_vec()));
         }
-        for _ in 0..reader.count()? {
+        for _ in 0..reader.count(list::LINKED)? {
             let (key, links) = read_links(reader, part)?;
             drop(book.links.insert(key, links));
         }
@@ -269,16 +273,31 @@ impl Book {
     }
 }
 
+fn is_custodian(number: u32) -> bool {
+    number < limits::CUSTODIAN
+}
+
+/// True once and then false, so many in all.
+fn once_true(count: usize) -> impl Iterator<Item = bool> {
+    (0..count).map(|at| at == 0)
+}
+
 /// Adds links that are not there yet; of equal ones the first counts.
 fn unite(known: &mut Vec<Link>, links: &[Link]) {
-    for link in links {
-        let same =
-            |there: &&mut Link| there.object == link.object && there.attachment == link.attachment;
-        match known.iter_mut().find(same) {
-            Some(there) => there.sequence = there.sequence.min(link.sequence),
-            None => known.push(link.clone()),
-        }
+    known.extend_from_slice(links);
+    let place = |link: &Link| (link.attachment.clone(), link.object);
+    let mut first: BTreeMap<(String, ContentAddress), u64> = BTreeMap::new();
+    for link in known.iter() {
+        let sequence = first.entry(place(link)).or_insert(link.sequence);
+        *sequence = link.sequence.min(*sequence);
     }
+    known.retain_mut(|link| {
+        let sequence = first.remove(&place(link));
+        sequence.is_some_and(|sequence| {
+            link.sequence = sequence;
+            true
+        })
+    });
 }
 
 fn put_commits(out: &mut Vec<u8>, commits: &[Committed]) {
@@ -293,15 +312,13 @@ fn put_commits(out: &mut Vec<u8>, commits: &[Committed]) {
 }
 
 fn read_commits(reader: &mut Reader<'_>) -> Option<Vec<Committed>> {
-    let count = reader.count()?;
     let (mut sequence, mut run) = (0_u64, 0_i64);
-    let mut commit = || {
+    reader.list(list::COMMITS, |reader| {
         let more = reader.varint().filter(|more| *more > 0)?;
-        sequence = sequence.checked_add(more)?;
+        sequence = sequence.checked_add(more).filter(|number| *number <= limits::SEQUENCE)?;
         run = run.checked_add(reader.signed()?)?;
         Some(Committed { sequence, run: u32::try_from(run).ok()?, chain: reader.array()? })
-    };
-    (0..count).map(|_| commit()).collect()
+    })
 }
 
 fn put_links(out: &mut Vec<u8>, key: &MessageKey, links: &[Link], part: Part) {
@@ -327,13 +344,11 @@ fn read_links(reader: &mut Reader<'_>, part: Part) -> Option<(MessageKey, Vec<Li
     let root = reader.text()?.to_owned();
     let id = reader.text()?.to_owned();
     let key = MessageKey { record, conversation, reply_to: is_reply.then_some(root), id };
-    let count = reader.count()?;
-    let mut link = || {
+    let links = reader.list(list::LINKS, |reader| {
         let (attachment, object) = (reader.text()?.to_owned(), ContentAddress(reader.array()?));
         let sequence = if part == Part::Ledger { reader.varint()? } else { 0 };
         Some(Link { attachment, object, sequence })
-    };
-    let links = (0..count).map(|_| link()).collect::<Option<Vec<Link>>>()?;
+    })?;
     Some((key, links))
 }
 
@@ -350,6 +365,10 @@ impl Names {
         let next = known.names().map(|(number, _)| number.saturating_add(1)).max().unwrap_or(0);
         let known = known.names().map(|(number, name)| (name.clone(), number));
         Self { known: known.collect(), next }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
     }
 
     pub(crate) fn get(&self, name: &Custodian) -> Option<u32> {

@@ -21,6 +21,7 @@ use super::state::{Live, State, find_in_segment};
 use super::summary::Probe;
 use super::{Report, Shared};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::limits::{self, decoded, list};
 use crate::journal::Journal;
 use crate::row::{Canonical, Limits, Parser, Shape};
 use crate::segment::RowReader;
@@ -182,7 +183,7 @@ impl Shared {
     pub(crate) fn begin_run(&self, label: &str) -> Result<RunId> {
         let mut writer = self.taking()?;
         let spent = || Error::invalid("no number is left for another run: begin a new archive");
-        let number = writer.next_run.ok_or_else(spent)?;
+        let number = writer.next_run.filter(|run| *run <= limits::RUN).ok_or_else(spent)?;
         writer.next_run = number.checked_add(1);
         let run = Run { label: label.to_owned(), started: self.host.clock.now() };
         drop(writer.new_runs.insert(number, run));
@@ -191,7 +192,13 @@ impl Shared {
 
     pub(crate) fn commit(&self, run: RunId, contents: Contents) -> Result<Report> {
         contents.custodians.iter().try_for_each(Custodian::check)?;
-        let mut writer = self.room()?;
+        let bytes = contents.payload_bytes();
+        if bytes > decoded::FRAME {
+            let message = format!("a commit of {bytes} bytes is over {}", decoded::FRAME);
+            return Err(Error::invalid(format!("{message}: commit smaller batches")));
+        }
+        let mut writer = self.room(bytes)?;
+        check_numbers(&writer, contents.custodians.len())?;
         let linked = contents.links.iter().map(|(.., object)| object);
         self.seal_linked(&mut writer, linked)?;
         self.name_journal(&mut writer)?;
@@ -221,10 +228,14 @@ impl Shared {
         Ok(report)
     }
 
-    /// The writer, with room for another commit: waits for the seal that makes it.
-    fn room(&self) -> Result<MutexGuard<'_, Writer>> {
+    /// The writer, with room for a commit of so many bytes: waits for the seal that makes it.
+    fn room(&self, bytes: usize) -> Result<MutexGuard<'_, Writer>> {
         let mut writer = self.taking()?;
-        while writer.active_bytes >= self.options.memtable_bytes {
+        let is_full = |active: usize| {
+            active >= self.options.memtable_bytes
+                || (active > 0 && active.saturating_add(bytes) > decoded::FRAME)
+        };
+        while is_full(writer.active_bytes) {
             if writer.frozen.is_none() {
                 self.freeze(&mut writer)?;
                 self.changed.notify_all();
@@ -238,6 +249,18 @@ impl Shared {
         }
         Ok(writer)
     }
+}
+
+/// Are there numbers for another commit and so many custodians? A hostile file can use them up.
+fn check_numbers(writer: &Writer, custodians: usize) -> Result<()> {
+    let limit = list::CUSTODIANS.items;
+    if writer.names.len().saturating_add(custodians) > limit {
+        return Err(Error::invalid(format!("an archive has at most {limit} custodians")));
+    }
+    if writer.next_sequence > limits::SEQUENCE {
+        return Err(Error::invalid("the archive has no number for another commit"));
+    }
+    Ok(())
 }
 
 /// What of a batch goes into the commit as it is.

@@ -293,7 +293,8 @@ impl Shared {
         for live in state.segments.iter().filter(|live| !live.ranges.is_empty()) {
             drop(sum.ranges.insert(live.entry.number, (*live.ranges).clone()));
         }
-        if removed.len() < 2 && sum.ranges.is_empty() {
+        // What has no room in one file stays in several.
+        if removed.len() < 2 && sum.ranges.is_empty() || !ledger::fits(&sum) {
             return Ok(());
         }
         let number = writer.next_file;

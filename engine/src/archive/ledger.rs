@@ -10,12 +10,15 @@ use super::book::{Book, Part, SegmentRanges};
 use super::ranges::Ranges;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::{Reader, put_varint};
-use crate::format::frame::{self, Codec, MAX_RAW_BYTES};
+use crate::format::frame::{self, Codec};
+use crate::format::limits::{self, decoded, list};
 use crate::format::unpack;
 use crate::storage::{Storage, whole};
 
 const MAGIC: [u8; 8] = *b"CVLEDG01";
 const LEVEL: i32 = 12;
+/// Where the frame begins.
+const HEADER_BYTES: u64 = 32;
 
 /// What a ledger holds.
 #[derive(Debug, Default)]
@@ -26,6 +29,15 @@ pub(crate) struct Ledger {
 
 /// Encodes a ledger file.
 pub(crate) fn encode(archive: [u8; 16], number: u64, ledger: &Ledger) -> Result<Vec<u8>> {
+    wrap(archive, number, &payload(ledger))
+}
+
+/// Is there room for it in one file?
+pub(crate) fn fits(ledger: &Ledger) -> bool {
+    payload(ledger).len() <= decoded::FRAME
+}
+
+fn payload(ledger: &Ledger) -> Vec<u8> {
     let mut payload = Vec::new();
     ledger.book.put(&mut payload, Part::Ledger);
     put_varint(&mut payload, ledger.ranges.len() as u64);
@@ -34,7 +46,7 @@ pub(crate) fn encode(archive: [u8; 16], number: u64, ledger: &Ledger) -> Result<
         put_varint(&mut payload, segment - std::mem::replace(&mut before, *segment));
         ranges.put(&mut payload);
     }
-    wrap(archive, number, &payload)
+    payload
 }
 
 /// Reads a ledger file.
@@ -50,15 +62,15 @@ pub(crate) fn read(
         let ranges = read_ranges(reader).filter(|_| reader.is_empty());
         ranges
             .map(|ranges| Ledger { book, ranges })
-            .ok_or_else(|| Error::corrupt("ledger is damaged"))
+            .ok_or_else(|| Error::corrupt("ledger's ranges are damaged or over their limit"))
     });
-    ledger.map_err(|error| error.in_file(path))
+    ledger.map_err(|error| error.in_file(path).at(HEADER_BYTES))
 }
 
 fn read_ranges(reader: &mut Reader<'_>) -> Option<SegmentRanges> {
     let mut segments = BTreeMap::new();
     let mut number = 0_u64;
-    for _ in 0..reader.count()? {
+    for _ in 0..reader.count(list::LEDGER_SEGMENTS)? {
         number = number.checked_add(reader.varint()?)?;
         drop(segments.insert(number, Ranges::read(reader)?));
     }
@@ -66,12 +78,13 @@ fn read_ranges(reader: &mut Reader<'_>) -> Option<SegmentRanges> {
 }
 
 fn wrap(archive: [u8; 16], number: u64, payload: &[u8]) -> Result<Vec<u8>> {
-    if payload.len() > MAX_RAW_BYTES {
+    if payload.len() > decoded::FRAME {
         let message = format!("{} bytes at once are over the limit of a frame", payload.len());
         return Err(Error::invalid(message));
     }
-    let packed = zstd::bulk::compress(payload, LEVEL)
+    let mut packed = zstd::bulk::compress(payload, LEVEL)
         .map_err(|cause| Error::new(ErrorKind::Io, "compression failed").caused_by(cause))?;
+    limits::pad(&mut packed, payload.len());
     let mut file = [&MAGIC[..], &archive, &number.to_le_bytes()].concat();
     frame::put(&mut file, 1, Codec::Zstd, payload.len(), &packed);
     Ok(file)
@@ -79,7 +92,7 @@ fn wrap(archive: [u8; 16], number: u64, payload: &[u8]) -> Result<Vec<u8>> {
 
 fn unwrap(storage: &dyn Storage, archive: [u8; 16], number: u64, path: &str) -> Result<Vec<u8>> {
     let bytes =
-        whole::read(storage, path, MAX_RAW_BYTES as u64).map_err(|error| match error.kind() {
+        whole::read(storage, path, decoded::FRAME as u64).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::corrupt("file is missing").in_file(path),
             _ => error,
         })?;
@@ -88,13 +101,12 @@ fn unwrap(storage: &dyn Storage, archive: [u8; 16], number: u64, path: &str) -> 
     let body = bytes
         .strip_prefix(&header[..])
         .ok_or_else(|| damaged("header is not that of this file"))?;
-    let offset = header.len() as u64;
-    let (frame, rest) = frame::split(body).map_err(|error| error.in_file(path).at(offset))?;
+    let (frame, rest) = frame::split(body).map_err(|error| error.in_file(path).at(HEADER_BYTES))?;
     if !rest.is_empty() || frame.kind != 1 || frame.codec != Codec::Zstd {
         return Err(damaged("file does not end with its frame"));
     }
     unpack::unpack(frame.payload, frame.raw_bytes, None, "frame")
-        .map_err(|error| error.in_file(path).at(offset))
+        .map_err(|error| error.in_file(path).at(HEADER_BYTES))
 }
 
 #[cfg(test)]

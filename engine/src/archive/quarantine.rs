@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::{Reader, put_block, put_varint};
-use crate::format::frame::{self, Codec, MAX_RAW_BYTES};
+use crate::format::frame::{self, Codec};
+use crate::format::limits::{self, decoded, list};
 use crate::format::multiset::Multiset;
 use crate::format::unpack;
 use crate::manifest::FileEntry;
@@ -87,7 +88,8 @@ impl Refused {
     fn read_record(reader: &mut Reader<'_>) -> Option<Self> {
         let address = ContentAddress(reader.array()?);
         let (custodian, run) = (reader.varint32()?, reader.varint32()?);
-        let copies = reader.varint().filter(|copies| *copies > 0)?;
+        let copies = reader.varint()?;
+        let copies = Some(copies).filter(|copies| (1..=limits::COUNTER).contains(copies))?;
         let kept = match reader.u8()? {
             0 => None,
             1 => Some(Kept {
@@ -111,7 +113,8 @@ impl Refused {
 
     /// Bytes in memory, about.
     pub(crate) fn memory(&self) -> usize {
-        self.bytes.len() + 192
+        let said = self.kept.as_ref().map_or(0, |kept| kept.reason.len() + kept.source.len());
+        self.bytes.len() + said + 192
     }
 }
 
@@ -210,12 +213,13 @@ fn header(archive: [u8; 16], number: u64) -> Vec<u8> {
 }
 
 fn put_frame(out: &mut Vec<u8>, kind: u8, raw: &[u8]) -> Result<()> {
-    if raw.len() > MAX_RAW_BYTES {
+    if raw.len() > decoded::FRAME {
         let message = format!("{} bytes at once are over the limit of a frame", raw.len());
         return Err(Error::invalid(message));
     }
-    let packed = zstd::bulk::compress(raw, LEVEL)
+    let mut packed = zstd::bulk::compress(raw, LEVEL)
         .map_err(|cause| Error::new(ErrorKind::Io, "compression failed").caused_by(cause))?;
+    limits::pad(&mut packed, raw.len());
     frame::put(out, kind, Codec::Zstd, raw.len(), &packed);
     Ok(())
 }
@@ -249,11 +253,10 @@ impl Outcasts {
             self.frame_bytes(at)?.ok_or_else(|| self.damaged("file ends before its index", at))?;
         let raw = self.open_frame(&bytes, at, INDEX)?;
         let reader = &mut Reader::new(&raw);
-        let records = reader.count().and_then(|count| {
-            (0..count).map(|_| Refused::read_record(reader)).collect::<Option<Vec<Refused>>>()
-        });
+        let records = reader.list(list::REFUSED, Refused::read_record);
         let records = records.filter(|_| reader.is_empty());
-        Ok((records.ok_or_else(|| self.damaged("index is damaged", at))?, next))
+        let damaged = || self.damaged("index is damaged or over its limit", at);
+        Ok((records.ok_or_else(damaged)?, next))
     }
 
     /// A frame as it is stored, and where the next one begins; `None` at the end of the file.

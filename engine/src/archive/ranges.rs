@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::format::bytes::{Reader, put_signed, put_varint};
+use crate::format::limits::list;
 
 /// "Custodian's export delivered rows `start..end`, first in this commit."
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,10 +170,8 @@ impl Ranges {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let count = reader.count()?;
-        let mut list = Vec::with_capacity(count);
         let (mut custodian, mut end, mut sequence) = (0_u32, 0_u32, 0_u64);
-        for _ in 0..count {
+        let list = reader.list(list::RANGES, |reader| {
             let gap = reader.varint32()?;
             custodian = custodian.checked_add(gap)?;
             let base = if gap == 0 { end } else { 0 };
@@ -180,8 +179,8 @@ impl Ranges {
             let rows = reader.varint32().filter(|rows| *rows > 0)?;
             end = start.checked_add(rows)?;
             sequence = sequence.checked_add_signed(reader.signed()?)?;
-            list.push(Sighted { custodian, start, end, sequence });
-        }
+            Some(Sighted { custodian, start, end, sequence })
+        })?;
         Some(Self { list, by_row: OnceLock::new() })
     }
 }

@@ -10,6 +10,7 @@ use super::quarantine::Refused;
 use super::slab::SlabRow;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
+use crate::format::limits::{decoded, list};
 use crate::row::{Limits, Parser, Shape, identify};
 use crate::types::{ContentAddress, Custodian, RecordKind, RunId, Sequence};
 
@@ -100,11 +101,11 @@ fn put_sightings(out: &mut Vec<u8>, sequence: Sequence, sightings: &mut Vec<Home
 
 /// Decodes a commit; documents are taken apart again for their keys.
 pub(crate) fn read(sequence: Sequence, payload: &[u8], parser: &mut Parser) -> Result<Commit> {
-    let damaged = || Error::corrupt("commit is damaged");
+    let damaged = || Error::corrupt("commit is damaged or over a limit");
     let reader = &mut Reader::new(payload);
     let run = RunId(reader.varint32().ok_or_else(damaged)?);
     let book = Book::read(reader, Part::Commit)?;
-    let count = reader.count().ok_or_else(damaged)?;
+    let count = reader.count(list::ROWS).ok_or_else(damaged)?;
     let mut commit = Commit {
         run,
         book,
@@ -120,10 +121,7 @@ pub(crate) fn read(sequence: Sequence, payload: &[u8], parser: &mut Parser) -> R
         commit.documents.extend_from_slice(stored.document);
         commit.rows.push(row);
     }
-    let count = reader.count().ok_or_else(damaged)?;
-    for _ in 0..count {
-        commit.refused.push(Refused::read(reader).ok_or_else(damaged)?);
-    }
+    commit.refused = reader.list(list::REFUSED, Refused::read).ok_or_else(damaged)?;
     commit.sightings =
         read_sightings(reader, sequence).filter(|_| reader.is_empty()).ok_or_else(damaged)?;
     commit.book.added_by(sequence);
@@ -147,8 +145,7 @@ fn read_row<'a>(reader: &mut Reader<'a>) -> Option<StoredRow<'a>> {
     let (sibling, beside) = (flags & SIBLING != 0, flags & BESIDE != 0);
     let canonical_bytes = reader.varint32()?;
     let address = ContentAddress(reader.array()?);
-    let count = reader.count()?;
-    let custodians = (0..count).map(|_| reader.varint32()).collect::<Option<Vec<u32>>>()?;
+    let custodians = reader.list(list::ROW_CUSTODIANS, Reader::varint32)?;
     let document = reader.block()?;
     let names_user = record == RecordKind::CopilotInteraction;
     let conversation = if names_user { Some(reader.text()?) } else { None };
@@ -172,7 +169,7 @@ fn revive(
 ) -> Result<SlabRow> {
     parser.relax();
     let unkeyed = |reason| Error::corrupt(format!("row of a commit has no key any more: {reason}"));
-    parser.parse(stored.document, Limits::of(usize::MAX), shape).map_err(unkeyed)?;
+    parser.parse(stored.document, Limits::of(decoded::DOCUMENT), shape).map_err(unkeyed)?;
     let document = stored.document;
     // The custodian matters to a conversation that names its user, and that is stored.
     let nobody = Custodian::user("");
@@ -192,13 +189,13 @@ fn revive(
 
 fn read_sightings(reader: &mut Reader<'_>, sequence: Sequence) -> Option<Vec<HomeSighting>> {
     let mut sightings = Vec::new();
-    for _ in 0..reader.count()? {
+    for _ in 0..reader.count(list::HOMES)? {
         let kind = reader.u8()?;
         let number = reader.varint()?;
         let home = if kind == 0 { Home::Slab(number) } else { Home::Segment(number) };
         let first = sequence.0.checked_sub(reader.varint()?)?;
         let (mut row, mut custodian) = (0_i64, 0_i64);
-        for _ in 0..reader.count()? {
+        for _ in 0..reader.count(list::SIGHTINGS)? {
             row = row.checked_add(reader.signed()?)?;
             custodian = custodian.checked_add(reader.signed()?)?;
             sightings.push((home, first, u32::try_from(row).ok()?, u32::try_from(custodian).ok()?));

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::bytes::{Reader, put_varint};
+use crate::format::limits::list;
 use crate::manifest::{Manifest, Record};
 use crate::types::{ContentAddress, Sequence};
 
@@ -58,10 +59,10 @@ impl Repaired {
             linked_lost: BTreeSet::new(),
             quarantined_lost: BTreeMap::new(),
         };
-        for _ in 0..reader.count()? {
+        for _ in 0..reader.count(list::LOST_OBJECTS)? {
             let _ = repaired.linked_lost.insert(ContentAddress(reader.array()?));
         }
-        for _ in 0..reader.count()? {
+        for _ in 0..reader.count(list::LOST_COPIES)? {
             let place = (reader.varint32()?, reader.varint32()?);
             let _ = repaired.quarantined_lost.insert(place, reader.varint()?);
         }

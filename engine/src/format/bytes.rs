@@ -2,6 +2,8 @@
 //!
 //! A [`Reader`] never panics and never reads past its slice: every short read is `None`.
 
+use super::limits::{FIRST_ITEMS, Limit};
+
 /// Reads fields off the front of a slice.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
@@ -62,11 +64,26 @@ impl<'a> Reader<'a> {
         u32::try_from(self.varint()?).ok()
     }
 
-    /// A varint that counts things which take at least one byte each of what is left: a count
-    /// that passes cannot make the caller allocate more than the input's size.
-    pub(crate) fn count(&mut self) -> Option<usize> {
+    /// A varint that counts the items of a list: no more than its kind has, and no more than
+    /// there can be in what is left.
+    pub(crate) fn count(&mut self, limit: Limit) -> Option<usize> {
         let count = usize::try_from(self.varint()?).ok()?;
-        (count <= self.rest.len()).then_some(count)
+        let fits = count <= limit.items && count.checked_mul(limit.bytes)? <= self.rest.len();
+        fits.then_some(count)
+    }
+
+    /// A count and so many items. Memory grows with the items that are there.
+    pub(crate) fn list<T>(
+        &mut self,
+        limit: Limit,
+        mut item: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let count = self.count(limit)?;
+        let mut list = Vec::with_capacity(count.min(FIRST_ITEMS));
+        for _ in 0..count {
+            list.push(item(self)?);
+        }
+        Some(list)
     }
 
     pub(crate) fn signed(&mut self) -> Option<i64> {
@@ -75,7 +92,7 @@ impl<'a> Reader<'a> {
 
     /// A varint length and that many bytes.
     pub(crate) fn block(&mut self) -> Option<&'a [u8]> {
-        let length = self.count()?;
+        let length = usize::try_from(self.varint()?).ok()?;
         self.take(length)
     }
 
@@ -137,9 +154,19 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_varint_and_a_count_beyond_the_input_are_refused() {
+    fn an_endless_varint_and_a_block_beyond_the_input_are_refused() {
         assert_eq!(Reader::new(&[0xff; 11]).varint(), None);
-        assert_eq!(Reader::new(&[5, 1, 2]).count(), None);
         assert_eq!(Reader::new(&[5, 1, 2]).block(), None);
+    }
+
+    #[test]
+    fn a_list_beyond_its_kind_or_the_input_is_refused_before_an_item_is_read() {
+        let read = |bytes: &[u8], items, least| {
+            Reader::new(bytes).list(Limit { items, bytes: least }, Reader::u8)
+        };
+        assert_eq!(read(&[2, 7, 8], 2, 1), Some(vec![7, 8]));
+        assert_eq!(read(&[2, 7, 8], 1, 1), None, "more than its kind has");
+        assert_eq!(read(&[2, 7, 8], 2, 2), None, "more than there is room for");
+        assert_eq!(read(&[0xff, 0xff, 0xff, 0xff, 0x0f], usize::MAX, usize::MAX), None);
     }
 }

@@ -12,7 +12,7 @@ use crate::segment::{self, Effort, NewRow, Source, Visit};
 use crate::storage::{Memory, Storage};
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
 
-const DOCUMENT: &str = include_str!("../../FORMAT.md");
+pub(crate) const DOCUMENT: &str = include_str!("../../FORMAT.md");
 /// The archive of all examples.
 pub(crate) const ARCHIVE: [u8; 16] = [
     0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,

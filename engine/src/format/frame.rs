@@ -1,12 +1,11 @@
 //! A frame: the checked unit of every authoritative file. Bytes: FORMAT.md, "Frame".
 
 use super::bytes::Reader;
+use super::limits::{self, decoded};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes before a frame's payload.
 pub(crate) const HEADER_BYTES: usize = 16;
-/// No frame of ours decodes to more; a header that says so is damage.
-pub(crate) const MAX_RAW_BYTES: usize = 256 << 20;
 
 /// How a payload was packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +43,21 @@ pub(crate) struct Frame<'a> {
     pub(crate) payload: &'a [u8],
 }
 
+impl Frame<'_> {
+    /// Before it is unpacked: a limit of its kind.
+    pub(crate) fn check_decoded(&self, limit: usize) -> Result<()> {
+        let (raw, stored) = (self.raw_bytes, self.payload.len());
+        if raw <= limit {
+            return Ok(());
+        }
+        let message = format!("{stored} bytes decode to {raw}, over the limit of {limit}");
+        Err(Error::corrupt(message))
+    }
+}
+
 /// Appends a frame around a payload that was packed already.
 pub(crate) fn put(out: &mut Vec<u8>, kind: u8, codec: Codec, raw_bytes: usize, payload: &[u8]) {
+    assert!(raw_bytes <= limits::room(payload.len()), "packed too well: pad it");
     let start = out.len();
     let (stored, raw) = (width(payload.len()), width(raw_bytes));
     out.extend_from_slice(&stored.to_le_bytes());
@@ -73,10 +85,9 @@ pub(crate) fn split(bytes: &[u8]) -> Result<(Frame<'_>, &[u8])> {
     if cipher != 0 {
         return Err(Error::new(ErrorKind::Unsupported, format!("cipher {cipher}: newer version")));
     }
-    if raw_bytes > MAX_RAW_BYTES {
-        return Err(Error::corrupt(format!("frame of {raw_bytes} bytes is over the limit")));
-    }
-    Ok((Frame { kind, codec: Codec::from_id(codec)?, raw_bytes, payload }, reader.rest()))
+    let frame = Frame { kind, codec: Codec::from_id(codec)?, raw_bytes, payload };
+    frame.check_decoded(decoded::FRAME.min(limits::room(stored)))?;
+    Ok((frame, reader.rest()))
 }
 
 fn checksum(head: &[u8], payload: &[u8]) -> u32 {
@@ -87,13 +98,27 @@ fn checksum(head: &[u8], payload: &[u8]) -> u32 {
 }
 
 fn width(bytes: usize) -> u32 {
-    assert!(bytes <= MAX_RAW_BYTES, "a frame of {bytes} bytes is over our own limit");
+    assert!(bytes <= decoded::FRAME, "a frame of {bytes} bytes is over our own limit");
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_that_decodes_to_too_much_for_its_size_is_refused_by_its_header() {
+        let mut bytes = Vec::new();
+        put(&mut bytes, 7, Codec::Zstd, limits::room(5), b"hello");
+        assert!(split(&bytes).unwrap().0.check_decoded(100).is_err());
+        let raw = u32::try_from(limits::room(5)).unwrap() + 1;
+        bytes[4..8].copy_from_slice(&raw.to_le_bytes());
+        let sum = checksum(&bytes[..12], b"hello");
+        bytes[12..16].copy_from_slice(&sum.to_le_bytes());
+        let error = split(&bytes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("over the limit"), "{error}");
+    }
 
     #[test]
     fn a_frame_comes_back_and_any_flipped_bit_is_noticed() {

@@ -5,6 +5,7 @@ pub(crate) mod bytes;
 pub(crate) mod document;
 pub(crate) mod frame;
 pub(crate) mod head;
+pub(crate) mod limits;
 pub(crate) mod merkle;
 pub(crate) mod multiset;
 pub(crate) mod names;

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::Reader;
-use crate::format::frame::{Codec, MAX_RAW_BYTES};
+use crate::format::frame::Codec;
+use crate::format::limits::{self, decoded};
 use crate::types::Sequence;
 
 /// The header has a disk sector of its own, which no later write touches.
@@ -187,7 +188,7 @@ impl FrameHeader {
         let [kind, codec, cipher, reserved] = reader.array()?;
         let kind = Kind::ALL.into_iter().find(|known| known.id() == kind)?;
         let fits = |bytes: usize| kind.payload_bytes().is_none_or(|only| only == bytes);
-        let possible = stored_bytes.max(raw_bytes) <= MAX_RAW_BYTES
+        let possible = stored_bytes.max(raw_bytes) <= decoded::FRAME
             && fits(stored_bytes)
             && fits(raw_bytes)
             && reserved == 0;
@@ -202,7 +203,8 @@ impl FrameHeader {
     }
 
     pub(super) fn encode(&self, nonce: &[u8; 16]) -> [u8; FRAME_HEADER_BYTES] {
-        assert!(self.stored_bytes <= MAX_RAW_BYTES && self.raw_bytes <= MAX_RAW_BYTES);
+        assert!(self.stored_bytes <= decoded::FRAME && self.raw_bytes <= decoded::FRAME);
+        assert!(self.raw_bytes <= limits::room(self.stored_bytes), "packed too well: pad it");
         let mut fields = Vec::with_capacity(FRAME_HEADER_BYTES);
         fields.extend_from_slice(&self.payload_sum.to_le_bytes());
         fields.extend_from_slice(&width(self.stored_bytes).to_le_bytes());
@@ -297,6 +299,11 @@ pub(super) fn unpack(
     if header.cipher != 0 {
         let message = format!("cipher {} of a newer version", header.cipher);
         return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    if header.raw_bytes > limits::room(stored.len()) {
+        let (raw, stored) = (header.raw_bytes, stored.len());
+        let message = format!("{stored} bytes of payload decode to {raw}, which is over the limit");
+        return Err(Error::corrupt(message));
     }
     out.clear();
     match Codec::from_id(header.codec)? {

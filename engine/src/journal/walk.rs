@@ -7,7 +7,7 @@ use super::frames::{
     Recorded, chain_behind, checksum, unpack,
 };
 use crate::error::{Error, Result};
-use crate::format::names;
+use crate::format::{limits, names};
 use crate::storage::{ReadFile, Storage};
 use crate::types::Sequence;
 
@@ -82,6 +82,9 @@ impl Walk {
         let Some((header, chain)) = self.window.frame(self.offset, &self.header.nonce)? else {
             return Ok(Step::Bad);
         };
+        if header.sequence.0 > limits::SEQUENCE {
+            return Err(self.corrupt("sequence of a frame is over the limit"));
+        }
         let ascending = match header.kind {
             Kind::Commit => header.sequence > self.last,
             _ => header.sequence == self.last,

@@ -7,7 +7,8 @@ use super::frames::{self, Chain, FILE_HEADER_BYTES, FileHeader, Kind, Packed, Pl
 use super::recover::{Recovery, Wanted};
 use super::walk::{Step, Walk};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::frame::{Codec, MAX_RAW_BYTES};
+use crate::format::frame::Codec;
+use crate::format::limits::{self, decoded};
 use crate::format::names;
 use crate::storage::{Storage, WriteFile, whole};
 use crate::types::Sequence;
@@ -166,8 +167,9 @@ impl Journal {
     ///
     /// Sequences ascend strictly. Any failure stops the journal for ever.
     pub(crate) fn append(&self, sequence: Sequence, payload: &[u8]) -> Result<Chain> {
-        if payload.len() > MAX_RAW_BYTES {
-            let message = format!("a commit of {} bytes is over {MAX_RAW_BYTES}", payload.len());
+        if payload.len() > decoded::FRAME {
+            let limit = decoded::FRAME;
+            let message = format!("a commit of {} bytes is over {limit}", payload.len());
             return Err(Error::invalid(message));
         }
         self.make_room(sequence)?;
@@ -467,7 +469,10 @@ fn pack<'a>(
         return (Codec::None, payload);
     }
     match codec.compress_to_buffer(payload, out) {
-        Ok(bytes) if bytes < payload.len() => (Codec::Zstd, out),
+        Ok(bytes) if bytes < payload.len() => {
+            limits::pad(out, payload.len());
+            (Codec::Zstd, out)
+        }
         _ => (Codec::None, payload),
     }
 }

@@ -3,6 +3,7 @@
 use super::{Disposed, FileEntry, FileKind, Manifest, Record, Replaced, Why};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
+use crate::format::limits::{self, list};
 use crate::format::multiset::Multiset;
 use crate::types::{Sequence, Timestamp};
 
@@ -59,6 +60,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Manifest, [u8; HASH_BYTES])> {
 pub(super) fn is_orderly(manifest: &Manifest) -> bool {
     let sane = |file: &FileEntry| {
         file.number < manifest.next_file
+            && file.rows <= limits::FILE_ROWS
+            && file.bytes <= limits::FILE_BYTES
             && file.first <= file.last
             && file.last <= manifest.sequence
     };
@@ -66,6 +69,10 @@ pub(super) fn is_orderly(manifest: &Manifest) -> bool {
         && manifest.files.iter().all(sane)
         && manifest.files.is_sorted_by(|a, b| a.number < b.number)
         && manifest.replaced.is_sorted_by(|a, b| a.number < b.number)
+        && manifest.sequence.0 <= limits::SEQUENCE
+        && [manifest.number, manifest.next_file, manifest.journal_from]
+            .iter()
+            .all(|number| *number <= limits::FILE_NUMBER)
 }
 
 fn encode_body(manifest: &Manifest) -> Vec<u8> {
@@ -97,12 +104,12 @@ fn decode_body(reader: &mut Reader<'_>) -> Option<Manifest> {
         journal_from: reader.varint()?,
         journal_to: reader.varint()?,
         next_file: reader.varint()?,
-        required_features: list(reader, feature)?,
-        optional_features: list(reader, feature)?,
-        files: list(reader, file)?,
-        replaced: list(reader, replaced)?,
-        disposed: list(reader, disposed)?,
-        records: list(reader, record)?,
+        required_features: reader.list(list::FEATURES, feature)?,
+        optional_features: reader.list(list::FEATURES, feature)?,
+        files: reader.list(list::FILES, file)?,
+        replaced: reader.list(list::REPLACED, replaced)?,
+        disposed: reader.list(list::DISPOSED, disposed)?,
+        records: reader.list(list::RECORDS, record)?,
     })
 }
 
@@ -111,12 +118,6 @@ fn put_list<T>(out: &mut Vec<u8>, items: &[T], put: fn(&mut Vec<u8>, &T)) {
     for item in items {
         put(out, item);
     }
-}
-
-/// Grows with the items found, so a wrong count allocates no more than the input is worth.
-fn list<T>(reader: &mut Reader<'_>, item: fn(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
-    let count = reader.count()?;
-    (0..count).map(|_| item(reader)).collect()
 }
 
 fn put_feature(out: &mut Vec<u8>, name: &String) {
@@ -165,15 +166,11 @@ fn replaced(reader: &mut Reader<'_>) -> Option<Replaced> {
     let (kind, number, rows) = (kind(reader)?, reader.varint()?, reader.varint()?);
     let multiset = Multiset(reader.array()?);
     let why = match reader.u8()? {
-        1 => Why::Merged(list(reader, file_number)?),
+        1 => Why::Merged(reader.list(list::REPLACEMENTS, Reader::varint)?),
         2 => Why::Disposed(reader.varint()?),
         _ => return None,
     };
     Some(Replaced { kind, number, rows, multiset, why })
-}
-
-fn file_number(reader: &mut Reader<'_>) -> Option<u64> {
-    reader.varint()
 }
 
 fn put_disposed(out: &mut Vec<u8>, disposed: &Disposed) {

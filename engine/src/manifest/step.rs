@@ -138,8 +138,8 @@ fn check_files(previous: &Manifest, next: &Manifest) -> Result<()> {
     let is_new = |file: &&FileEntry| previous.file(file.number).is_none();
     // Numbers are given when a file is begun, and a merge takes long: so what is new here may have
     // a lower number than files that were begun later and are named already.
-    let reused =
-        |file: &&FileEntry| previous.replaced.iter().any(|gone| gone.number == file.number);
+    let gone: BTreeSet<u64> = previous.replaced.iter().map(|gone| gone.number).collect();
+    let reused = |file: &&FileEntry| gone.contains(&file.number);
     if let Some(file) = next.files.iter().filter(is_new).find(reused) {
         return Err(Error::corrupt("file has the number of an earlier one").in_file(file.path()));
     }

@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::Reader;
 use crate::format::frame::{self, Codec};
+use crate::format::limits;
 use crate::types::ContentAddress;
 
 use super::CHUNK_BYTES;
@@ -27,7 +28,7 @@ pub(super) const ENTRY_BYTES: usize = 32 + 8 + 8;
 pub(super) const MAX_OBJECTS: usize = 1 << 20;
 
 const _: () = assert!(HEADER_BYTES == 48 && TRAILER_BYTES == 60 && ENTRY_BYTES == 48);
-const _: () = assert!(MAX_OBJECTS * ENTRY_BYTES <= frame::MAX_RAW_BYTES);
+const _: () = assert!(MAX_OBJECTS * ENTRY_BYTES <= limits::decoded::FRAME);
 
 /// Where an object is in its pack, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,14 +176,22 @@ pub(super) fn parse_directory(bytes: &[u8], trailer: &Trailer) -> Result<Vec<Ent
     }
     let mut reader = Reader::new(frame.payload);
     let mut entries = Vec::with_capacity(frame.payload.len() / ENTRY_BYTES);
+    // Objects share no chunk, so their headers have room beside each other.
+    let mut room = trailer.directory / frame::HEADER_BYTES as u64;
     while !reader.is_empty() {
         let entry = take_entry(&mut reader).filter(|entry| fits(entry, trailer.directory));
-        entries.push(entry.ok_or_else(|| Error::corrupt("a directory entry is out of bounds"))?);
+        let left = |entry: &Entry| room.checked_sub(entry.bytes.div_ceil(CHUNK_BYTES as u64));
+        room = entry.as_ref().and_then(left).ok_or_else(out_of_bounds)?;
+        entries.extend(entry);
     }
     if !entries.is_sorted_by(|a, b| a.address < b.address) {
         return Err(Error::corrupt("the directory is not in order"));
     }
     Ok(entries)
+}
+
+fn out_of_bounds() -> Error {
+    Error::corrupt("a directory entry is out of bounds")
 }
 
 /// Is there room for the object's frames? Chunks of zeros compress to almost nothing, so only

@@ -192,7 +192,7 @@ impl Pack {
 fn read_directory(file: &dyn ReadFile, trailer: &Trailer) -> Result<Vec<Entry>> {
     // The trailer's checksum held and the frame ends where the trailer starts, so this is no more
     // than the file's own length; the limit is for a pack that somebody forged.
-    let limit = (frame::HEADER_BYTES + frame::MAX_RAW_BYTES) as u64;
+    let limit = (frame::HEADER_BYTES + layout::MAX_OBJECTS * layout::ENTRY_BYTES) as u64;
     let length = usize::try_from(trailer.directory_bytes.min(limit)).unwrap_or(0);
     let mut bytes = vec![0; length];
     read_at(file, trailer.directory, &mut bytes)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{self, Codec};
+use crate::format::limits;
 use crate::storage::{Storage, WriteFile, whole};
 use crate::types::ContentAddress;
 
@@ -233,7 +234,8 @@ fn read_chunk(bytes: &mut dyn Read) -> Result<Vec<u8>> {
 
 /// The chunk under zstd, if that saves at least 5 %.
 fn compress(chunk: &[u8]) -> Option<Vec<u8>> {
-    let packed = zstd::bulk::compress(chunk, ZSTD_LEVEL).ok()?;
+    let mut packed = zstd::bulk::compress(chunk, ZSTD_LEVEL).ok()?;
+    limits::pad(&mut packed, chunk.len());
     (packed.len() <= chunk.len() - chunk.len().div_ceil(20)).then_some(packed)
 }
 

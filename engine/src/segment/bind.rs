@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::NewRow;
 use super::bound::{Binding, Bound};
+use crate::format::limits::{decoded, list};
 use crate::row::time::{self, Fraction};
 use crate::row::{Hole, HoleKind, Limits, Parser, PathId, Role, Shape, TemplateId, Templates};
 use crate::types::Timestamp;
@@ -55,6 +56,8 @@ struct HolePlan {
 struct Choices(u64);
 
 const MAX_SPECIALS: u32 = 32;
+/// A hole's binding, or a template's lengths, take no more.
+const HOLE_BYTES: usize = 8;
 
 /// Binds documents; its tables become the segment's templates and columns.
 #[derive(Debug, Default)]
@@ -68,6 +71,12 @@ pub(crate) struct Binder {
     pub(crate) contexts: Vec<Context>,
     shape: Shape,
     scratch: Vec<u8>,
+    /// What the templates take in their section at most.
+    template_bytes: usize,
+    /// Rows since the first, or since [`Binder::restart`].
+    row: u64,
+    /// From this row on the tables are full and documents are kept whole.
+    full_at: Option<u64>,
 }
 
 /// The template of rows kept raw, and its column.
@@ -85,11 +94,37 @@ impl Binder {
         Self { list: vec![Bound::whole(0)], contexts, ..Self::default() }
     }
 
+    /// The same rows come again, in the same order.
+    pub(crate) fn restart(&mut self) {
+        self.row = 0;
+    }
+
+    /// Has the segment no room for the templates and columns of another document? The second
+    /// time the tables are as full as they get: what was bound the first time is bound again.
+    fn is_full(&mut self, document: &[u8], shape: &Shape) -> bool {
+        let row = self.row;
+        self.row += 1;
+        let new = shape.nodes.len() + 2 * shape.values.len();
+        let bytes = document.len() + HOLE_BYTES * new;
+        if new > list::COLUMNS.items / 2 || bytes > decoded::TEMPLATES / 2 {
+            return true;
+        }
+        let full = self.list.len() + new > list::TEMPLATES.items
+            || self.contexts.len() + new > list::COLUMNS.items
+            || self.template_bytes + bytes > decoded::TEMPLATES;
+        if full && self.full_at.is_none() {
+            self.full_at = Some(row);
+        }
+        self.full_at.is_some_and(|first| row >= first)
+    }
+
     /// Gives every value of a row to `sink`. False, and nothing given: the document has to be
     /// kept whole.
     pub(crate) fn bind<S: Sink>(&mut self, row: &NewRow<'_>, sink: &mut S) -> bool {
         let mut shape = std::mem::take(&mut self.shape);
         let parsed = self.parser.parse(row.document, Limits::trusted(), &mut shape).is_ok();
+        let full = self.is_full(row.document, &shape);
+        let parsed = parsed && !full;
         if parsed {
             let root = self.node(row, &shape, &mut Position::default(), sink);
             sink.root(root);
@@ -218,6 +253,7 @@ impl Binder {
         let bound = Bound::new(skeleton, holes.collect());
         // A skeleton and its plan come from one parse, so they agree on the number of holes.
         let bound = bound.unwrap_or_else(|| Bound::whole(0));
+        self.template_bytes += bound.bytes();
         let id = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
         self.list.push(bound);
         let _ = self.bound.insert((template, choices.0), id);

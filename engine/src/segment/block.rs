@@ -14,7 +14,7 @@ use super::put_decimal;
 use super::stream::{self, Numbers};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, unzigzag};
-use crate::format::frame::MAX_RAW_BYTES;
+use crate::format::limits::decoded;
 use crate::row::time::{self, Fraction};
 use crate::types::Timestamp;
 
@@ -24,7 +24,7 @@ const MARK_ROWS: usize = 32;
 /// A group may always have so many numbers: uniform ones take hardly a byte.
 const MIN_NUMBERS: usize = 1 << 20;
 /// Places in columns that the marks of a group remember at most.
-const MAX_MARKED: usize = 1 << 24;
+const MAX_MARKED: usize = 1 << 22;
 /// Arrays nested deeper than any parsed document could be.
 const MAX_DEPTH: usize = 256;
 
@@ -287,7 +287,7 @@ impl Block {
         let row = cursor.row;
         cursor.last.clear();
         let root = self.programs.get(self.roots.at(row))?;
-        let limit = out.len() + MAX_RAW_BYTES;
+        let limit = out.len() + decoded::DOCUMENT;
         Walk { block: self, view, keys, text, cursor, row, limit }.node(root, out)?;
         self.step_row(cursor);
         Ok(())
@@ -307,10 +307,10 @@ struct Walk<'w> {
 
 impl<'w> Walk<'w> {
     fn node(&mut self, steps: &'w [Step], out: &mut Vec<u8>) -> Result<()> {
-        if out.len() > self.limit {
-            return Err(Error::corrupt("document is over the limit"));
-        }
         for step in steps {
+            if out.len() > self.limit {
+                return Err(Error::corrupt("document is over the limit"));
+            }
             match *step {
                 Step::Literal(start, end) => {
                     out.extend_from_slice(self.block.programs.literal(start, end));
@@ -419,7 +419,7 @@ impl<'w> Walk<'w> {
             Context::None => 0,
         };
         let place = usize::try_from(context).unwrap_or(usize::MAX);
-        let code = table.predictions.get(place).copied().unwrap_or(0);
+        let code = table.predictions.get(place).map_or(0, |code| u64::from(*code));
         if code < FIRST_ENTRY {
             return Err(Error::corrupt("value without a prediction"));
         }

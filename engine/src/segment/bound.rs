@@ -6,8 +6,8 @@
 //!
 //! Bytes: FORMAT.md, "Templates and columns".
 
-use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint};
+use crate::format::limits::list;
 use crate::row::time::Fraction;
 
 /// Where a hole's value comes from.
@@ -48,6 +48,11 @@ impl Bound {
         Self { skeleton: vec![0], ends: vec![0, 1], holes: vec![Binding::Text(column)] }
     }
 
+    /// Bytes that it takes in its section at most.
+    pub(crate) fn bytes(&self) -> usize {
+        self.skeleton.len() + 8 * (self.holes.len() + 1)
+    }
+
     /// The literal bytes in front of hole `index`, or behind the last.
     pub(crate) fn piece(&self, index: usize) -> &[u8] {
         let end = self.ends[index] as usize;
@@ -67,14 +72,9 @@ impl Bound {
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self> {
-        Self::try_read(reader).ok_or_else(|| Error::corrupt("template is damaged"))
-    }
-
-    fn try_read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let skeleton = reader.block()?;
-        let count = reader.count()?;
-        let holes = (0..count).map(|_| binding(reader)).collect::<Option<Vec<Binding>>>()?;
+        let holes = reader.list(list::HOLES.within(skeleton.len()), binding)?;
         Self::new(skeleton, holes)
     }
 }
@@ -134,7 +134,7 @@ mod tests {
         let pieces: Vec<&[u8]> = (0..=5).map(|index| back.piece(index)).collect();
         assert_eq!(pieces, [&b"{\"a\":"[..], b",\"b\":\"", b"\",", b"[", b"]", b"}"]);
         for cut in 0..out.len() {
-            assert!(Bound::read(&mut Reader::new(&out[..cut])).is_err());
+            assert!(Bound::read(&mut Reader::new(&out[..cut])).is_none());
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{NewRow, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::{Reader, put_varint};
 use crate::format::frame::{self, Codec};
+use crate::format::limits::{self, list};
 use crate::format::merkle;
 use crate::format::multiset::Multiset;
 
@@ -61,7 +62,8 @@ pub(crate) fn build(
     effort: Effort,
     source: &mut dyn Source,
 ) -> Result<Built> {
-    let (binder, counts, samples) = survey(effort, source)?;
+    let (mut binder, counts, samples) = survey(effort, source)?;
+    binder.restart();
     let dictionary = samples.train(effort.dictionary_bytes);
     let mut writer = Writer::new(archive, number, effort, (binder, counts), dictionary)?;
     source.visit(&mut |row| writer.push(row))?;
@@ -398,8 +400,8 @@ impl Writer {
 
     fn put_group(&mut self, keys: &[u8], payload: &[u8]) -> Result<()> {
         let offset = self.file.len() as u64;
-        let keys_bytes = self.put_frame(Kind::Keys, keys);
-        let columns_bytes = self.put_frame(Kind::Columns, payload);
+        let keys_bytes = self.put_frame(Kind::Keys, keys)?;
+        let columns_bytes = self.put_frame(Kind::Columns, payload)?;
         let mut sizes = Vec::new();
         for chunk in 0..self.chunks.len() {
             sizes.push(self.put_text(chunk)?);
@@ -430,23 +432,28 @@ impl Writer {
 
     fn put_text(&mut self, chunk: usize) -> Result<u32> {
         let text = self.chunk_text(chunk).to_vec();
-        let packed = self.text_packer.compress(&text).map_err(compression)?;
+        check_decoded(Kind::Text, &text)?;
+        let mut packed = self.text_packer.compress(&text).map_err(compression)?;
+        limits::pad(&mut packed, text.len());
         let codec = if self.dictionary.is_empty() { Codec::Zstd } else { Codec::ZstdDictionary };
         let start = self.file.len();
         frame::put(&mut self.file, Kind::Text as u8, codec, text.len(), &packed);
         Ok(narrow(self.file.len() - start))
     }
 
-    fn put_frame(&mut self, kind: Kind, payload: &[u8]) -> u32 {
+    fn put_frame(&mut self, kind: Kind, payload: &[u8]) -> Result<u32> {
+        check_decoded(kind, payload)?;
         let start = self.file.len();
         frame::put(&mut self.file, kind as u8, Codec::None, payload.len(), payload);
-        narrow(self.file.len() - start)
+        Ok(narrow(self.file.len() - start))
     }
 
     fn put_packed(&mut self, kind: Kind, payload: &[u8]) -> Result<Place> {
+        check_decoded(kind, payload)?;
         let offset = self.file.len() as u64;
-        let packed =
+        let mut packed =
             zstd::bulk::compress(payload, self.effort.level.max(9)).map_err(compression)?;
+        limits::pad(&mut packed, payload.len());
         frame::put(&mut self.file, kind as u8, Codec::Zstd, payload.len(), &packed);
         Ok(Place {
             offset,
@@ -499,6 +506,15 @@ impl Writer {
     }
 }
 
+/// A reader would refuse it: better no segment than one that nobody can read.
+fn check_decoded(kind: Kind, payload: &[u8]) -> Result<()> {
+    let (bytes, limit) = (payload.len(), kind.decoded_bytes());
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{bytes} bytes of {kind:?} in a segment are over {limit}")))
+}
+
 fn put_set(out: &mut Vec<u8>, set: &[(u32, u64)]) {
     put_varint(out, set.len() as u64);
     let mut before = 0;
@@ -509,13 +525,11 @@ fn put_set(out: &mut Vec<u8>, set: &[(u32, u64)]) {
 }
 
 pub(super) fn read_set(reader: &mut Reader<'_>) -> Option<Vec<(u32, u64)>> {
-    let count = reader.count()?;
     let mut custodian = 0_u32;
-    let mut sighting = || {
+    reader.list(list::SET_CUSTODIANS, |reader| {
         custodian = custodian.checked_add(reader.varint32()?)?;
         Some((custodian, reader.varint()?))
-    };
-    (0..count).map(|_| sighting()).collect()
+    })
 }
 
 fn text_packer(level: i32, dictionary: &[u8]) -> Result<zstd::bulk::Compressor<'static>> {

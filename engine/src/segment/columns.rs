@@ -11,6 +11,7 @@ use super::layout::Strings;
 use super::stream::{self, Numbers, Packer};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_varint, zigzag};
+use crate::format::limits::{self, list};
 
 /// Code of a value whose text stands in the row's text.
 pub(crate) const INLINE: u64 = 0;
@@ -20,6 +21,8 @@ pub(crate) const PREDICTED: u64 = 1;
 pub(crate) const FIRST_ENTRY: u64 = 2;
 /// Longer values never become dictionary entries.
 const MAX_ENTRY_BYTES: usize = 512;
+/// Entries of all columns: half of what a section decodes to at most.
+const MAX_ENTRIES_BYTES: usize = limits::decoded::FRAME / 2;
 
 /// How often each value of each column occurs.
 ///
@@ -91,7 +94,7 @@ pub(crate) struct ColumnTable {
     pub(crate) context: Context,
     pub(crate) entries: Strings,
     /// By context code; 0 where nothing is known.
-    pub(crate) predictions: Vec<u64>,
+    pub(crate) predictions: Vec<u32>,
 }
 
 /// One column while a segment is built.
@@ -115,6 +118,10 @@ pub(crate) struct Columns {
     roots: Vec<u64>,
     inner: Vec<u64>,
     pub(crate) text: Vec<u8>,
+    /// Bytes of the entries of all tables.
+    entry_bytes: usize,
+    /// Predictions of all tables.
+    predicted: usize,
     row: u32,
     sender: u64,
 }
@@ -171,6 +178,11 @@ impl Columns {
             return *code;
         }
         let entries = &mut self.tables[column as usize].entries;
+        let full = entries.len() >= list::ENTRIES.items || self.entry_bytes >= MAX_ENTRIES_BYTES;
+        if full {
+            return INLINE;
+        }
+        self.entry_bytes += value.len() + 2;
         let code = FIRST_ENTRY + entries.len() as u64;
         entries.push(value);
         let _ = known.insert(value.into(), code);
@@ -184,13 +196,16 @@ impl Columns {
             return code;
         }
         let predictions = &mut self.tables[column as usize].predictions;
-        if predictions.len() <= context {
-            predictions.resize(context + 1, 0);
+        let more = (context + 1).saturating_sub(predictions.len());
+        if more > limits::PREDICTIONS - self.predicted {
+            return code;
         }
+        self.predicted += more;
+        predictions.resize(predictions.len() + more, 0);
         if predictions[context] == 0 {
-            predictions[context] = code;
+            predictions[context] = u32::try_from(code).unwrap_or(0);
         }
-        if predictions[context] == code { PREDICTED } else { code }
+        if u64::from(predictions[context]) == code { PREDICTED } else { code }
     }
 
     /// Appends the group's columns and forgets its values.
@@ -243,16 +258,17 @@ pub(crate) fn put_tables(
         );
         table.entries.put(out);
         put_varint(out, table.predictions.len() as u64);
-        packer.put_numbers(out, &table.predictions)?;
+        let predictions: Vec<u64> = table.predictions.iter().map(|code| u64::from(*code)).collect();
+        packer.put_numbers(out, &predictions)?;
     }
     Ok(())
 }
 
 /// Reads the columns' tables of a segment that has so many senders.
 pub(crate) fn read_tables(bytes: &[u8], senders: usize) -> Result<Vec<ColumnTable>> {
-    let damaged = || Error::corrupt("column tables are damaged");
+    let damaged = || Error::corrupt("column tables are damaged or over their limit");
     let reader = &mut Reader::new(bytes);
-    let count = reader.count().ok_or_else(damaged)?;
+    let count = reader.count(list::COLUMNS).ok_or_else(damaged)?;
     let (mut tables, mut predictions) = (Vec::new(), Vec::new());
     for _ in 0..count {
         tables.push(read_table(reader, count).ok_or_else(damaged)?);
@@ -264,14 +280,19 @@ pub(crate) fn read_tables(bytes: &[u8], senders: usize) -> Result<Vec<ColumnTabl
         return Err(damaged());
     }
     // Only now it is known what a context can be, and so how many predictions there can be.
+    let mut left = limits::PREDICTIONS;
     for (number, (length, mut numbers)) in predictions.into_iter().enumerate() {
-        let limit = contexts(&tables, number, senders);
+        let limit = contexts(&tables, number, senders).min(left);
         let length = Some(length).filter(|length| *length <= limit).ok_or_else(damaged)?;
+        left -= length;
         let list = match stream::read_numbers(&mut numbers, length)? {
             Numbers::Same(_) if length == 0 => Vec::new(),
             // Context 0 is never predicted and the last one is: they differ.
             Numbers::Same(_) => return Err(damaged()),
-            several => (0..length).map(|at| several.at(at)).collect(),
+            several => {
+                let codes = (0..length).map(|at| u32::try_from(several.at(at)).ok());
+                codes.collect::<Option<Vec<u32>>>().ok_or_else(damaged)?
+            }
         };
         if let Some(table) = tables.get_mut(number) {
             table.predictions = list;
@@ -289,7 +310,8 @@ fn read_table(reader: &mut Reader<'_>, count: usize) -> Option<ColumnTable> {
         id if (id as usize) < count + 2 => Context::Column(id - 2),
         _ => return None,
     };
-    let entries = Strings::read(reader).filter(|list| list.longest() <= MAX_ENTRY_BYTES)?;
+    let short = |_: Option<&[u8]>, entry: &[u8]| entry.len() <= MAX_ENTRY_BYTES;
+    let entries = Strings::read(reader, list::ENTRIES, short)?;
     Some(ColumnTable { time, context, entries, predictions: Vec::new() })
 }
 

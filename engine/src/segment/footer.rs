@@ -8,11 +8,14 @@ use super::open::{read_at, unpack};
 use crate::error::{Error, Result};
 use crate::format::bytes::Reader;
 use crate::format::frame;
+use crate::format::limits::decoded;
 use crate::storage::ReadFile;
 
 /// How far from its end a file is searched when its trailer is damaged; a footer takes some 60
 /// bytes for each row group.
 const SEARCH_BYTES: u64 = 16 << 20;
+/// So many bytes are summed up for it: chance makes few frames, and a forger no more than these.
+const SUMMED_BYTES: usize = 64 << 20;
 
 /// A footer, and what is wrong around it.
 pub(super) struct Found {
@@ -72,12 +75,16 @@ fn read_trailer(file: &dyn ReadFile, trailer_at: u64) -> Result<u32> {
 /// Reads the footer at one of the two places that the trailer says.
 fn read_copies(file: &dyn ReadFile, (end, bytes): (u64, u32), number: u64) -> Result<Meta> {
     let places = [2, 1].map(|copy| end.checked_sub(copy * u64::from(bytes)));
-    let [first, second] = places.map(|offset| {
+    let read = |offset: Option<u64>| {
         let offset = offset.ok_or_else(|| Error::corrupt("segment is cut short").at(end))?;
         let frame = read_at(file, Place { offset, bytes })?;
         parse(&frame, offset)
-    });
-    let meta = second.or(first)?;
+    };
+    // The other copy is asked for only where the last is damaged. With a read that failed nobody
+    // knows whether both are.
+    let meta = read(places[1]).or_else(|error| {
+        read(places[0]).map_err(|other| if other.is_storage_failure() { other } else { error })
+    })?;
     let start = places[0].unwrap_or(0);
     if fits(&meta, number, start) {
         return Ok(meta);
@@ -90,6 +97,7 @@ fn parse(bytes: &[u8], offset: u64) -> Result<Meta> {
     if frame.kind != Kind::Footer as u8 || !rest.is_empty() {
         return Err(Error::corrupt("frame is no Footer frame").at(offset));
     }
+    frame.check_decoded(decoded::FOOTER).map_err(|error| error.at(offset))?;
     let meta = unpack(&frame).and_then(|footer| Meta::read(&footer));
     meta.map_err(|error| error.at(offset))
 }
@@ -111,7 +119,12 @@ fn search(file: &dyn ReadFile, size: u64, number: u64) -> Result<Option<Meta>> {
         let whole = frame.get(..stored.checked_add(frame::HEADER_BYTES)?)?;
         (whole[8] == Kind::Footer as u8 && whole[11] == 0).then_some((at, whole))
     });
+    let mut summed = 0_usize;
     for (at, frame) in candidates {
+        summed = summed.saturating_add(frame.len());
+        if summed > SUMMED_BYTES {
+            break;
+        }
         let at = offset + at as u64;
         let Ok(meta) = parse(frame, at) else { continue };
         if fits(&meta, number, at) || fits(&meta, number, at.saturating_sub(frame.len() as u64)) {

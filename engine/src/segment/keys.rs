@@ -9,6 +9,7 @@ use super::stream::{self, Packer};
 use super::{NewRow, TAG_BYTES};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint, zigzag};
+use crate::format::limits::list;
 use crate::types::{MessageKind, RecordKind, TICKS_PER_MS, Timestamp};
 
 /// An id that is a number's shortest decimal form, as nearly all are.
@@ -343,25 +344,22 @@ fn text_at(texts: &[(u32, Box<str>)], row: usize) -> Option<&str> {
 }
 
 fn read_texts(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<(u32, Box<str>)>> {
-    let count = reader.count().filter(|count| *count <= rows).ok_or_else(damaged)?;
     let mut before = None;
-    let mut texts = Vec::with_capacity(count);
-    for _ in 0..count {
-        let row = next_row(reader, before, rows).ok_or_else(damaged)?;
+    let texts = reader.list(list::KEY_TEXTS.within(rows), |reader| {
+        let row = next_row(reader, before, rows)?;
         before = Some(row);
-        texts.push((row, reader.text().ok_or_else(damaged)?.into()));
-    }
-    Ok(texts)
+        Some((row, reader.text()?.into()))
+    });
+    texts.ok_or_else(damaged)
 }
 
 fn read_gaps(reader: &mut Reader<'_>, rows: usize) -> Result<Vec<u32>> {
-    let count = reader.count().filter(|count| *count <= rows).ok_or_else(damaged)?;
     let mut before = None;
-    let step = |_| {
+    let gaps = reader.list(list::SIBLINGS.within(rows), |reader| {
         before = Some(next_row(reader, before, rows)?);
         before
-    };
-    (0..count).map(step).collect::<Option<Vec<u32>>>().ok_or_else(damaged)
+    });
+    gaps.ok_or_else(damaged)
 }
 
 /// The row that is a gap behind the row before: greater than that, and a row of the group.

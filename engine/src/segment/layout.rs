@@ -7,6 +7,8 @@
 
 use crate::error::{Error, Result, Touched};
 use crate::format::bytes::{Reader, put_signed, put_varint};
+use crate::format::frame;
+use crate::format::limits::{self, Limit, decoded, list};
 use crate::types::{Sequence, Timestamp};
 
 pub(crate) const MAGIC: &[u8; 8] = b"CVSEGM01";
@@ -29,6 +31,24 @@ pub(crate) enum Kind {
     Sets = 8,
     Dictionary = 9,
     Footer = 10,
+}
+
+impl Kind {
+    /// Bytes that a frame of this kind decodes to at most.
+    pub(crate) fn decoded_bytes(self) -> usize {
+        match self {
+            Self::Keys => decoded::KEYS,
+            Self::Templates => decoded::TEMPLATES,
+            Self::Dictionary => decoded::DICTIONARY,
+            Self::Footer => decoded::FOOTER,
+            Self::Columns
+            | Self::Text
+            | Self::Strings
+            | Self::Conversations
+            | Self::Senders
+            | Self::Sets => decoded::FRAME,
+        }
+    }
 }
 
 /// Lowest and highest of something, both inclusive.
@@ -145,13 +165,12 @@ impl Group {
 
     fn read(reader: &mut Reader<'_>, first_row: u32, offset: u64) -> Option<Self> {
         let rows = reader.varint32().filter(|rows| (1..=GROUP_ROWS).contains(rows))?;
-        let (keys, columns) = (reader.varint32()?, reader.varint32()?);
-        let count = reader.count()?;
-        let chunk = |reader: &mut Reader<'_>| {
+        let (keys, columns) = (frame_bytes(reader)?, frame_bytes(reader)?);
+        let in_group = |limit: Limit| limit.within(rows as usize);
+        let chunks = reader.list(in_group(list::CHUNKS), |reader| {
             let rows = reader.varint32().filter(|rows| *rows > 0)?;
-            Some(Chunk { rows, bytes: reader.varint32()? })
-        };
-        let chunks = (0..count).map(|_| chunk(reader)).collect::<Option<Vec<Chunk>>>()?;
+            Some(Chunk { rows, bytes: frame_bytes(reader)? })
+        })?;
         let in_chunks: u64 = chunks.iter().map(|chunk| u64::from(chunk.rows)).sum();
         let columns_at = offset + u64::from(keys);
         let group = Self {
@@ -166,8 +185,8 @@ impl Group {
             sequence: Bounds::read(reader)?,
             odd_ids: reader.u8()? != 0,
             kinds: reader.varint32()?,
-            senders: read_rising(reader)?,
-            sets: read_rising(reader)?,
+            senders: read_rising(reader, in_group(list::GROUP_CODES))?,
+            sets: read_rising(reader, in_group(list::GROUP_CODES))?,
         };
         (in_chunks == u64::from(rows) && first_row.checked_add(rows).is_some()).then_some(group)
     }
@@ -259,23 +278,22 @@ impl Meta {
         let (rows, messages) = (reader.varint32()?, reader.varint32()?);
         let beside = reader.varint32()?;
         let (whole_rows, raw_bytes) = (reader.varint32()?, reader.varint()?);
+        let possible = messages <= rows && whole_rows <= rows && raw_bytes <= limits::FILE_BYTES;
         let (multiset, root) = (reader.array()?, reader.array()?);
         let (created, modified) = (Bounds::read(reader)?, Bounds::read(reader)?);
         let sequence = Bounds::read(reader)?;
-        let count = reader.count()?;
-        let mut groups = Vec::with_capacity(count);
         let (mut row, mut offset) = (0, HEADER_BYTES as u64);
-        for _ in 0..count {
+        let groups = reader.list(list::GROUPS, |reader| {
             let group = Group::read(reader, row, offset)?;
             (row, offset) = (group.end_row(), group.end());
-            groups.push(group);
-        }
+            Some(group)
+        })?;
         let mut sections = [Place { offset: 0, bytes: 0 }; SECTIONS.len()];
         for section in &mut sections {
-            *section = Place { offset, bytes: reader.varint32()? };
+            *section = Place { offset, bytes: frame_bytes(reader)? };
             offset += u64::from(section.bytes);
         }
-        (row == rows).then_some(Self {
+        (possible && row == rows).then_some(Self {
             number,
             rows,
             messages,
@@ -293,6 +311,11 @@ impl Meta {
     }
 }
 
+/// The bytes of a frame: a group of nothing but numbers cannot be.
+fn frame_bytes(reader: &mut Reader<'_>) -> Option<u32> {
+    reader.varint32().filter(|bytes| *bytes as usize >= frame::HEADER_BYTES)
+}
+
 /// Appends numbers that rise: count, then gaps.
 pub(crate) fn put_rising(out: &mut Vec<u8>, numbers: &[u32]) {
     put_varint(out, numbers.len() as u64);
@@ -302,14 +325,12 @@ pub(crate) fn put_rising(out: &mut Vec<u8>, numbers: &[u32]) {
     }
 }
 
-pub(crate) fn read_rising(reader: &mut Reader<'_>) -> Option<Vec<u32>> {
-    let count = reader.count()?;
+pub(crate) fn read_rising(reader: &mut Reader<'_>, limit: Limit) -> Option<Vec<u32>> {
     let mut before = 0_u32;
-    let mut step = || {
+    reader.list(limit, |reader| {
         before = before.checked_add(reader.varint32()?)?;
         Some(before)
-    };
-    (0..count).map(|_| step()).collect()
+    })
 }
 
 /// A list of texts in one allocation.
@@ -364,27 +385,20 @@ impl Strings {
         }
     }
 
-    /// Every text is UTF-8.
-    pub(crate) fn are_utf8(&self) -> bool {
-        (0..self.len())
-            .filter_map(|index| self.get(index))
-            .all(|text| std::str::from_utf8(text).is_ok())
-    }
-
-    /// Every text is greater than the one before.
-    pub(crate) fn ascend(&self) -> bool {
-        (1..self.len()).all(|index| self.get(index - 1) < self.get(index))
-    }
-
-    pub(crate) fn longest(&self) -> usize {
-        (0..self.len()).filter_map(|index| self.get(index)).map(<[u8]>::len).max().unwrap_or(0)
-    }
-
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let count = reader.count()?;
+    /// Reads a list of texts that are valid for `fits`, given the text before.
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        limit: Limit,
+        fits: impl Fn(Option<&[u8]>, &[u8]) -> bool,
+    ) -> Option<Self> {
         let mut strings = Self::default();
-        for _ in 0..count {
-            strings.push(reader.block()?);
+        for _ in 0..reader.count(limit)? {
+            let text = reader.block()?;
+            let before = strings.len().checked_sub(1).and_then(|last| strings.get(last));
+            if !fits(before, text) {
+                return None;
+            }
+            strings.push(text);
         }
         Some(strings)
     }

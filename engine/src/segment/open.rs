@@ -13,6 +13,7 @@ use crate::cache::{Cache, CacheKey, Cached, Part};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::Reader;
 use crate::format::frame::{self, Codec, Frame};
+use crate::format::limits::{FIRST_ITEMS, list};
 use crate::format::unpack;
 use crate::storage::{ReadFile, Storage};
 
@@ -157,7 +158,7 @@ impl Segment {
     /// Tag and row of every row, sorted: finds the candidates for a content address.
     fn tags(&self) -> Result<Arc<Vec<(u32, u32)>>> {
         let made = || {
-            let mut tags = Vec::with_capacity(self.meta.rows as usize);
+            let mut tags = Vec::with_capacity((self.meta.rows as usize).min(FIRST_ITEMS));
             for group in 0..self.meta.groups.len() {
                 let keys = self.keys(group)?;
                 let first = self.group(group)?.first_row;
@@ -254,6 +255,7 @@ impl Segment {
         if !rest.is_empty() || frame.kind != kind as u8 {
             return Err(located(Error::corrupt(format!("frame is no {kind:?} frame"))));
         }
+        frame.check_decoded(kind.decoded_bytes()).map_err(located)?;
         Ok(frame)
     }
 
@@ -273,19 +275,31 @@ impl Segment {
         }
     }
 
+    /// A section, read by a function whose error is about its frame.
+    fn section<T>(&self, kind: Kind, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        let place = self.meta.section(kind);
+        let bytes = self.frame(place, kind)?;
+        read(&bytes).map_err(|error| error.in_file(&*self.path).at(place.offset))
+    }
+
     fn read_tables(&self) -> Result<Tables> {
-        let section = |kind| self.frame(self.meta.section(kind), kind);
-        let damaged = |what: &str| Error::corrupt(format!("{what} are damaged"));
-        let templates = read_templates(&section(Kind::Templates)?)?;
-        let (conversations, starts) =
-            read_conversations(&section(Kind::Conversations)?, self.meta.rows)
-                .ok_or_else(|| damaged("conversations"))?;
-        let senders = read_senders(&section(Kind::Senders)?).ok_or_else(|| damaged("senders"))?;
-        let columns = read_tables(&section(Kind::Strings)?, senders.len())?;
-        let sets = read_sets(&section(Kind::Sets)?).ok_or_else(|| damaged("custodian sets"))?;
-        let dictionary = section(Kind::Dictionary)?;
+        let rows = self.meta.rows;
+        let damaged =
+            |what: &str| Error::corrupt(format!("{what} are damaged or over their limit"));
+        let templates = self.section(Kind::Templates, read_templates)?;
+        let (conversations, starts) = self.section(Kind::Conversations, |bytes| {
+            read_conversations(bytes, rows).ok_or_else(|| damaged("conversations"))
+        })?;
+        let senders = self.section(Kind::Senders, |bytes| {
+            read_senders(bytes, rows).ok_or_else(|| damaged("senders"))
+        })?;
+        let columns = self.section(Kind::Strings, |bytes| read_tables(bytes, senders.len()))?;
+        let sets = self.section(Kind::Sets, |bytes| {
+            read_sets(bytes, rows).ok_or_else(|| damaged("custodian sets"))
+        })?;
+        let dictionary = self.section(Kind::Dictionary, |bytes| Ok(bytes.to_vec()))?;
         let used = [&conversations, &senders].iter().map(|list| list.bytes()).sum::<usize>();
-        let entries = columns.iter().map(|c| c.entries.bytes() + c.predictions.len() * 8);
+        let entries = columns.iter().map(|c| c.entries.bytes() + c.predictions.len() * 4);
         let bytes = used
             + entries.sum::<usize>()
             + starts.len() * 4
@@ -312,37 +326,37 @@ pub(crate) fn tag_number(tag: &[u8]) -> u32 {
 }
 
 fn read_templates(bytes: &[u8]) -> Result<Vec<Bound>> {
-    let damaged = || Error::corrupt("templates are damaged");
     let reader = &mut Reader::new(bytes);
-    let count = reader.count().ok_or_else(damaged)?;
-    let templates = (0..count).map(|_| Bound::read(reader)).collect::<Result<Vec<Bound>>>()?;
-    if reader.is_empty() { Ok(templates) } else { Err(damaged()) }
+    let templates = reader.list(list::TEMPLATES, Bound::read).filter(|_| reader.is_empty());
+    templates.ok_or_else(|| Error::corrupt("templates are damaged or over their limit"))
 }
 
 /// The conversations and the first row of each, of a segment of so many rows.
 pub(super) fn read_conversations(bytes: &[u8], rows: u32) -> Option<(Strings, Vec<u32>)> {
     let reader = &mut Reader::new(bytes);
-    let conversations = Strings::read(reader)?;
-    let starts = layout::read_rising(reader)?;
+    let limit = list::CONVERSATIONS.within(rows as usize);
+    let conversations = Strings::read(reader, limit, |before, text| {
+        before.is_none_or(|before| before < text) && std::str::from_utf8(text).is_ok()
+    })?;
+    let starts = layout::read_rising(reader, limit)?;
     let fit = reader.is_empty()
         && starts.len() == conversations.len()
         && starts.first() == Some(&0)
         && starts.is_sorted_by(|before, start| before < start)
         && starts.last().is_some_and(|last| *last < rows);
-    (fit && conversations.are_utf8() && conversations.ascend()).then_some((conversations, starts))
+    fit.then_some((conversations, starts))
 }
 
-fn read_senders(bytes: &[u8]) -> Option<Strings> {
+fn read_senders(bytes: &[u8], rows: u32) -> Option<Strings> {
     let reader = &mut Reader::new(bytes);
-    let senders = Strings::read(reader)?;
-    (reader.is_empty() && senders.are_utf8()).then_some(senders)
+    let limit = list::SENDERS.within(rows as usize);
+    let is_text = |_: Option<&[u8]>, text: &[u8]| std::str::from_utf8(text).is_ok();
+    Strings::read(reader, limit, is_text).filter(|_| reader.is_empty())
 }
 
-fn read_sets(bytes: &[u8]) -> Option<Vec<Vec<(u32, u64)>>> {
+fn read_sets(bytes: &[u8], rows: u32) -> Option<Vec<Vec<(u32, u64)>>> {
     let reader = &mut Reader::new(bytes);
-    let count = reader.count()?;
-    let sets = (0..count).map(|_| read_set(reader)).collect::<Option<Vec<_>>>()?;
-    reader.is_empty().then_some(sets)
+    reader.list(list::SETS.within(rows as usize), read_set).filter(|_| reader.is_empty())
 }
 
 pub(super) fn read_at(file: &dyn ReadFile, place: Place) -> Result<Vec<u8>> {

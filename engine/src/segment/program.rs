@@ -9,7 +9,7 @@ use super::bound::Binding;
 use super::columns::{ColumnTable, FIRST_ENTRY, INLINE, PREDICTED};
 use crate::error::{Error, Result};
 use crate::format::bytes::unzigzag;
-use crate::format::frame::MAX_RAW_BYTES;
+use crate::format::limits::decoded;
 use crate::row::time::Fraction;
 
 /// A column whose numbers differ in the group.
@@ -136,10 +136,10 @@ impl Programs {
         }
         let mut steps = Vec::with_capacity(template.holes.len() * 2 + 1);
         for (index, hole) in template.holes.iter().enumerate() {
-            self.add_literal(template.piece(index), &mut steps);
+            self.add_literal(template.piece(index), &mut steps)?;
             self.compile_hole(view, *hole, known, &mut steps)?;
         }
-        self.add_literal(template.piece(template.holes.len()), &mut steps);
+        self.add_literal(template.piece(template.holes.len()), &mut steps)?;
         if steps.is_empty() {
             steps.push(Step::Literal(0, 0));
         }
@@ -187,10 +187,7 @@ impl Programs {
             Column::Same(code) => {
                 let table = view.columns.get(column as usize);
                 let table = table.ok_or_else(|| Error::corrupt("no such column"))?;
-                self.add_literal(entry(table, code)?, steps);
-                if self.literals.len() > MAX_RAW_BYTES {
-                    return Err(Error::corrupt("templates are over the limit"));
-                }
+                self.add_literal(entry(table, code)?, steps)?;
                 if context {
                     steps.push(Step::Remember(column, code));
                 }
@@ -201,9 +198,12 @@ impl Programs {
     }
 
     /// Adds literal bytes, to the step before if that is literal too.
-    fn add_literal(&mut self, bytes: &[u8], steps: &mut Vec<Step>) {
+    fn add_literal(&mut self, bytes: &[u8], steps: &mut Vec<Step>) -> Result<()> {
         if bytes.is_empty() {
-            return;
+            return Ok(());
+        }
+        if self.literals.len().saturating_add(bytes.len()) > decoded::LITERALS {
+            return Err(Error::corrupt("templates are over the limit"));
         }
         let start = narrow(self.literals.len());
         self.literals.extend_from_slice(bytes);
@@ -212,6 +212,7 @@ impl Programs {
             Some(Step::Literal(_, last)) if *last == start => *last = end,
             _ => steps.push(Step::Literal(start, end)),
         }
+        Ok(())
     }
 }
 
