@@ -256,9 +256,8 @@ fn unfamiliar(new: &[String]) -> Option<String> {
 /// Whose files are where. What is certainly meant otherwise is refused before anything is read.
 fn sources(arguments: &Arguments) -> Result<Vec<Source>, WrongUsage> {
     if let Some(id) = &arguments.custodian {
-        let custodian = Custodian::try_parse(id).map_err(|why| {
-            WrongUsage(format!("--custodian {id:?} names nobody ({why}): say whose export it is"))
-        })?;
+        let custodian =
+            Custodian::try_parse(id).map_err(|why| WrongUsage(format!("--custodian: {why}")))?;
         let paths = arguments.paths.clone();
         return Ok(vec![Source::Files { custodian, paths }]);
     }
