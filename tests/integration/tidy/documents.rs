@@ -73,11 +73,16 @@ fn at_most(source: &Source, lines: usize) -> Vec<String> {
     long.then(|| source.finding(found, &format!("more than {lines} lines"))).into_iter().collect()
 }
 
+// The demo runs on the tests' build: an optimised one would be built for it alone.
 #[test]
 fn every_command_that_the_documents_list_is_run_by_ci() {
     let bad = "```sh\ncargo never\n```";
     check_file("CONTRIBUTING.md", |source| not_run(source, |_| true), bad);
-    check_file("README.md", |source| not_run(source, |line| line.starts_with("cargo ")), bad);
+    check_file(
+        "README.md",
+        |source| not_run(source, |line| line.starts_with("cargo test")),
+        "```sh\ncargo test never\n```",
+    );
 }
 
 /// Commands of `sh` blocks that `.ci/run` does not contain.

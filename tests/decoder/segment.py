@@ -1,0 +1,319 @@
+"""Rows of a sealed segment: FORMAT.md, section "Segment"."""
+
+import re
+from dataclasses import dataclass
+
+from basics import Damaged, Frame, Input, crc, need, running, time_text
+from records import Row
+
+KEYS, COLUMNS, TEXT = 1, 2, 3
+SECTIONS = ("templates", "tables", "conversations", "senders", "sets", "dictionary")
+FIRST_SECTION, FOOTER = 4, 10
+MOST_LEVELS = 256
+HOLE = re.compile(rb"[\0\1]")
+
+
+@dataclass
+class Group:
+    rows: int
+    keys_size: int
+    columns_size: int
+    chunks: list
+
+
+def read_group(data):
+    group = Group(data.v(), data.v(), data.v(), data.list(lambda: (data.v(), data.v())))
+    _bounds = [data.bounds() for _ in range(3)]
+    _has_ids, _kinds = data.byte(), data.v()
+    _senders, _sets = data.rising(), data.rising()
+    need(1 <= group.rows <= 4096, f"a group of {group.rows} rows")
+    need(sum(rows for rows, _ in group.chunks) == group.rows, "rows of chunks")
+    return group
+
+
+class Footer:
+    def __init__(self, data):
+        self.number, self.rows, self.messages = data.v(), data.v(), data.v()
+        self.beside, self.whole, self.bytes = data.v(), data.v(), data.v()
+        self.multiset = int.from_bytes(data.take(32), "little")
+        self.root = data.take(32)
+        _bounds = [data.bounds() for _ in range(3)]
+        self.groups = data.list(lambda: read_group(data))
+        self.sections = [data.v() for _ in SECTIONS]
+        data.end()
+        need(sum(group.rows for group in self.groups) == self.rows, "rows of groups")
+
+
+def find_footer(data):
+    """The footer and where the first of its two copies begins."""
+    trailer = Input(data[-16:])
+    size, checksum, magic = trailer.u32(), trailer.u32(), trailer.take(8)
+    need(magic == b"CVSEGEND" and checksum == crc(data[-16:-12]), "trailer")
+    first = len(data) - 16 - 2 * size
+    problem = None
+    for at in (first, first + size):
+        try:
+            return Footer(Frame(data, at).of(FOOTER)), first
+        except Damaged as error:
+            problem = error
+    raise problem
+
+
+@dataclass
+class Table:
+    is_time: bool
+    context: int
+    entries: list
+    predictions: list
+
+
+def read_table(data):
+    is_time, context, entries = data.byte() == 1, data.v(), data.list(data.block)
+    return Table(is_time, context, entries, data.numbers(data.v()))
+
+
+def read_template(data):
+    """The pieces between holes, and for each hole its binding: a code, and a column or None."""
+    skeleton = data.block()
+
+    def binding():
+        code = data.byte()
+        need(code <= 15, f"binding {code}")
+        return code, data.v() if 1 <= code <= 4 else None
+
+    bindings = data.list(binding)
+    holes = HOLE.findall(skeleton)
+    need(len(holes) == len(bindings), "as many bindings as holes")
+    for hole, (code, _) in zip(holes, bindings):
+        need((hole == b"\1") == (code == 0), "an array in a hole for one value")
+    return HOLE.split(skeleton), bindings
+
+
+class Keys:
+    """What the rows of a group are found by."""
+
+    def __init__(self, data, rows):
+        unit = data.v()
+        need(unit in (1, 10_000), f"a unit of {unit} ticks")
+        self.created = [unit * steps for steps in running(data.signed(rows))]
+        steps = data.signed(rows)
+        self.modified = [at + unit * step for at, step in zip(self.created, steps)]
+        self.version = [at // 10_000 + more for at, more in zip(self.modified, data.signed(rows))]
+        ids = [at // 10_000 + more for at, more in zip(self.created, data.signed(rows))]
+        self.ids = [str(number) for number in ids]
+        for row, text in named(data, rows):
+            self.ids[row] = text
+        self.roots = self.read_roots(data, rows)
+        self.senders = data.numbers(rows)
+        self.records = [code // 4 for code in data.numbers(rows)]
+        self.sequences = running(data.signed(rows))
+        self.sets = data.numbers(rows)
+        self.siblings, self.beside = data.rising(), data.rising()
+        self.tags = data.stream()
+        data.end()
+        need(len(self.tags) == 3 * rows, "tags")
+
+    def read_roots(self, data, rows):
+        codes = data.numbers(rows)
+        texts = dict(named(data, rows))
+        need(set(texts) == {row for row, code in enumerate(codes) if code == 1}, "roots")
+        roots = []
+        for row, code in enumerate(codes):
+            behind = code - 2
+            number = self.created[row] // 10_000 - ((behind >> 1) ^ -(behind & 1))
+            roots.append(None if code == 0 else texts[row] if code == 1 else str(number))
+        return roots
+
+
+def named(data, rows):
+    """Rows, by their differences, and a text for each."""
+    row, texts = 0, []
+    for _ in range(data.v()):
+        row += data.v()
+        need(row < rows, "a row that is not there")
+        texts.append((row, data.text()))
+    return texts
+
+
+class Columns:
+    """The values of a group's templates, taken in reading order."""
+
+    def __init__(self, data, rows):
+        self.templates = data.numbers(rows)
+        self.arrays = iter(data.numbers(data.v()))
+        self.columns, column = {}, -1
+        while ahead := data.v():
+            column += ahead
+            self.columns[column] = iter(data.numbers(data.v()))
+        data.end()
+
+    def next(self, column):
+        if column not in self.columns:
+            return 0
+        number = next(self.columns[column], None)
+        need(number is not None, f"column {column} is too short")
+        return number
+
+    def next_array(self):
+        number = next(self.arrays, None)
+        need(number is not None, "too few numbers of arrays")
+        return number
+
+    def end(self):
+        for numbers in [self.arrays, *self.columns.values()]:
+            need(next(numbers, None) is None, "values that no row takes")
+
+
+class Segment:
+    def __init__(self, data, archive, number):
+        head = Input(data[:32])
+        need(head.take(8) == b"CVSEGM01", "magic")
+        need(head.take(16) == archive and head.u64() == number, "another archive or number")
+        self.data = data
+        self.footer, behind = find_footer(data)
+        need(self.footer.number == number, "the footer is of another number")
+        self.read_sections(behind)
+
+    def read_sections(self, behind):
+        at, sections = behind - sum(self.footer.sections), {}
+        self.groups_end = at
+        kinds = enumerate(zip(SECTIONS, self.footer.sections), FIRST_SECTION)
+        for kind, (name, size) in kinds:
+            frame = Frame(self.data, at)
+            need(frame.end == at + size, f"section {name}")
+            sections[name] = frame.of(kind)
+            at = frame.end
+        data = sections["templates"]
+        self.templates = data.list(lambda: read_template(data))
+        data = sections["tables"]
+        self.tables = data.list(lambda: read_table(data))
+        data = sections["conversations"]
+        self.conversations, self.first_rows = data.list(data.text), data.rising()
+        need(len(self.conversations) == len(self.first_rows), "rows of conversations")
+        data = sections["senders"]
+        self.senders = data.list(data.text)
+        data = sections["sets"]
+        self.sets = data.list(lambda: self.read_set(data))
+        self.dictionary = sections["dictionary"].take(sections["dictionary"].left())
+        for data in sections.values():
+            data.end()
+
+    @staticmethod
+    def read_set(data):
+        """Custodians, and how many commits behind the row's own each delivered it first."""
+        custodian, ages = 0, {}
+        for _ in range(data.v()):
+            custodian += data.v()
+            ages[custodian] = data.v()
+        return ages
+
+    def rows(self):
+        """Every row of the segment, in order."""
+        at, first, rows = 32, 0, []
+        for group in self.footer.groups:
+            at, some = self.read_group(group, at, first)
+            rows += some
+            first += group.rows
+        need(at == self.groups_end, "the groups do not fill their place")
+        return rows
+
+    def read_group(self, group, at, first):
+        frame = Frame(self.data, at)
+        need(frame.end == at + group.keys_size, "keys")
+        keys = Keys(frame.of(KEYS), group.rows)
+        frame = Frame(self.data, frame.end)
+        columns = Columns(frame.of(COLUMNS), group.rows)
+        at, row, rows = frame.end, 0, []
+        need(frame.end - group.columns_size == at - group.columns_size, "columns")
+        for count, size in group.chunks:
+            frame = Frame(self.data, at, self.dictionary)
+            need(frame.end == at + size, "a chunk of text")
+            texts = iter(frame.of(TEXT).data.split(b"\0")[:-1])
+            for _ in range(count):
+                rows.append(Rendering(self, keys, columns, texts, first, row).row())
+                row += 1
+            need(next(texts, None) is None, "texts that no row takes")
+            at = frame.end
+        columns.end()
+        return at, rows
+
+    def conversation(self, row):
+        """The last one that begins at the row or before it."""
+        found = [at for at, first in enumerate(self.first_rows) if first <= row]
+        need(found, f"row {row} is in no conversation")
+        return self.conversations[found[-1]]
+
+
+class Rendering:
+    """One row as its document."""
+
+    def __init__(self, segment, keys, columns, texts, first, row):
+        self.segment, self.keys, self.columns, self.texts, self.at = segment, keys, columns, texts, row
+        self.conversation = segment.conversation(first + row)
+        self.last = {}
+
+    def row(self):
+        keys, at = self.keys, self.at
+        document = self.document(self.columns.templates[at], 0)
+        sequence, ages = keys.sequences[at], self.segment.sets[keys.sets[at]]
+        sightings = {custodian: sequence + age for custodian, age in ages.items()}
+        return Row(keys.records[at], sequence, document, sightings)
+
+    def document(self, template, depth):
+        need(depth <= MOST_LEVELS and template < len(self.segment.templates), "templates")
+        pieces, bindings = self.segment.templates[template]
+        out = [pieces[0]]
+        for (code, column), piece in zip(bindings, pieces[1:]):
+            out.append(self.array(depth) if code == 0 else self.value(code, column))
+            out.append(piece)
+        return b"".join(out)
+
+    def array(self, depth):
+        count = self.columns.next_array()
+        return b"".join(
+            self.document(self.columns.next_array(), depth + 1) for _ in range(count)
+        )
+
+    def value(self, code, column):
+        keys, at = self.keys, self.at
+        if code == 1:
+            return self.text(column)
+        if code <= 4:
+            number = self.columns.next(column)
+            ticks = keys.modified[at] + ((number >> 1) ^ -(number & 1))
+            return time_text(ticks, DIGITS[code - 2]).encode()
+        if code <= 7:
+            return time_text(keys.created[at], DIGITS[code - 5]).encode()
+        if code <= 10:
+            return time_text(keys.modified[at], DIGITS[code - 8]).encode()
+        if code == 15:
+            need(keys.senders[at] > 0, "a sender that is not there")
+            return self.segment.senders[keys.senders[at] - 1].encode()
+        text = {11: keys.ids[at], 12: str(keys.version[at]), 13: self.conversation, 14: keys.roots[at]}
+        return text[code].encode()
+
+    def text(self, column):
+        table = self.segment.tables[column]
+        number = self.columns.next(column)
+        if number == 1:
+            context = self.context(table.context)
+            need(context < len(table.predictions), "a prediction that is not there")
+            number = table.predictions[context]
+            need(number >= 2, "nothing is predicted")
+        self.last[column] = number
+        if number == 0:
+            text = next(self.texts, None)
+            need(text is not None, "too few texts in a chunk")
+            return text
+        need(number - 2 < len(table.entries), "an entry that is not there")
+        return table.entries[number - 2]
+
+    def context(self, context):
+        if context == 0:
+            return 0
+        if context == 1:
+            return self.keys.senders[self.at]
+        return self.last.get(context - 2, 0)
+
+
+DIGITS = (None, 3, 7)
