@@ -157,6 +157,34 @@ fn a_copy_that_was_stopped_or_killed_is_finished_by_the_next_one() {
     check(&to, &archive, report.sequence.0);
 }
 
+#[test]
+fn a_copy_that_a_newer_manifest_overtook_leaves_nothing_behind() {
+    let (from, to) = (place(), place());
+    let archive = archive(&from);
+    let mut looks = 0;
+    let report = archive.copy_to(&host(&to), CopyOptions::default(), &mut |_, _| {
+        looks += 1;
+        if looks < 4 {
+            write(&archive, 5 + looks);
+            archive.seal().unwrap();
+        }
+        true
+    });
+    let report = report.unwrap();
+    assert!(report.finished && looks > 4);
+    assert_eq!(contents(&to), contents(&from));
+    check(&to, &archive, report.sequence.0);
+}
+
+/// Tells the writer to stop, also when a copy beside it was found wrong.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Commits, seals and merges until told to stop; copies beside it are sound and hold at least what
 /// was acknowledged before they began.
 fn copy_beside_a_writer(
@@ -184,6 +212,7 @@ fn copy_beside_a_writer(
                 }
             }
         });
+        let told = Stop(&stop);
         let reader = Archive::open_read_only(host(from), small()).unwrap();
         for round in 0..rounds {
             let to = to(round % 3);
@@ -193,7 +222,7 @@ fn copy_beside_a_writer(
             assert!(report.finished && report.sequence.0 >= before, "round {round}: {report:?}");
             check(&to, &archive, report.sequence.0);
         }
-        stop.store(true, Ordering::SeqCst);
+        drop(told);
         writer.join().unwrap();
     });
 }

@@ -193,7 +193,7 @@ fn check_place(to: &dyn Storage, archive: [u8; 16]) -> Result<()> {
         _ => in_copy(Error::io("list", "", cause)),
     })?;
     let other = |name: &str| {
-        let name = name.strip_suffix(".tmp").unwrap_or(name);
+        let name = whole::temporary_of(name).unwrap_or(name);
         !matches!(Name::parse(name), Name::Format | Name::Lock | Name::Health)
     };
     match list.into_iter().find(|file| other(&file.name)) {
@@ -494,17 +494,19 @@ impl Copy<'_> {
         named.map_err(|cause| in_copy(Error::io("rename", path, cause)))
     }
 
-    /// Removes what the manifest of the copy does not need any more.
+    /// Removes what the manifest of the copy does not need any more, and what attempts that were
+    /// overtaken or cut off have left under temporary names.
     fn tidy(&self) -> Result<()> {
         let manifest = &self.state.manifest;
-        for folder in [JOURNAL, "segments", "objects"] {
+        for folder in [JOURNAL, MANIFEST, "segments", "objects"] {
             let files = self.to.list(folder);
             for file in files.map_err(|cause| in_copy(Error::io("list", folder, cause)))? {
                 let path = format!("{folder}/{}", file.name);
                 let is_old = match Name::parse(&path) {
                     Name::Journal(number) => number < manifest.journal_from,
                     Name::File(_, number) => manifest.file(number).is_none(),
-                    _ => false,
+                    _ => whole::temporary_of(&path)
+                        .is_some_and(|path| Name::parse(path) != Name::Stranger),
                 };
                 if is_old {
                     whole::discard(self.to, &path).map_err(in_copy)?;

@@ -37,6 +37,11 @@ pub(crate) fn temporary(path: &str) -> String {
     format!("{path}.tmp")
 }
 
+/// The name behind a temporary one.
+pub(crate) fn temporary_of(path: &str) -> Option<&str> {
+    path.strip_suffix(".tmp")
+}
+
 /// Removes a file if it is there.
 pub(crate) fn discard(storage: &dyn Storage, path: &str) -> Result<()> {
     match storage.remove(path) {
