@@ -66,11 +66,9 @@ fn accidents_of_the_service_lose_nothing() {
     world.fake.set(Behaviour::default());
     let report = world.sync(&archive, &options);
     assert_complete(&report);
-    let lost: Vec<_> = world
-        .visible(&options.feeds)
-        .into_keys()
-        .filter(|row| !holdings(&archive).contains_key(row))
-        .collect();
+    let held = holdings(&archive);
+    let visible = world.visible(&options.feeds);
+    let lost: Vec<_> = visible.into_keys().filter(|row| !held.contains_key(row)).collect();
     assert_eq!(lost, Vec::<String>::new());
 }
 
