@@ -421,11 +421,15 @@ impl Copy<'_> {
 
     /// Copies the journal up to the last acknowledged commit, under temporary names.
     fn copy_journals(&mut self, done: u64) -> Result<Vec<String>> {
-        let Manifest { archive, journal_from, sequence, .. } = *self.state.manifest;
+        let Manifest { archive, journal_from, journal_to, sequence, .. } = *self.state.manifest;
         let (through, mut last, mut paths) = (self.state.sequence, sequence, Vec::new());
         for number in journal::numbers(self.from)? {
             if number < journal_from {
                 continue;
+            }
+            // The writer went on in it after this moment: it goes on behind later commits.
+            if number > journal_to && last >= through {
+                break;
             }
             let (bytes, reached) = journal::prefix(self.from, archive, number, through)?;
             last = last.max(reached);
