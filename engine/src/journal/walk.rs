@@ -144,7 +144,10 @@ impl Walk {
         let mut offset = self.offset + ALIGNMENT as u64;
         while let Some(bytes) = self.window.up_to(offset, WINDOW_BYTES)? {
             let count = bytes.len().saturating_sub(FRAME_HEADER_BYTES - ALIGNMENT) / ALIGNMENT;
-            let starts = bytes.windows(FRAME_HEADER_BYTES).step_by(ALIGNMENT).zip(0_u64..);
+            // No frame begins in zeros: it has a kind.
+            let used = without_zeros(bytes).div_ceil(ALIGNMENT);
+            let starts =
+                bytes.windows(FRAME_HEADER_BYTES).step_by(ALIGNMENT).take(used).zip(0_u64..);
             for (start, index) in starts {
                 let Some(later) = FrameHeader::decode(&self.header.nonce, start) else { continue };
                 if later.acknowledged > self.last || later.kind.ends() {
@@ -163,13 +166,25 @@ impl Walk {
     pub(super) fn bytes_left(&mut self) -> Result<u64> {
         let (mut offset, mut end) = (self.offset, self.offset);
         while let Some(bytes) = self.window.up_to(offset, WINDOW_BYTES)? {
-            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
-                end = offset + last as u64 + 1;
+            let used = without_zeros(bytes);
+            if used > 0 {
+                end = offset + used as u64;
             }
             offset += bytes.len() as u64;
         }
         Ok(end - self.offset)
     }
+}
+
+/// How many bytes are in front of the zeros at the end. Preallocated files are zeros for the most
+/// part, so whole blocks are compared first.
+fn without_zeros(bytes: &[u8]) -> usize {
+    static ZEROS: [u8; 4096] = [0; 4096];
+    let is_used = |block: &[u8]| ZEROS.get(..block.len()) != Some(block);
+    let Some(last) = bytes.chunks(ZEROS.len()).rposition(is_used) else { return 0 };
+    let end = bytes.len().min((last + 1) * ZEROS.len());
+    let used = bytes.get(..end).unwrap_or_default();
+    used.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 /// A file seen through a buffer. Its length is the one at opening: a writer may be adding to it.
@@ -200,7 +215,7 @@ impl Window {
     /// Are these bytes zero, as far as there are any?
     pub(super) fn is_zero(&mut self, offset: u64, count: usize) -> Result<bool> {
         let bytes = self.up_to(offset, count)?;
-        Ok(bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0)))
+        Ok(bytes.is_none_or(|bytes| without_zeros(bytes) == 0))
     }
 
     pub(super) fn open(storage: &dyn Storage, path: &str) -> Result<Self> {
