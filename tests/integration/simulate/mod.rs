@@ -10,8 +10,9 @@ mod life;
 mod truth;
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use chatvault_support::storage::Volatile;
+use chatvault_support::storage::{Cheat, Cheating, Volatile};
 
 use crate::kit::Seed;
 use cuts::Tally;
@@ -61,6 +62,25 @@ fn a_crash_while_trash_is_emptied_leaves_what_was_acknowledged() {
 #[test]
 fn a_crash_between_many_openings_leaves_what_was_acknowledged() {
     assert!(simulate(3, STATES).states >= STATES);
+}
+
+/// Is anything wrong with a life on a storage that cheats, or with what crashes leave of it?
+fn finds(cheat: Cheat, seed: u64) -> bool {
+    let plan = Plan::of(seed);
+    let swept = catch_unwind(AssertUnwindSafe(|| {
+        let life = life::first(&plan, &|disk: &Volatile| Cheating::over(disk.storage(), cheat));
+        cuts::sweep(&plan, &life, 1)
+    }));
+    swept.map_or(true, |tally| tally.failures > 0)
+}
+
+#[test]
+fn every_promise_of_storage_that_is_broken_is_found_out() {
+    let missed: Vec<_> = Cheat::ALL
+        .into_iter()
+        .filter(|cheat| !(0..life::KINDS).any(|seed| finds(*cheat, seed)))
+        .collect();
+    assert_eq!(missed, [], "the simulator is blind to these");
 }
 
 /// The long form: `CHATVAULT_ROUNDS` times 10,000 states of lives that `cargo test` does not
