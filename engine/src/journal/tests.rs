@@ -154,7 +154,7 @@ fn check_torn(storage: &Memory, before: usize, kept: usize) {
 }
 
 #[test]
-fn a_flipped_bit_in_any_byte_before_the_last_frame_is_lost_data_with_file_and_offset() {
+fn any_flipped_bit_before_the_last_frame_is_lost_data_with_file_and_offset() {
     let storage = place();
     let journal = first(&storage);
     let mut starts = Vec::new();
@@ -165,15 +165,16 @@ fn a_flipped_bit_in_any_byte_before_the_last_frame_is_lost_data_with_file_and_of
     }
     let whole = content(&storage, &path(1));
     let (first, last) = (starts[0], starts[9]);
-    for byte in first..last {
+    for bit in first * 8..last * 8 {
+        let (byte, mask) = (usize::try_from(bit / 8).unwrap(), 1 << (bit % 8));
         let mut damaged = whole.clone();
-        damaged[usize::try_from(byte).unwrap()] ^= 1 << (byte % 8);
+        damaged[byte] ^= mask;
         let storage = with_content(&storage, &path(1), &damaged);
-        let start = starts.iter().rfind(|start| **start <= byte).copied();
+        let start = starts.iter().rfind(|start| **start <= bit / 8).copied();
         for live in [false, true] {
             let error = read(&storage, 0, live).unwrap_err();
             let found = (error.kind(), error.file(), error.offset());
-            assert_eq!(found, (ErrorKind::Corrupt, Some(&*path(1)), start), "byte {byte}");
+            assert_eq!(found, (ErrorKind::Corrupt, Some(&*path(1)), start), "bit {bit}");
             assert!(error.to_string().contains("lost acknowledged data"), "{error}");
         }
     }
