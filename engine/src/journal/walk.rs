@@ -299,3 +299,22 @@ impl Window {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::without_zeros;
+
+    #[test]
+    fn zeros_at_the_end_are_told_from_bytes_wherever_blocks_begin() {
+        for length in [0, 1, 4095, 4096, 4097, 12_289] {
+            let mut bytes = vec![0; length];
+            assert_eq!(without_zeros(&bytes), 0, "{length}");
+            for at in [0, 1, 4094, 4095, 4096, 8191, 8192, 12_288] {
+                if at < length {
+                    bytes[at] = 1;
+                    assert_eq!(without_zeros(&bytes), at + 1, "{at} of {length}");
+                }
+            }
+        }
+    }
+}
