@@ -74,6 +74,15 @@ pub enum Error {
         /// Its index.
         file: String,
     },
+    /// A part with this export's id is in the folder, and no index lists it: move it away, or choose
+    /// another folder.
+    #[error(
+        "{part} is there already, and no index lists it: move it away or choose another folder"
+    )]
+    Taken {
+        /// The part.
+        part: String,
+    },
     /// The folder's index belongs to other inputs: resume with the first call's selection.
     #[error("{file} is the index of another export: {problem}")]
     OtherExport {

@@ -10,8 +10,9 @@
 //! use std::sync::Arc;
 //!
 //! use chatvault_engine::{
-//!     Archive, Custodian, Host, Memory, Options, Origin, RecordKind, Timestamp,
+//!     Archive, Custodian, Host, Memory, Options, Origin, RecordKind, Storage, Timestamp,
 //! };
+//! use chatvault_export::check::{Proof, Step};
 //! use chatvault_export::{Export, Format, Request, Run};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,7 +33,10 @@
 //! let folder = Arc::new(Memory::default()); // `Disk::new("ann")` is a folder
 //! let index = export.run(folder.clone(), Run::default(), &mut |_| ControlFlow::Continue(()))?;
 //! assert!(index.finished && index.parts.len() == 1);
-//! assert!(export.check(&*folder, &mut |_, _| {})?.is_good());
+//! let (folder, scratch): (Arc<dyn Storage>, Arc<dyn Storage>) = (folder, Arc::<Memory>::default());
+//! let on_step = &mut |_: Step<'_>| ControlFlow::Continue(());
+//! let report = export.check((&folder, &scratch), Run::default(), on_step)?;
+//! assert!(report.is_good() && report.proof == Proof::Bytes);
 //! # Ok(())
 //! # }
 //! ```
@@ -40,7 +44,8 @@
 //! - [`job`] reads messages, has them rendered and placed: an [`Export`] plans, runs and resumes.
 //! - [`part`] writes parts: it is given files and records in export order and decides where one
 //!   part ends and the next begins.
-//! - [`check`] reads them back and says what is wrong, if anything is.
+//! - [`check`] reads them back and says what is wrong, if anything is; with the archive it makes them
+//!   again and compares every byte.
 //! - [`digest`] is the fingerprint of *which* messages are there, to hold against an archive.
 //! - [`entry`] is what renderers are given and [`format`](mod@format) has them: pure functions of messages.
 //! - [`manifest`] is the text about it all, [`name`] makes names that every system can store, and
@@ -59,6 +64,7 @@ pub mod name;
 pub mod part;
 mod pool;
 mod request;
+mod sign;
 pub mod zip;
 pub mod zone;
 
@@ -66,3 +72,4 @@ pub use answer::answered;
 pub use error::{Error, Result};
 pub use job::{Export, OnProgress, Phase, Plan, Progress, Run};
 pub use request::{Format, Request, TimeField};
+pub use sign::{PublicKey, SigningKey, is_signed};

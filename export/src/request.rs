@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Guard, RenderOptions, SystemEvents, Zone};
 use crate::error::{Error, Result};
 use crate::part::Settings;
+use crate::zone::calendar::write_date;
 use crate::zone::rfc3339;
 
 /// How long the range is that an export has if none is given.
@@ -314,12 +315,27 @@ impl Request {
 
     /// `{scope}_{start}-{end}_{format}`.
     fn own_name(&self, start: Timestamp, end: Timestamp) -> String {
-        let days = (day(start), day(end));
-        crate::part::window_name(&self.scope(), (&days.0, &days.1), self.format.name())
+        self.window_name(&self.scope(), start, end)
     }
 
-    /// What parts are named after: the one person or chat, else what it is.
-    pub(crate) fn scope(&self) -> String {
+    /// What the names of a window's parts begin with, of all windows with `label`. Days are those
+    /// that people read.
+    pub(crate) fn window_name(&self, label: &str, start: Timestamp, end: Timestamp) -> String {
+        let zone: Zone = self.zone.parse().unwrap_or_default();
+        let days = (day(zone, start), day(zone, end));
+        crate::part::window_name(label, (&days.0, &days.1), self.format.name())
+    }
+
+    /// What the names of all parts begin with: the export's name if it was given one, else what is
+    /// in them.
+    pub(crate) fn label(&self, (start, end): (Timestamp, Timestamp), export_id: &str) -> String {
+        let has_own_name = self.name == self.own_name(start, end);
+        let word = if has_own_name { self.scope() } else { self.name.clone() };
+        crate::part::label(&word, export_id)
+    }
+
+    /// What an export without a name is named after: the one person or chat, else what it is.
+    fn scope(&self) -> String {
         match (self.custodians.as_slice(), self.chats.as_slice()) {
             ([one], _) => one.rsplit(':').next().unwrap_or(one).to_owned(),
             (_, [one]) => crate::name::slug("chat", one),
@@ -411,9 +427,13 @@ fn exact(commit: Commit, snapshot: &Snapshot) -> Commit {
     id.filter(|id| id.sequence == commit.sequence()).map_or(commit, Commit::from)
 }
 
-/// `YYYYMMDD`.
-pub(crate) fn day(time: Timestamp) -> String {
-    rfc3339(time).chars().filter(char::is_ascii_digit).take(8).collect()
+/// `YYYYMMDD`, on the calendar of a zone.
+pub(crate) fn day(zone: Zone, time: Timestamp) -> String {
+    let Some(parts) = zone.parts(time) else { return rfc3339(time).replace(' ', "-") };
+    let mut text = Vec::with_capacity(8);
+    write_date(parts.date, b"", &mut text);
+    // Only ASCII was written.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// A time as a query reads it, to the tick.

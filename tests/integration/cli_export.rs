@@ -53,7 +53,7 @@ fn an_export_is_written_listed_and_checked() {
     assert_eq!(listed["exports"][0]["state"], "finished");
     assert_eq!(listed["exports"][0]["messages"], 40);
     let checked = done(&["export", "check", &out, archive]);
-    assert_eq!(checked["exports"][0]["compared"], true);
+    assert_eq!(checked["exports"][0]["proof"], "bytes");
     assert_eq!((&checked["sound"], &checked["exports"][0]["versions"]), (&true.into(), &40.into()));
 
     let twice = chatvault(&all);
@@ -135,4 +135,62 @@ fn an_export_that_was_stopped_goes_on_with_what_it_was_asked() {
     let again = done(&["export", archive, "--resume", "--out", &out, "--name", name]);
     assert_eq!(again["parts"], whole["parts"]);
     assert_eq!(chatvault(&["export", "check", &out, archive]).code, 0);
+}
+
+#[test]
+fn an_index_is_signed_and_checked_with_the_public_key() {
+    const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+        -----END PRIVATE KEY-----\n";
+    const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+        -----END PUBLIC KEY-----\n";
+    let sample = sample();
+    let (archive, out) = (sample.archive.as_str(), sample.out("out"));
+    let (private, public) = (sample.out("private.pem"), sample.out("public.pem"));
+    files::write(private.as_ref(), PRIVATE.as_bytes());
+    files::write(public.as_ref(), PUBLIC.as_bytes());
+    let call = ["export", archive, "--format", "csv", "--all", "--out", &out, "--name", "x"];
+    assert_eq!(chatvault(&call).code, 0);
+    let check = ["export", "check", &out, "--public-key", &public];
+    let unsigned = chatvault(&check);
+    assert_eq!(unsigned.code, 1);
+    assert!(unsigned.out.contains("wrong: x.index.json.sig: missing"), "{}", unsigned.out);
+    let bad = chatvault(&[&call[..], &["--sign-with", &public]].concat());
+    assert!(bad.code == 2 && bad.err.contains("PKCS#8"), "{}", bad.err);
+    let signed =
+        ["export", archive, "--resume", "--out", &out, "--name", "x", "--sign-with", &private];
+    assert_eq!(chatvault(&signed).code, 0);
+    let good = chatvault(&check);
+    assert!(good.code == 0 && good.out.contains("signed by this key"), "{}", good.out);
+    let unchecked = done(&["export", "check", &out]);
+    assert_eq!(unchecked["exports"][0]["signed"], "unchecked");
+}
+
+#[test]
+fn what_belongs_to_no_export_is_told_before_writing_and_by_a_check() {
+    let sample = sample();
+    let (archive, out) = (sample.archive.as_str(), sample.out("out"));
+    let call = ["export", archive, "--format", "csv", "--all", "--out", &out];
+    let made = done(&call);
+    files::write(&sample.folder.path().join("out/strange.zip"), b"PK");
+    let other = chatvault(&[&call[..], &["--name", "other"]].concat());
+    assert!(other.code == 0 && other.err.contains("strange.zip"), "{}", other.err);
+    let checked = chatvault(&["export", "check", &out]);
+    assert_eq!(checked.code, 0, "{}", checked.out);
+    assert!(
+        checked.out.starts_with("foreign: strange.zip: belongs to no export"),
+        "{}",
+        checked.out
+    );
+    let names = files::below(&sample.folder.path().join("out"));
+    let has_lock = names.iter().any(|name| name.to_string_lossy().contains(".lock"));
+    assert!(!has_lock, "{names:?}");
+    let part = made["parts"][0]["file"].as_str().unwrap();
+    files::remove(&sample.folder.path().join("out").join(part));
+    let broken = chatvault(&["export", "check", &out, archive]);
+    let last = broken.out.lines().find(|line| line.starts_with("damaged: ")).unwrap();
+    assert!(broken.code == 1 && broken.out.contains(": missing"), "{}", broken.out);
+    let words = "what the archive gives";
+    assert!(!last.contains(words), "damaged, and nothing is said to be proved: {last}");
 }

@@ -7,7 +7,7 @@ use crate::manifest::{DigestText, Index};
 
 /// Compares sums first, which no order changes; only if they differ are parts named, by what the
 /// archive has in the places of their versions.
-pub(super) fn compare(index: &Index, answer: Answer<'_>, report: &mut Report) -> Result<()> {
+pub(crate) fn compare(index: &Index, answer: Answer<'_>, report: &mut Report) -> Result<()> {
     let mut total = Digest::default();
     let mut different = Vec::new();
     for part in &index.parts {

@@ -2,21 +2,30 @@
 //!
 //! Everything is read again: each part's size and SHA-256 against the index, each member's bytes
 //! against the manifest and the sums, the counts and fingerprints of parts, windows and the whole
-//! against each other, the chain from part to part, and cut contents joined from their slices. With
-//! the archive's answer to the same selection at hand, the fingerprints are recomputed from it:
-//! then exactly the selected versions are there, or the parts that differ are named.
+//! against each other, the chain from part to part, and cut contents joined from their slices. That
+//! proves that the files agree with each other: whoever changes all of them together is not found.
+//!
+//! With the archive at hand ([`crate::Export::check`]) the whole export is made again, since the
+//! same archive and request give the same bytes, and each part is compared byte for byte: any
+//! change in any file is found. An export of another renderer cannot be made again; then the
+//! fingerprints are recomputed: exactly the selected versions are there, or the parts that differ
+//! are named, but what their files say of them is not compared.
 //!
 //! Nothing in the files is trusted: they can be cut off, damaged or made up, and the worst they get
 //! is a finding.
 
+mod again;
 mod answer;
 mod part;
 mod problem;
+mod report;
 #[cfg(test)]
 mod tests;
 mod whole;
 
+pub use again::{Step, Watch};
 pub use problem::{Finding, Problem};
+pub use report::{Proof, Report};
 
 use chatvault_engine::Storage;
 
@@ -24,61 +33,43 @@ use crate::digest::Subject;
 use crate::error::{Error, Result};
 use crate::manifest::Index;
 
-/// Findings that are kept; a folder of garbage has more, and they say nothing new.
-const MOST_FINDINGS: usize = 10_000;
-
-/// What was read, and what is wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Parts that were read.
-    pub parts: u64,
-    /// Members that were read.
-    pub members: u64,
-    /// Bytes of parts that were read.
-    pub bytes: u64,
-    /// Versions that the parts say they have.
-    pub subjects: u64,
-    /// Was the archive asked too?
-    pub compared: bool,
-    /// What is wrong, part by part.
-    pub findings: Vec<Finding>,
-    /// Findings beyond those.
-    pub more_findings: u64,
-}
-
-impl Report {
-    /// Is nothing wrong?
-    pub fn is_good(&self) -> bool {
-        self.findings.is_empty()
-    }
-
-    fn add(&mut self, part: Option<&str>, member: Option<&str>, problem: Problem) {
-        if self.findings.len() >= MOST_FINDINGS {
-            self.more_findings += 1;
-            return;
-        }
-        let (part, member) = (part.map(str::to_owned), member.map(str::to_owned));
-        self.findings.push(Finding { part, member, problem });
-    }
-}
+pub(crate) use again::Again;
+pub(crate) use answer::compare as compare_subjects;
+pub(crate) use part::{Reasons, other_head};
 
 /// An archive's answer: the versions of an export's selection, in export order.
 pub type Answer<'a> = &'a mut dyn Iterator<Item = Result<Subject>>;
 
-/// Checks the export of this name in a folder.
+/// Checks that the files of the export of this name in a folder agree with each other.
 ///
 /// `watch` is told each part before it is read, with its size.
 ///
 /// # Errors
 ///
-/// If there is no index, the folder cannot be read, or the archive's answer fails. What is wrong
-/// with the export is no error but a finding.
+/// If there is no index, or the folder cannot be read. What is wrong with the export is no error but
+/// a finding.
 pub fn check(
     storage: &dyn Storage,
     export: &str,
-    answer: Option<Answer<'_>>,
     watch: &mut dyn FnMut(&str, u64),
 ) -> Result<Report> {
+    read(storage, export, watch).map(|read| read.report)
+}
+
+/// What was read of an export.
+pub(crate) struct Read {
+    pub(crate) report: Report,
+    pub(crate) index: Index,
+    /// Why contents are missing, as its parts say.
+    pub(crate) reasons: Reasons,
+}
+
+/// Reads everything that an export has.
+pub(crate) fn read(
+    storage: &dyn Storage,
+    export: &str,
+    watch: &mut dyn FnMut(&str, u64),
+) -> Result<Read> {
     let mut report = Report::default();
     let Some(index) = Index::read(storage, export)? else {
         let problem = "there is none".to_owned();
@@ -86,15 +77,12 @@ pub fn check(
     };
     whole::check_lists(storage, export, &index, &mut report)?;
     whole::check_totals(&index, &mut report);
+    whole::check_names(storage, &index, &mut report)?;
     let mut parts = part::Parts::new(storage, &index);
     for record in &index.parts {
         watch(&record.name, record.bytes);
         parts.check(record, &mut report)?;
     }
-    parts.finish(&mut report);
-    if let Some(answer) = answer {
-        report.compared = true;
-        answer::compare(&index, answer, &mut report)?;
-    }
-    Ok(report)
+    let reasons = parts.finish(&mut report);
+    Ok(Read { report, index, reasons })
 }

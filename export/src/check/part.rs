@@ -5,13 +5,14 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
 use chatvault_engine::{ReadFile, Storage};
+use serde_json::Value;
 
 use super::{Problem, Report};
 use crate::digest::{Hash, Sha256, hex, sha256, unhex};
 use crate::error::{Error, Result};
 use crate::manifest::{
-    FileRecord, Index, MANIFEST, MOST_MANIFEST_BYTES, Manifest, PartRecord, SCHEMA, SUMS, Slice,
-    sums_text,
+    FileRecord, Head, Index, MANIFEST, MOST_MANIFEST_BYTES, Manifest, PartRecord, SCHEMA, SUMS,
+    Slice, sums_text,
 };
 use crate::name::fold;
 use crate::part::hash_file;
@@ -30,7 +31,11 @@ pub(super) struct Parts<'a> {
     paths: HashSet<[u8; 16]>,
     /// Contents whose slices go on: the next slice, and what came so far.
     slices: HashMap<String, (u32, u64, Sha256)>,
+    reasons: Reasons,
 }
+
+/// Why contents are missing, by message and attachment as manifests have them.
+pub(crate) type Reasons = HashMap<(String, String), String>;
 
 /// A part that could be opened.
 struct OpenedPart<'a> {
@@ -42,8 +47,8 @@ struct OpenedPart<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn new(storage: &'a dyn Storage, index: &'a Index) -> Self {
-        let (paths, slices) = (HashSet::new(), HashMap::new());
-        Self { storage, index, previous: None, paths, slices }
+        let (paths, slices, reasons) = (HashSet::new(), HashMap::new(), Reasons::new());
+        Self { storage, index, previous: None, paths, slices, reasons }
     }
 
     /// Checks the next part.
@@ -63,17 +68,22 @@ impl<'a> Parts<'a> {
         let Some(part) = open(name, file, report) else { return Ok(()) };
         self.check_manifest(record, previous.as_ref(), &part.manifest, report);
         self.check_members(&part, report);
+        let reasons = part.manifest.unavailable.iter();
+        self.reasons.extend(
+            reasons.map(|one| ((one.message.clone(), one.attachment.clone()), one.reason.clone())),
+        );
         check_sums(&part, report);
         Ok(())
     }
 
-    /// What is wrong only once all parts were read.
-    pub(super) fn finish(self, report: &mut Report) {
+    /// What is wrong only once all parts were read. Gives why contents are missing.
+    pub(super) fn finish(self, report: &mut Report) -> Reasons {
         let mut unfinished: Vec<String> = self.slices.into_keys().collect();
         unfinished.sort();
         for path in unfinished {
             report.add(None, Some(&path), Problem::Slices("the last ones are missing".to_owned()));
         }
+        self.reasons
     }
 
     fn check_file(
@@ -113,7 +123,7 @@ impl<'a> Parts<'a> {
         let members = u32::try_from(manifest.files.len() + 2).unwrap_or(u32::MAX);
         let problems = [
             Problem::unless_equal("its schema", &schema, &manifest.schema),
-            Problem::unless_equal("its export", &self.index.head, &manifest.head),
+            other_head(&self.index.head, &manifest.head),
             Problem::unless_equal("its counts", &record.counts, &manifest.counts),
             Problem::unless_equal("its fingerprint", &record.digest, &manifest.digest),
             Problem::unless_equal("its window", &record.window, &manifest.window.k),
@@ -228,6 +238,41 @@ impl<'a> Parts<'a> {
             add(Problem::Slices(format!("they make {found:?}, not {expected:?}")));
         }
     }
+}
+
+/// The field in which a manifest's head is not the index's.
+pub(crate) fn other_head(index: &Head, manifest: &Head) -> Option<Problem> {
+    let fields = |head: &Head| serde_json::to_value(head).unwrap_or_default();
+    let (expected, found) = (fields(index), fields(manifest));
+    let path = first_difference(&expected, &found, String::new())?;
+    let text = |head: &Value| head.pointer(&path).map_or_else(|| "none".to_owned(), shown);
+    let what = format!("its {}", path.trim_start_matches('/').replace('/', "."));
+    Some(Problem::Field { what, expected: text(&expected), found: text(&found) })
+}
+
+/// The path of the first field that differs, as deep as objects go.
+fn first_difference(left: &Value, right: &Value, path: String) -> Option<String> {
+    match (left, right) {
+        (left, right) if left == right => None,
+        (Value::Object(left), Value::Object(right)) => {
+            let differs = |key: &&String| left.get(*key) != right.get(*key);
+            let key = left.keys().chain(right.keys()).find(differs)?;
+            let (left, right) = (left.get(key), right.get(key));
+            let path = format!("{path}/{key}");
+            let none = Value::Null;
+            first_difference(left.unwrap_or(&none), right.unwrap_or(&none), path.clone())
+                .or(Some(path))
+        }
+        _ => Some(path),
+    }
+}
+
+/// A value in a line: enough to recognise it.
+fn shown(value: &Value) -> String {
+    const SHOWN_CHARS: usize = 80;
+    let text = value.to_string();
+    let cut: String = text.chars().take(SHOWN_CHARS).collect();
+    if cut.len() < text.len() { format!("{cut}…") } else { cut }
 }
 
 /// Opens a part as far as that goes: `None` if its manifest cannot be had.

@@ -37,12 +37,39 @@ pub enum Problem {
         /// What it is.
         found: String,
     },
+    /// A field of a manifest is not what the index says.
+    Field {
+        /// Which.
+        what: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
     /// A part that cannot be read as a zip file of ours.
     Unreadable(String),
     /// A part that can be read but was not left so by a part writer.
     Rewritten(String),
     /// A member that the manifest lists is not in the part.
     Lost,
+    /// A part with this export's id that its index does not list.
+    NotListed,
+    /// A signature that the key's owner did not make of this index.
+    OtherSignature,
+    /// From this byte on, a part has others than the archive gives.
+    OtherBytes {
+        /// The first of them.
+        offset: u64,
+    },
+    /// The index says something else than the archive gives.
+    OtherRecord,
+    /// The archive gives another number of parts.
+    OtherParts {
+        /// Parts in the index.
+        here: u64,
+        /// Parts that the archive gives.
+        archive: u64,
+    },
     /// A member that no manifest lists.
     Foreign,
     /// A member, or a path in several parts, that is there more than once.
@@ -81,10 +108,26 @@ impl fmt::Display for Problem {
             Self::Differs { what, expected, found } => {
                 write!(f, "{what} is {found}, should be {expected}")
             }
+            Self::Field { what, expected, found } => {
+                write!(f, "{what} is {found}, should be {expected}")
+            }
             Self::Unreadable(why) => write!(f, "cannot be read: {why}"),
             Self::Rewritten(how) => write!(f, "was rewritten: {how}"),
             Self::Lost => f.write_str("lost: the manifest lists it, the part does not have it"),
             Self::Foreign => f.write_str("foreign: the manifest does not list it"),
+            Self::NotListed => {
+                f.write_str("it has this export's id, and the index does not list it")
+            }
+            Self::OtherSignature => f.write_str("not the key's signature of this index"),
+            Self::OtherBytes { offset } => {
+                write!(f, "not what the archive gives, from byte {offset} of the part on")
+            }
+            Self::OtherRecord => {
+                f.write_str("the index says something else than the archive gives")
+            }
+            Self::OtherParts { here, archive } => {
+                write!(f, "{here} parts, where the archive gives {archive}")
+            }
             Self::Doubled => f.write_str("there more than once"),
             Self::Damaged(why) => write!(f, "damaged: {why}"),
             Self::Slices(why) => write!(f, "its slices do not make the whole: {why}"),

@@ -27,7 +27,7 @@ fn put(storage: &dyn Storage, name: &str, bytes: &[u8]) {
 }
 
 fn findings(memory: &Memory) -> Vec<String> {
-    let report = check(memory, EXPORT, None, &mut |_, _| {}).unwrap();
+    let report = check(memory, EXPORT, &mut |_, _| {}).unwrap();
     report.findings.iter().map(ToString::to_string).collect()
 }
 
@@ -69,16 +69,15 @@ fn assert_found((part, findings): (String, Vec<String>), expected: &str) {
 #[test]
 fn an_untouched_export_is_good() {
     let (memory, index) = plan().export(65_536, 0);
-    let mut subjects = (0..15).map(|number| Ok(subject(number)));
     let mut watched = Vec::new();
-    let report = check(&memory, EXPORT, Some(&mut subjects), &mut |part, bytes| {
+    let report = check(&memory, EXPORT, &mut |part, bytes| {
         watched.push((part.to_owned(), bytes));
     });
     let report = report.unwrap();
     assert_eq!(report.findings, []);
     assert_eq!(report.parts, index.parts.len() as u64);
     assert_eq!(report.bytes, index.parts.iter().map(|part| part.bytes).sum::<u64>());
-    assert!(report.compared && report.subjects == 15 && report.members > 31);
+    assert!(report.proof == Proof::Sums && report.subjects == 15 && report.members > 31);
     assert_eq!(watched.len(), index.parts.len());
 }
 
@@ -168,6 +167,28 @@ fn parts_that_changed_places_are_found() {
 }
 
 #[test]
+fn a_manifest_of_another_export_is_told_by_its_field() {
+    let found = after(|members| {
+        let at = members.len() - 2;
+        let text = String::from_utf8(members[at].1.clone()).unwrap();
+        members[at].1 = text.replace("\"log_size\":0", "\"log_size\":7").into_bytes();
+    });
+    assert_found(found, "manifest.json: its archive.log_size is 7, should be 0");
+}
+
+#[test]
+fn a_part_with_the_export_s_id_that_the_index_does_not_list_is_found() {
+    let (memory, index) = plan().export(65_536, 0);
+    let id = &index.head.export_id[..8];
+    put(&memory, "other_part001.zip", b"PK");
+    assert_eq!(findings(&memory), [""; 0]);
+    let name = format!("ann-{id}_20210101-20210401_jsonl_part099.zip");
+    put(&memory, &name, b"PK");
+    let expected = format!("{name}: it has this export's id, and the index does not list it");
+    assert_eq!(findings(&memory), [expected]);
+}
+
+#[test]
 fn an_index_that_was_changed_is_found() {
     let (memory, _index) = plan().export(65_536, 0);
     let name = Index::file_name(EXPORT);
@@ -187,9 +208,9 @@ fn an_index_that_was_changed_is_found() {
         assert!(sums || to.contains(' '), "{findings:#?}");
     }
     put(&memory, &name, b"{}");
-    assert!(check(&memory, EXPORT, None, &mut |_, _| {}).is_err());
+    assert!(check(&memory, EXPORT, &mut |_, _| {}).is_err());
     memory.remove(&name).unwrap();
-    assert!(check(&memory, EXPORT, None, &mut |_, _| {}).is_err());
+    assert!(check(&memory, EXPORT, &mut |_, _| {}).is_err());
 }
 
 #[test]
@@ -197,7 +218,8 @@ fn another_answer_of_the_archive_is_found_and_located() {
     let (memory, index) = plan().export(65_536, 0);
     let ask = |numbers: Vec<usize>| {
         let mut subjects = numbers.into_iter().map(|number| Ok(subject(number)));
-        let report = check(&memory, EXPORT, Some(&mut subjects), &mut |_, _| {}).unwrap();
+        let mut report = check(&memory, EXPORT, &mut |_, _| {}).unwrap();
+        compare_subjects(&index, &mut subjects, &mut report).unwrap();
         report
             .findings
             .into_iter()
@@ -237,8 +259,8 @@ fn a_slice_that_is_not_the_next_is_found() {
 #[test]
 fn findings_of_a_folder_of_garbage_are_bounded() {
     let mut report = Report::default();
-    (0..MOST_FINDINGS + 5).for_each(|_| report.add(None, None, Problem::Missing));
-    assert_eq!((report.findings.len(), report.more_findings), (MOST_FINDINGS, 5));
+    (0..report::MOST_FINDINGS + 5).for_each(|_| report.add(None, None, Problem::Missing));
+    assert_eq!((report.findings.len(), report.more_findings), (report::MOST_FINDINGS, 5));
 }
 
 proptest! {
@@ -253,7 +275,7 @@ proptest! {
         let at = bit.index(bytes.len() * 8);
         bytes[at / 8] ^= 1 << (at % 8);
         put(&memory, name, &bytes);
-        if let Ok(report) = check(&memory, EXPORT, None, &mut |_, _| {}) {
+        if let Ok(report) = check(&memory, EXPORT, &mut |_, _| {}) {
             prop_assert!(!report.is_good(), "bit {at} of {name}");
         }
     }
@@ -262,7 +284,7 @@ proptest! {
     fn made_up_parts_are_no_danger(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let (memory, index) = plan().export(1_000_000, 0);
         put(&memory, &index.parts[0].name, &bytes);
-        let report = check(&memory, EXPORT, None, &mut |_, _| {}).unwrap();
+        let report = check(&memory, EXPORT, &mut |_, _| {}).unwrap();
         prop_assert!(!report.is_good());
     }
 }

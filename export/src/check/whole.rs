@@ -4,8 +4,9 @@ use chatvault_engine::Storage;
 
 use super::{Problem, Report};
 use crate::digest::hex;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::manifest::{Counts, Index, read_small};
+use crate::part::is_named_after;
 
 /// The largest list of checksums that is read.
 const MOST_SUMS_BYTES: u64 = 64 << 20;
@@ -32,6 +33,18 @@ pub(super) fn check_lists(
         Some(_) => {
             let how = "it does not list the index's parts with their hashes".to_owned();
             report.add(None, Some(&name), Problem::Rewritten(how));
+        }
+    }
+    Ok(())
+}
+
+/// Is there a part under this export's names that its index does not have?
+pub(super) fn check_names(storage: &dyn Storage, index: &Index, report: &mut Report) -> Result<()> {
+    let files = storage.list("").map_err(Error::folder("list", "the folder"))?;
+    for file in files {
+        let is_listed = || index.parts.iter().any(|part| part.name == file.name);
+        if is_named_after(&file.name, &index.head.export_id) && !is_listed() {
+            report.add(Some(&file.name), None, Problem::NotListed);
         }
     }
     Ok(())

@@ -114,10 +114,7 @@ impl<'r> Attachments<'r> {
         object: Option<ContentAddress>,
     ) -> Result<Attached> {
         let hosted = named.link.strip_prefix(HOSTED);
-        let attachment = match hosted {
-            Some(id) => format!("hosted:{id}"),
-            None => format!("file:{}", named.link),
-        };
+        let attachment = name_of_link(&named.link);
         let content = match object {
             Some(object) if !self.text_only => self.content(&object)?,
             _ => None,
@@ -134,9 +131,7 @@ impl<'r> Attachments<'r> {
             },
             (None, _) => {
                 let reason = (self.reasons)(key, &named.link);
-                AttachedState::Unavailable {
-                    reason: reason.unwrap_or_else(|| NEVER_FETCHED.to_owned()),
-                }
+                AttachedState::Unavailable { reason: or_never(reason) }
             }
         };
         let media_type = media_type(&name).to_owned();
@@ -167,6 +162,19 @@ impl<'r> Attachments<'r> {
         let _ = self.known.insert(*address, content);
         Ok(Some(content))
     }
+}
+
+/// How an export calls what the archive has, or would have, under a link.
+pub(super) fn name_of_link(link: &str) -> String {
+    match link.strip_prefix(HOSTED) {
+        Some(id) => format!("hosted:{id}"),
+        None => format!("file:{link}"),
+    }
+}
+
+/// What is said of a content of which nobody knows why it is missing.
+pub(super) fn or_never(reason: Option<String>) -> String {
+    reason.unwrap_or_else(|| NEVER_FETCHED.to_owned())
 }
 
 fn archive_io(what: String, cause: std::io::Error) -> crate::error::Error {

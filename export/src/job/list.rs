@@ -4,6 +4,7 @@ use chatvault_engine::Storage;
 
 use crate::error::{Error, Result};
 use crate::manifest::Index;
+use crate::part::{is_named_after, lock_name};
 
 /// What the names of indexes end with.
 const ENDING: &str = ".index.json";
@@ -33,14 +34,27 @@ pub fn list(folder: &dyn Storage) -> Result<Vec<Listed>> {
             Ok(None) => continue,
             Err(error) => Err(error),
         };
-        let lock = format!(".{name}.lock");
+        let lock = lock_name(name);
         let has_lock = files.iter().any(|file| file.name == lock);
-        let is_running = has_lock
-            && folder.try_lock(&lock, "list").map_err(Error::folder("lock", &lock))?.is_none();
+        let is_running =
+            has_lock && folder.is_locked(&lock).map_err(Error::folder("ask", &lock))?;
         let temporary = format!(".{name}.tmp-");
         let open = files.iter().filter(|file| file.name.starts_with(&temporary));
         let open_bytes = open.map(|file| file.bytes).sum();
         all.push(Listed { name: name.to_owned(), index, is_running, open_bytes });
     }
     Ok(all)
+}
+
+/// The zip files in a folder that none of its exports has.
+pub fn foreign(folder: &dyn Storage, exports: &[Listed]) -> Result<Vec<String>> {
+    let files = folder.list("").map_err(Error::folder("list", "the folder"))?;
+    let is_own = |name: &str| {
+        exports.iter().filter_map(|one| one.index.as_ref().ok()).any(|index| {
+            index.parts.iter().any(|part| part.name == name)
+                || is_named_after(name, &index.head.export_id)
+        })
+    };
+    let names = files.into_iter().map(|file| file.name);
+    Ok(names.filter(|name| name.ends_with(".zip") && !is_own(name)).collect())
 }

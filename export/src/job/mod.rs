@@ -13,6 +13,7 @@
 //! more than a slice goes through its document slice by slice.
 
 mod attach;
+mod check;
 mod dispatch;
 mod facts;
 mod list;
@@ -33,15 +34,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chatvault_engine::{Damage, Snapshot, Storage, Timestamp};
+use chatvault_engine::{Damage, Snapshot, Timestamp};
 use chatvault_query::message::Flags;
 use serde_json::{Value, json};
 
 pub use attach::Reasons;
-pub use list::{Listed, list};
+pub use list::{Listed, foreign, list};
 pub use plan::{Plan, PlannedWindow};
 
-use crate::check::{self, Report};
 use crate::digest::{Subject, hex, hyphened, name_uuid};
 use crate::entry::{Entry, SystemEvents, Window};
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ use crate::zone::rfc3339;
 use read::Entries;
 
 /// What turns messages into files: another number, other bytes.
-const RENDERER_VERSION: &str = "3";
+const RENDERER_VERSION: &str = "4";
 
 /// An export that can be planned, run, resumed and checked.
 #[derive(Clone)]
@@ -174,7 +174,7 @@ impl Export {
             log_size: commit.sequence.0,
             root_hash: hex(&commit.chain),
         };
-        Self::pinned(snapshot, request, (archive, unreadable))
+        Self::pinned(snapshot, request, (archive, unreadable), tool_of_this())
     }
 
     /// The export that an index is of, to be resumed or checked. What arrived since is not in it.
@@ -193,18 +193,22 @@ impl Export {
         request.check_commits(snapshot)?;
         let snapshot = request.moment(snapshot);
         let unreadable = index.head.selection.more.get(UNREADABLE).and_then(Value::as_array);
-        Self::pinned(snapshot, request, (archive, unreadable.cloned().unwrap_or_default()))
+        let unreadable = unreadable.cloned().unwrap_or_default();
+        // Another version of the program that renders the same goes on as the one that began.
+        let tool = Some(&index.head.tool).filter(|theirs| renders_as(theirs)).cloned();
+        Self::pinned(snapshot, request, (archive, unreadable), tool.unwrap_or_else(tool_of_this))
     }
 
     fn pinned(
         snapshot: Snapshot,
         request: Request,
         (archive, unreadable): (ArchiveState, Vec<Value>),
+        tool: Tool,
     ) -> Result<Self> {
         let field = |field, text: &Option<String>| time(field, text.as_deref().unwrap_or_default());
         let (start, end) = (field("from", &request.from)?, field("to", &request.to)?);
         let windows = window::windows(start, end, request.window_days)?;
-        let head = head(&request, archive, &unreadable)?;
+        let head = head(&request, archive, &unreadable, tool)?;
         Ok(Self { snapshot, request, head, windows })
     }
 
@@ -228,19 +232,19 @@ impl Export {
         &self.windows
     }
 
+    /// What the names of its parts begin with.
+    fn label(&self) -> String {
+        let ends = self.windows.first().zip(self.windows.last());
+        let ends = ends.map_or_else(Default::default, |(first, last)| (first.start, last.end));
+        self.request.label(ends, &self.head.export_id)
+    }
+
     fn settings(&self, threads: usize) -> Settings {
         Settings {
             part_bytes: self.request.part_bytes,
             threads,
             ..Settings::new(&self.request.name)
         }
-    }
-
-    /// Reads an export in a folder back and holds it against the archive: exactly the selected
-    /// versions must be there.
-    pub fn check(&self, folder: &dyn Storage, watch: &mut dyn FnMut(&str, u64)) -> Result<Report> {
-        let mut subjects = self.subjects();
-        check::check(folder, &self.request.name, Some(&mut subjects), watch)
     }
 
     /// The selected versions, in export order, as the archive has them now.
@@ -290,17 +294,31 @@ fn unreadable(damage: &Damage) -> Value {
     })
 }
 
-/// What the manifest says in every part.
-fn head(request: &Request, archive: ArchiveState, unreadable: &[Value]) -> Result<Head> {
-    let value = serde_json::to_value(request).unwrap_or(Value::Null);
-    let tool = Tool {
+/// What makes exports here.
+fn tool_of_this() -> Tool {
+    Tool {
         name: "chatvault".to_owned(),
         renderer_version: RENDERER_VERSION.to_owned(),
         tz_version: chrono_tz::IANA_TZDB_VERSION.to_owned(),
         unicode_version: unicode_version(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         more: [("deflate_level".to_owned(), json!(Settings::LEVEL))].into(),
-    };
+    }
+}
+
+/// Does a tool make the same bytes as this one, but for its version in manifests?
+fn renders_as(theirs: &Tool) -> bool {
+    Tool { version: theirs.version.clone(), ..tool_of_this() } == *theirs
+}
+
+/// What the manifest says in every part.
+fn head(
+    request: &Request,
+    archive: ArchiveState,
+    unreadable: &[Value],
+    tool: Tool,
+) -> Result<Head> {
+    let value = serde_json::to_value(request).unwrap_or(Value::Null);
     let mut identity = json!({ "archive": archive, "request": value, "tool": tool });
     let mut more: BTreeMap<String, Value> = [("request".to_owned(), value)].into();
     if !unreadable.is_empty() {

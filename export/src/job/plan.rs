@@ -204,8 +204,12 @@ impl Export {
             window_days: 0,
             ..self.request.clone()
         };
-        let sample =
-            Self::pinned(self.snapshot.clone(), request, (self.head.archive.clone(), Vec::new()))?;
+        let sample = Self::pinned(
+            self.snapshot.clone(),
+            request,
+            (self.head.archive.clone(), Vec::new()),
+            self.head.tool.clone(),
+        )?;
         let folder = Arc::new(Memory::default());
         let index = sample.run(folder, Run::default(), &mut |_| ControlFlow::Continue(()))?;
         let bytes: u64 = index.parts.iter().map(|part| part.bytes).sum();

@@ -14,7 +14,7 @@ use super::place::{Binder, Ended};
 use super::read::Entries;
 use super::scene::{Known, Scene, Stage};
 use super::slice::{Place, Slice};
-use crate::entry::{Entry, Piece, RenderOptions, Version, Window};
+use crate::entry::{Entry, Piece, RenderOptions, Version, Window, Zone};
 use crate::error::Result;
 use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet, pdf};
 use crate::name::{path, safe};
@@ -432,7 +432,8 @@ impl Files {
     }
 }
 
-/// The name of something of a window: all windows can be unpacked into one folder.
+/// The name of something of a window: all windows can be unpacked into one folder. Days are UTC's:
+/// a window of one day never begins twice on one, as it can where clocks are put back.
 pub(super) fn named(name: &str, window: Window) -> String {
-    if window.of > 1 { format!("{name}_{}", day(window.start)) } else { name.to_owned() }
+    if window.of > 1 { format!("{name}_{}", day(Zone::Utc, window.start)) } else { name.to_owned() }
 }

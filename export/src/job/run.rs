@@ -12,11 +12,11 @@ use super::plan::Survey;
 use super::render::Workshop;
 use super::scene::{Known, Scene, Stage, Stored};
 use super::{Export, OnProgress, Phase, Run, Watch, text_of};
-use crate::entry::Window;
+use crate::entry::{Window, Zone};
 use crate::error::{Error, Result};
 use crate::format::{html, pdf};
 use crate::manifest::Index;
-use crate::part::{self, Writer, window_name};
+use crate::part::{self, Writer};
 use crate::pool::Pool;
 use crate::request::{Format, Request, day};
 
@@ -36,9 +36,19 @@ impl Export {
         how: Run<'_>,
         on_progress: OnProgress<'_>,
     ) -> Result<Index> {
-        let mut watch = Watch::new(on_progress);
         let start = if how.resume { Writer::resume } else { Writer::create };
-        let mut writer = start(folder, self.settings(how.threads), self.head.clone())?;
+        let writer = start(folder, self.settings(how.threads), self.head.clone())?;
+        self.write(writer, how, on_progress)
+    }
+
+    /// Gives a writer everything.
+    pub(super) fn write(
+        &self,
+        mut writer: Writer<'_>,
+        how: Run<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Index> {
+        let mut watch = Watch::new(on_progress);
         let stopped = Arc::clone(&watch.stopped);
         writer.cancel_when(move || stopped.load(std::sync::atomic::Ordering::Relaxed));
         if writer.is_finished() {
@@ -60,6 +70,7 @@ impl Export {
         let mut work = Work {
             export: self,
             request: Arc::new(self.request.clone()),
+            label: self.label(),
             known: Arc::new(known),
             stage: Stage {
                 tenant: self.request.tenant.as_deref().unwrap_or_default().into(),
@@ -84,6 +95,8 @@ impl Export {
 struct Work<'e, 'f> {
     export: &'e Export,
     request: Arc<Request>,
+    /// What the names of all parts begin with.
+    label: String,
     known: Arc<Known>,
     stage: Stage,
     fonts: Option<Arc<pdf::Fonts>>,
@@ -101,15 +114,18 @@ impl Work<'_, '_> {
     ) -> Result<()> {
         let request = &self.export.request;
         self.watch.progress.window = window.number;
-        let days = (day(window.start), day(window.end));
-        let name = window_name(&request.scope(), (&days.0, &days.1), request.format.name());
+        let name = request.window_name(&self.label, window.start, window.end);
         writer.begin_window(part::Window { name, text: text_of(window) })?;
         if let Some(group) = writer.window_end(window.number) {
             writer.skip_to(group)?;
             self.watch.progress.messages += survey.messages_of(window);
             return writer.finish_window();
         }
-        let prefix = if window.of > 1 { format!("{}_", day(window.start)) } else { String::new() };
+        let prefix = if window.of > 1 {
+            format!("{}_", day(Zone::Utc, window.start))
+        } else {
+            String::new()
+        };
         self.attachments.begin_window((!request.format.embeds()).then_some(prefix));
         let (snapshot, slices) = (&self.export.snapshot, self.export.slices(window, survey)?);
         let known = (&self.known, self.fonts.as_ref());

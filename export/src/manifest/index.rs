@@ -11,7 +11,7 @@ use crate::digest::{Digest, Hash, add_sums, sha256, unhex};
 use crate::error::{Error, Result};
 
 /// The largest index that is read.
-const MOST_INDEX_BYTES: u64 = 256 << 20;
+pub(crate) const MOST_INDEX_BYTES: u64 = 256 << 20;
 
 /// `{export}.index.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

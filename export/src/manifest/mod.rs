@@ -14,8 +14,8 @@ mod sums;
 mod tests;
 
 pub use canonical::canonical;
-pub(crate) use index::read_small;
 pub use index::{Continued, Index, PartRecord, Resume, WindowRecord};
+pub(crate) use index::{MOST_INDEX_BYTES, read_small};
 pub use sums::sums_line;
 
 pub(crate) use draft::{Draft, Facts, Last, file_text, more_digits, text_of};

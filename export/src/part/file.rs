@@ -1,10 +1,12 @@
 //! The files that a writer makes: a part that grows, and spools for what has no size yet.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chatvault_engine::{ReadFile, Storage, WriteFile};
 
-use crate::digest::{Hash, Sha256};
+use super::folder::hash_file;
+use crate::digest::{Hash, Sha256, hex};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, Promise};
 
@@ -88,7 +90,7 @@ impl PartFile {
         self.flush()?;
         self.hashing = false;
         let start = self.position();
-        self.write(&vec![0; bytes])?;
+        self.flushed += bytes as u64;
         Ok(start)
     }
 
@@ -109,13 +111,22 @@ impl PartFile {
         Ok(())
     }
 
-    /// Makes the part durable under its name: its hash.
+    /// Makes the part durable under its name: its hash. A file that has the name stays: it must be
+    /// the same part.
     pub(super) fn finish(mut self, name: &str) -> Result<Hash> {
         self.flush()?;
         let Self { temporary, hash, .. } = self;
         let hash = hash.finish();
-        temporary.publish(name)?;
-        hash.wait()
+        let there = temporary.publish_new(name)?;
+        let hash = hash.wait()?;
+        let Some(there) = there else { return Ok(hash) };
+        let bytes = there.bytes().map_err(Error::folder("measure", name))?;
+        let before = hash_file(&there, bytes).map_err(Error::folder("read", name))?;
+        if before != hash {
+            let (expected, found) = (hex(&before), hex(&hash));
+            return Err(Error::Differs { part: name.to_owned(), expected, found });
+        }
+        Ok(hash)
     }
 }
 
@@ -169,10 +180,27 @@ impl Temporary {
         self.storage.open(&self.path).map_err(Error::folder("open", &self.path))
     }
 
-    /// Syncs before the rename: otherwise a crash could leave the name on a torn file.
+    /// Replaces what has the name. Syncs before the rename: otherwise a crash could leave the name
+    /// on a torn file.
     fn publish(mut self, name: &str) -> Result<()> {
         self.file.sync().map_err(Error::folder("sync", &self.path))?;
         self.storage.rename(&self.path, name).map_err(Error::folder("rename", &self.path))?;
+        self.published(name)
+    }
+
+    /// Takes a name that nobody has; gives the file that has it, if there is one, and goes.
+    fn publish_new(mut self, name: &str) -> Result<Option<Arc<dyn ReadFile>>> {
+        self.file.sync().map_err(Error::folder("sync", &self.path))?;
+        match self.storage.publish(&self.path, name) {
+            Ok(()) => self.published(name).map(|()| None),
+            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
+                self.storage.open(name).map(Some).map_err(Error::folder("open", name))
+            }
+            Err(cause) => Err(Error::folder("rename", &self.path)(cause)),
+        }
+    }
+
+    fn published(&mut self, name: &str) -> Result<()> {
         self.published = true;
         self.storage.sync_folder("").map_err(Error::folder("sync the folder of", name))
     }
@@ -188,19 +216,19 @@ impl Drop for Temporary {
 }
 
 /// Replaces a small file as a whole.
-pub(super) fn replace(
+pub(crate) fn replace(
     storage: &Arc<dyn Storage>,
     temporary: &str,
     name: &str,
-    text: &str,
+    content: &[u8],
 ) -> Result<()> {
     match storage.remove(temporary) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+        Err(cause) if cause.kind() != ErrorKind::NotFound => {
             return Err(Error::folder("remove", temporary)(cause));
         }
         _ => {}
     }
     let file = Temporary::create(storage, temporary.to_owned())?;
-    file.write_at(0, text.as_bytes())?;
+    file.write_at(0, content)?;
     file.publish(name)
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chatvault_engine::{LockGuard, ReadFile, Storage};
 
-use super::Settings;
 use super::file::{BUFFER_BYTES, replace};
+use super::{Settings, is_named_after};
 use crate::digest::{Hash, Sha256, hex};
 use crate::error::{Error, Result};
 use crate::manifest::{Head, Index, PartRecord, read_small};
@@ -24,9 +24,11 @@ impl Folder {
     pub(super) fn open(storage: Arc<dyn Storage>, settings: &Settings) -> Result<Self> {
         let export = settings.export.clone();
         storage.make_folder("").map_err(Error::folder("make the folder of", &export))?;
-        let name = format!(".{export}.lock");
+        let name = lock_name(&export);
         let lock = storage.try_lock(&name, "export").map_err(Error::folder("lock", &name))?;
-        let lock = lock.ok_or_else(|| Error::Locked { export: export.clone() })?;
+        // A process that ended removed its lock file; a lock on that one excludes nobody.
+        let held = |lock: &Box<dyn LockGuard>| lock.still_held().is_ok_and(|held| held);
+        let lock = lock.filter(held).ok_or_else(|| Error::Locked { export: export.clone() })?;
         let folder = Self { storage, export, temporaries: 0, _lock: lock };
         folder.clear_temporaries()?;
         Ok(folder)
@@ -41,18 +43,42 @@ impl Folder {
         Ok(())
     }
 
+    /// Are there parts under this export's names, which no index of it lists? Writing over them
+    /// could destroy what somebody relies on.
+    pub(super) fn check_is_free(&self, head: &Head) -> Result<()> {
+        let files = self.storage.list("").map_err(Error::folder("list", &self.export))?;
+        let taken = files.into_iter().find(|file| is_named_after(&file.name, &head.export_id));
+        taken.map_or(Ok(()), |file| Err(Error::Taken { part: file.name }))
+    }
+
+    /// Removes the lock file: nothing of this program's stays in what is handed on.
+    pub(super) fn close(self) {
+        drop(self.storage.remove(&lock_name(&self.export)));
+    }
+
     /// A name for something that goes when the work is done, or with the next run.
     pub(super) fn temporary(&mut self) -> String {
         self.temporaries += 1;
         format!("{}{}", temporary_start(&self.export), self.temporaries)
     }
 
+    /// The name of the export's part of this number, counted from 1 over all windows, while it is
+    /// being written.
+    pub(super) fn part_temporary(&self, number: usize) -> String {
+        format!("{}{PART_MARK}{number}", temporary_start(&self.export))
+    }
+
     /// Writes the index and then the list of checksums; each is replaced as a whole.
     pub(super) fn publish(&mut self, index: &Index) -> Result<()> {
         let temporary = self.temporary();
-        replace(&self.storage, &temporary, &Index::file_name(&self.export), &index.text())?;
+        replace(
+            &self.storage,
+            &temporary,
+            &Index::file_name(&self.export),
+            index.text().as_bytes(),
+        )?;
         let sums = index.sums(&self.export);
-        replace(&self.storage, &temporary, &Index::sums_name(&self.export), &sums)
+        replace(&self.storage, &temporary, &Index::sums_name(&self.export), sums.as_bytes())
     }
 
     /// Writes the list of checksums of a finished export, if a crash came between it and the index.
@@ -65,7 +91,7 @@ impl Folder {
             return Ok(());
         }
         let temporary = self.temporary();
-        replace(&self.storage, &temporary, &name, &expected)
+        replace(&self.storage, &temporary, &name, expected.as_bytes())
     }
 
     /// The index of an earlier run with the same inputs, without the parts from the first missing
@@ -127,6 +153,19 @@ impl Folder {
         }
         Ok(true)
     }
+}
+
+/// The lock of the export of this name.
+pub(crate) fn lock_name(export: &str) -> String {
+    format!(".{export}.lock")
+}
+
+/// Tells a part that is being written from everything else temporary.
+const PART_MARK: &str = "part";
+
+/// The number of the part that is being written under a temporary name.
+pub(super) fn part_number(export: &str, file: &str) -> Option<usize> {
+    file.strip_prefix(&temporary_start(export))?.strip_prefix(PART_MARK)?.parse().ok()
 }
 
 fn temporary_start(export: &str) -> String {

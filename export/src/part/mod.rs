@@ -33,11 +33,14 @@ mod open;
 mod running;
 #[cfg(test)]
 pub(crate) mod tests;
+mod twin;
 mod writer;
 
 pub use content::{Content, Open, Pressed, Stream};
-pub(crate) use folder::hash_file;
+pub(crate) use file::replace;
+pub(crate) use folder::{hash_file, lock_name};
 pub use group::{Group, Member, Record, RecordFile};
+pub(crate) use twin::Twin;
 pub use writer::{Progress, Writer};
 
 use crate::error::{Error, Result};
@@ -95,13 +98,31 @@ pub struct Window {
     pub text: WindowText,
 }
 
-/// What the names of a window's parts begin with: `{scope}_{start}-{end}_{format}`, days as
+/// What the names of a window's parts begin with: `{label}_{start}-{end}_{format}`, days as
 /// `YYYYMMDD`.
-pub fn window_name(scope: &str, days: (&str, &str), format: &str) -> String {
+pub fn window_name(label: &str, days: (&str, &str), format: &str) -> String {
+    let label = crate::name::safe(label, "export");
+    crate::name::safe(&format!("{label}_{}-{}_{format}", days.0, days.1), "export")
+}
+
+/// What the names of all parts of an export begin with: a word for people, and eight digits of the
+/// export's id, so that no other export writes a part of that name.
+pub fn label(word: &str, export_id: &str) -> String {
     /// Leaves room for the rest in a name of 120 bytes.
-    const SCOPE_BYTES: usize = 60;
-    let scope = crate::name::shorten(&crate::name::safe(scope, "export"), SCOPE_BYTES);
-    crate::name::safe(&format!("{scope}_{}-{}_{format}", days.0, days.1), "export")
+    const WORD_BYTES: usize = 60;
+    let word = crate::name::shorten(&crate::name::safe(word, "export"), WORD_BYTES);
+    format!("{word}-{}", short_id(export_id))
+}
+
+/// The digits of an export's id that stand in its parts' names.
+fn short_id(export_id: &str) -> &str {
+    export_id.get(..8).unwrap_or(export_id)
+}
+
+/// Is this the name of a part of the export with this id?
+pub(crate) fn is_named_after(file: &str, export_id: &str) -> bool {
+    let id = format!("-{}_", short_id(export_id));
+    file.ends_with(".zip") && file.contains(&id)
 }
 
 /// A part's file name.

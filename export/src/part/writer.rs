@@ -39,9 +39,14 @@ pub struct Writer<'a> {
     pub(super) continued: BTreeMap<String, u32>,
     next_group: u64,
     state: State,
+    /// Is told of parts that come out otherwise, which is then no error.
+    on_other: Option<OnOther<'a>>,
     on_part: Box<dyn FnMut(&PartRecord) + 'a>,
     cancelled: Box<dyn Fn() -> bool + 'a>,
 }
+
+/// Is told of a part that an index has, and as what it came out.
+pub(crate) type OnOther<'a> = Box<dyn FnMut(&PartRecord, &PartRecord) + 'a>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -79,6 +84,7 @@ impl<'a> Writer<'a> {
         if Index::read(folder.storage.as_ref(), &settings.export)?.is_some() {
             return Err(Error::Exists { file: Index::file_name(&settings.export) });
         }
+        folder.check_is_free(&head)?;
         Self::begin(settings, folder, head)
     }
 
@@ -90,9 +96,25 @@ impl<'a> Writer<'a> {
         settings.check()?;
         let folder = Folder::open(storage, &settings)?;
         let Some((index, again)) = folder.resume(&settings, &head)? else {
+            folder.check_is_free(&head)?;
             return Self::begin(settings, folder, head);
         };
         Self::go_on(settings, folder, index, again)
+    }
+
+    /// Writes a whole export again to hold it against the parts that its index has: each goes on
+    /// behind the one before as the index has that.
+    pub(crate) fn again(
+        storage: Arc<dyn Storage>,
+        settings: Settings,
+        index: &Index,
+        on_other: OnOther<'a>,
+    ) -> Result<Self> {
+        settings.check()?;
+        let folder = Folder::open(storage, &settings)?;
+        let empty = Index::new(index.head.clone(), settings.part_bytes);
+        let writer = Self::go_on(settings, folder, empty, index.parts.clone())?;
+        Ok(Self { on_other: Some(on_other), ..writer })
     }
 
     fn begin(settings: Settings, mut folder: Folder, head: Head) -> Result<Self> {
@@ -133,6 +155,7 @@ impl<'a> Writer<'a> {
             part: None,
             next_group: 0,
             state: if finished { State::Finished } else { State::Writing },
+            on_other: None,
             on_part: Box::new(|_| {}),
             cancelled: Box::new(|| false),
         })
@@ -253,6 +276,7 @@ impl<'a> Writer<'a> {
     /// Ends the export: its index is final.
     pub fn finish(mut self) -> Result<Index> {
         if self.state == State::Finished {
+            self.folder.close();
             return Ok(self.index);
         }
         self.need_writing()?;
@@ -261,6 +285,7 @@ impl<'a> Writer<'a> {
         }
         self.index.finished = true;
         self.folder.publish(&self.index)?;
+        self.folder.close();
         Ok(self.index)
     }
 
@@ -317,7 +342,9 @@ impl<'a> Writer<'a> {
         let k = self.next_k();
         let draft = self.next_draft()?;
         let name = part_name(&window.name, k);
-        let temporary = self.folder.temporary();
+        let temporary = self
+            .folder
+            .part_temporary(self.index.parts.len() + 1 + usize::from(self.part.is_some()));
         let file = PartFile::create(&self.folder.storage, temporary, &self.lane)?;
         self.part = Some(OpenPart::new(name, k, draft, file));
         Ok(())
@@ -364,7 +391,7 @@ impl<'a> Writer<'a> {
             slice: at.slice,
             step: at.step,
         };
-        self.check_again(&record)?;
+        let record = self.check_again(record)?;
         self.index.parts.push(record);
         self.index.counts = self.index.total_counts();
         self.index.digest = (&self.total).into();
@@ -374,14 +401,16 @@ impl<'a> Writer<'a> {
     }
 
     /// A part that an earlier run had finished must come out as it was.
-    fn check_again(&mut self, part: &PartRecord) -> Result<()> {
-        match self.again.pop_front() {
-            Some(before) if before != *part => Err(Error::Differs {
-                part: part.name.clone(),
-                expected: before.sha256,
-                found: part.sha256.clone(),
-            }),
-            _ => Ok(()),
+    fn check_again(&mut self, part: PartRecord) -> Result<PartRecord> {
+        match (self.again.pop_front(), &mut self.on_other) {
+            (Some(before), Some(on_other)) if before != part => {
+                on_other(&before, &part);
+                Ok(before)
+            }
+            (Some(before), None) if before != part => {
+                Err(Error::Differs { part: part.name, expected: before.sha256, found: part.sha256 })
+            }
+            _ => Ok(part),
         }
     }
 }

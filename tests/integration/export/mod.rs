@@ -6,6 +6,7 @@ mod formats;
 mod interrupted;
 mod moments;
 mod selection;
+mod tampered;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -13,6 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chatvault_engine::{Custodian, Memory, Snapshot, Storage, Timestamp};
+use chatvault_export::check::{Proof, Report};
 use chatvault_export::manifest::{Index, Manifest};
 use chatvault_export::{Error, Export, Format, Request, Run};
 use chatvault_support::{Draft, Random};
@@ -116,9 +118,16 @@ fn run(export: &Export, threads: usize) -> (Arc<dyn Storage>, Index) {
     let folder: Arc<dyn Storage> = Arc::new(Memory::new());
     let how = Run { threads, ..Run::default() };
     let index = export.run(Arc::clone(&folder), how, &mut |_| ControlFlow::Continue(())).unwrap();
-    let report = export.check(&*folder, &mut |_, _| {}).unwrap();
-    assert!(report.is_good() && report.compared, "{:?}", report.findings);
+    let report = check(export, &folder);
+    assert!(report.is_good() && report.proof == Proof::Bytes, "{:?}", report.findings);
     (folder, index)
+}
+
+/// What an archive has to say about an export.
+fn check(export: &Export, folder: &Arc<dyn Storage>) -> Report {
+    let scratch: Arc<dyn Storage> = Arc::new(Memory::new());
+    let how = Run { threads: 2, ..Run::default() };
+    export.check((folder, &scratch), how, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 /// Every file of a folder.

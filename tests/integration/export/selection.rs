@@ -1,15 +1,18 @@
 //! Exactly the selected messages, and nothing else.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use chatvault_engine::{Custodian, Memory};
+use chatvault_engine::{Custodian, Memory, Storage};
 use chatvault_export::entry::SystemEvents;
-use chatvault_export::{Format, Request, TimeField};
+use chatvault_export::{Format, Request, Run, TimeField};
 use chatvault_query::{Order, Query, Versions, format_time};
 use chatvault_support::ask::{self, Ask};
 use chatvault_support::{Draft, Random};
 
-use super::{AT, CHATS, DAY, PEOPLE, export, is_part, joined, request, rows, run, vault};
+use super::{
+    AT, CHATS, DAY, PEOPLE, check, export, files, is_part, joined, request, rows, run, vault,
+};
 use crate::kit::{Vault, seeds};
 
 fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -271,4 +274,56 @@ fn a_random_question_is_exported_as_it_is_answered() {
             assert!(found == wanted, "{ask:?}: {} and {}", found.len(), wanted.len());
         }
     }
+}
+
+#[test]
+fn a_second_export_into_a_folder_leaves_the_parts_of_the_first_alone() {
+    let vault = vault(60);
+    let folder: Arc<dyn Storage> = Arc::new(Memory::new());
+    let go_on = &mut |_: &chatvault_export::Progress| ControlFlow::Continue(());
+    let whole = Request { name: "full".to_owned(), ..request(Format::Csv) };
+    let some = Request { senders: vec!["ann".to_owned()], name: String::new(), ..whole.clone() };
+    let again = Request { text_only: true, name: "text".to_owned(), ..whole.clone() };
+    let mut names = Vec::new();
+    for asked in [whole, some, again] {
+        let before = files(&*folder);
+        let export = export(&vault, asked.clone());
+        let index = export.run(Arc::clone(&folder), Run::default(), go_on).unwrap();
+        let after = files(&*folder);
+        assert!(before.iter().all(|(name, bytes)| after[name] == *bytes), "{asked:?}");
+        let word = if asked.name.is_empty() { "archive" } else { &asked.name };
+        let expected = format!("{word}-{}_", &export.id()[..8]);
+        assert!(index.parts[0].name.starts_with(&expected), "{}", index.parts[0].name);
+        names.push(index.parts[0].name.clone());
+        assert!(check(&export, &folder).is_good());
+    }
+    assert!(names[0] != names[1] && names[1] != names[2]);
+}
+
+#[test]
+fn a_part_that_no_index_lists_is_not_written_over() {
+    let vault = vault(20);
+    let export = export(&vault, request(Format::Csv));
+    let (folder, index) = run(&export, 1);
+    folder.remove("test.index.json").unwrap();
+    let before = files(&*folder);
+    let go_on = &mut |_: &chatvault_export::Progress| ControlFlow::Continue(());
+    for resume in [false, true] {
+        let how = Run { resume, ..Run::default() };
+        let error = export.run(Arc::clone(&folder), how, go_on).unwrap_err();
+        let expected = format!("{} is there already, and no index lists it", index.parts[0].name);
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+    assert!(files(&*folder) == before);
+}
+
+#[test]
+fn parts_carry_the_days_that_people_read() {
+    let vault = vault(20);
+    let zone = "Asia/Tokyo".to_owned();
+    let (from, to) =
+        (Some("2023-11-14T15:00:00Z".to_owned()), Some("2024-11-30T15:00:00Z".to_owned()));
+    let asked = Request { from, to, zone, all_time: false, ..request(Format::Csv) };
+    let (_, index) = run(&export(&vault, asked), 1);
+    assert!(index.parts[0].name.contains("_20231115-20241201_csv_"), "{}", index.parts[0].name);
 }

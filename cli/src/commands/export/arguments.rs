@@ -88,6 +88,9 @@ pub(crate) struct Arguments {
     /// The export's name; made of scope, range and format if left out
     #[arg(long, help_heading = "Parts")]
     pub(super) name: Option<String>,
+    /// Sign the index with this Ed25519 key (PKCS#8 PEM): NAME.index.json.sig, see `export check --help`
+    #[arg(long, value_name = "FILE", conflicts_with = "plan", help_heading = "Parts")]
+    pub(super) sign_with: Option<PathBuf>,
     /// Threads that render and compress; as many as there are processors if left out
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) threads: Option<u16>,

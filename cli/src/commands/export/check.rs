@@ -1,15 +1,18 @@
 //! `export check`: reads an export back and says what is wrong with it, if anything is.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::ensure;
-use chatvault_engine::Disk;
-use chatvault_export::Export;
-use chatvault_export::check::{Report, check};
-use chatvault_export::job::{Listed, list};
+use anyhow::{Context, ensure};
+use chatvault_engine::{Archive, Disk, Storage};
+use chatvault_export::check::{Proof, Report, Step, check};
+use chatvault_export::job::{Listed, foreign, list};
+use chatvault_export::{Export, PublicKey, Run, is_signed};
 use clap::Args;
 use serde::Serialize;
 
+use super::why::Why;
 use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -18,17 +21,27 @@ use crate::text;
 
 const EXAMPLES: &str = "\
 Examples:
-  chatvault export check all/                 every part, member and checksum
-  chatvault export check all/ team.cvault     also: exactly the selected versions are there
+  chatvault export check all/                 do parts, members, sums and lists agree?
+  chatvault export check all/ team.cvault     is every byte what the archive gives?
+  chatvault export check all/ --public-key public.pem     is it what the key's owner signed?
 
-With the archive the selection is asked again and its fingerprint compared with the one in the manifests, \
-so a version that is missing or there twice is found. What arrived after the export is not in it.
+Without the archive: every part, member and checksum is read, and all lists are held against each other. That \
+finds damage and loss. It cannot find a change by somebody who made all of them fit again; a signature does \
+(`export --sign-with`), as do the archive and an index's SHA-256 that was written down elsewhere.
 
-Exit code 0: everything is as it should be. 1: something is not, each finding on a line.
+With the archive: the export is made again from it, without being written, and every part is compared byte for \
+byte, so that any change in any file is found. What arrived after the export is not in it. An export of another \
+renderer version cannot be made again: then it is checked that exactly the archive's versions are named in it, \
+and told that its files were not compared. Why contents are missing is compared with what the archive says now, \
+and told if that is something else.
 
-JSON fields: sound, exports (list of name, sound, compared, parts, members, bytes, versions, findings).";
+Exit code 0: everything is as it should be. 1: something is not, each finding on a line. 3: nothing is wrong, \
+but not everything could be compared.
 
-/// Check the exports in a folder: every byte, and with the archive every version
+JSON fields: sound, exports (list of name, sound, proof (sums, versions or bytes), signed (good, unchecked, none), \
+parts, members, bytes, versions, other_reasons, findings), foreign (zip files there that belong to no export).";
+
+/// Check the exports in a folder: every byte against its lists, and with the archive against that
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -40,8 +53,14 @@ pub(super) struct Arguments {
     /// Only the export of this name
     #[arg(long)]
     name: Option<String>,
+    /// The Ed25519 public key (PEM) of whoever must have signed the index
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
     #[command(flatten)]
     salvage: Salvage,
+    /// Threads that render and compress; as many as there are processors if left out
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -52,66 +71,131 @@ pub(super) struct Arguments {
 struct All {
     sound: bool,
     exports: Vec<One>,
+    foreign: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct One {
     name: String,
     sound: bool,
-    compared: bool,
+    proof: &'static str,
+    signed: &'static str,
     parts: u64,
     members: u64,
     bytes: u64,
     versions: u64,
+    other_reasons: u64,
     findings: Vec<String>,
 }
 
+/// What exports are held against.
+struct Against {
+    archive: Option<Archive>,
+    key: Option<PublicKey>,
+    threads: usize,
+}
+
 pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let folder = Disk::new(&arguments.folder);
-    let listed = list(&folder)?;
+    let folder: Arc<dyn Storage> = Arc::new(Disk::new(&arguments.folder));
+    let listed = list(&*folder)?;
+    let foreign = foreign(&*folder, &listed)?;
     let wanted = |one: &Listed| arguments.name.as_ref().is_none_or(|name| *name == one.name);
     let listed: Vec<Listed> = listed.into_iter().filter(wanted).collect();
     ensure!(!listed.is_empty(), "{}: there is no such export", arguments.folder.display());
+    let archive = arguments.archive.as_ref();
+    let key = arguments.public_key.as_deref().map(super::key::public).transpose()?;
+    let threads = arguments.threads.map_or(Run::default().threads, usize::from);
+    let archive = archive.map(|archive| arguments.salvage.open(archive)).transpose()?;
+    let against = Against { archive, key, threads };
     let mut exports = Vec::new();
     for one in listed {
-        let (name, report) = report(&folder, one, arguments, console)?;
-        exports.push(as_json(name, &report));
+        exports.push(against.check(&folder, one, console)?);
     }
-    let all = All { sound: exports.iter().all(|one| one.sound), exports };
+    let all = All { sound: exports.iter().all(|one| one.sound), exports, foreign };
     if arguments.json {
         console.json(&all)?;
     } else {
-        all.exports.iter().try_for_each(|one| print(one, console))?;
+        print(&all, console)?;
     }
-    Ok(if all.sound { Outcome::Done } else { Outcome::Failed })
+    let is_whole = |one: &One| {
+        one.other_reasons == 0 && (against.archive.is_none() || one.proof == proof(Proof::Bytes))
+    };
+    Ok(match (all.sound, all.exports.iter().all(is_whole)) {
+        (false, _) => Outcome::Failed,
+        (true, false) => Outcome::Incomplete,
+        (true, true) => Outcome::Done,
+    })
 }
 
-fn report(
-    folder: &Disk,
-    listed: Listed,
-    arguments: &Arguments,
-    console: &Console<'_>,
-) -> anyhow::Result<(String, Report)> {
-    let Listed { name, index, .. } = listed;
-    let index = index?;
-    let total: u64 = index.parts.iter().map(|part| part.bytes).sum();
-    let bar = Progress::start(console, "checking", "bytes");
-    let mut done = 0;
-    let mut watch = |_: &str, bytes: u64| {
-        bar.set(done, Some(total));
-        done += bytes;
-    };
-    let report = match &arguments.archive {
-        None => check(folder, &name, None, &mut watch)?,
-        Some(archive) => {
-            let snapshot = arguments.salvage.open(archive)?.snapshot()?;
-            Export::of_index(&snapshot, &index)?.check(folder, &mut watch)?
-        }
-    };
-    Ok((name, report))
+impl Against {
+    fn check(
+        &self,
+        folder: &Arc<dyn Storage>,
+        listed: Listed,
+        console: &Console<'_>,
+    ) -> anyhow::Result<One> {
+        let Listed { name, index, .. } = listed;
+        let index = index?;
+        let total: u64 = index.parts.iter().map(|part| part.bytes).sum();
+        let bar = Progress::start(console, "checking", "bytes");
+        let mut done = 0;
+        let mut report = match &self.archive {
+            None => check(&**folder, &name, &mut |_, bytes| {
+                bar.set(done, Some(total));
+                done += bytes;
+            })?,
+            Some(archive) => {
+                let export = Export::of_index(&archive.snapshot()?, &index)?;
+                drop(bar);
+                self.make_again((archive, &export), folder, console)?
+            }
+        };
+        let signed = match &self.key {
+            Some(key) => {
+                let finding = key.check(&**folder, &name)?;
+                let is_good = finding.is_none();
+                report.findings.extend(finding);
+                if is_good { "good" } else { "none" }
+            }
+            None if is_signed(&**folder, &name) => "unchecked",
+            None => "none",
+        };
+        Ok(as_json(name, &report, signed))
+    }
+
+    fn make_again(
+        &self,
+        (archive, export): (&Archive, &Export),
+        folder: &Arc<dyn Storage>,
+        console: &Console<'_>,
+    ) -> anyhow::Result<Report> {
+        let place = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let scratch: Arc<dyn Storage> = Arc::new(Disk::new(place.path()));
+        let why = Why::of(archive);
+        let reason = |key: &_, content: &str| why.reason(key, content);
+        let how = Run { threads: self.threads, reasons: &reason, ..Run::default() };
+        let bar = Progress::start(console, "checking", "messages");
+        console.stop.heed();
+        let report = export.check((&folder, &scratch), how, &mut |step| {
+            match step {
+                Step::Reading(part, _) => bar.say(format!("checking: {part}")),
+                Step::Rendering(done) => super::show(&bar, "making again", done),
+            }
+            if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(report)
+    }
 }
 
-fn as_json(name: String, report: &Report) -> One {
+fn proof(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Sums => "sums",
+        Proof::Versions => "versions",
+        Proof::Bytes => "bytes",
+    }
+}
+
+fn as_json(name: String, report: &Report, signed: &'static str) -> One {
     let mut findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     if report.more_findings > 0 {
         findings.push(format!("and {} more", report.more_findings));
@@ -119,29 +203,61 @@ fn as_json(name: String, report: &Report) -> One {
     One {
         name,
         sound: report.is_good(),
-        compared: report.compared,
+        proof: proof(report.proof),
+        signed,
         parts: report.parts,
         members: report.members,
         bytes: report.bytes,
         versions: report.subjects,
+        other_reasons: report.other_reasons,
         findings,
     }
 }
 
-fn print(one: &One, console: &mut Console<'_>) -> anyhow::Result<()> {
-    for finding in &one.findings {
-        console.line(format!("wrong: {finding}"))?;
+fn print(all: &All, console: &mut Console<'_>) -> anyhow::Result<()> {
+    for name in &all.foreign {
+        console.line(format!("foreign: {name}: belongs to no export in this folder"))?;
     }
-    let state = if one.sound { "sound" } else { "damaged" };
-    let compared =
-        if one.compared { "exactly what the archive has" } else { "not compared with an archive" };
-    console.line(format!(
-        "{state}: {}: {} with {}, {}, {}; {compared}",
-        one.name,
-        text::plural(one.parts, "part"),
-        text::plural(one.members, "file"),
-        text::plural(one.versions, "version"),
-        text::size(one.bytes),
-    ))?;
+    for one in &all.exports {
+        for finding in &one.findings {
+            console.line(format!("wrong: {finding}"))?;
+        }
+        let state = if one.sound { "sound" } else { "damaged" };
+        console.line(format!(
+            "{state}: {}: {} with {}, {}, {}; {}",
+            one.name,
+            text::plural(one.parts, "part"),
+            text::plural(one.members, "file"),
+            text::plural(one.versions, "version"),
+            text::size(one.bytes),
+            proved(one),
+        ))?;
+    }
     Ok(())
+}
+
+/// What was proved, in words.
+fn proved(one: &One) -> String {
+    let mut words = match (one.sound, one.proof) {
+        (false, _) => text::plural(one.findings.len() as u64, "finding"),
+        (true, "bytes") => "every byte is what the archive gives".to_owned(),
+        (true, "versions") => {
+            "exactly the archive's versions are named; its files were not made again, \
+            since another renderer wrote them"
+                .to_owned()
+        }
+        (true, _) => {
+            "parts, members, sums and lists agree; not compared with an archive".to_owned()
+        }
+    };
+    if one.other_reasons > 0 {
+        let reasons = text::plural(one.other_reasons, "reason");
+        words.push_str(&format!("; {reasons} for missing contents: the archive says others now"));
+    }
+    match one.signed {
+        "good" => words.push_str("; signed by this key"),
+        "unchecked" => words.push_str("; signed, not checked (--public-key)"),
+        _ => {}
+    }
+    words
 }

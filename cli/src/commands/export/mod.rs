@@ -2,21 +2,23 @@
 
 mod arguments;
 mod check;
+mod key;
 mod report;
 mod resume;
+mod why;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use chatvault_engine::{Archive, Clock, Disk, MessageKey, Storage, SystemClock};
+use chatvault_engine::{Archive, Clock, Disk, Storage, SystemClock};
+use chatvault_export::job::{foreign, list};
 use chatvault_export::manifest::Index;
 use chatvault_export::{Error, Export, Phase, Progress as Done, Run};
-use chatvault_ingest::sync;
 
 use arguments::Action;
 pub(crate) use arguments::Arguments;
+use why::Why;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
@@ -55,18 +57,19 @@ fn write(
     (folder, resume): (Arc<dyn Storage>, bool),
     (arguments, console): (&Arguments, &mut Console<'_>),
 ) -> anyhow::Result<Outcome> {
+    let key = arguments.sign_with.as_deref().map(key::signing).transpose()?;
     let start = crate::commands::import::now();
-    // Looked up when the first content is missing: most exports lack none.
-    let missing = OnceLock::new();
-    let why = |key: &MessageKey, content: &str| {
-        let place = (key.conversation.clone(), key.id.clone(), content.to_owned());
-        missing.get_or_init(|| reasons(archive)).get(&place).cloned()
-    };
+    let why = Why::of(archive);
+    let reason = |key: &_, content: &str| why.reason(key, content);
     let defaults = Run::default();
     let threads = arguments.threads.map_or(defaults.threads, usize::from);
-    let how = Run { threads, resume, reasons: &why };
-    match with_progress(export, folder, how, console) {
+    let how = Run { threads, resume, reasons: &reason };
+    tell_foreign(&*folder, console)?;
+    match with_progress(export, Arc::clone(&folder), how, console) {
         Ok(index) => {
+            if let Some(key) = key {
+                key.sign(&folder, export.name())?;
+            }
             let seconds = start.elapsed().as_secs_f64();
             let lacks = archive.missing();
             let done = report::done(export, &index, (seconds, &lacks), (arguments, console))?;
@@ -84,6 +87,14 @@ fn write(
     }
 }
 
+/// Names what lies in the folder and is of no export there.
+fn tell_foreign(folder: &dyn Storage, console: &mut Console<'_>) -> anyhow::Result<()> {
+    for name in foreign(folder, &list(folder)?)? {
+        console.remark(format!("{name} is in the folder, too, and belongs to no export there"))?;
+    }
+    Ok(())
+}
+
 fn with_progress(
     export: &Export,
     folder: Arc<dyn Storage>,
@@ -93,12 +104,12 @@ fn with_progress(
     let bar = Progress::start(console, "reading names", "messages");
     console.stop.heed();
     export.run(folder, how, &mut |done| {
-        show(&bar, done);
+        show(&bar, "exporting", done);
         if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
 }
 
-fn show(bar: &Progress, done: &Done) {
+fn show(bar: &Progress, what: &str, done: &Done) {
     if !bar.is_seen() {
         return;
     }
@@ -108,17 +119,9 @@ fn show(bar: &Progress, done: &Done) {
             of => format!("window {} of {of}, ", done.window),
         };
         let parts = text::plural(done.parts, "part");
-        bar.say(format!("exporting: {window}{parts}, {}", text::size(done.bytes)));
+        bar.say(format!("{what}: {window}{parts}, {}", text::size(done.bytes)));
         bar.set(done.messages, Some(done.of));
     } else {
         bar.set(done.messages, None);
     }
-}
-
-/// Why contents are not in the archive, by conversation, message and link. Without them, as where the
-/// list cannot be read, a manifest says that they were never fetched.
-fn reasons(archive: &Archive) -> HashMap<(String, String, String), String> {
-    let missing = sync::missing(archive, None).unwrap_or_default();
-    let entry = |one: sync::Missing| ((one.conversation, one.message, one.content), one.reason);
-    missing.into_iter().map(entry).collect()
 }

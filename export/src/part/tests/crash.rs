@@ -41,7 +41,9 @@ fn an_export_that_stops_after_any_operation_is_resumed_to_the_same_bytes() {
     for stop_after in 0..operations {
         for stop in [Stop::Process, Stop::Power] {
             let storage = Brittle::new(stop_after);
-            assert!(resume(&plan, storage.clone()).is_err());
+            // The last operation removes the lock's file, which nobody misses.
+            let is_last = stop_after + 1 == operations;
+            assert_eq!(resume(&plan, storage.clone()).is_ok(), is_last);
             let storage = storage.after(stop, u64::MAX);
             let resumed = resume(&plan, storage.clone()).unwrap();
             assert_eq!(resumed, index, "{stop_after} {stop:?}");
@@ -55,7 +57,7 @@ fn an_index_never_names_a_part_that_is_not_there() {
     let plan = varied();
     let whole = Brittle::new(u64::MAX);
     let _index = resume(&plan, whole.clone()).unwrap();
-    for stop_after in 0..u64::MAX - whole.left() {
+    for stop_after in 0..u64::MAX - whole.left() - 1 {
         let storage = Brittle::new(stop_after);
         assert!(resume(&plan, storage.clone()).is_err());
         let storage = storage.after(Stop::Power, u64::MAX);

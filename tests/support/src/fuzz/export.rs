@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chatvault_engine::{Memory, Storage, Timestamp};
+use chatvault_export::check::Proof;
 use chatvault_export::{Export, Format, Request, Run};
 use chatvault_query::search::Search;
 
@@ -56,7 +57,10 @@ pub fn export(bytes: &[u8]) {
         let go_on = &mut |_: &chatvault_export::Progress| ControlFlow::Continue(());
         let index = export.run(Arc::clone(&folder), how, go_on).unwrap();
         assert_eq!(index.counts.messages + index.counts.events, 1, "{format:?}");
-        let report = export.check(&*folder, &mut |_, _| {}).unwrap();
-        assert!(report.is_good() && report.compared, "{format:?}: {:?}", report.findings);
+        let scratch: Arc<dyn Storage> = Arc::new(Memory::default());
+        let report = export.check((&folder, &scratch), how, &mut |_| ControlFlow::Continue(()));
+        let report = report.unwrap();
+        let is_whole = report.is_good() && report.proof == Proof::Bytes;
+        assert!(is_whole, "{format:?}: {:?}", report.findings);
     }
 }
