@@ -9,7 +9,9 @@ use std::io;
 use std::sync::Arc;
 
 use chatvault_engine::{ContentAddress, MessageKey, Timestamp};
-use chatvault_query::event::Names;
+use chatvault_query::body::with_lines;
+use chatvault_query::event::{Names, NoNames};
+use chatvault_query::message::Message;
 use chatvault_query::people::ConversationKind;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,8 @@ pub struct Chat {
     pub kind: ConversationKind,
     /// Its topic at the window's end.
     pub topic: Option<String>,
+    /// What its topic became, and when, ascending; empty: it has always been that one.
+    pub topics: Vec<(Timestamp, Option<String>)>,
     /// The team that a channel belongs to.
     pub team: Option<String>,
     /// When it began: its creation if known, else its first message in the archive.
@@ -63,6 +67,23 @@ pub struct Version {
     pub version: u64,
     /// The commit that stored it.
     pub sequence: u64,
+    /// The lines of code snippets that the archive has as contents, by the places of their
+    /// attachments.
+    pub snippets: Vec<(usize, Arc<str>)>,
+}
+
+impl Version {
+    /// The message that it is, with the lines of its code snippets. `None`: its bytes are none.
+    pub fn message(&self) -> Option<Message<'_>> {
+        let mut message = Message::stored(&self.json).ok()?;
+        for (index, lines) in &self.snippets {
+            if let Some(attachment) = message.attachments.get_mut(*index) {
+                let content = attachment.content.as_deref().unwrap_or_default();
+                attachment.content = Some(with_lines(content, lines).into());
+            }
+        }
+        Some(message)
+    }
 }
 
 /// One message.
@@ -70,13 +91,14 @@ pub struct Version {
 pub struct Entry {
     /// Which message.
     pub key: MessageKey,
-    /// When it was sent.
+    /// When it was sent, as far as its place in the export is concerned: see [`Entry::sent`].
     pub created: Timestamp,
     /// When its latest version was made.
     pub modified: Timestamp,
     /// Every archived version, ascending, whatever the mode: at least one, the last is the latest.
     pub versions: Vec<Version>,
-    /// In the order of the latest version's attachments, then of its inline contents.
+    /// What any archived version names: in the order of the latest version's attachments, then of its
+    /// inline contents, then those of the versions before it.
     pub attached: Vec<Attached>,
     /// What it answers, by [`answered`](crate::answered); `None`: nothing.
     pub parent: Option<Answered>,
@@ -87,12 +109,16 @@ pub struct Entry {
 }
 
 /// The message that another one answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answered {
     /// Its id, in the same conversation.
     pub id: String,
     /// Its latest exported version; `None`: the archive does not have it.
     pub version: Option<u64>,
+    /// Its subject line, if it has one.
+    pub subject: Option<Arc<str>>,
+    /// Who sent it, by the name that it says; not told of a message that stands near.
+    pub sender: Option<String>,
 }
 
 /// A file, or an inline content, that belongs to a message.
@@ -100,8 +126,12 @@ pub struct Answered {
 pub struct Attached {
     /// The name of its link in the archive: `file:ID` or `hosted:ID`.
     pub attachment: String,
-    /// Which of the message's attachments it is; `None`: an inline content of the body.
+    /// Which of the latest version's attachments it is; `None`: an inline content of the body, or a
+    /// file of earlier versions only.
     pub index: Option<usize>,
+    /// The archived versions that name it, ascending, as their places among all; none: only the
+    /// archive's link does.
+    pub versions: Vec<usize>,
     /// The file's name as the service has it; not safe for a disk.
     pub name: String,
     /// By its name, else `application/octet-stream`.
@@ -155,12 +185,48 @@ pub struct Context<'a> {
     /// The conversation that is rendered.
     pub chat: &'a Chat,
     /// How people are called.
-    pub names: &'a dyn Names,
+    pub names: &'a dyn History,
     /// What was asked for.
     pub options: &'a RenderOptions,
     /// The bytes of attachments.
     pub objects: &'a dyn Objects,
 }
+
+/// How people were called over time; as [`Names`] at the window's end.
+pub trait History: Names {
+    /// The name at a time.
+    fn name_at(&self, id: &str, at: Timestamp) -> Option<&str> {
+        let _whenever = at;
+        self.name(id)
+    }
+}
+
+impl History for NoNames {}
+
+/// How people were called at a time.
+#[derive(Clone, Copy)]
+pub struct Then<'a> {
+    names: &'a dyn History,
+    at: Timestamp,
+}
+
+impl fmt::Debug for Then<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Then").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Names for Then<'_> {
+    fn name(&self, id: &str) -> Option<&str> {
+        self.names.name_at(id, self.at)
+    }
+
+    fn address(&self, id: &str) -> Option<&str> {
+        self.names.address(id)
+    }
+}
+
+impl History for Then<'_> {}
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,6 +253,14 @@ pub struct RenderOptions {
     pub chat_day: bool,
     /// How cells that look like formulas are made harmless.
     pub guard: Guard,
+    /// Whose exports it was asked for, as typed ids such as `user:ID`; none: anybody's.
+    pub custodians: Vec<String>,
+    /// What the export is of, in words: labels and what they say.
+    pub told: Vec<(&'static str, String)>,
+    /// Stands on every page of a transcript that may lack messages.
+    pub mark: Option<&'static str>,
+    /// The program and its version, for people.
+    pub made_with: String,
     /// Identifies the export: derived from its inputs.
     pub export_id: String,
 }
@@ -229,6 +303,10 @@ impl Default for RenderOptions {
             bom: true,
             chat_day: false,
             guard: Guard::Quote,
+            custodians: Vec::new(),
+            told: Vec::new(),
+            mark: None,
+            made_with: String::new(),
             export_id: String::new(),
         }
     }
@@ -246,19 +324,44 @@ impl Chat {
         found.and_then(|index| self.participants.get(index))
     }
 
-    /// What people call it: its topic, else `Chat: A, B, C +2`, else its id.
+    /// Its topic at a time; what it was before the archive saw it change is not known.
+    pub fn topic_at(&self, at: Timestamp) -> Option<&str> {
+        if self.topics.is_empty() {
+            return self.topic.as_deref();
+        }
+        let behind = self.topics.partition_point(|(since, _)| *since <= at);
+        self.topics.get(behind.checked_sub(1)?)?.1.as_deref()
+    }
+
+    /// What people call it at the window's end: its topic, else `Chat: A, B, C +2`, else its id.
     pub fn title(&self) -> String {
+        self.titled(self.topic.as_deref())
+    }
+
+    /// What people called it, since when, ascending: the first since ever.
+    pub fn titles(&self) -> Vec<(Timestamp, String)> {
+        if self.topics.is_empty() {
+            return vec![(Timestamp::MIN, self.title())];
+        }
+        let since =
+            |(at, topic): &(Timestamp, Option<String>)| (*at, self.titled(topic.as_deref()));
+        let first = (Timestamp::MIN, self.titled(None));
+        std::iter::once(first).chain(self.topics.iter().map(since)).collect()
+    }
+
+    fn titled(&self, topic: Option<&str>) -> String {
         const NAMED: usize = 3;
-        if let Some(topic) = self.topic.as_deref().filter(|topic| !topic.trim().is_empty()) {
+        if let Some(topic) = topic.filter(|topic| !topic.trim().is_empty()) {
             return topic.to_owned();
         }
+        let word = if self.kind == ConversationKind::Channel { "Channel" } else { "Chat" };
         if self.participants.is_empty() {
-            return format!("Chat: {}", self.id);
+            return format!("{word}: {}", self.id);
         }
         let named: Vec<&str> = self.participants.iter().take(NAMED).map(Person::label).collect();
         match self.participants.len().saturating_sub(NAMED) {
-            0 => format!("Chat: {}", named.join(", ")),
-            more => format!("Chat: {} +{more}", named.join(", ")),
+            0 => format!("{word}: {}", named.join(", ")),
+            more => format!("{word}: {} +{more}", named.join(", ")),
         }
     }
 }
@@ -275,10 +378,50 @@ impl Person {
     }
 }
 
+impl Window {
+    /// From when to when, for people. The end of all time is inside: nothing comes behind it.
+    pub(crate) fn words(&self, zone: &Zone) -> String {
+        let start = zone.show(self.start);
+        let last = Timestamp::from_ms(self.end.ms().saturating_sub(1));
+        format!("from {start} to {}, both included", zone.show_ms(last))
+    }
+}
+
+impl RenderOptions {
+    /// Of those who delivered a message, whom it is about: the first who was asked for, else the
+    /// first.
+    pub fn custodian_of<'e>(&self, entry: &'e Entry) -> Option<&'e str> {
+        let delivered = |asked: &String| entry.custodians.iter().find(|one| *one == asked);
+        let asked = self.custodians.iter().find_map(delivered);
+        asked.or_else(|| entry.custodians.first()).map(String::as_str)
+    }
+}
+
+impl Context<'_> {
+    /// How people were called when a message was sent.
+    pub fn names_at(&self, entry: &Entry) -> Then<'_> {
+        Then { names: self.names, at: entry.created }
+    }
+
+    /// What a custodian is called: a user's name or address, else the id.
+    pub fn custodian_name<'n>(&'n self, custodian: &'n str) -> &'n str {
+        let Some(user) = custodian.strip_prefix("user:") else { return custodian };
+        self.names.name(user).or_else(|| self.names.address(user)).unwrap_or(user)
+    }
+}
+
 impl Entry {
     /// The newest version; `None` only for an entry that breaks its promise to have one.
     pub fn latest(&self) -> Option<&Version> {
         self.versions.last()
+    }
+
+    /// When it was sent; `None` if it does not say, and its id is no time either.
+    pub fn sent(&self) -> Option<Timestamp> {
+        if self.created != Timestamp::default() {
+            return Some(self.created);
+        }
+        Message::stored(&self.latest()?.json).ok()?.created
     }
 
     /// The file behind `attachments[index]` of the latest version.
@@ -286,10 +429,38 @@ impl Entry {
         self.attached.iter().find(|attached| attached.index == Some(index))
     }
 
+    /// What goes with a version where each has a document of its own: with the newest that names it,
+    /// and with the latest what none names.
+    pub fn files_of(&self, version: usize) -> impl Iterator<Item = &Attached> {
+        let latest = self.versions.len().saturating_sub(1);
+        let newest = move |one: &Attached| one.versions.last().copied().unwrap_or(latest);
+        self.attached.iter().filter(move |one| newest(one) == version)
+    }
+
     /// The inline content with this hosted id.
     pub fn hosted(&self, id: &str) -> Option<&Attached> {
         let is_it = |attached: &&Attached| attached.attachment.strip_prefix("hosted:") == Some(id);
         self.attached.iter().find(is_it)
+    }
+}
+
+impl Attached {
+    /// Is it a picture or the like of the body? Code is a file.
+    pub fn is_inline(&self) -> bool {
+        let kind = self.media_type.as_str();
+        let is_shown = kind.starts_with("image/") || kind == "application/octet-stream";
+        self.attachment.starts_with("hosted:") && is_shown
+    }
+
+    /// Does the version at this place, of so many, say that it is there?
+    pub fn is_named_by(&self, version: usize, of: usize) -> bool {
+        let is_latest = version + 1 == of;
+        self.versions.contains(&version) || (is_latest && self.versions.is_empty())
+    }
+
+    /// Was it taken away, by an edit or a deletion? Then only earlier versions name it.
+    pub fn is_earlier(&self, of: usize) -> bool {
+        self.versions.last().is_some_and(|last| last + 1 < of)
     }
 }
 
@@ -310,6 +481,12 @@ impl fmt::Debug for Context<'_> {
         let _shown = shown.field("tenant", &self.tenant).field("chat", &self.chat.id);
         shown.finish_non_exhaustive()
     }
+}
+
+/// The one of some values, each since a time, that holds at a time.
+pub(crate) fn holding<T>(since: &[(Timestamp, T)], at: Timestamp) -> Option<&T> {
+    let behind = since.partition_point(|(since, _)| *since <= at);
+    since.get(behind.saturating_sub(1)).map(|(_, value)| value)
 }
 
 /// [`Objects`] for exports without attachments: has nothing.

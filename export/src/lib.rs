@@ -65,6 +65,7 @@ pub mod part;
 mod pool;
 mod request;
 mod sign;
+mod told;
 pub mod zip;
 pub mod zone;
 
@@ -73,3 +74,4 @@ pub use error::{Error, Result};
 pub use job::{Export, OnProgress, Phase, Plan, Progress, Run};
 pub use request::{Format, Request, TimeField};
 pub use sign::{PublicKey, SigningKey, is_signed};
+pub use told::Collected;

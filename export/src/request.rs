@@ -7,13 +7,14 @@
 
 use std::str::FromStr;
 
-use chatvault_engine::{Scan, Snapshot, Timestamp};
+use chatvault_engine::{Custodian, RowKeys, Scan, Snapshot, Timestamp};
 use chatvault_query::{Commit, Query, parse_time};
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{Guard, RenderOptions, SystemEvents, Zone};
+use crate::entry::{Guard, RenderOptions, SystemEvents, Window, Zone};
 use crate::error::{Error, Result};
 use crate::part::Settings;
+use crate::told::Collected;
 use crate::zone::calendar::write_date;
 use crate::zone::rfc3339;
 
@@ -124,7 +125,8 @@ pub struct Request {
     pub from: Option<String>,
     /// The range ends before this.
     pub to: Option<String>,
-    /// From the first message to the last, instead of a range.
+    /// From the first message to the last, whatever the range says. When pinned, that tells theirs in
+    /// milliseconds; its end bounds nothing, so that a message of the last moment of time is in it.
     pub all_time: bool,
     /// Which time the range is about.
     pub time_field: TimeField,
@@ -163,8 +165,10 @@ pub struct Request {
     pub iso_dates: bool,
     /// The tenant's id; none: what the messages say.
     pub tenant: Option<String>,
-    /// Who asked, as the host says; stands in the manifest.
+    /// Who asked, as the host says; stands on covers and in the manifest.
     pub requested_by: Option<String>,
+    /// How far custodians' messages were collected, as the host says; stands there, too.
+    pub collected: Vec<Collected>,
 }
 
 impl Default for Request {
@@ -198,6 +202,7 @@ impl Default for Request {
             iso_dates: false,
             tenant: None,
             requested_by: None,
+            collected: Vec::new(),
         }
     }
 }
@@ -220,21 +225,26 @@ impl Request {
         self.since = self.since.map(|since| exact(since, snapshot));
         let snapshot = &snapshot.as_of(until);
         let (start, end) = self.range(snapshot, at)?;
-        (self.from, self.to, self.all_time) = (Some(rfc3339(start)), Some(rfc3339(end)), false);
+        (self.from, self.to) = (Some(rfc3339(start)), Some(rfc3339(end)));
         if self.tenant.as_deref().is_none_or(str::is_empty) {
             self.tenant = Some(self.sniffed_tenant(snapshot)?);
         }
         drop(self.options(String::new())?);
-        drop(Self { since: None, ..self.clone() }.query(None).scan().map_err(wrong)?);
+        drop(Self { since: None, ..self.clone() }.query(Range::ALL).scan().map_err(wrong)?);
         if self.name.is_empty() {
             self.name = self.own_name(start, end);
         }
         Ok(self)
     }
 
+    /// Its custodians with what they are.
+    fn typed_custodians(&self) -> Vec<String> {
+        self.custodians.iter().map(|id| Custodian::parse(id).as_str().to_owned()).collect()
+    }
+
     /// Are its commits of this archive's past?
     pub(crate) fn check_commits(&self, snapshot: &Snapshot) -> Result<()> {
-        self.query(None).check_commits(snapshot).map_err(wrong)
+        self.query(Range::ALL).check_commits(snapshot).map_err(wrong)
     }
 
     /// What the archive held at the commit that it is pinned to.
@@ -247,11 +257,10 @@ impl Request {
         let given = |field, text: &Option<String>| {
             text.as_deref().map(|text| time(field, text)).transpose()
         };
-        let (from, to) = (given("from", &self.from)?, given("to", &self.to)?);
-        if self.all_time && (from.is_some() || to.is_some()) {
-            let value = "with a range".to_owned();
-            return Err(setting("all time", value, "either a range or all time"));
-        }
+        let (from, to) = match self.all_time {
+            false => (given("from", &self.from)?, given("to", &self.to)?),
+            true => (None, None),
+        };
         let before = |end: Timestamp| {
             Timestamp::from_ms(end.ms().saturating_sub(i64::from(DEFAULT_DAYS) * DAY_MS))
         };
@@ -261,13 +270,13 @@ impl Request {
             (None, None) if !self.all_time => (before(at), at),
             (None, to) => {
                 let (first, last) = self.ends(snapshot)?.unwrap_or((before(at), at));
-                // The last millisecond that has a text: no real message is so late.
+                // The last millisecond that has a text.
                 let behind_last = last.ms().saturating_add(1).min(LAST_MS);
                 let behind_last = Timestamp::from_ms(behind_last);
                 (Timestamp::from_ms(first.ms()).min(to.unwrap_or(first)), to.unwrap_or(behind_last))
             }
         };
-        if range.0 >= range.1 && self.from.is_some() {
+        if range.0 >= range.1 && !self.all_time {
             let value = format!("{} to {}", rfc3339(range.0), rfc3339(range.1));
             return Err(setting("range", value, "a start before its end"));
         }
@@ -279,13 +288,9 @@ impl Request {
         let unbounded = Self { from: None, to: None, ..self.clone() };
         let Some(scan) = unbounded.scan()? else { return Ok(None) };
         let mut ends: Option<(Timestamp, Timestamp)> = None;
-        let by = self.time_field;
         let _rows = snapshot
             .keys(&scan, &mut |row| {
-                let at = match by {
-                    TimeField::Created => row.created(),
-                    TimeField::Modified => row.modified(),
-                };
+                let at = self.time_of(row);
                 let (first, last) = ends.unwrap_or((at, at));
                 ends = Some((first.min(at), last.max(at)));
             })
@@ -328,8 +333,10 @@ impl Request {
 
     /// What the names of all parts begin with: the export's name if it was given one, else what is
     /// in them.
-    pub(crate) fn label(&self, (start, end): (Timestamp, Timestamp), export_id: &str) -> String {
-        let has_own_name = self.name == self.own_name(start, end);
+    pub(crate) fn label(&self, export_id: &str) -> String {
+        let end = |text: &Option<String>| time("range", text.as_deref()?).ok();
+        let ends = end(&self.from).zip(end(&self.to));
+        let has_own_name = ends.is_some_and(|(start, end)| self.name == self.own_name(start, end));
         let word = if has_own_name { self.scope() } else { self.name.clone() };
         crate::part::label(&word, export_id)
     }
@@ -344,9 +351,30 @@ impl Request {
         }
     }
 
-    /// The question to the archive, in a range or in all time.
-    pub(crate) fn query(&self, range: Option<(Timestamp, Timestamp)>) -> Query {
-        let ends = range.map(|(start, end)| (ticks(start), ticks(end))).unzip();
+    /// Its range, once that is pinned.
+    pub(crate) fn whole_range(&self) -> Result<Range> {
+        let end = |field, text: &Option<String>| time(field, text.as_deref().unwrap_or_default());
+        let (start, end) = (end("from", &self.from)?, end("to", &self.to)?);
+        Ok(Range { start: Some(start), end: (!self.all_time).then_some(end) })
+    }
+
+    /// The time of a row that its range is about.
+    pub(crate) fn time_of(&self, row: RowKeys<'_>) -> Timestamp {
+        match self.time_field {
+            TimeField::Created => row.created(),
+            TimeField::Modified => row.modified(),
+        }
+    }
+
+    /// The part of its range that is a window's.
+    pub(crate) fn range_of(&self, window: Window) -> Range {
+        let is_open = self.all_time && window.number == window.of;
+        Range { start: Some(window.start), end: (!is_open).then_some(window.end) }
+    }
+
+    /// The question to the archive, in a range.
+    pub(crate) fn query(&self, range: Range) -> Query {
+        let ends = (range.start.map(ticks), range.end.map(ticks));
         let (created, modified) = match self.time_field {
             TimeField::Created => (ends, (None, None)),
             TimeField::Modified => ((None, None), ends),
@@ -372,7 +400,7 @@ impl Request {
         if self.is_empty() {
             return Ok(None);
         }
-        self.query(None).scan().map_err(wrong)
+        self.query(Range::ALL).scan().map_err(wrong)
     }
 
     /// Must a conversation's folder or file have another name in each window? All windows can be
@@ -416,9 +444,23 @@ impl Request {
             bom: self.bom,
             chat_day: self.chat_day,
             guard: self.guard,
+            custodians: self.typed_custodians(),
             export_id,
+            ..RenderOptions::default()
         })
     }
+}
+
+/// A half-open range; without an end it goes on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Range {
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) end: Option<Timestamp>,
+}
+
+impl Range {
+    /// All time.
+    const ALL: Self = Self { start: None, end: None };
 }
 
 /// A commit with its hash, if the archive has one of just this number.

@@ -7,15 +7,15 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use chatvault_engine::{ContentAddress, MessageKey, Snapshot};
-use chatvault_query::body::{Block, Document, ImageAt, Inline};
+use chatvault_query::body::{Block, Document, ImageAt, Inline, snippet_at};
 use chatvault_query::message::Message;
 use memchr::memmem::Finder;
 
 use crate::digest::Sha256;
-use crate::entry::{Attached, AttachedState, Entry};
+use crate::entry::{Attached, AttachedState, Entry, Version};
 use crate::error::Result;
 use crate::name::{path, safe};
 use crate::request::archive;
@@ -29,12 +29,17 @@ const HOSTED: &str = "hostedContents/";
 const NEVER_FETCHED: &str = "the archive does not have it: it was never fetched";
 /// Digests that are remembered: some megabytes.
 const MOST_KNOWN: usize = 65_536;
+/// A longer code snippet stays a file.
+const MOST_CODE_BYTES: u64 = 1 << 20;
 /// Bytes that tell a picture's kind.
 const MAGIC_BYTES: usize = 12;
 
 /// What stands in a message that names a content.
 static SIGNS: LazyLock<[Finder<'static>; 2]> =
     LazyLock::new(|| [Finder::new(b"hostedContents"), Finder::new(b"\"reference\"")]);
+
+/// What stands in a message that shows code which is a content of its own.
+static SNIPPET: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"codeSnippetUrl"));
 
 /// Finds what belongs to messages, and names it.
 pub(super) struct Attachments<'r> {
@@ -61,6 +66,8 @@ struct Named {
     link: String,
     index: Option<usize>,
     name: String,
+    /// The versions that name it.
+    versions: Vec<usize>,
 }
 
 impl<'r> Attachments<'r> {
@@ -76,10 +83,11 @@ impl<'r> Attachments<'r> {
         (self.prefix, self.next) = (prefix, 0);
     }
 
-    /// Finds what belongs to a message's latest version.
+    /// Finds what belongs to a message: what any of its versions names, and what is linked.
     pub(super) fn find(&mut self, entry: &mut Entry) -> Result<()> {
-        let Some(latest) = entry.latest() else { return Ok(()) };
-        let names_some = SIGNS.iter().any(|sign| sign.find(&latest.json).is_some());
+        let names_some =
+            |version: &Version| SIGNS.iter().any(|sign| sign.find(&version.json).is_some());
+        let names_some = entry.versions.iter().any(names_some);
         if !names_some && !self.has_links {
             return Ok(());
         }
@@ -91,13 +99,13 @@ impl<'r> Attachments<'r> {
         if !names_some && links.is_empty() {
             return Ok(());
         }
-        let mut named =
-            Message::stored(&latest.json).map(|message| named(&message)).unwrap_or_default();
+        let mut named = all_named(&entry.versions);
         for (link, _) in &links {
             if !named.iter().any(|one| one.link == *link) {
-                named.push(Named { link: link.clone(), index: None, name: String::new() });
+                named.push(Named::new(link.clone(), None, String::new()));
             }
         }
+        self.read_snippets(entry, &links)?;
         let key = entry.key.clone();
         for one in named {
             let object =
@@ -135,7 +143,43 @@ impl<'r> Attachments<'r> {
             }
         };
         let media_type = media_type(&name).to_owned();
-        Ok(Attached { attachment, index: named.index, name, media_type, state })
+        let versions = named.versions.clone();
+        Ok(Attached { attachment, index: named.index, versions, name, media_type, state })
+    }
+
+    /// Code that a message shows is text, though it came as a content.
+    fn read_snippets(&self, entry: &mut Entry, links: &[(String, ContentAddress)]) -> Result<()> {
+        for version in &mut entry.versions {
+            let Some(_sign) = SNIPPET.find(&version.json) else { continue };
+            let Ok(message) = Message::stored(&version.json) else { continue };
+            let mut snippets = Vec::new();
+            for (index, attachment) in message.attachments.iter().enumerate() {
+                let Some(at) = snippet_at(attachment) else { continue };
+                let link = format!("{HOSTED}{}", at.hosted);
+                let object = links.iter().find(|(name, _)| *name == link).map(|(_, object)| object);
+                if let Some(lines) = object.map(|object| self.text(object)).transpose()?.flatten() {
+                    snippets.push((index, lines));
+                }
+            }
+            version.snippets = snippets;
+        }
+        Ok(())
+    }
+
+    /// An object as text; `None` if it is too long to be code, or not there.
+    fn text(&self, address: &ContentAddress) -> Result<Option<Arc<str>>> {
+        let bytes = self.snapshot.object_bytes(address).map_err(archive)?;
+        if bytes.is_none_or(|bytes| bytes > MOST_CODE_BYTES) {
+            return Ok(None);
+        }
+        let Some(mut reader) = self.snapshot.object(address).map_err(archive)? else {
+            return Ok(None);
+        };
+        let mut text = Vec::new();
+        let _length = reader
+            .read_to_end(&mut text)
+            .map_err(|cause| archive_io(format!("the object {address} cannot be read"), cause))?;
+        Ok(Some(String::from_utf8_lossy(&text).into()))
     }
 
     /// The file of the next stored content.
@@ -203,6 +247,35 @@ impl Content {
     }
 }
 
+/// What the versions of a message name: the latest first, so that the name is the last it had. What an
+/// edit or a deletion took away is of those before.
+fn all_named(versions: &[Version]) -> Vec<Named> {
+    let latest = versions.len().saturating_sub(1);
+    let mut all: Vec<Named> = Vec::new();
+    for (at, version) in versions.iter().enumerate().rev() {
+        let Ok(message) = Message::stored(&version.json) else { continue };
+        for one in named(&message) {
+            let known = all.iter().position(|known| known.link == one.link);
+            let index = one.index.filter(|_| at == latest);
+            let place = known.unwrap_or_else(|| {
+                all.push(Named { index, ..one });
+                all.len() - 1
+            });
+            if let Some(known) = all.get_mut(place).filter(|one| one.versions.first() != Some(&at))
+            {
+                known.versions.insert(0, at);
+            }
+        }
+    }
+    all
+}
+
+impl Named {
+    fn new(link: String, index: Option<usize>, name: String) -> Self {
+        Self { link, index, name, versions: Vec::new() }
+    }
+}
+
 /// What a message names, in the order of its attachments and then of its body.
 fn named(message: &Message<'_>) -> Vec<Named> {
     let mut all = Vec::new();
@@ -211,7 +284,12 @@ fn named(message: &Message<'_>) -> Vec<Named> {
         let Some(link) = is_file.then(|| file_link(attachment)) else { continue };
         let name = attachment.name.as_deref().or_else(|| last_step(attachment.url.as_deref()?));
         let name = name.unwrap_or_default().to_owned();
-        all.push(Named { link, index: Some(index), name });
+        all.push(Named::new(link, Some(index), name));
+    }
+    for attachment in &message.attachments {
+        let Some(at) = snippet_at(attachment) else { continue };
+        let name = if at.name.is_empty() { "code.txt".to_owned() } else { at.name };
+        all.push(Named::new(format!("{HOSTED}{}", at.hosted), None, name));
     }
     let document = Document::of(message);
     let mut left: Vec<&Block> = document.blocks.iter().rev().collect();
@@ -236,7 +314,7 @@ fn images(inlines: &[Inline], all: &mut Vec<Named>) {
             Inline::Image { content: ImageAt::Hosted(id), name, .. } => {
                 let link = format!("{HOSTED}{id}");
                 if !all.iter().any(|one| one.link == link) {
-                    all.push(Named { link, index: None, name: name.clone() });
+                    all.push(Named::new(link, None, name.clone()));
                 }
             }
             Inline::Strong(more)

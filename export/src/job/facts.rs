@@ -40,7 +40,7 @@ impl Facts {
         let counts = &mut facts.counts;
         (counts.messages, counts.events) = if is_event { (0, 1) } else { (1, 0) };
         counts.versions = facts.subjects.len() as u64;
-        counts.edited = u64::from(flags.is_edited && !flags.is_deleted);
+        counts.edited = u64::from(flags.is_edited);
         counts.deleted = u64::from(flags.is_deleted);
         for attached in &entry.attached {
             facts.add(entry, attached, &scene.objects);

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chatvault_engine::{Damage, Snapshot, Timestamp};
+use chatvault_query::event::NoNames;
 use chatvault_query::message::Flags;
 use serde_json::{Value, json};
 
@@ -48,8 +49,10 @@ use crate::error::{Error, Result};
 use crate::manifest::{ArchiveState, Head, Index, Selection, Tool, WindowText, canonical};
 use crate::part::Settings;
 use crate::request::{Request, TimeField, time};
+use crate::told;
 use crate::zone::rfc3339;
 use read::Entries;
+use window::Grid;
 
 /// What turns messages into files: another number, other bytes.
 const RENDERER_VERSION: &str = "4";
@@ -207,7 +210,8 @@ impl Export {
     ) -> Result<Self> {
         let field = |field, text: &Option<String>| time(field, text.as_deref().unwrap_or_default());
         let (start, end) = (field("from", &request.from)?, field("to", &request.to)?);
-        let windows = window::windows(start, end, request.window_days)?;
+        let windows =
+            plan::windows(&snapshot, &request, Grid::new(start, end, request.window_days))?;
         let head = head(&request, archive, &unreadable, tool)?;
         Ok(Self { snapshot, request, head, windows })
     }
@@ -234,9 +238,7 @@ impl Export {
 
     /// What the names of its parts begin with.
     fn label(&self) -> String {
-        let ends = self.windows.first().zip(self.windows.last());
-        let ends = ends.map_or_else(Default::default, |(first, last)| (first.start, last.end));
-        self.request.label(ends, &self.head.export_id)
+        self.request.label(&self.head.export_id)
     }
 
     fn settings(&self, threads: usize) -> Settings {
@@ -320,7 +322,10 @@ fn head(
 ) -> Result<Head> {
     let value = serde_json::to_value(request).unwrap_or(Value::Null);
     let mut identity = json!({ "archive": archive, "request": value, "tool": tool });
-    let mut more: BTreeMap<String, Value> = [("request".to_owned(), value)].into();
+    let words = told::rows(request, &NoNames).into_iter();
+    let words: BTreeMap<&str, String> = words.collect();
+    let mut more: BTreeMap<String, Value> =
+        [("request".to_owned(), value), ("words".to_owned(), json!(words))].into();
     if !unreadable.is_empty() {
         identity[UNREADABLE] = json!(unreadable);
         drop(more.insert(UNREADABLE.to_owned(), json!(unreadable)));

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use chatvault_engine::{Custodian, MessageKey, RecordKind, Snapshot, Stored, Timestamp};
+use chatvault_query::event::{NoNames, who};
 use chatvault_query::message::Message;
 use foldhash::fast::FixedState;
 use memchr::memmem::Finder;
@@ -30,8 +31,15 @@ pub(super) struct Parents {
     custodians: Vec<Custodian>,
     until: Option<Timestamp>,
     is_wanted: bool,
-    young: HashMap<u64, u64>,
-    old: HashMap<u64, u64>,
+    young: HashMap<u64, Known>,
+    old: HashMap<u64, Known>,
+}
+
+/// What is remembered of a message: its version, and its subject if it has one.
+#[derive(Clone, Debug)]
+struct Known {
+    version: u64,
+    subject: Option<Arc<str>>,
 }
 
 impl Parents {
@@ -57,34 +65,35 @@ impl Parents {
     pub(super) fn find(&mut self, entry: &mut Entry) -> Result<()> {
         let Some(latest) = entry.latest().filter(|_| self.is_wanted) else { return Ok(()) };
         let hash = hash(entry.key.reply_to.as_deref(), &entry.key.id);
-        let version = latest.version;
+        let known = Known { version: latest.version, subject: subject(&latest.json) };
         let may_answer = entry.key.reply_to.is_some()
             || SIGNS.iter().any(|sign| sign.find(&latest.json).is_some());
         if may_answer {
             let message = Message::stored(&latest.json).ok();
             let id = message.as_ref().and_then(answered).map(String::from);
             if let Some(id) = id {
-                let version = self.version(&entry.key, &id)?;
-                entry.parent = Some(Answered { id, version });
+                entry.parent = Some(self.answered(&entry.key, id)?);
             }
         }
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        let _ = self.young.insert(hash, version);
+        drop(self.young.insert(hash, known));
         Ok(())
     }
 
-    /// The exported version of the message with an id, in the thread of another one or beside it.
-    fn version(&self, of: &MessageKey, id: &str) -> Result<Option<u64>> {
+    /// The message with an id, in the thread of another one or beside it.
+    fn answered(&self, of: &MessageKey, id: String) -> Result<Answered> {
         let own = of.reply_to.as_deref();
         // A thread's root first: it is what nearly every reply answers.
         let mut roots = vec![None];
         roots.extend(own.map(Some));
         for reply_to in &roots {
-            let hash = hash(*reply_to, id);
-            if let Some(version) = self.young.get(&hash).or_else(|| self.old.get(&hash)) {
-                return Ok(Some(*version));
+            let hash = hash(*reply_to, &id);
+            if let Some(Known { version, subject }) =
+                self.young.get(&hash).or_else(|| self.old.get(&hash)).cloned()
+            {
+                return Ok(Answered { id, version: Some(version), subject, sender: None });
             }
         }
         for reply_to in roots {
@@ -92,15 +101,21 @@ impl Parents {
                 record: RecordKind::Message,
                 conversation: of.conversation.clone(),
                 reply_to: reply_to.map(str::to_owned),
-                id: id.to_owned(),
+                id: id.clone(),
             };
             let rows = self.snapshot.history(&key).map_err(archive)?;
-            let seen = rows.iter().filter(|row| self.sees(row)).map(|row| row.version).max();
-            if seen.is_some() {
-                return Ok(seen);
+            let seen = rows.iter().filter(|row| self.sees(row)).max_by_key(|row| row.version);
+            if let Some(row) = seen {
+                let sender = sender(&row.json);
+                return Ok(Answered {
+                    id,
+                    version: Some(row.version),
+                    subject: subject(&row.json),
+                    sender,
+                });
             }
         }
-        Ok(None)
+        Ok(Answered { id, ..Answered::default() })
     }
 
     fn sees(&self, row: &Stored) -> bool {
@@ -109,6 +124,19 @@ impl Parents {
         self.until.is_none_or(|until| row.modified <= until)
             && (self.custodians.is_empty() || self.custodians.iter().any(delivered))
     }
+}
+
+/// The subject line of a stored message.
+fn subject(json: &[u8]) -> Option<Arc<str>> {
+    static SIGN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"subject\":\""));
+    let _sign = SIGN.find(json)?;
+    let message = Message::stored(json).ok()?;
+    message.subject.as_deref().filter(|subject| !subject.is_empty()).map(Arc::from)
+}
+
+fn sender(json: &[u8]) -> Option<String> {
+    let from = Message::stored(json).ok()?.from?;
+    Some(who(&from, &NoNames))
 }
 
 fn hash(reply_to: Option<&str>, id: &str) -> u64 {

@@ -124,6 +124,9 @@ impl<'c> Binder<'c> {
 
     fn push(&mut self, item: Item, facts: Facts, groups: &mut Vec<Group<'static>>) -> Result<()> {
         let is_shown = !facts.is_left_out || matches!(item, Item::Card(_));
+        if let (true, Some(Document::Pdf(transcript))) = (facts.is_left_out, &mut self.document) {
+            transcript.leave_out_event();
+        }
         self.pending.add(facts);
         let Some(document) = self.document.as_mut().filter(|_| is_shown) else { return Ok(()) };
         let (pending, objects) = (&mut self.pending, &self.scene.objects);

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use chatvault_engine::{Memory, MessageKind, RowKeys};
+use chatvault_engine::{Memory, MessageKind, RowKeys, Snapshot};
 
 use super::slice::{Slice, Slicer};
+use super::window::Grid;
 use super::{Export, Run};
 use crate::entry::Window;
 use crate::error::Result;
-use crate::request::{Request, TimeField, archive, wrong};
+use crate::request::{Range, Request, archive, wrong};
 
 /// Conversations of which the sample is made, evenly over all.
 const SAMPLE_CHATS: usize = 8;
@@ -76,6 +77,24 @@ impl Survey {
     }
 }
 
+/// The windows of a range that have messages; one alone may have none.
+pub(super) fn windows(snapshot: &Snapshot, request: &Request, grid: Grid) -> Result<Vec<Window>> {
+    if grid.is_whole() {
+        return grid.windows(&BTreeSet::from([0]));
+    }
+    let mut places = BTreeSet::new();
+    let whole = request.whole_range()?;
+    let scan =
+        if request.is_empty() { None } else { request.query(whole).scan().map_err(wrong)? };
+    if let Some(scan) = scan {
+        let mut on = |row: RowKeys<'_>| {
+            let _is_new = places.insert(grid.place_of(request.time_of(row)));
+        };
+        let _rows = snapshot.keys(&scan, &mut on).map_err(archive)?;
+    }
+    grid.windows(&places)
+}
+
 impl Export {
     /// What it will be. Reads the index, and renders a small sample for the sizes.
     pub fn plan(&self) -> Result<Plan> {
@@ -118,8 +137,11 @@ impl Export {
             survey.is_exact = true;
             return Ok(survey);
         }
-        let range = self.windows.first().zip(self.windows.last());
-        let range = range.map(|(first, last)| (first.start, last.end));
+        let Some((first, last)) = self.windows.first().zip(self.windows.last()) else {
+            survey.is_exact = true;
+            return Ok(survey);
+        };
+        let range = Range { start: Some(first.start), ..self.request.range_of(*last) };
         let plan = self.request.query(range).plan().map_err(wrong)?;
         survey.is_exact = plan.is_exact();
         let chatvault_query::Plan::Rows(rows) = plan else { return Ok(survey) };
@@ -162,7 +184,7 @@ impl Export {
         if window.number == 1 || self.request.is_empty() {
             return Ok(std::mem::take(&mut survey.first_slices));
         }
-        let query = self.request.query(Some((window.start, window.end)));
+        let query = self.request.query(self.request.range_of(window));
         let Some(scan) = query.scan().map_err(wrong)? else { return Ok(Vec::new()) };
         let mut slicer = Slicer::default();
         let mut on = |row: RowKeys<'_>| slicer.add(row.conversation(), row.created());
@@ -172,10 +194,7 @@ impl Export {
 
     /// The place of the window that a row is in.
     fn window_of(&self, row: RowKeys<'_>) -> Option<usize> {
-        let at = match self.request.time_field {
-            TimeField::Created => row.created(),
-            TimeField::Modified => row.modified(),
-        };
+        let at = self.request.time_of(row);
         let behind = self.windows.partition_point(|window| window.start <= at);
         behind.checked_sub(1)
     }

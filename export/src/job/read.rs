@@ -71,7 +71,7 @@ impl Entries {
     ) -> Result<Self> {
         let (sighted, custodians) = (history && request.format.names_people(), Names::default());
         let until = request.as_of.as_deref().map(|text| time("as_of", text)).transpose()?;
-        let query = request.query(Some((window.start, window.end)));
+        let query = request.query(request.range_of(window));
         let past = if request.is_empty() { None } else { past(&query)? };
         let Some(mut past) = past else {
             let (answer, history, snapshot) = (None, History::None, snapshot.clone());
@@ -219,6 +219,7 @@ impl Past {
                 address: ContentAddress([0; 32]),
                 version: row.version(),
                 sequence: row.sequence().0,
+                snippets: Vec::new(),
             },
             custodians,
         })

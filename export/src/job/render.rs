@@ -18,7 +18,7 @@ use crate::entry::{Entry, Piece, RenderOptions, Version, Window, Zone};
 use crate::error::Result;
 use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet, pdf};
 use crate::name::{path, safe};
-use crate::part::{Group, Member, Record, RecordFile, Settings};
+use crate::part::{Content, Group, Member, Record, RecordFile, Settings};
 use crate::request::{Format, Request, archive, day};
 use crate::zone::file_stamp;
 
@@ -139,7 +139,9 @@ impl Workshop {
         attachments: &mut Attachments<'_>,
     ) -> Result<Vec<Stretch>> {
         let request = &*self.request;
-        let history = request.format != Format::Jsonl || request.all_versions;
+        // The stored lines need no history; the names of files that were taken away are in it.
+        let has_files = self.snapshot.has_links() && !request.text_only;
+        let history = request.format != Format::Jsonl || request.all_versions || has_files;
         let at = (self.window, Some(slice));
         let mut entries = Entries::of(&self.snapshot, request, at, history)?;
         let mut parents = Parents::new(&self.snapshot, request, request.format.names_people());
@@ -305,9 +307,23 @@ impl Workshop {
     fn load_file(&self, scene: &Arc<Scene>, entries: Vec<(Entry, Facts)>) -> Vec<Group<'static>> {
         let dates = if self.request.iso_dates { dat::Dates::Iso } else { dat::Dates::Compact };
         let records = dat::Records::new(scene.context(), dates);
-        self.records_of(entries, |entry, out| {
-            let _written = records.record(entry, out);
-        })
+        let mut groups = Groups::new(self.group_bytes);
+        let mut bytes = Vec::new();
+        for (entry, facts) in entries {
+            bytes.clear();
+            let mut natives = Vec::new();
+            if !facts.is_left_out {
+                let _written = records.record(&entry, &mut bytes);
+                natives = records.natives(&entry);
+            }
+            let natives = natives.into_iter().map(|(path, version)| Member {
+                path,
+                content: Content::Bytes(version.json.clone()),
+                source: Some(format!("blake3:{}", version.address)),
+            });
+            groups.add(facts, &[(&self.files.main, &bytes)], natives.collect());
+        }
+        groups.all
     }
 
     /// Messages as records of the main file.

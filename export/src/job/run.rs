@@ -10,7 +10,7 @@ use super::dispatch::{Dispatcher, Step};
 use super::place::Placer;
 use super::plan::Survey;
 use super::render::Workshop;
-use super::scene::{Known, Scene, Stage, Stored};
+use super::scene::{Known, NamesAt, Scene, Stage, Stored};
 use super::{Export, OnProgress, Phase, Run, Watch, text_of};
 use crate::entry::{Window, Zone};
 use crate::error::{Error, Result};
@@ -58,7 +58,11 @@ impl Export {
         watch.progress.windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
         let known = Known::collect(&self.snapshot, &self.request, &survey.chats, &mut watch)?;
         let known = known.ok_or(Error::Cancelled)?;
-        let options = Arc::new(self.request.options(self.head.export_id.clone())?);
+        let mut options = self.request.options(self.head.export_id.clone())?;
+        options.made_with = format!("{} {}", self.head.tool.name, self.head.tool.version);
+        let known = Arc::new(known);
+        options.tell(&self.request, &NamesAt::new(&known, options.as_of));
+        let options = Arc::new(options);
         let fonts = (self.request.format == Format::Pdf).then(pdf::Fonts::builtin);
         let fonts = fonts.transpose().map_err(|cause| Error::Archive(Box::new(cause)))?;
         watch.progress = super::Progress {
@@ -71,7 +75,7 @@ impl Export {
             export: self,
             request: Arc::new(self.request.clone()),
             label: self.label(),
-            known: Arc::new(known),
+            known,
             stage: Stage {
                 tenant: self.request.tenant.as_deref().unwrap_or_default().into(),
                 options,

@@ -10,7 +10,7 @@ use chatvault_query::people::{Conversation, ConversationKind, Conversations, Peo
 
 use super::Watch;
 use super::render::named;
-use crate::entry::{Chat, Context, Objects, Person, RenderOptions, Window};
+use crate::entry::{Chat, Context, History, Objects, Person, RenderOptions, Window};
 use crate::error::{Error, Result};
 use crate::name::slug;
 use crate::request::{Request, wrong};
@@ -58,6 +58,7 @@ impl Known {
             id: id.to_owned(),
             kind: known.map_or_else(|| ConversationKind::of(id), |chat| chat.kind),
             topic,
+            topics: known.map(|chat| topics(chat, at)).unwrap_or_default(),
             team: known.and_then(|chat| chat.team.clone()),
             started: known.map(|chat| chat.first),
             participants: known.map(|chat| self.participants(chat, at)).unwrap_or_default(),
@@ -89,6 +90,13 @@ impl Known {
         };
         chat.participants().map(person).collect()
     }
+}
+
+/// How a conversation was called, up to a time.
+fn topics(chat: &Conversation, until: Timestamp) -> Vec<(Timestamp, Option<String>)> {
+    let known = chat.topics().take_while(|(since, _)| *since <= until);
+    let named = |topic: &str| Some(topic).filter(|topic| !topic.is_empty()).map(str::to_owned);
+    known.map(|(since, topic)| (since, named(topic))).collect()
 }
 
 /// Everybody in some conversations. `None` if it was stopped.
@@ -135,7 +143,7 @@ impl Scene {
         Self {
             tenant: Arc::clone(&stage.tenant),
             chat: known.chat(chat, at, stage.parts_windows.then_some(window)),
-            names: NamesAt { known: Arc::clone(known), at },
+            names: NamesAt::new(known, at),
             options: Arc::clone(&stage.options),
             objects: Arc::clone(&stage.objects),
         }
@@ -163,9 +171,15 @@ pub(super) struct Stage {
 
 /// How people were called at a time.
 #[derive(Debug)]
-struct NamesAt {
+pub(super) struct NamesAt {
     known: Arc<Known>,
     at: Timestamp,
+}
+
+impl NamesAt {
+    pub(super) fn new(known: &Arc<Known>, at: Timestamp) -> Self {
+        Self { known: Arc::clone(known), at }
+    }
 }
 
 impl Names for NamesAt {
@@ -175,6 +189,12 @@ impl Names for NamesAt {
 
     fn address(&self, id: &str) -> Option<&str> {
         self.known.people.get(id)?.address()
+    }
+}
+
+impl History for NamesAt {
+    fn name_at(&self, id: &str, at: Timestamp) -> Option<&str> {
+        self.known.people.name_at(id, at)
     }
 }
 

@@ -123,7 +123,7 @@ pub struct Counts {
     pub context: u64,
     /// Messages that were deleted.
     pub deleted: u64,
-    /// Messages that were edited.
+    /// Messages that were edited, also those that were deleted later.
     pub edited: u64,
     /// System events.
     pub events: u64,

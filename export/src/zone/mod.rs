@@ -88,6 +88,34 @@ impl Zone {
         calendar::parts(Timestamp::from_ms(moved))
     }
 
+    /// The distance from UTC, if it changes on that day there: a clock time alone says too little.
+    pub(crate) fn mark(self, time: Timestamp) -> Option<FixedOffset> {
+        const DAY_MS: i64 = 86_400_000;
+        let Self::Named(_) = self else { return None };
+        let (own, parts) = (self.local(time)?, self.parts(time)?);
+        let midnight = time.ms().saturating_sub(parts.ms_of_day);
+        let offset_at = |ms: i64| self.local(Timestamp::from_ms(ms)).map(|local| *local.offset());
+        let changes = offset_at(midnight)? != offset_at(midnight.saturating_add(DAY_MS))?;
+        changes.then(|| *own.offset())
+    }
+
+    /// As [`Zone::show`], or that it is not known.
+    pub(crate) fn show_known(&self, time: Option<Timestamp>) -> String {
+        time.map_or_else(|| UNKNOWN_TIME.to_owned(), |time| self.show(time))
+    }
+
+    /// As [`Zone::show`], to the millisecond.
+    pub(crate) fn show_ms(&self, time: Timestamp) -> String {
+        let shown = self.show(time);
+        let ms = format!(".{:03}", time.ms().rem_euclid(1_000));
+        match (self.local(time), shown.rfind(' ')) {
+            (Some(_), Some(at)) => {
+                [shown.get(..at), Some(&ms), shown.get(at..)].into_iter().flatten().collect()
+            }
+            _ => shown,
+        }
+    }
+
     /// `2021-06-03 23:22:47 UTC`, for people.
     pub fn show(&self, time: Timestamp) -> String {
         let Some(local) = self.local(time) else { return rfc3339(time) };
@@ -100,11 +128,14 @@ impl Zone {
     }
 }
 
+/// What is said of a time that nobody knows.
+pub(crate) const UNKNOWN_TIME: &str = "time unknown";
+
 /// The time as chrono has it, in milliseconds and finer; `None` outside the years 0 to 9999.
 fn utc(time: Timestamp) -> Option<DateTime<Utc>> {
     let nanos = u32::try_from(time.ticks().rem_euclid(10_000_000) * 100).ok()?;
     let date = DateTime::<Utc>::from_timestamp(time.ticks().div_euclid(10_000_000), nanos)?;
-    (1..9_999).contains(&date.year()).then_some(date)
+    (0..=9_999).contains(&date.year()).then_some(date)
 }
 
 /// `2021-06-03T23:22:47.120Z`: UTC in milliseconds, the form for machines. A time outside the years
@@ -160,12 +191,34 @@ mod tests {
     }
 
     #[test]
+    fn times_say_their_offset_on_days_on_which_clocks_change() {
+        let zone: Zone = "Europe/Berlin".parse().unwrap();
+        let mark = |text| zone.mark(at(text)).map(|offset| offset.to_string());
+        for (time, offset) in [
+            ("2025-10-25T21:59:59Z", None),
+            ("2025-10-25T22:00:00Z", Some("+02:00")),
+            ("2025-10-26T00:30:00Z", Some("+02:00")),
+            ("2025-10-26T01:30:00Z", Some("+01:00")),
+            ("2025-10-26T22:59:59Z", Some("+01:00")),
+            ("2025-10-26T23:00:00Z", None),
+            ("2025-03-30T00:30:00Z", Some("+01:00")),
+            ("2025-03-30T01:30:00Z", Some("+02:00")),
+            ("2025-03-30T22:00:00Z", None),
+            ("2025-06-01T00:00:00Z", None),
+        ] {
+            assert_eq!(mark(time).as_deref(), offset, "{time}");
+        }
+        assert_eq!(Zone::Utc.mark(at("2025-10-26T00:30:00Z")), None);
+    }
+
+    #[test]
     fn machines_get_utc_in_milliseconds() {
         let time = at("2021-06-03T23:22:47.1239999Z");
         assert_eq!(rfc3339(time), "2021-06-03T23:22:47.123Z");
         assert_eq!(file_stamp(time), "20210603T232247123Z");
         assert_eq!(rfc3339(at("1969-12-31T23:59:59.999Z")), "1969-12-31T23:59:59.999Z");
         assert_eq!(rfc3339(Timestamp::MAX), format!("{} ticks", i64::MAX));
+        assert_eq!(Zone::Utc.show_ms(time), "2021-06-03 23:22:47.123 UTC");
         assert_eq!(Zone::Utc.show(Timestamp::MIN), format!("{} ticks", i64::MIN));
     }
 }

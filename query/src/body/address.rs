@@ -26,7 +26,7 @@ fn is_mail(start: &str) -> bool {
 }
 
 /// The id in `…/hostedContents/{id}/$value`, decoded as the archive names it.
-fn hosted(source: &str) -> Option<String> {
+pub(super) fn hosted(source: &str) -> Option<String> {
     let (_, behind) = source.split_once("/hostedContents/")?;
     let (id, _) = behind.split_once("/$value")?;
     let is_id = !id.is_empty() && !id.contains(['/', '\\', '?', '#']);

@@ -6,9 +6,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Block, Document, write};
+use super::{Block, Document, address, write};
 use crate::event::one_line;
-use crate::message::repaired;
+use crate::message::{Attachment, repaired};
 
 type Object = Map<String, Value>;
 
@@ -83,6 +83,32 @@ pub(super) fn snippet(content: &str) -> Option<Block> {
     let lines = code_lines(card.as_object()?)?;
     let language = text_of(&card, "language").map(one_line).filter(|name| !name.is_empty());
     Some(Block::Code { language, text: lines })
+}
+
+/// Code that a message shows and that is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnippetAt {
+    /// The message's hosted content that has the lines.
+    pub hosted: String,
+    /// What it was named by the sender; may be empty.
+    pub name: String,
+}
+
+/// Where the lines of a code snippet are, if an attachment is one and they are not in it.
+pub fn snippet_at(attachment: &Attachment<'_>) -> Option<SnippetAt> {
+    let kind = attachment.content_type.as_deref()?;
+    let _code = kind.strip_suffix(".card.codesnippet")?;
+    let card = parsed(attachment.content.as_deref()?)?;
+    let hosted = address::hosted(text_of(&card, "codeSnippetUrl")?)?;
+    let name = text_of(&card, "name").map(one_line).unwrap_or_default();
+    Some(SnippetAt { hosted, name })
+}
+
+/// The content of a code snippet's attachment with the lines in it.
+pub fn with_lines(content: &str, lines: &str) -> String {
+    let mut card = parsed(content).filter(Value::is_object).unwrap_or_default();
+    card["lines"] = lines.into();
+    card.to_string()
 }
 
 fn parsed(content: &str) -> Option<Value> {
@@ -231,9 +257,11 @@ impl Reader {
 
     fn button(&mut self, button: &Value) {
         let name = text_of(button, "title").or_else(|| text_of(button, "name")).map(one_line);
-        if let Some(name) = name.filter(|name| !name.is_empty()) {
-            self.add(&format!("[{name}]"));
-        }
+        let name = name.filter(|name| !name.is_empty()).map(|name| format!("[{name}]"));
+        let target = target(button).filter(|target| name.as_deref() != Some(target));
+        let target = target.map(|target| format!("<{target}>"));
+        let words: Vec<String> = [name, target].into_iter().flatten().collect();
+        self.add(&words.join(" "));
         for field in ["card", "inputs", "actions"] {
             button.get(field).into_iter().for_each(|inner| self.element(inner));
         }
@@ -257,6 +285,26 @@ impl Reader {
         inner.element(cell);
         inner.out.replace(['\n', '\t'], " ")
     }
+}
+
+/// Where a button leads: in adaptive cards, in older ones, in those of connectors.
+fn target(button: &Value) -> Option<String> {
+    let targets = button.get("targets").and_then(Value::as_array);
+    let first = targets.and_then(|targets| text_of(targets.first()?, "uri"));
+    let older = || match button.get("target") {
+        Some(Value::Array(all)) => all.first()?.as_str(),
+        Some(Value::String(one)) => Some(one.as_str()),
+        _ => None,
+    };
+    let is_address = |text: &&str| {
+        let starts = |scheme: &str| {
+            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        ["https://", "http://", "mailto:"].into_iter().any(starts)
+    };
+    let found =
+        text_of(button, "url").or(first).or_else(older).or_else(|| text_of(button, "value"));
+    found.filter(is_address).map(one_line)
 }
 
 /// Text runs, each a text or an object with one.

@@ -28,9 +28,9 @@ use chatvault_engine::Timestamp;
 use crate::message::{BodyKind, Message};
 use build::Builder;
 
-pub use card::card_text;
+pub use card::{SnippetAt, card_text, snippet_at, with_lines};
 pub use plain::plain_text;
-pub use write::{attachment_text, text};
+pub use write::{attachment_text, hidden_address, text};
 
 /// How deep blocks nest at most; deeper ones are unwrapped.
 pub const MAX_DEPTH: usize = 32;

@@ -1,9 +1,9 @@
 //! A document as plain text.
 //!
-//! `@Name`, an emoji as itself, `[image: name]`, `[attachment: name]`, cards by their words; a line
+//! `@Name`, an emoji as itself, a link as `words <address>`, `[image: name]`, `[attachment: name]`, cards by their words; a line
 //! for each line, `> ` before quotes, `- ` or a number before items, tabs between cells.
 
-use super::{Block, Cell, Document, Inline, QuoteKind, QuoteOf, card_text};
+use super::{Block, Cell, Document, ImageAt, Inline, QuoteKind, QuoteOf, card_text};
 use crate::event::one_line;
 use crate::message::{Attachment, Message};
 
@@ -184,20 +184,61 @@ impl<'m> Writer<'m> {
                 | Inline::Underline(inner)
                 | Inline::Strike(inner)
                 | Inline::Superscript(inner)
-                | Inline::Subscript(inner)
-                | Inline::Link { inlines: inner, .. } => self.inlines(inner),
+                | Inline::Subscript(inner) => self.inlines(inner),
+                Inline::Link { url, inlines: inner } => self.link(url, inner),
                 Inline::Mention { text, .. } => {
                     self.word("@");
                     self.word(text);
                 }
-                Inline::Image { name, .. } => {
+                Inline::Image { name, content, .. } => {
                     self.word("[image: ");
                     self.word(name);
                     self.word("]");
+                    if let ImageAt::Remote(url) = content {
+                        self.address(url);
+                    }
                 }
             }
         }
     }
+
+    /// The words of a link, and behind them where it leads if they do not say so.
+    fn link(&mut self, url: &str, inner: &[Inline]) {
+        let before = self.out.len();
+        self.inlines(inner);
+        if !says(self.out.get(before..).unwrap_or_default(), url) {
+            self.address(url);
+        }
+    }
+
+    fn address(&mut self, url: &str) {
+        if !url.is_empty() {
+            self.word(" <");
+            self.word(url);
+            self.word(">");
+        }
+    }
+}
+
+/// Where a link leads, if its words do not say so: what a reader of the words alone would miss.
+pub fn hidden_address<'d>(url: &'d str, inlines: &[Inline]) -> Option<&'d str> {
+    let mut writer = Writer::new(&[], 0);
+    writer.inlines(inlines);
+    (!url.is_empty() && !says(&writer.out, url)).then_some(url)
+}
+
+/// Are the words of a link its address, but for the scheme and a slash at the end?
+fn says(words: &str, url: &str) -> bool {
+    let bare = |text: &str| {
+        let schemes = ["https://", "http://", "mailto:"];
+        let text = text.trim();
+        let rest = schemes.iter().find_map(|scheme| {
+            let start = text.get(..scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then(|| text.get(scheme.len()..))?
+        });
+        rest.unwrap_or(text).trim_end_matches('/').to_owned()
+    };
+    bare(words) == bare(url)
 }
 
 fn quote_title(of: &QuoteOf) -> String {

@@ -107,7 +107,7 @@ fn a_table_has_a_row_for_each_message_and_no_formula() {
     assert_eq!((kinds["message"], kinds["event"], kinds["attachment"]), (54, 6, 6));
     let unguarded = Request { guard: Guard::None, bom: false, ..request(Format::Csv) };
     let (folder, _) = run(&export(&vault, unguarded), 1);
-    assert!(joined(&*folder, ".csv").starts_with(b"seq,record_type,"));
+    assert!(joined(&*folder, ".csv").starts_with(b"commit,record_type,"));
 }
 
 #[test]

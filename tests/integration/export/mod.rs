@@ -7,6 +7,7 @@ mod interrupted;
 mod moments;
 mod selection;
 mod tampered;
+mod told;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};

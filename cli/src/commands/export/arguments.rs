@@ -22,21 +22,28 @@ Examples:
   chatvault export team.cvault --format html --custodian ann --all --plan
   chatvault export team.cvault --resume --out all/           go on where Ctrl-C or a crash stopped it
   chatvault export team.cvault --format jsonl --since 17 --all --out new/   what arrived after commit 17
-  chatvault export check all/ team.cvault                    exactly the selected versions are there
+  chatvault export check all/ team.cvault                    is every byte what the archive gives?
   chatvault exports all/                                     which exports are in a folder, how far they are
 
 An export is a row of zip files in DIR, none larger than --part-bytes, with `NAME.index.json` and \
-`NAME.SHA256SUMS` beside them (sha256sum -c). Each part has a manifest.json and SHA256SUMS of its own. \
-A message stays with its attachments; what is larger than a part is cut, with instructions to join it.
+`NAME.SHA256SUMS` beside them (sha256sum -c). Each part has a manifest.json and SHA256SUMS of its own, and a \
+name that begins with the export's name and eight digits of its id: nothing is ever written over. With \
+--sign-with the index, which has the SHA-256 of every part, is signed: `openssl genpkey -algorithm ed25519 \
+-out key.pem` makes a key, `openssl pkey -in key.pem -pubout -out public.pem` what others check it with.
+
+A message stays with its attachments; what is larger than a part is cut, with instructions to join it. Mails and \
+RSMF files hold attachments themselves; the other formats have them in Attachments/.
 
 The range is about the time at which messages were sent, and half-open: --from is in, --to is not. \
 Without one it is the 90 days before the export's time. A range longer than --window-days is cut into \
-windows, each with files of its own. Which version of a message counts is decided before anything else; \
+windows, each with files of its own; one without messages has none. Which version of a message counts is decided before anything else; \
 with --custodian, among the versions that this custodian's export delivered. A deleted message keeps its \
 last archived text under a mark. Nothing remote is ever loaded.
 
 Formats: eml (a mail each), mbox (a mailbox a chat), pdf and html (transcripts), csv and parquet (tables), \
-jsonl (the exact stored messages), rsmf (2.0, a file a chat and day), dat (Concordance load file).
+jsonl (the exact stored messages), rsmf (2.0, a file a chat and day), dat (Concordance load file). A cell of \
+a CSV file can be longer than the 32,767 characters that Excel shows; --guard tab puts a tab before cells that look \
+like formulas, which some checkers take for one.
 
 The same archive, selection and options give the same bytes on any machine, with any number of threads; \
 --at fixes the time that the export speaks of, which is now if left out.
@@ -168,7 +175,7 @@ struct Rendering {
     /// eml: one mail for each chat and day
     #[arg(long)]
     chat_day: bool,
-    /// eml, mbox: the stored JSON goes along
+    /// eml, mbox: the stored JSON goes along; dat: as the native of each message
     #[arg(long)]
     raw_json: bool,
     /// csv: no byte order mark
@@ -186,7 +193,7 @@ struct Rendering {
     /// The tenant's id, for addresses of people without one; what the messages say if left out
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
-    /// Who asked for the export; stands in the manifest
+    /// Who asked for the export; stands on covers and in the manifest
     #[arg(long, value_name = "TEXT")]
     requested_by: Option<String>,
 }
@@ -269,6 +276,7 @@ impl Arguments {
             iso_dates: rendering.iso_dates,
             tenant: rendering.tenant.clone(),
             requested_by: rendering.requested_by.clone(),
+            collected: Vec::new(),
         }
     }
 }
@@ -329,6 +337,7 @@ mod tests {
             iso_dates: true,
             tenant: text("t"),
             requested_by: text("r"),
+            collected: Vec::new(),
         };
         assert_eq!(parse(&words).unwrap().request(), expected);
     }

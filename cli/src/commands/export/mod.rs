@@ -11,10 +11,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Clock, Disk, Storage, SystemClock};
+use chatvault_engine::{Archive, Clock, Custodian, Disk, Storage, SystemClock, Timestamp};
 use chatvault_export::job::{foreign, list};
 use chatvault_export::manifest::Index;
-use chatvault_export::{Error, Export, Phase, Progress as Done, Run};
+use chatvault_export::{Collected, Error, Export, Phase, Progress as Done, Request, Run};
+use chatvault_ingest::sync;
 
 use arguments::Action;
 pub(crate) use arguments::Arguments;
@@ -34,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let snapshot = archive.snapshot()?;
     let now = SystemClock.now();
     if arguments.plan {
-        let export = Export::new(&snapshot, arguments.request(), now)?;
+        let export = Export::new(&snapshot, request(arguments, &archive)?, now)?;
         let plan = export.plan()?;
         let planned = report::plan(&export, &plan, arguments.json, console)?;
         return Ok(planned.and(missing::tell(&archive.missing(), console)?));
@@ -46,9 +47,24 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let begun = if arguments.resume { resume::find(&*folder, arguments)? } else { None };
     let export = match &begun {
         Some(index) => Export::of_index(&snapshot, index)?,
-        None => Export::new(&snapshot, arguments.request(), now)?,
+        None => Export::new(&snapshot, request(arguments, &archive)?, now)?,
     };
     write(&archive, &export, (folder, begun.is_some()), (arguments, console))
+}
+
+/// What is asked for, and how far the asked custodians were collected by `sync`.
+fn request(arguments: &Arguments, archive: &Archive) -> anyhow::Result<Request> {
+    let mut request = arguments.request();
+    let asked: Vec<Custodian> = request.custodians.iter().map(|id| Custodian::parse(id)).collect();
+    let accounts = sync::accounts(archive)?.into_iter();
+    let is_asked = |one: &sync::Account| asked.is_empty() || asked.contains(&one.custodian);
+    let collected = accounts.filter(is_asked).map(|account| Collected {
+        name: account.name,
+        address: account.address,
+        ..Collected::until(&account.custodian, account.up_to_ms.map(Timestamp::from_ms))
+    });
+    request.collected = collected.collect();
+    Ok(request)
 }
 
 fn write(

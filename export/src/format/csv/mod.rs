@@ -5,7 +5,7 @@
 //!   never is.
 //! - Whatever people or the service wrote cannot become a formula: see [`Guard`](crate::entry::Guard). The last column,
 //!   `guarded`, names the cells that were changed for it, so that a reader can take it back.
-//! - `seq` is the number of the commit that stored the version, which `--since` counts by: lines are
+//! - `commit` is the number of the commit that stored the version, which `--since` counts by: lines are
 //!   made on many threads, and a line number says nothing that its place does not.
 //! - The values of a list are joined by `; `; a semicolon inside a value becomes a comma.
 //! - The lists of attachments have a value for each attachment, so the n-th belong together.
@@ -15,6 +15,7 @@ mod cell;
 mod tests;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use crate::entry::{Context, Entry, RenderOptions};
 use crate::format::table::{COLUMNS, Cell, Items, PARTICIPANTS, Row, Rows};
@@ -45,17 +46,22 @@ pub fn header(options: &RenderOptions) -> Vec<u8> {
 pub struct Records<'a> {
     rows: Rows<'a>,
     cells: RefCell<Cells>,
-    /// The cell that is the same in all lines, ready to be copied; whether it was guarded.
-    participants: (Vec<u8>, bool),
+    participants: RefCell<Participants>,
+}
+
+/// The cell that is the same in most neighbouring lines, ready to be copied; whether it was guarded.
+#[derive(Debug, Default)]
+struct Participants {
+    of: Arc<[String]>,
+    cell: Vec<u8>,
+    is_guarded: bool,
 }
 
 impl<'a> Records<'a> {
     /// For the messages of one conversation.
     pub fn new(context: Context<'a>) -> Self {
-        let (rows, mut cells) = (Rows::new(context), Cells::new(context.options.guard));
-        let mut cell = Vec::new();
-        let guarded = cells.list(Items::Shared(rows.participants()), &mut cell);
-        Self { rows, cells: cells.into(), participants: (cell, guarded) }
+        let (rows, cells) = (Rows::new(context), Cells::new(context.options.guard));
+        Self { rows, cells: cells.into(), participants: RefCell::default() }
     }
 
     /// Attachments get lines of their own, behind the message that has them.
@@ -81,8 +87,7 @@ impl<'a> Records<'a> {
         let mut guarded = String::new();
         for (index, (column, cell)) in COLUMNS.iter().zip(row.cells()).enumerate() {
             let is_guarded = if index == PARTICIPANTS {
-                out.extend_from_slice(&self.participants.0);
-                self.participants.1
+                self.participants(row, cells, out)
             } else {
                 write_cell(cell, cells, out)
             };
@@ -95,6 +100,19 @@ impl<'a> Records<'a> {
         }
         out.extend_from_slice(guarded.as_bytes());
         out.extend_from_slice(END);
+    }
+}
+
+impl Records<'_> {
+    fn participants(&self, row: &Row<'_>, cells: &mut Cells, out: &mut Vec<u8>) -> bool {
+        let mut known = self.participants.borrow_mut();
+        if !Arc::ptr_eq(&known.of, &row.participants) {
+            known.of = Arc::clone(&row.participants);
+            known.cell.clear();
+            known.is_guarded = cells.list(Items::Shared(&row.participants), &mut known.cell);
+        }
+        out.extend_from_slice(&known.cell);
+        known.is_guarded
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) struct Values<'v> {
     pub(super) file_extension: Cow<'v, str>,
     pub(super) file_size: String,
     pub(super) sha256: String,
-    pub(super) native_path: &'v str,
+    pub(super) native_path: Cow<'v, str>,
     pub(super) text: Cow<'v, str>,
 }
 
@@ -125,7 +125,7 @@ impl Values<'_> {
             &self.file_size,
             &self.sha256,
             "",
-            self.native_path,
+            &self.native_path,
             "",
             "",
             &self.text,

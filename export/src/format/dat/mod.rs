@@ -10,8 +10,9 @@
 //!   message has the same number in every export, and numbers sort by time. Attachments add `.0001`,
 //!   earlier versions `.V0001`. Every family is its message, its attachments, its earlier versions.
 //! - The text is in the record, `EXTRACTEDTEXT`, behind the usual fields: a file for each message
-//!   would be most of the export. So `TEXTPATH` is empty. `NATIVEPATH` is an attachment's file; a
-//!   message's native is its JSON, whose length and SHA-256 are given and which the JSONL export has.
+//!   would be most of the export. So `TEXTPATH` is empty. `NATIVEPATH` is an attachment's file. The
+//!   native of a message is its stored JSON: it is named and described where it is delivered
+//!   ([`RenderOptions::raw_json`](crate::entry::RenderOptions::raw_json)), in `NATIVES/`, and not elsewhere.
 //! - `TO` are the members at the time, without the sender. Dates and times are UTC.
 
 mod line;
@@ -21,12 +22,14 @@ mod tests;
 use std::borrow::Cow;
 
 use chatvault_engine::{MessageKey, Timestamp};
-use chatvault_query::event::who;
+use chatvault_query::event::{Names, who};
 use chatvault_query::message::Message;
 
 use self::line::{Line, Values};
 use crate::digest::{hex, sha256};
-use crate::entry::{Attached, AttachedState, Context, Entry, Person, SystemEvents};
+use crate::entry::{
+    Attached, AttachedState, Context, Entry, Person, SystemEvents, Then, Version, holding,
+};
 use crate::format::table::{Parsed, body_text, chat_type, last_text, person_words};
 use crate::zone::calendar::{parts, write_date, write_digits};
 use crate::zone::rfc3339;
@@ -41,8 +44,7 @@ const ATTACHMENT: &str = "Attachment";
 pub struct Records<'a> {
     context: Context<'a>,
     dates: Dates,
-    title: String,
-    participants: String,
+    titles: Vec<(Timestamp, String)>,
 }
 
 /// What all records of a message and its attachments share.
@@ -52,7 +54,12 @@ struct Family<'e> {
     first: String,
     /// The number of its last record.
     last: String,
+    /// Whose message it is, by name.
+    custodian: String,
     custodians: String,
+    participants: String,
+    title: &'e str,
+    names: Then<'e>,
     contains_edited: bool,
     contains_deleted: bool,
 }
@@ -60,10 +67,8 @@ struct Family<'e> {
 impl<'a> Records<'a> {
     /// For the messages of one conversation.
     pub fn new(context: Context<'a>, dates: Dates) -> Self {
-        let participants: Vec<String> =
-            context.chat.participants.iter().map(person_words).collect();
-        let (title, participants) = (context.chat.title(), participants.join("; "));
-        Self { context, dates, title, participants }
+        let titles = context.chat.titles();
+        Self { context, dates, titles }
     }
 
     /// Appends the records of a message: a family that is never parted by a new file.
@@ -75,10 +80,10 @@ impl<'a> Records<'a> {
             return Written::default();
         }
         let earlier = if self.context.options.versions { earlier } else { &[] };
-        let family = Self::family(entry, &versions, earlier.len());
+        let family = self.family(entry, (&versions, earlier.len()));
         let mut line = Line::new(out);
         let kind = if latest.is_event() { "System event" } else { "Message" };
-        let text = self.text(&versions);
+        let text = self.text(&family.names, &versions);
         line.write(&self.message(&family, &family.first, latest, (kind, text)));
         for (attached, at) in entry.attached.iter().zip(1..) {
             let number = format!("{}.{at:04}", family.first);
@@ -86,13 +91,32 @@ impl<'a> Records<'a> {
         }
         for parsed in earlier {
             let number = format!("{}.V{:04}", family.first, parsed.number);
-            let text = self.own_text(parsed);
+            let text = self.own_text(&family.names, parsed);
             line.write(&self.message(&family, &number, parsed, ("Message version", text)));
         }
         line.written()
     }
 
-    fn family<'e>(entry: &'e Entry, versions: &[Parsed<'_>], earlier: usize) -> Family<'e> {
+    /// The natives that the records of a message name: paths and versions.
+    pub fn natives<'e>(&self, entry: &'e Entry) -> Vec<(String, &'e Version)> {
+        if !self.context.options.raw_json {
+            return Vec::new();
+        }
+        let first = number(&entry.key, entry.created);
+        let Some((latest, earlier)) = entry.versions.split_last() else { return Vec::new() };
+        let earlier = earlier.iter().zip(1..).filter(|_| self.context.options.versions);
+        let earlier =
+            earlier.map(|(version, at)| (native_path(&format!("{first}.V{at:04}")), version));
+        std::iter::once((native_path(&first), latest)).chain(earlier).collect()
+    }
+
+    fn family<'e>(
+        &'e self,
+        entry: &'e Entry,
+        (versions, earlier): (&[Parsed<'_>], usize),
+    ) -> Family<'e> {
+        let context = &self.context;
+        let members = context.chat.members_at(entry.created).map(person_words);
         let first = number(&entry.key, entry.created);
         let last = match (entry.attached.len(), earlier) {
             (0, 0) => first.clone(),
@@ -104,7 +128,11 @@ impl<'a> Records<'a> {
             entry,
             first,
             last,
-            custodians: entry.custodians.join("; "),
+            custodian: named(context, context.options.custodian_of(entry).as_slice()),
+            custodians: named(context, &*entry.custodians),
+            participants: members.collect::<Vec<_>>().join("; "),
+            title: holding(&self.titles, entry.created).map_or("", String::as_str),
+            names: context.names_at(entry),
             contains_edited: read().any(Message::is_edited),
             contains_deleted: read().any(Message::is_deleted),
         }
@@ -118,15 +146,17 @@ impl<'a> Records<'a> {
         parsed: &'v Parsed<'_>,
         text: (&'static str, Cow<'v, str>),
     ) -> Values<'v> {
-        let entry = family.entry;
         let json = &parsed.version.json;
         let mut values = self.shared(family, number, parsed.message.as_ref());
         values.document_type = text.0;
         values.message_count = "1";
-        values.file_name = format!("{}.json", entry.key.id).into();
-        values.file_extension = "json".into();
-        values.file_size = json.len().to_string();
-        values.sha256 = hex(&sha256(json));
+        if self.context.options.raw_json {
+            values.file_name = format!("{number}.json").into();
+            values.file_extension = "json".into();
+            values.file_size = json.len().to_string();
+            values.sha256 = hex(&sha256(json));
+            values.native_path = native_path(number).into();
+        }
         values.text = text.1;
         values
     }
@@ -146,7 +176,7 @@ impl<'a> Records<'a> {
             AttachedState::Stored { size, sha256, path, .. } => {
                 values.file_size = size.to_string();
                 values.sha256 = hex(sha256);
-                values.native_path = path.as_deref().unwrap_or_default();
+                values.native_path = path.as_deref().unwrap_or_default().into();
             }
             state => values.text = format!("[{}: {}]", attached.name, state.words()).into(),
         }
@@ -166,18 +196,18 @@ impl<'a> Records<'a> {
             number,
             family: &family.first,
             family_end: &family.last,
-            custodian: entry.custodians.first().map(String::as_str).unwrap_or_default(),
+            custodian: &family.custodian,
             custodians: &family.custodians,
             conversation: &entry.key.conversation,
-            conversation_name: &self.title,
+            conversation_name: family.title,
             conversation_type: chat_type(self.context.chat.kind),
-            date_sent: self.date(entry.created),
-            time_sent: time_of_day(entry.created),
+            date_sent: entry.sent().map(|sent| self.date(sent)).unwrap_or_default(),
+            time_sent: entry.sent().map(time_of_day).unwrap_or_default(),
             date_modified: self.date(modified),
-            from: self.from(message),
+            from: from(&family.names, message),
             to: self.to(entry, message),
-            subject: self.subject(message),
-            participants: &self.participants,
+            subject: subject(message).unwrap_or(family.title),
+            participants: &family.participants,
             contains_edited: family.contains_edited,
             contains_deleted: family.contains_deleted,
             ..Values::default()
@@ -187,23 +217,13 @@ impl<'a> Records<'a> {
 
 impl Records<'_> {
     /// The text of the latest version; for a deleted message the last one that was archived.
-    fn text<'v>(&self, versions: &'v [Parsed<'v>]) -> Cow<'v, str> {
-        last_text(versions, |one| self.own_text(one))
+    fn text<'v>(&self, names: &Then<'_>, versions: &'v [Parsed<'v>]) -> Cow<'v, str> {
+        last_text(versions, |one| self.own_text(names, one))
     }
 
-    fn own_text<'v>(&self, parsed: &'v Parsed<'_>) -> Cow<'v, str> {
-        let Context { options, names, .. } = self.context;
-        let words = |message| body_text(message, options.system_events, names);
+    fn own_text<'v>(&self, names: &Then<'_>, parsed: &'v Parsed<'_>) -> Cow<'v, str> {
+        let words = |message| body_text(message, self.context.options.system_events, names);
         parsed.message.as_ref().map(words).unwrap_or_default()
-    }
-
-    fn from(&self, message: Option<&Message<'_>>) -> String {
-        let Some(from) = message.and_then(|message| message.from.as_ref()) else {
-            return String::new();
-        };
-        let name = who(from, self.context.names);
-        let address = self.context.names.address(&from.id).unwrap_or(&from.id);
-        if name == address { name } else { format!("{name} <{address}>") }
     }
 
     /// Who could read it then: the members at that time, without the sender.
@@ -216,11 +236,6 @@ impl Records<'_> {
         others.join("; ")
     }
 
-    fn subject<'v>(&'v self, message: Option<&'v Message<'_>>) -> &'v str {
-        let subject = message.and_then(|message| message.subject.as_deref());
-        subject.filter(|subject| !subject.is_empty()).unwrap_or(&self.title)
-    }
-
     fn date(&self, time: Timestamp) -> String {
         let Some(parts) = parts(time) else { return String::new() };
         let mut text = Vec::with_capacity(10);
@@ -230,9 +245,33 @@ impl Records<'_> {
     }
 }
 
+fn from(names: &Then<'_>, message: Option<&Message<'_>>) -> String {
+    let Some(from) = message.and_then(|message| message.from.as_ref()) else {
+        return String::new();
+    };
+    let name = who(from, names);
+    let address = names.address(&from.id).unwrap_or(&from.id);
+    if name == address { name } else { format!("{name} <{address}>") }
+}
+
+fn subject<'v>(message: Option<&'v Message<'_>>) -> Option<&'v str> {
+    message?.subject.as_deref().filter(|subject| !subject.is_empty())
+}
+
+/// The names of custodians.
+fn named(context: &Context<'_>, custodians: &[impl AsRef<str>]) -> String {
+    let names = custodians.iter().map(|one| context.custodian_name(one.as_ref()));
+    names.collect::<Vec<_>>().join("; ")
+}
+
 /// `HH:MM:SS`.
 fn time_of_day(time: Timestamp) -> String {
     rfc3339(time).get(11..19).unwrap_or_default().to_owned()
+}
+
+/// Where the native of a record is.
+fn native_path(number: &str) -> String {
+    format!("NATIVES/{number}.json")
 }
 
 /// The control number of a message: its time, then what stands for its key.

@@ -144,6 +144,7 @@ mod tests {
         Attached {
             attachment: "file:1".to_owned(),
             index: Some(0),
+            versions: Vec::new(),
             name: name.to_owned(),
             media_type: media_type.to_owned(),
             state: AttachedState::Stored {

@@ -25,6 +25,8 @@ pub(super) struct View<'a> {
     pub(super) version: &'a Version,
     /// Which of the entry's versions it is, from 0.
     pub(super) at: usize,
+    /// What goes with its mail.
+    pub(super) files: Vec<&'a Attached>,
     /// `None`: its bytes cannot be read as a message.
     pub(super) message: Option<Message<'a>>,
 }
@@ -47,9 +49,16 @@ struct Section {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn of(entry: &'a Entry, at: usize) -> Option<Self> {
+    /// `all_versions`: each version has a mail of its own.
+    pub(super) fn of(entry: &'a Entry, at: usize, all_versions: bool) -> Option<Self> {
         let version = entry.versions.get(at)?;
-        Some(Self { entry, version, at, message: Message::stored(&version.json).ok() })
+        let message = version.message();
+        let files = if all_versions {
+            entry.files_of(at).collect()
+        } else {
+            entry.attached.iter().collect()
+        };
+        Some(Self { entry, version, at, files, message })
     }
 
     pub(super) fn is_latest(&self) -> bool {
@@ -67,15 +76,12 @@ impl<'a> View<'a> {
     pub(super) fn is_system(&self) -> bool {
         self.message.as_ref().is_some_and(Message::is_system)
     }
-
-    /// What belongs to this version: files go with the latest one.
-    pub(super) fn attached(&self) -> &'a [Attached] {
-        if self.is_latest() { &self.entry.attached } else { &[] }
-    }
 }
 
 impl Body {
     pub(super) fn of(view: &View<'_>, context: &Context<'_>, places: &dyn Places) -> Self {
+        let names = context.names_at(view.entry);
+        let context = &Context { names: &names, ..*context };
         let mut sections = Vec::with_capacity(2);
         let Some(message) = &view.message else {
             let text = "[this version cannot be read; its stored bytes are attached]".to_owned();
@@ -182,7 +188,7 @@ fn main(
         return shown;
     }
     let earlier = view.entry.versions.get(..view.at).unwrap_or_default().iter().rev();
-    let readable = earlier.filter_map(|version| Message::stored(&version.json).ok());
+    let readable = earlier.filter_map(Version::message);
     readable
         .map(|message| said(&message, context, places))
         .find(|section| !section.text.trim().is_empty())
@@ -273,10 +279,13 @@ pub(super) fn grouped<'r, 'a>(
 
 /// The list of what belongs to the message and is not in the mail.
 fn missing_files(view: &View<'_>, message: &Message<'_>, context: &Context<'_>) -> Option<Section> {
-    let attached = view.attached().iter().filter(|attached| {
-        context.options.text_only || !matches!(attached.state, AttachedState::Stored { .. })
+    let attached = view.files.iter().filter(|attached| {
+        let is_here = matches!(attached.state, AttachedState::Stored { .. });
+        context.options.text_only || !is_here || is_taken_away(view, attached, context)
     });
-    let mut lines: Vec<String> = attached.map(|attached| file_line(attached, message)).collect();
+    let mut lines: Vec<String> = attached
+        .map(|attached| file_line(attached, message, is_taken_away(view, attached, context)))
+        .collect();
     lines.extend(unknown_files(view, message));
     if lines.is_empty() {
         return None;
@@ -285,10 +294,21 @@ fn missing_files(view: &View<'_>, message: &Message<'_>, context: &Context<'_>) 
     Some(Section { title, text: lines.join("\n"), html: None, is_quoted: false })
 }
 
+/// Is a file that only earlier versions name in the one mail of all?
+fn is_taken_away(view: &View<'_>, attached: &Attached, context: &Context<'_>) -> bool {
+    !context.options.versions && attached.is_earlier(view.entry.versions.len())
+}
+
 /// `- report.pdf (1234 bytes, SHA-256 ab…, not included)`
-fn file_line(attached: &Attached, message: &Message<'_>) -> String {
+fn file_line(attached: &Attached, message: &Message<'_>, is_taken_away: bool) -> String {
     let mut line = format!("- {} (", clean(&attached.name, 256));
+    if is_taken_away {
+        line.push_str("of an earlier version, ");
+    }
     match &attached.state {
+        AttachedState::Stored { size, sha256, .. } if is_taken_away => {
+            push(&mut line, format_args!("{size} bytes, SHA-256 {})", hex(sha256)));
+        }
         AttachedState::Stored { size, sha256, .. } => {
             push(&mut line, format_args!("{size} bytes, SHA-256 {}, not included)", hex(sha256)));
         }
@@ -305,12 +325,15 @@ fn file_line(attached: &Attached, message: &Message<'_>) -> String {
 
 /// Files that the version names, and of which nothing is known here.
 fn unknown_files(view: &View<'_>, message: &Message<'_>) -> Vec<String> {
-    let is_known =
-        |index: usize| view.attached().iter().any(|attached| attached.index == Some(index));
+    let is_known = |index: usize| view.files.iter().any(|attached| attached.index == Some(index));
     let files = message.attachments.iter().enumerate().filter_map(|(index, file)| {
         let url = file.url.as_deref().filter(|_| !is_known(index))?;
+        let link = file.id.as_deref().map(|id| format!("file:{id}"));
+        if view.files.iter().any(|known| Some(&known.attachment) == link.as_ref()) {
+            return None;
+        }
         let name = file.name.as_deref().unwrap_or("attachment");
-        let state = if view.is_latest() { "not archived" } else { "of an earlier version" };
+        let state = if view.is_latest() { "not archived" } else { "goes with a later version" };
         Some(format!("- {} ({}, {state})", clean(name, 256), clean(url, 2_048)))
     });
     files.collect()
@@ -343,13 +366,17 @@ fn earlier_version(
     view: &View<'_>,
     context: &Context<'_>,
 ) -> Section {
-    let message = Message::stored(&version.json).ok();
+    let message = version.message();
+    let is_deleted = message.as_ref().is_some_and(Message::is_deleted);
     let time = message.as_ref().and_then(|message| message.edited.or(message.modified));
-    let time = time.unwrap_or(if at == 0 { view.entry.created } else { number_as_time(version) });
-    let time = context.options.zone.show(time);
+    let instead = || if at == 0 { view.entry.sent() } else { Some(number_as_time(version)) };
+    let time = context.options.zone.show_known(time.or_else(instead));
     let title = format!("Version {} of {}, {time}:", at + 1, view.entry.versions.len());
     let said = message.map(|message| said(&message, context, &crate::format::markup::Nowhere));
     match said {
+        Some(said) if is_deleted && said.text.trim().is_empty() => {
+            Section { title, ..Section::note("[deleted]".to_owned()) }
+        }
         Some(said) => Section { title, is_quoted: true, ..said },
         None => Section { title, ..Section::note("[cannot be read]".to_owned()) },
     }

@@ -177,7 +177,7 @@ impl<'a> Days<'a> {
     fn sender_name(&self, view: &View<'_>) -> String {
         let from = view.message.as_ref().and_then(|message| message.from.as_ref());
         let name = match from {
-            Some(from) => who(from, self.context.names),
+            Some(from) => who(from, &self.context.names_at(view.entry)),
             None if view.is_system() => "Microsoft Teams".to_owned(),
             None => "Unknown sender".to_owned(),
         };
@@ -185,7 +185,7 @@ impl<'a> Days<'a> {
     }
 
     fn files(&self, view: &View<'_>) -> Vec<(String, Leaf, u64)> {
-        let wanted = view.attached().iter().filter(|_| !self.context.options.text_only);
+        let wanted = view.files.iter().filter(|_| !self.context.options.text_only);
         let leaves = wanted.filter_map(|attached| {
             let (_, size) = attach::stored(attached)?;
             let leaf = attach::file(attached, self.context.objects)?;
@@ -325,7 +325,7 @@ fn html_row(cell: &str, cells: &[String; 6], out: &mut String) {
 /// `1622762567000 | 2021-06-03 23:22:47 UTC | Ann Lee`
 fn head(view: &View<'_>, sender: &str, context: &Context<'_>) -> String {
     let id = clean(&view.entry.key.id, 128);
-    let time = context.options.zone.show(view.entry.created);
+    let time = context.options.zone.show_known(view.entry.sent());
     if view.is_latest() {
         return format!("{id} | {time} | {sender}");
     }

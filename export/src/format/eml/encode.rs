@@ -90,11 +90,13 @@ fn quoted_line(line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes from the start stand for themselves. A space or tab does unless the line ends
-/// behind it: mail servers cut those off.
+/// How many bytes from the start stand for themselves, as far as a line can have them. A space or
+/// tab does unless the line ends behind it: mail servers cut those off.
 fn plain_run(line: &[u8]) -> usize {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'<' | b'>'..=b'~' | b'\t');
-    let run = line.iter().position(|byte| !is_plain(byte)).unwrap_or(line.len());
+    // One more than fits: no more is asked of the rest, so that a long line takes linear time.
+    let ahead = line.get(..LINE + 1).unwrap_or(line);
+    let run = ahead.iter().position(|byte| !is_plain(byte)).unwrap_or(ahead.len());
     let ends_in_space = run == line.len() && matches!(line.last(), Some(b' ' | b'\t'));
     run - usize::from(ends_in_space)
 }
@@ -140,6 +142,14 @@ mod tests {
         assert_eq!(quoted(&"x".repeat(76)), format!("{}\r\n", "x".repeat(76)));
         assert_eq!(quoted(&"x".repeat(77)), format!("{}=\r\nxx\r\n", "x".repeat(75)));
         assert_eq!(quoted(""), "\r\n");
+    }
+
+    #[test]
+    fn a_long_line_is_looked_at_a_line_ahead() {
+        let long = vec![b'x'; 1 << 20];
+        assert_eq!(plain_run(&long), LINE + 1);
+        let text = format!("{} ", "x".repeat(LINE));
+        assert_eq!(plain_run(text.as_bytes()), LINE, "a space at the very end is seen");
     }
 
     #[test]

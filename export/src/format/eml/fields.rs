@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use chatvault_engine::{ContentAddress, Timestamp};
 use chatvault_query::message::{Identity as Sender, IdentityKind, Importance, Message};
 
-use crate::entry::{AttachedState, Context, Person};
+use crate::entry::{AttachedState, Context, Person, holding};
 use crate::format::table::chat_type;
 use crate::zone::{calendar, rfc3339};
 
@@ -27,12 +27,31 @@ pub(super) struct Fields {
     thread: String,
     thread_index: Option<String>,
     recipients: Vec<Recipient>,
+    /// How the conversation was called, and since when.
+    titles: Vec<(Timestamp, Title)>,
+}
+
+/// What depends on how a conversation was called.
+#[derive(Clone, Debug)]
+struct Title {
+    /// The subject of messages that have none.
+    words: String,
+    /// `Subject` and `Thread-Topic` of those, written.
+    fields: [Vec<u8>; 2],
     /// `X-Teams-Tenant-Id` to `X-Teams-Chat-Topic`, written.
     chat: Vec<u8>,
-    /// The subject of messages that have none.
-    title: String,
-    /// `Subject` and `Thread-Topic` of those, written.
-    titles: [Vec<u8>; 2],
+}
+
+impl Title {
+    fn of(words: String, topic: Option<&str>, context: &Context<'_>) -> Self {
+        let written = |name: &str| {
+            let mut field = Headers::default();
+            field.text(name, &clean(&words, SUBJECT_BYTES));
+            field.into_bytes()
+        };
+        let fields = [written("Subject"), written("Thread-Topic")];
+        Self { fields, chat: chat_fields(context, topic), words }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -49,29 +68,28 @@ impl Fields {
             mailbox: person_mailbox(person, &identity, context),
             person: person.clone(),
         });
-        let title = chat.title();
-        let written = |name: &str| {
-            let mut field = Headers::default();
-            field.text(name, &clean(&title, SUBJECT_BYTES));
-            field.into_bytes()
-        };
+        let titles = chat.titles().into_iter();
+        let titles =
+            titles.map(|(since, words)| (since, Title::of(words, chat.topic_at(since), context)));
         Self {
-            titles: [written("Subject"), written("Thread-Topic")],
+            titles: titles.collect(),
             thread: identity.thread(),
             thread_index: chat.started.map(|started| thread_index(&chat.id, started)),
             recipients: recipients.collect(),
-            chat: chat_fields(context),
-            title,
             identity,
         }
     }
 
     /// The fields of one version's mail, without those of its content.
     pub(super) fn write(&self, view: &View<'_>, context: &Context<'_>) -> Headers {
+        let names = context.names_at(view.entry);
+        let context = &Context { names: &names, ..*context };
         let none = Message::default();
         let message = view.message.as_ref().unwrap_or(&none);
         let mut to = Headers::with_capacity(2 << 10);
-        to.word("Date", &mail_date(view.entry.created));
+        if let Some(sent) = view.entry.sent() {
+            to.word("Date", &mail_date(sent));
+        }
         self.people(&mut to, view, message, context);
         self.threading(&mut to, view, message, context);
         to.word("MIME-Version", "1.0");
@@ -79,10 +97,14 @@ impl Fields {
         if view.is_system() {
             to.word("Auto-Submitted", "auto-generated");
         }
-        to.append(&self.chat);
+        to.append(self.title(view.entry.created).map_or(&[][..], |title| title.chat.as_slice()));
         facts(&mut to, view, message);
         counts(&mut to, view, message, context);
         to
+    }
+
+    fn title(&self, at: Timestamp) -> Option<&Title> {
+        holding(&self.titles, at)
     }
 
     fn people(
@@ -132,10 +154,19 @@ impl Fields {
     ) {
         let subject = message.subject.as_deref().map(|subject| clean(subject, SUBJECT_BYTES));
         let own = subject.filter(|subject| !subject.is_empty());
-        let topic = || own.clone().unwrap_or_else(|| clean(&self.title, SUBJECT_BYTES));
-        let [subject_of_chat, topic_of_chat] = &self.titles;
+        // A reply has the subject of its post, as mails have.
+        let post = view.entry.parent.as_ref().and_then(|parent| parent.subject.as_deref());
+        let post = post.map(|subject| clean(subject, SUBJECT_BYTES)).filter(|_| own.is_none());
+        let reply = post.as_ref().map(|subject| format!("Re: {subject}").into());
+        let own_or_post = own.clone().or_else(|| post.clone());
+        let own: Option<Cow<'_, str>> = own.or(reply);
+        let title = self.title(view.entry.created);
+        let words = || title.map_or("", |title| title.words.as_str());
+        let topic = || own.clone().unwrap_or_else(|| clean(words(), SUBJECT_BYTES));
+        let written = |at: usize| title.and_then(|title| title.fields.get(at));
+        let written = |at: usize| written(at).map_or(&[][..], Vec::as_slice);
         match (&own, subject_mark(view)) {
-            (None, "") => to.append(subject_of_chat),
+            (None, "") => to.append(written(0)),
             (Some(own), "") => to.text("Subject", own),
             (_, mark) => to.text("Subject", &format!("{mark}{}", topic())),
         }
@@ -154,8 +185,8 @@ impl Fields {
         let before = before.map(|version| self.identity.message(id, version.version));
         let known = [Some(&self.thread), before.as_ref(), parent.as_ref()];
         to.words("References", known.into_iter().flatten().map(String::as_str));
-        match &own {
-            None => to.append(topic_of_chat),
+        match &own_or_post {
+            None => to.append(written(1)),
             Some(own) => to.text("Thread-Topic", own),
         }
         if let Some(index) = &self.thread_index {
@@ -176,16 +207,18 @@ impl Fields {
         to.mailboxes("From", std::iter::once(from.as_str()));
         let all = self.recipients.iter().filter(|recipient| members(&recipient.person));
         recipients(&mut to, all.map(|recipient| recipient.mailbox.as_str()));
-        to.text("Subject", &format!("Teams chat: {} {}", clean(&self.title, 512), mail.part));
+        let title = self.title(mail.last);
+        let words = title.map_or("", |title| title.words.as_str());
+        to.text("Subject", &format!("Teams chat: {} {}", clean(words, 512), mail.part));
         to.word("Message-ID", &mail.id);
         to.word("References", &self.thread);
-        to.text("Thread-Topic", &self.title);
+        to.text("Thread-Topic", words);
         if let Some(index) = &self.thread_index {
             to.word("Thread-Index", index);
         }
         to.word("MIME-Version", "1.0");
         to.word("Auto-Submitted", "auto-generated");
-        to.append(&self.chat);
+        to.append(title.map_or(&[][..], |title| title.chat.as_slice()));
         to
     }
 
@@ -226,12 +259,12 @@ fn person_mailbox(person: &Person, identity: &Identity, context: &Context<'_>) -
     mailbox(name, &identity.user(&person.id, known.or(Some(&person.id))))
 }
 
-fn chat_fields(context: &Context<'_>) -> Vec<u8> {
+fn chat_fields(context: &Context<'_>, topic: Option<&str>) -> Vec<u8> {
     let mut to = Headers::default();
     to.text_if("X-Teams-Tenant-Id", Some(context.tenant));
     to.text_if("X-Teams-Chat-Id", Some(&context.chat.id));
     to.word("X-Teams-Chat-Type", chat_type(context.chat.kind));
-    to.text_if("X-Teams-Chat-Topic", context.chat.topic.as_deref());
+    to.text_if("X-Teams-Chat-Topic", topic);
     to.into_bytes()
 }
 
@@ -263,8 +296,8 @@ fn facts(to: &mut Headers, view: &View<'_>, message: &Message<'_>) {
         to.text_if("X-Teams-Sender-Id", Some(&from.id));
         to.text_if("X-Teams-Sender-Type", Some(sender_type(from)));
     }
-    to.word("X-Teams-Created", &rfc3339(view.entry.created));
     for (name, time) in [
+        ("X-Teams-Created", view.entry.sent()),
         ("X-Teams-Last-Modified", message.modified),
         ("X-Teams-Last-Edited", message.edited),
         ("X-Teams-Deleted", message.deleted),
@@ -292,7 +325,7 @@ fn counts(to: &mut Headers, view: &View<'_>, message: &Message<'_>, context: &Co
         .map(|(kind, given)| format!("{}={}", clean(kind, 64), given.len()))
         .collect();
     to.text_if("X-Teams-Reactions", Some(&reactions.join("; ")));
-    let attached = view.attached();
+    let attached = &view.files;
     if !attached.is_empty() {
         let is_in = |state: &AttachedState| {
             matches!(state, AttachedState::Stored { .. }) && !context.options.text_only
@@ -312,7 +345,7 @@ fn blake3_name(address: &ContentAddress) -> String {
     format!("blake3:{address}")
 }
 
-/// Mail has no years before 1900: such a time becomes 1970, and `X-Teams-Created` says which it was.
+/// Mail has no years before 1900 and none beyond 9999: such a time becomes 1970, and `X-Teams-Created` says which it was.
 pub(super) fn mail_date(time: Timestamp) -> String {
     let epoch = || "Thu, 01 Jan 1970 00:00:00 +0000".to_owned();
     calendar::mail_date(time).unwrap_or_else(epoch)

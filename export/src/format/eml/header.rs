@@ -3,7 +3,7 @@
 //! Always holds: a value cannot end its field. Every control character becomes a space before
 //! anything else looks at the value, and the only line ends are the ones written here, each
 //! followed by a space. No line is longer than 998 bytes, and none longer than 78 that could be
-//! folded.
+//! folded behind the first word of its value.
 //!
 //! Text that is not plain ASCII, or that a reader would change (runs of spaces, words as long as a
 //! line, something that looks like an encoded word), goes as RFC 2047 words in base64, cut between
@@ -37,11 +37,13 @@ pub(super) struct Headers {
     out: Vec<u8>,
     /// Where the current line starts in `out`.
     line: usize,
+    /// Where the field's value starts in `out`.
+    value: usize,
 }
 
 impl Headers {
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { out: Vec::with_capacity(bytes), line: 0 }
+        Self { out: Vec::with_capacity(bytes), line: 0, value: 0 }
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
@@ -116,6 +118,7 @@ impl Headers {
         self.line = self.out.len();
         self.out.extend_from_slice(name.as_bytes());
         self.out.push(b':');
+        self.value = self.out.len();
     }
 
     fn end(&mut self) {
@@ -123,8 +126,10 @@ impl Headers {
         self.line = self.out.len();
     }
 
+    /// The first one stays on its field's line: readers take a line end behind the colon for a blank.
     fn token(&mut self, word: &str) {
-        self.space_for(word.len(), LINE);
+        let is_first = self.out.len() == self.value;
+        self.space_for(if is_first { 0 } else { word.len() }, LINE);
         self.out.extend_from_slice(word.as_bytes());
     }
 
@@ -272,6 +277,12 @@ mod tests {
         let folded = field(&long);
         assert!(folded.lines().all(|line| line.len() <= 78), "{folded}");
         assert_eq!(folded.replace("\r\n", ""), format!("Subject: {}", long.trim_end()));
+    }
+
+    #[test]
+    fn a_long_first_word_stays_behind_its_colon() {
+        let id = format!("19:meeting_{}@thread.v2", "x".repeat(64));
+        assert_eq!(field(&id), format!("Subject: {id}\r\n"));
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! boundaries and ids are derived, and attachments are streams of known length, which a builder that
 //! owns its bytes cannot give. What is written is read back by other programs in the tests.
 //!
-//! Files go with the latest version; a mail of an earlier one lists what it names.
+//! All files are in the one mail of a message; where each version has a mail, with the newest that
+//! names them. An earlier one lists what it names.
 
 mod attach;
 mod body;
@@ -59,7 +60,8 @@ impl<'a> Mails<'a> {
     fn views<'e>(&self, entry: &'e Entry) -> Vec<View<'e>> {
         let first =
             if self.context.options.versions { 0 } else { entry.versions.len().saturating_sub(1) };
-        let views = (first..entry.versions.len()).filter_map(|at| View::of(entry, at));
+        let all = self.context.options.versions;
+        let views = (first..entry.versions.len()).filter_map(|at| View::of(entry, at, all));
         let is_left_out = self.context.options.system_events == SystemEvents::Omit;
         views.filter(|view| !(is_left_out && view.is_system())).collect()
     }
@@ -90,7 +92,7 @@ impl<'a> Mails<'a> {
     }
 
     fn parts(&self, view: &View<'_>, body: Body, images: &Images<'_>) -> Part {
-        let (inline, files) = images.split(view.attached(), body.html.as_deref());
+        let (inline, files) = images.split(&view.files, body.html.as_deref());
         let html = body.html.map(|html| Part::text("html", &body::page(&html)));
         let texts = Part::text("plain", &body.text).with(Level::Alternative, html);
         let objects = self.context.objects;
@@ -106,7 +108,7 @@ impl<'a> Mails<'a> {
     }
 
     fn images<'s>(&'s self, view: &View<'s>) -> Images<'s> {
-        let shown = if self.context.options.text_only { &[] } else { view.attached() };
+        let shown = if self.context.options.text_only { Vec::new() } else { view.files.clone() };
         Images { shown, identity: &self.fields.identity, context: &self.context }
     }
 }
@@ -118,7 +120,7 @@ pub fn eml(entry: &Entry, context: &Context<'_>) -> Vec<Piece> {
 
 /// The inline images that go along, by their `cid:` addresses.
 struct Images<'a> {
-    shown: &'a [Attached],
+    shown: Vec<&'a Attached>,
     identity: &'a Identity,
     context: &'a Context<'a>,
 }
@@ -135,7 +137,7 @@ impl<'a> Images<'a> {
     /// Those that the body shows, and the rest.
     fn split(
         &self,
-        attached: &'a [Attached],
+        attached: &[&'a Attached],
         html: Option<&str>,
     ) -> (Vec<(&'a Attached, String)>, Vec<&'a Attached>) {
         // No text can look like this: in a text the quotation mark is escaped.
@@ -143,7 +145,7 @@ impl<'a> Images<'a> {
             |id: &String| html.is_some_and(|it| it.contains(&format!("src=\"cid:{id}\"")));
         let mut images = Vec::new();
         let mut files = Vec::new();
-        for each in attached {
+        for &each in attached {
             match self.id(each).filter(is_shown) {
                 Some(id) => images.push((each, id)),
                 None => files.push(each),
@@ -155,7 +157,7 @@ impl<'a> Images<'a> {
 
 impl Places for Images<'_> {
     fn hosted(&self, id: &str) -> Option<Cow<'_, str>> {
-        let is_it = |each: &&Attached| each.attachment.strip_prefix("hosted:") == Some(id);
+        let is_it = |each: &&&Attached| each.attachment.strip_prefix("hosted:") == Some(id);
         let id = self.id(self.shown.iter().find(is_it)?)?;
         Some(Cow::Owned(format!("cid:{id}")))
     }

@@ -49,6 +49,7 @@ pub(in crate::format) fn chat() -> Chat {
         id: "19:abc@thread.v2".to_owned(),
         kind: ConversationKind::Group,
         topic: Some("Töpic".to_owned()),
+        topics: Vec::new(),
         team: None,
         started: Some(Timestamp::from_ms(CREATED_MS)),
         participants: vec![
@@ -65,7 +66,13 @@ pub(in crate::format) fn entry(id: &str, at: Timestamp, versions: &[Value]) -> E
         let json = version.to_string().into_bytes();
         let etag = version["etag"].as_str().and_then(|etag| etag.parse().ok());
         let address = ContentAddress(sha256(&json));
-        Version { address, json, version: etag.unwrap_or(at as u64), sequence: 1 }
+        Version {
+            address,
+            json,
+            version: etag.unwrap_or(at as u64),
+            sequence: 1,
+            snippets: Vec::new(),
+        }
     });
     Entry {
         key: MessageKey {
@@ -93,6 +100,7 @@ pub(in crate::format) fn stored(
     Attached {
         attachment: link.to_owned(),
         index,
+        versions: Vec::new(),
         name: name.to_owned(),
         media_type: media_type.to_owned(),
         state: AttachedState::Omitted,

@@ -11,6 +11,7 @@
 use chatvault_query::body::{
     Block, Cell, Document, ImageAt, Inline, QuoteKind, QuoteOf, card_text,
 };
+use chatvault_query::event::Names;
 use chatvault_query::message::{Attachment, Message};
 
 use super::card::{Draft, Hole};
@@ -106,7 +107,8 @@ impl Body<'_, '_, '_> {
     /// Which message is quoted: a link to it when it is of this chat and on these pages.
     fn quoted(&mut self, of: &QuoteOf) {
         self.raw("<div class=\"q\">");
-        let known = of.sender_id.as_deref().and_then(|id| self.draft.names().name(id));
+        let names = self.draft.names();
+        let known = of.sender_id.as_deref().and_then(|id| names.name(id));
         let sender = of.sender.as_deref().or(known).unwrap_or("an earlier message");
         match (of.kind, of.message.as_deref()) {
             (QuoteKind::Reply, Some(id)) => {
@@ -290,22 +292,22 @@ impl Body<'_, '_, '_> {
             return;
         }
         self.raw("<div class=\"card\"><span class=\"k\">Card</span>");
-        for line in text.lines() {
-            self.raw("<p>");
+        for (number, line) in text.lines().enumerate() {
+            // The first line is the title of nearly every card.
+            self.raw(if number == 0 { "<p><strong>" } else { "<p>" });
             self.text(line);
-            self.raw("</p>");
+            self.raw(if number == 0 { "</strong></p>" } else { "</p>" });
         }
         self.raw("</div>");
     }
 
+    /// What is not in the list of files below.
     fn chip(&mut self, index: usize, attachment: &Attachment<'_>) {
-        let file = self.draft.entry.file(index).and_then(|file| self.draft.file_link(file));
+        if self.draft.entry.file(index).is_some() {
+            return;
+        }
         self.raw("<p><span class=\"chip\">");
-        let is_open = match (&file, attachment.url.as_deref()) {
-            (Some(link), _) => self.open_file(link),
-            (None, Some(url)) => self.open_link(url),
-            (None, None) => false,
-        };
+        let is_open = attachment.url.as_deref().is_some_and(|url| self.open_link(url));
         self.raw("[attachment: ");
         self.text(attachment.name.as_deref().unwrap_or("without a name"));
         self.raw("]");

@@ -15,7 +15,8 @@ use super::notes::outsider;
 use super::tally::Tally;
 use super::write::{Html, anchor};
 use super::{colour, history, notes};
-use crate::entry::{AttachedState, Context, Entry, SystemEvents, Version};
+use crate::entry::{AttachedState, Context, Entry, SystemEvents, Then, Version};
+use crate::zone::UNKNOWN_TIME;
 
 /// What cards of one chat are made with.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Card {
     /// The root of its thread, for replies in channels.
     pub(super) root: Option<String>,
     pub(super) created: Timestamp,
+    /// Is it known when it was sent?
+    pub(super) is_dated: bool,
     pub(super) html: Html,
     /// Where something is missing that only the transcript knows, in ascending order.
     pub(super) holes: Vec<(usize, Hole)>,
@@ -81,7 +84,7 @@ impl<'a> Scene<'a> {
     pub fn card(&self, entry: &Entry) -> Card {
         let mut tally = Tally::default();
         let Some(version) = entry.latest() else { return self.unreadable(entry, &[]) };
-        let Ok(message) = Message::stored(&version.json) else {
+        let Some(message) = version.message() else {
             return self.unreadable(entry, &version.json);
         };
         count_attached(entry, &mut tally);
@@ -99,7 +102,7 @@ impl<'a> Scene<'a> {
             draft.message(&message, version);
         }
         let starts_thread = !is_event && entry.key.reply_to.is_none() && self.is_channel();
-        let excerpt = starts_thread.then(|| self.excerpt(&message));
+        let excerpt = starts_thread.then(|| self.excerpt(entry, &message));
         draft.done(tally, excerpt)
     }
 
@@ -121,7 +124,7 @@ impl<'a> Scene<'a> {
         draft.done(tally, None)
     }
 
-    fn excerpt(&self, message: &Message<'_>) -> Excerpt {
+    fn excerpt(&self, entry: &Entry, message: &Message<'_>) -> Excerpt {
         let text = match message.subject.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             Some(subject) => subject.to_owned(),
             None => body::plain_text(message).into_owned(),
@@ -132,7 +135,7 @@ impl<'a> Scene<'a> {
         if words.next().is_some() {
             text.push('…');
         }
-        Excerpt { sender: sender_name(message.from.as_ref(), self.context.names), text }
+        Excerpt { sender: sender_name(message.from.as_ref(), &self.context.names_at(entry)), text }
     }
 }
 
@@ -144,15 +147,16 @@ impl<'a> Draft<'a> {
     fn done(self, tally: Tally, excerpt: Option<Excerpt>) -> Card {
         let Self { html, holes, entry, .. } = self;
         let (id, root) = (entry.key.id.clone(), entry.key.reply_to.clone());
-        Card { id, root, created: entry.created, html, holes, tally, excerpt }
+        let (created, is_dated) = (entry.created, entry.sent().is_some());
+        Card { id, root, created, is_dated, html, holes, tally, excerpt }
     }
 
     pub(super) fn hole(&mut self, hole: Hole) {
         self.holes.push((self.html.len(), hole));
     }
 
-    pub(super) fn names(&self) -> &'a dyn Names {
-        self.scene.context.names
+    pub(super) fn names(&self) -> Then<'a> {
+        self.scene.context.names_at(self.entry)
     }
 
     /// The start tag of the article, with everything that a script would want to find it by.
@@ -178,9 +182,12 @@ impl<'a> Draft<'a> {
             }
             (None, None) => {}
         }
-        self.html.raw(" data-created=\"");
-        clock::write_instant(&mut self.html, entry.created);
-        self.html.raw("\" data-modified=\"");
+        if let Some(sent) = entry.sent() {
+            self.html.raw(" data-created=\"");
+            clock::write_instant(&mut self.html, sent);
+            self.html.raw("\"");
+        }
+        self.html.raw(" data-modified=\"");
         clock::write_instant(&mut self.html, entry.modified);
         let sender = message.and_then(|message| message.from.as_ref()).map_or("", |from| &from.id);
         self.html.raw("\"").attribute("data-sender", sender);
@@ -199,31 +206,33 @@ impl<'a> Draft<'a> {
         self.html.raw(" <a class=\"t\" href=\"#").text(&anchor(&self.entry.key.id));
         self.hole(Hole::Suffix);
         self.html.raw("\">");
-        clock::write_time(
-            &mut self.html,
-            self.scene.context.options.zone,
-            self.entry.created,
-            shown,
-        );
+        match self.entry.sent() {
+            Some(sent) => {
+                clock::write_time(&mut self.html, self.scene.context.options.zone, sent, shown);
+            }
+            None => {
+                self.html.raw(UNKNOWN_TIME);
+            }
+        }
         self.html.raw("</a>");
     }
 
     fn event(&mut self, message: &Message<'_>, version: &Version) {
         self.open("e", Some(message), Some(version));
-        self.html.raw("<p dir=\"auto\">");
+        self.permalink(Shown::Clock);
+        self.html.raw(" <p dir=\"auto\">");
         match (self.scene.context.options.system_events, &message.event) {
             (SystemEvents::Placeholder, _) => {
                 self.html.raw(event::PLACEHOLDER);
             }
             (_, Some(found)) => {
-                self.html.text(&event::words(found, self.names()));
+                self.html.text(&event::words(found, &self.names()));
             }
             (_, None) => {
                 self.html.raw("System event");
             }
         }
         self.html.raw("</p>");
-        self.permalink(Shown::Clock);
         self.raw_json(version);
         self.html.raw("</article>\n");
     }
@@ -249,8 +258,8 @@ impl<'a> Draft<'a> {
 
     fn header(&mut self, message: &Message<'_>) {
         let from = message.from.as_ref();
-        let name = sender_name(from, self.names());
-        let class = from.map_or("", |from| colour::class(&from.id));
+        let name = sender_name(from, &self.names());
+        let class = from.map_or("", |from| colour::class(self.scene.context.chat, &from.id));
         self.html.raw("<span class=\"a ").raw(class).raw("\" aria-hidden=\"true\">");
         self.html.text(&colour::initials(&name)).raw("</span><header><h3");
         if !class.is_empty() {
@@ -306,7 +315,7 @@ fn count_attached(entry: &Entry, tally: &mut Tally) {
         match attached.state {
             AttachedState::Stored { .. } => tally.files += 1,
             AttachedState::Unavailable { .. } => tally.unavailable += 1,
-            AttachedState::Omitted => {}
+            AttachedState::Omitted => tally.files_omitted += 1,
         }
     }
 }

@@ -12,13 +12,15 @@ pub(crate) struct Local {
     /// The day there.
     pub(crate) day: Date,
     clock: [i64; 3],
+    /// The distance from UTC, on a day on which it changes.
+    mark: Option<chrono::FixedOffset>,
 }
 
 impl Local {
     /// `None` for a time outside the years that people write.
     pub(crate) fn of(zone: Zone, time: Timestamp) -> Option<Self> {
         let parts = zone.parts(time)?;
-        Some(Self { day: parts.date, clock: parts.clock() })
+        Some(Self { day: parts.date, clock: parts.clock(), mark: zone.mark(time) })
     }
 
     /// Whether it is the first instant of a month.
@@ -32,10 +34,13 @@ impl Local {
         write_day(html, self.day);
     }
 
-    /// `14:03:07`.
+    /// `14:03:07`, and `02:30:00 +02:00` where clocks are changed on that day.
     fn write_clock(&self, html: &mut Html) {
         let [hour, minute, second] = self.clock;
         html.digits(hour, 2).raw(":").digits(minute, 2).raw(":").digits(second, 2);
+        if let Some(mark) = self.mark {
+            html.raw(" ").text(&mark.to_string());
+        }
     }
 }
 
@@ -108,6 +113,17 @@ mod tests {
         let local = Local::of(zone, time).unwrap();
         assert_eq!(written(|html| local.write_weekday(html)), "Friday, 4 June 2021");
         assert_eq!(day_name(local.day), "2021-06-04");
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_told_apart() {
+        let zone: Zone = "Europe/Berlin".parse().unwrap();
+        let shown = |text| {
+            let time = chatvault_query::parse_time("x", text).unwrap();
+            written(|html| write_plain_time(html, zone, time))
+        };
+        assert_eq!(shown("2025-10-26T00:30:00Z"), "26 October 2025, 02:30:00 +02:00");
+        assert_eq!(shown("2025-10-26T01:30:00Z"), "26 October 2025, 02:30:00 +01:00");
     }
 
     #[test]

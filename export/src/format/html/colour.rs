@@ -3,14 +3,24 @@
 //! The colours themselves are in `style.css`, in pairs for light and dark; the tests read them there
 //! and hold each against its background. Colour is never the only sign: the name is always written.
 
+use crate::entry::Chat;
+
 /// The classes of the palette.
 const CLASSES: [&str; 12] =
     ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11"];
 
-/// The class of the colour of whoever has this id.
+/// The class of the colour of whoever has this id: by their place among those who take part, so that
+/// the two of a chat never look alike.
 ///
-/// By FNV-1a, which is fixed forever: the colour must not change with a version of a library.
-pub(crate) fn class(id: &str) -> &'static str {
+/// Of others by FNV-1a, which is fixed forever: the colour must not change with a version of a
+/// library.
+pub(crate) fn class(chat: &Chat, id: &str) -> &'static str {
+    let place = chat.participants.binary_search_by(|person| person.id.as_str().cmp(id));
+    let class = |place: usize| CLASSES.get(place % CLASSES.len()).copied();
+    place.ok().and_then(class).unwrap_or_else(|| hashed(id))
+}
+
+fn hashed(id: &str) -> &'static str {
     let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -62,10 +72,10 @@ mod tests {
     #[test]
     fn a_colour_is_fixed_and_all_are_used() {
         assert_eq!(
-            class("b4b3c1e2-0000-4000-8000-000000000001"),
-            class("b4b3c1e2-0000-4000-8000-000000000001")
+            hashed("b4b3c1e2-0000-4000-8000-000000000001"),
+            hashed("b4b3c1e2-0000-4000-8000-000000000001")
         );
-        let mut seen: Vec<_> = (0..500).map(|n| class(&format!("user-{n}"))).collect();
+        let mut seen: Vec<_> = (0..500).map(|n| hashed(&format!("user-{n}"))).collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), CLASSES.len());

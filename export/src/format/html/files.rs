@@ -2,7 +2,7 @@
 
 use super::card::Draft;
 use super::write::Html;
-use crate::entry::{Attached, AttachedState};
+use crate::entry::{Attached, AttachedState, Entry};
 
 /// Appends the list; nothing for a message without files.
 pub(super) fn write(draft: &mut Draft<'_>) {
@@ -16,12 +16,12 @@ pub(super) fn write(draft: &mut Draft<'_>) {
             AttachedState::Stored { size, sha256, .. } => stored(draft, file, *size, sha256),
             AttachedState::Unavailable { reason } => {
                 draft.html.raw("<li class=\"no\">");
-                name(&mut draft.html, file);
+                name(&mut draft.html, entry, file);
                 draft.html.raw(" <b>UNAVAILABLE</b>: <bdi>").text(reason).raw("</bdi></li>");
             }
             AttachedState::Omitted => {
                 draft.html.raw("<li>");
-                name(&mut draft.html, file);
+                name(&mut draft.html, entry, file);
                 draft.html.raw(" <span class=\"s\">not part of this text-only export</span></li>");
             }
         }
@@ -31,12 +31,12 @@ pub(super) fn write(draft: &mut Draft<'_>) {
 
 fn stored(draft: &mut Draft<'_>, file: &Attached, size: u64, sha256: &[u8; 32]) {
     let link = draft.file_link(file);
-    let html = &mut draft.html;
+    let (html, entry) = (&mut draft.html, draft.entry);
     html.raw("<li>");
     if let Some(link) = &link {
         html.raw("<a").attribute("href", link).raw(">");
     }
-    name(html, file);
+    name(html, entry, file);
     html.raw(if link.is_some() { "</a>" } else { "" });
     html.raw(" <span class=\"s\">");
     write_size(html, size);
@@ -44,9 +44,12 @@ fn stored(draft: &mut Draft<'_>, file: &Attached, size: u64, sha256: &[u8; 32]) 
     html.raw("<span class=\"x\">SHA-256 ").hex(sha256).raw("</span></li>");
 }
 
-fn name(html: &mut Html, file: &Attached) {
+fn name(html: &mut Html, entry: &Entry, file: &Attached) {
     let name = Some(file.name.as_str()).filter(|name| !name.trim().is_empty());
     html.raw("<bdi>").text(name.unwrap_or(&file.attachment)).raw("</bdi>");
+    if file.is_earlier(entry.versions.len()) {
+        html.raw(" <span class=\"s\">of an earlier version</span>");
+    }
 }
 
 /// `1.2 MB (1,234,567 bytes)`: near enough for people, exact for a comparison.

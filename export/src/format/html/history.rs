@@ -23,7 +23,7 @@ struct State<'a> {
 /// The latest version before a deletion took the text away.
 pub(super) fn last_text(entry: &Entry) -> Option<Message<'_>> {
     let newest_first = entry.versions.iter().rev();
-    let mut readable = newest_first.filter_map(|version| Message::stored(&version.json).ok());
+    let mut readable = newest_first.filter_map(Version::message);
     readable.find(|message| !Document::of(message).is_empty())
 }
 
@@ -111,7 +111,7 @@ fn write_marks(draft: &mut Draft<'_>, before: &str, after: &str) {
 fn read(entry: &Entry) -> Vec<State<'_>> {
     let mut states: Vec<State<'_>> = Vec::with_capacity(entry.versions.len());
     for version in &entry.versions {
-        let Ok(message) = Message::stored(&version.json) else { continue };
+        let Some(message) = version.message() else { continue };
         let text = body::text(&Document::of(&message), &message);
         let before = states.last().map(|state| state.version.json.as_slice());
         let what = Change::between(before, &version.json).what;

@@ -118,6 +118,7 @@ impl<'a> Index<'a> {
             (total.context, " message for context", " messages for context"),
             (total.files, " file", " files"),
             (total.unavailable, " file missing", " files missing"),
+            (total.files_omitted, " file left out", " files left out"),
             (total.unreadable, " unreadable message", " unreadable messages"),
         ] {
             if count > 0 {

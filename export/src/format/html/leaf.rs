@@ -208,7 +208,11 @@ impl Leaf {
         html.count(self.cards as u64);
         html.raw(if self.cards == 1 { " entry" } else { " entries" })
             .raw(" on this page · times in ");
-        html.text(&context.options.zone.to_string()).raw("</p>\n");
+        html.text(&context.options.zone.to_string());
+        if context.options.mark.is_some() {
+            html.raw(" · <strong>a selection, not all messages: see the foot of the page</strong>");
+        }
+        html.raw("</p>\n");
     }
 
     /// Links to the days, when there are several.

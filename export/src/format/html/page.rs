@@ -1,6 +1,6 @@
 //! The frame of every page: head, style, policy, and the words around the content.
 
-use super::clock::{self, Local, Shown};
+use super::clock::{self, Shown};
 use super::write::Html;
 use crate::entry::{Chat, Person, RenderOptions, Window};
 use chatvault_query::people::ConversationKind;
@@ -12,16 +12,12 @@ pub(super) const STYLE: &str = include_str!("style.css");
 pub const POLICY: &str =
     "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'";
 
-/// `chatvault-export 0.1.0`.
-const GENERATOR: &str = concat!("chatvault-export ", env!("CARGO_PKG_VERSION"));
-
 /// Everything before the body.
 pub(super) fn begin(html: &mut Html, title: &str) {
     html.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     html.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"").raw(POLICY).raw("\">\n");
     html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     html.raw("<meta name=\"referrer\" content=\"no-referrer\">\n");
-    html.raw("<meta name=\"generator\" content=\"").raw(GENERATOR).raw("\">\n");
     html.raw("<title>")
         .text(title)
         .raw("</title>\n<style>\n")
@@ -53,41 +49,25 @@ pub(super) fn fact(html: &mut Html, name: &'static str, value: &str) {
 
 /// What the export is: the same lines at the end of every page.
 pub(super) fn write_export_facts(html: &mut Html, options: &RenderOptions, tenant: &str) {
+    for (label, words) in &options.told {
+        fact(html, label, words);
+    }
     fact(html, "Export", &options.export_id);
-    html.raw("<dt>As of</dt><dd>");
+    html.raw("<dt>Export made at</dt><dd>");
     clock::write_time(html, options.zone, options.as_of, Shown::Full);
     html.raw("</dd>\n");
     fact(html, "Times shown in", &options.zone.to_string());
     fact(html, "Tenant", tenant);
-    html.raw("<dt>Written by</dt><dd>").raw(GENERATOR).raw("</dd>\n");
+    fact(html, "Written by", &options.made_with);
 }
 
 /// From when to when: the first instant in it and the first behind it.
 pub(super) fn write_window(html: &mut Html, options: &RenderOptions, window: &Window) {
-    html.raw("<dt>Period</dt><dd>");
-    match Local::of(options.zone, window.start) {
-        Some(_) => {
-            html.raw("from ");
-            clock::write_time(html, options.zone, window.start, Shown::Full);
-        }
-        None => {
-            html.raw("from the beginning");
-        }
-    }
-    match Local::of(options.zone, window.end) {
-        Some(_) => {
-            html.raw(" until before ");
-            clock::write_time(html, options.zone, window.end, Shown::Full);
-        }
-        None => {
-            html.raw(" without end");
-        }
-    }
+    fact(html, "Period", &window.words(&options.zone));
     if window.of > 1 {
-        html.raw(" (").number(window.number.into()).raw(" of ").number(window.of.into());
-        html.raw(" periods)");
+        let words = format!("{} of {}", window.number, window.of);
+        fact(html, "Part of a longer period", &words);
     }
-    html.raw("</dd>\n");
 }
 
 /// Who takes part: folded away, as a table.

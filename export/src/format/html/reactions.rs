@@ -30,7 +30,7 @@ pub(super) fn write(draft: &mut Draft<'_>, message: &Message<'_>) {
 fn people(draft: &Draft<'_>, group: &[&Reaction<'_>]) -> String {
     let name = |reaction: &&Reaction<'_>| {
         let who = reaction.who.as_ref();
-        who.map_or_else(|| "unknown".to_owned(), |who| event::who(who, draft.names()))
+        who.map_or_else(|| "unknown".to_owned(), |who| event::who(who, &draft.names()))
     };
     group.iter().map(name).collect::<Vec<_>>().join(", ")
 }

@@ -17,6 +17,8 @@ pub struct Tally {
     pub files: u64,
     /// Files and inline contents that could not be had.
     pub unavailable: u64,
+    /// Files and inline contents that were left out on request.
+    pub files_omitted: u64,
     /// Messages that are only there because another needs them.
     pub context: u64,
     /// Messages that could not be read and are shown as their bytes.
@@ -33,6 +35,7 @@ impl Tally {
         self.deleted += other.deleted;
         self.files += other.files;
         self.unavailable += other.unavailable;
+        self.files_omitted += other.files_omitted;
         self.context += other.context;
         self.unreadable += other.unreadable;
     }

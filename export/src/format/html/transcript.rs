@@ -86,7 +86,8 @@ impl<'a> Transcript<'a> {
         if card.html.is_empty() {
             return Ok(());
         }
-        let local = Local::of(self.scene.context.options.zone, card.created);
+        let zone = self.scene.context.options.zone;
+        let local = card.is_dated.then(|| Local::of(zone, card.created)).flatten();
         let month = self.month_of(local.map(|local| local.day));
         if self.leaf.as_ref().is_none_or(|leaf| leaf.month < month || leaf.is_full()) {
             self.turn(month, sink)?;

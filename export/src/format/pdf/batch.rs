@@ -11,15 +11,16 @@ use super::entry::{Laid, Measure, lay_out};
 use super::file::Packer;
 use super::font::Fonts;
 use super::shape::Shaper;
+use super::thread::Placed;
 use super::volume::Page;
-use crate::entry::{Context, Entry};
+use crate::entry::Context;
 
 /// Entries that one job lays out: enough that taking a job costs nothing beside it.
 const ENTRIES_PER_JOB: usize = 16;
 
 /// A piece of work with the place for its result.
 enum Job<'a> {
-    LayOut(&'a [Entry], Mutex<Vec<Laid>>),
+    LayOut(&'a [Placed], Mutex<Vec<Laid>>),
     Pack(Mutex<&'a mut Page>),
 }
 
@@ -38,7 +39,7 @@ impl<'f> Worker<'f> {
 /// Lays out entries and packs pages with as many threads as there are workers.
 pub(super) fn work(
     workers: &mut [Worker<'_>],
-    entries: &[Entry],
+    entries: &[Placed],
     pages: &mut [Page],
     (context, measure): (&Context<'_>, Measure<'_>),
 ) -> Vec<Laid> {
@@ -72,7 +73,7 @@ impl Job<'_> {
         match self {
             Self::LayOut(entries, out) => {
                 let shaper = &mut worker.shaper;
-                let laid = entries.iter().map(|entry| lay_out(shaper, entry, context, measure));
+                let laid = entries.iter().map(|placed| lay_out(shaper, placed, context, measure));
                 *out.lock().unwrap_or_else(PoisonError::into_inner) = laid.collect();
             }
             Self::Pack(page) => {

@@ -64,7 +64,7 @@ pub(super) fn lines(
     std::mem::take(&mut flow.lines)
 }
 
-const NOTES: [&str; 5] = [
+const NOTES: [&str; 6] = [
     "Entries stand in the order in which they were sent. Beside each is its time in the zone above, \
      at the right the message's id in the service.",
     "An edited message shows its latest archived text, and below it what earlier archived versions \
@@ -72,6 +72,8 @@ const NOTES: [&str; 5] = [
     "Events of the service, such as people joining or leaving, are centred and in italics.",
     "A file is listed with its exact size and the first 16 digits of its SHA-256; all of it is in \
      the manifest. What could not be had says UNAVAILABLE and why.",
+    "Emoji are printed as outlines in one colour: skin tones and flags can look alike on paper. Copied \
+     text has them as they were sent.",
     "Links open in a browser and are not part of the record. [U+XXXX] stands for a character that \
      none of the fonts in use can show; the character itself is kept and can be copied.",
 ];
@@ -86,15 +88,15 @@ fn about(context: &Context<'_>, facts: &Facts<'_>) -> Vec<(&'static str, String)
         rows.push(("Team", team.clone()));
     }
     rows.push(("Tenant", context.tenant.to_owned()));
-    let (start, end) = (zone.show(window.start), zone.show(window.end));
-    rows.push(("Period", format!("from {start} up to, not including, {end}")));
+    rows.push(("Period", window.words(zone)));
     if window.of > 1 {
         rows.push(("Part of a longer period", format!("{} of {}", window.number, window.of)));
     }
     rows.push(("Time zone of this transcript", zone.to_string()));
-    rows.push(("State of the archive as of", zone.show(options.as_of)));
+    rows.extend(options.told.iter().cloned());
+    rows.push(("Export made at", zone.show(options.as_of)));
     rows.push(("Export", options.export_id.clone()));
-    rows.push(("Made with", format!("chatvault {}", env!("CARGO_PKG_VERSION"))));
+    rows.push(("Made with", options.made_with.clone()));
     rows
 }
 
@@ -116,8 +118,10 @@ fn counted(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
         ("Events", of(here.events, total.events)),
         ("Edited messages", of(here.edited, total.edited)),
         ("Deleted messages", of(here.deleted, total.deleted)),
+        ("Events left out", of(here.events_omitted, total.events_omitted)),
         ("Files and images", of(here.attachments, total.attachments)),
-        ("Unavailable among them", of(here.unavailable, total.unavailable)),
+        ("Files that are not to be had", of(here.unavailable, total.unavailable)),
+        ("Files left out", of(here.files_omitted, total.files_omitted)),
         ("Shown only for context", of(here.context, total.context)),
         ("Characters without a glyph", missing_words(facts.missing)),
     ]

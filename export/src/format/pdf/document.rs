@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
-use chatvault_query::body::{Block, Cell, ImageAt, Inline, QuoteOf, card_text};
+use chatvault_query::body::{
+    Block, Cell, ImageAt, Inline, QuoteKind, QuoteOf, card_text, hidden_address,
+};
 use chatvault_query::message::Message;
 
-use super::entry::Measure;
+use super::entry::{Measure, sent_of};
 use super::flow::{Flow, clean, safe_url};
 use super::font::Slot;
 use super::line::{Ink, Line, Mark, Picture, Reach, Style};
@@ -94,7 +96,14 @@ impl Writer<'_> {
                 let name = of.sender.as_deref().unwrap_or("an earlier message");
                 let mut small = quoted.clone();
                 small.size *= 0.86;
-                flow.note(&clean(&format!("In reply to {name}")), &small);
+                let sent = of.sent.or_else(|| sent_of(of.message.as_deref()?));
+                let sent = sent.map(|sent| self.context.options.zone.show(sent));
+                let sent = sent.map(|sent| format!(", {sent}")).unwrap_or_default();
+                let verb = match of.kind {
+                    QuoteKind::Reply => "In reply to",
+                    QuoteKind::Forward => "Forwarded from",
+                };
+                flow.note(&clean(&format!("{verb} {name}{sent}")), &small);
                 flow.keep_last();
             }
             self.blocks(flow, blocks, &quoted, deep + 1);
@@ -256,7 +265,15 @@ impl Writer<'_> {
                 }
                 Inline::Superscript(inlines) => nested(inlines, style.clone().raised(0.36)),
                 Inline::Subscript(inlines) => nested(inlines, style.clone().raised(-0.16)),
-                Inline::Link { url, inlines } => nested(inlines, linked(url, style)),
+                Inline::Link { url, inlines } => {
+                    nested(inlines, linked(url, style));
+                    // On paper there is nothing to click.
+                    if let Some(address) = hidden_address(url, inlines) {
+                        let small =
+                            Style { size: style.size * 0.86, ink: Ink::Muted, ..style.clone() };
+                        out.push(text(&format!(" <{address}>"), &small));
+                    }
+                }
                 Inline::Text(words) | Inline::Emoji(words) => out.push(text(words, style)),
                 Inline::Break => out.push(text("\n", style)),
                 Inline::CodeSpan(words) => out.push(text(words, &style.clone().mono())),

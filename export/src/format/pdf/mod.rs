@@ -26,6 +26,7 @@ mod line;
 mod pages;
 mod paragraph;
 mod shape;
+mod thread;
 mod volume;
 
 use std::collections::BTreeMap;
@@ -33,10 +34,12 @@ use std::fmt;
 use std::io;
 
 use chatvault_engine::ContentAddress;
+use chatvault_query::people::ConversationKind;
 
 use self::batch::Worker;
 use self::pages::{Pages, Sink};
 use self::shape::Shaper;
+use self::thread::{Placed, Threads};
 use crate::entry::{Context, Entry, Window};
 
 pub use self::entry::Counts;
@@ -117,7 +120,9 @@ pub struct Transcript<'a> {
     context: Context<'a>,
     pages: Pages<'a>,
     workers: Vec<Worker<'a>>,
-    batch: Vec<Entry>,
+    /// Of a channel.
+    threads: Option<Threads>,
+    batch: Vec<Placed>,
     batch_bytes: usize,
 }
 
@@ -131,17 +136,33 @@ impl<'a> Transcript<'a> {
     pub fn with(kit: Kit<'a>, context: Context<'a>, window: Window, limits: Limits) -> Self {
         let Kit { fonts, shaper, workers } = kit;
         let pages = Pages::new((fonts, shaper), context, window, limits);
-        Self { context, pages, workers, batch: Vec::new(), batch_bytes: 0 }
+        let is_channel = context.chat.kind == ConversationKind::Channel;
+        let threads = is_channel.then(Threads::default);
+        Self { context, pages, workers, threads, batch: Vec::new(), batch_bytes: 0 }
     }
 
     /// Takes the next entry, in the order of the export.
     pub fn push(&mut self, entry: Entry, sink: Sink<'_>) -> io::Result<()> {
-        self.batch_bytes += entry.versions.iter().map(|version| version.json.len()).sum::<usize>();
-        self.batch.push(entry);
+        let placed = match &mut self.threads {
+            Some(threads) => threads.push(entry),
+            None => vec![Placed { entry, is_under: false }],
+        };
+        placed.into_iter().try_for_each(|placed| self.place(placed, sink))
+    }
+
+    fn place(&mut self, placed: Placed, sink: Sink<'_>) -> io::Result<()> {
+        let versions = placed.entry.versions.iter();
+        self.batch_bytes += versions.map(|version| version.json.len()).sum::<usize>();
+        self.batch.push(placed);
         if self.batch.len() >= BATCH_ENTRIES || self.batch_bytes >= BATCH_BYTES {
             self.flush(sink)?;
         }
         Ok(())
+    }
+
+    /// Counts a system event that was left out.
+    pub fn leave_out_event(&mut self) {
+        self.pages.count(Counts { events_omitted: 1, ..Counts::default() });
     }
 
     /// Ends the transcript.
@@ -151,6 +172,8 @@ impl<'a> Transcript<'a> {
 
     /// Ends the transcript, and gives the kit back.
     pub fn finish_with(mut self, sink: Sink<'_>) -> io::Result<(Summary, Kit<'a>)> {
+        let last = self.threads.as_mut().map(Threads::finish).unwrap_or_default();
+        last.into_iter().try_for_each(|placed| self.place(placed, sink))?;
         self.flush(sink)?;
         let (summary, fonts, shaper) = self.pages.finish(sink)?;
         Ok((summary, Kit { fonts, shaper, workers: self.workers }))

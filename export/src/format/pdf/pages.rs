@@ -109,15 +109,19 @@ impl<'a> Pages<'a> {
         self.volume.write_pending();
     }
 
+    pub(super) fn count(&mut self, counts: Counts) {
+        self.counts.add(counts);
+        self.summary.counts.add(counts);
+    }
+
     /// Puts an entry on the page, or on as many as it needs.
     pub(super) fn entry(&mut self, laid: &Laid, sink: Sink<'_>) -> io::Result<()> {
-        self.counts.add(laid.counts);
-        self.summary.counts.add(laid.counts);
+        self.count(laid.counts);
         if laid.lines.is_empty() {
             return Ok(());
         }
         self.messages += 1;
-        if laid.day != self.day {
+        if laid.day != self.day && !(laid.is_under && self.day.is_some()) {
             if self.must_turn(DAY_GAP, DAY_ROOM) {
                 self.turn_page(sink)?;
             }
@@ -129,6 +133,8 @@ impl<'a> Pages<'a> {
                 self.turn_page(sink)?;
                 if self.day.is_none() {
                     self.separator(laid.day);
+                } else {
+                    self.running_head();
                 }
                 if index > 0 {
                     self.continued(&laid.continued);
@@ -219,6 +225,14 @@ impl<'a> Pages<'a> {
         self.volume.add_picture(*address, raster)
     }
 
+    /// The day that goes on, at the top of a page, and in which zone its times are.
+    fn running_head(&mut self) {
+        let Some(day) = self.day else { return };
+        let words =
+            format!("{}, continued; times in {}", day_words(day), self.context.options.zone);
+        self.continued(&words);
+    }
+
     fn continued(&mut self, words: &str) {
         let mut flow = Flow::new(&mut self.shaper, 0.0, PAGE_WIDTH);
         flow.note(words, &Style::new(Slot::Italic, 7.8, Ink::Muted));
@@ -287,7 +301,8 @@ impl<'a> Pages<'a> {
         if let Some(footer) = &self.footer {
             return footer.clone();
         }
-        let left = short(&self.context.chat.title(), 80);
+        let mark = self.context.options.mark.map(|mark| format!(" \u{2013} {mark}"));
+        let left = short(&self.context.chat.title(), 80) + mark.as_deref().unwrap_or_default();
         let middle = format!("Export {}", short(&self.context.options.export_id, 40));
         let mut footer = Line { height: 12.0, baseline: 9.0, ..Line::default() };
         let reach = Reach::At(0.0, 0.4);
@@ -410,7 +425,7 @@ impl<'a> Pages<'a> {
         let hash = crate::digest::sha256(seed.as_bytes());
         let mut file_id = [0; 16];
         file_id.copy_from_slice(&hash[..16]);
-        let producer = format!("chatvault {}", env!("CARGO_PKG_VERSION"));
+        let producer = options.made_with.clone();
         let subject = format!("Chat transcript of {}, export {}", chat.id, options.export_id);
         About { title: chat.title(), subject, producer, stamp, instant, file_id }
     }

@@ -42,6 +42,8 @@ impl Unit {
         if latest.is_event() && context.options.system_events == SystemEvents::Omit {
             return None;
         }
+        let names = context.names_at(entry);
+        let context = &Context { names: &names, ..*context };
         let mut maker = Maker { entry, context, people: Vec::new() };
         let events = match &latest.message {
             Some(message) if message.is_system() => maker.system(message),
@@ -87,7 +89,7 @@ impl Maker<'_> {
         let mut event = Event {
             conversation: self.context.chat.id.clone(),
             id: entry.key.id.clone(),
-            timestamp: rfc3339(entry.created),
+            timestamp: entry.sent().map(rfc3339),
             kind,
             ..Event::default()
         };

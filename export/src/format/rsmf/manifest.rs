@@ -78,7 +78,8 @@ pub(super) struct Event {
     pub(super) participant: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) reactions: Vec<Reaction>,
-    pub(super) timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timestamp: Option<String>,
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
 }

@@ -87,11 +87,6 @@ impl People {
         person.id.clone()
     }
 
-    /// The id in the manifest of somebody in the directory who was seen.
-    pub(super) fn id_of(&self, account: &str) -> Option<&str> {
-        self.ids.get(account).map(String::as_str)
-    }
-
     /// What somebody is called in the slice.
     pub(super) fn name(&self, id: &str) -> &str {
         self.known.get(id).map_or(NOBODY, |seen| &seen.name)

@@ -17,7 +17,7 @@ use super::people::People;
 use super::transcript::transcript;
 use crate::content::{Content, Piece, Span};
 use crate::digest::name_uuid;
-use crate::entry::{Attached, AttachedState, Context};
+use crate::entry::{Attached, AttachedState, Context, Person, holding};
 use crate::format::table::chat_type;
 use crate::name::safe;
 use crate::zone::rfc3339;
@@ -53,12 +53,12 @@ impl Slice<'_> {
         let files = self.files(&mut pieces)?;
         let about = self.about(files.len());
         let mut people = self.people();
-        let custodian = about.custodian.clone();
+        let custodian = about.custodian.as_deref().map(|id| self.seen(id, &mut people));
         let mut events = settled(std::mem::take(&mut self.units));
         if let Some(custodian) = &custodian {
             direct(&mut events, custodian);
         }
-        let conversation = self.conversation(&mut people, custodian, &events);
+        let conversation = self.conversation(&mut people, (custodian, about.end), &events);
         let participants = people.participants(self.context.chat, self.context.names);
         let text = transcript(&events, &people);
         let manifest = Manifest {
@@ -110,17 +110,35 @@ impl Slice<'_> {
         }
     }
 
-    /// Whose export it is: the member who delivered most of it. A team is no participant.
+    /// Whose export it is: of the users who were asked for, or else of the members, who delivered
+    /// most of it. A team is no participant.
     fn custodian(&self) -> Option<String> {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let asked = &self.context.options.custodians;
+        let asked: Vec<&str> = asked.iter().filter_map(|one| one.strip_prefix("user:")).collect();
+        let mut counts: BTreeMap<&str, usize> = asked.iter().map(|id| (*id, 0)).collect();
         for custodian in self.units.iter().flat_map(|unit| unit.custodians.iter()) {
             if let Some(user) = custodian.strip_prefix("user:") {
                 *counts.entry(user).or_default() += 1;
             }
         }
-        let members = counts.into_iter().filter(|(id, _)| self.context.chat.person(id).is_some());
-        let most = members.max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
+        let is_one = |id: &str| match asked.as_slice() {
+            [] => self.context.chat.person(id).is_some(),
+            asked => asked.contains(&id),
+        };
+        let some = counts.into_iter().filter(|(id, _)| is_one(id));
+        let most = some.max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
         most.map(|(id, _)| id.to_owned())
+    }
+
+    /// The id in the manifest of somebody who need not have done anything in the slice.
+    fn seen(&self, account: &str, people: &mut People) -> String {
+        let chat = self.context.chat;
+        let unknown = || Person {
+            id: account.to_owned(),
+            name: self.context.names.name(account).map(str::to_owned),
+            ..Person::default()
+        };
+        people.see_member(&chat.person(account).cloned().unwrap_or_else(unknown))
     }
 
     /// In a chat of two the participants do not change. Elsewhere they are those who were there when
@@ -128,7 +146,7 @@ impl Slice<'_> {
     fn conversation(
         &self,
         people: &mut People,
-        custodian: Option<String>,
+        (custodian, end): (Option<String>, Timestamp),
         events: &[Event],
     ) -> Conversation {
         let chat = self.context.chat;
@@ -141,21 +159,21 @@ impl Slice<'_> {
         let acted = events.iter().filter_map(|event| event.participant.as_deref());
         let mut there: BTreeSet<String> =
             acted.filter(|id| is_direct || !came.contains(id)).map(str::to_owned).collect();
+        there.extend(custodian.clone());
         for person in &chat.participants {
-            let is_custodian = custodian.as_deref() == Some(person.id.as_str());
-            if is_direct || is_custodian || person.is_there(self.start) {
+            if is_direct || person.is_there(self.start) {
                 let _is_new = there.insert(people.see_member(person));
             }
         }
         let mut custom = Vec::new();
         note(&mut custom, "tenantId", self.context.tenant);
         note(&mut custom, "chatType", chat_type(chat.kind));
-        note(&mut custom, "topic", chat.topic.as_deref().unwrap_or_default());
+        note(&mut custom, "topic", chat.topic_at(end).unwrap_or_default());
         note(&mut custom, "teamId", chat.team.as_deref().unwrap_or_default());
         Conversation {
-            custodian: custodian.and_then(|id| people.id_of(&id).map(str::to_owned)),
+            custodian,
             custom,
-            display: chat.title(),
+            display: holding(&chat.titles(), end).cloned().unwrap_or_default(),
             id: chat.id.clone(),
             participants: there.into_iter().collect(),
             platform: "teams",

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::manifest::{Edit, Event};
 use super::people::People;
+use crate::zone::UNKNOWN_TIME;
 
 /// Every event, in order: who and when, an empty line, what was written, what came of it.
 pub(super) fn transcript(events: &[Event], people: &People) -> String {
@@ -18,13 +19,18 @@ pub(super) fn transcript(events: &[Event], people: &People) -> String {
 fn write_event(event: &Event, people: &People, out: &mut String) -> fmt::Result {
     let who = event.participant.as_deref().map_or("System", |id| people.name(id));
     let mark = if event.deleted { " [deleted]" } else { "" };
-    write!(out, "{who} {}{mark}\r\n\r\n", event.timestamp)?;
+    let at = event.timestamp.as_deref().unwrap_or(UNKNOWN_TIME);
+    write!(out, "{who} {at}{mark}\r\n\r\n")?;
     for lines in [event.custom("subject"), event.body.as_deref()].into_iter().flatten() {
         write_lines(lines, out)?;
     }
     event.edits.iter().try_for_each(|edit| write_edit(edit, out))?;
     for attachment in &event.attachments {
-        write!(out, "[attachment: {}]\r\n", attachment.display)?;
+        // The body says it where it places the file.
+        let line = format!("[attachment: {}]", attachment.display);
+        if !event.body.as_deref().unwrap_or_default().contains(&line) {
+            write!(out, "{line}\r\n")?;
+        }
     }
     for reaction in &event.reactions {
         let people: Vec<&str> = reaction.participants.iter().map(|id| people.name(id)).collect();

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use crate::content::Objects;
 use crate::digest::sha256;
-use crate::entry::{Attached, AttachedState, Chat, Context, Entry, Person, RenderOptions, Version};
+use crate::entry::{
+    Attached, AttachedState, Chat, Context, Entry, History, Person, RenderOptions, Version,
+};
 
 /// Noon of a Monday.
 pub(crate) const NOON: i64 = 1_622_462_400_000;
@@ -51,6 +53,8 @@ impl Objects for World {
     }
 }
 
+impl History for World {}
+
 impl Names for World {
     fn name(&self, id: &str) -> Option<&str> {
         self.chat.person(id)?.name.as_deref()
@@ -72,6 +76,7 @@ impl World {
             id: "19:chat@thread.v2".to_owned(),
             kind: ConversationKind::Group,
             topic: Some("Budget".to_owned()),
+            topics: Vec::new(),
             team: None,
             started: None,
             participants: vec![person("ann", "Ann"), person("bob", "Bob"), person("cy", "Cy")],
@@ -104,6 +109,7 @@ pub(crate) fn attached(name: &str, state: AttachedState) -> Attached {
     Attached {
         attachment: format!("file:{name}"),
         index: Some(0),
+        versions: Vec::new(),
         name: name.to_owned(),
         media_type: "application/octet-stream".to_owned(),
         state,
@@ -163,6 +169,7 @@ pub(crate) fn raw_entry(id: &str, versions: impl Iterator<Item = String>) -> Ent
         json: json.into_bytes(),
         version: number,
         sequence: 100 + number,
+        snippets: Vec::new(),
     };
     let created = id.parse().map_or(parse_time("id", "2021-05-31").unwrap(), Timestamp::from_ms);
     Entry {

@@ -13,6 +13,7 @@ mod tests;
 mod text;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use chatvault_engine::Timestamp;
 
@@ -53,12 +54,12 @@ const fn column(name: &'static str, kind: Kind) -> Column {
 /// How many columns there are.
 pub(crate) const WIDTH: usize = 37;
 
-/// Where `participants` is: the same in every row of a conversation, so it is prepared once.
+/// Where `participants` is: the same in most neighbouring rows, so it is prepared once.
 pub(crate) const PARTICIPANTS: usize = 33;
 
 /// All columns, in the order in which they are written.
 pub(crate) const COLUMNS: [Column; WIDTH] = [
-    column("seq", Kind::Number),
+    column("commit", Kind::Number),
     column("record_type", Kind::Fixed),
     column("tenant_id", Kind::Words),
     column("chat_id", Kind::Words),
@@ -150,7 +151,7 @@ pub(crate) struct Row<'a> {
     pub(crate) attachment_names: Vec<Cow<'a, str>>,
     pub(crate) attachment_files: Vec<Cow<'a, str>>,
     pub(crate) attachment_status: Vec<Cow<'a, str>>,
-    pub(crate) participants: &'a [String],
+    pub(crate) participants: Arc<[String]>,
     pub(crate) update: &'static str,
     pub(crate) custodians: &'a [String],
     pub(crate) address: String,
@@ -193,7 +194,7 @@ impl Row<'_> {
             Cell::List(Items::Row(&self.attachment_names)),
             Cell::List(Items::Row(&self.attachment_files)),
             Cell::List(Items::Row(&self.attachment_status)),
-            Cell::List(Items::Shared(self.participants)),
+            Cell::List(Items::Shared(&self.participants)),
             Cell::Fixed(self.update),
             Cell::List(Items::Shared(self.custodians)),
             Cell::Fixed(&self.address),

@@ -4,9 +4,12 @@
 //! the archive knows about it without reading it is there, and the text says so.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::sync::Arc;
 
+use chatvault_engine::Timestamp;
 use chatvault_query::event::who;
-use chatvault_query::message::{Attachment, Message};
+use chatvault_query::message::Message;
 
 use super::Row;
 use super::lists::{mentions, person_words, reactions};
@@ -22,15 +25,25 @@ const UNREADABLE: &str = "[these bytes are no message that can be read; the JSON
 #[derive(Debug)]
 pub(crate) struct Rows<'a> {
     context: Context<'a>,
-    participants: Vec<String>,
+    /// Everybody who takes or took part, in words, in the order of the participants.
+    people: Vec<String>,
+    /// When somebody came or left, ascending.
+    changes: Vec<Timestamp>,
+    /// Those who are there since the last change that was looked at.
+    present: RefCell<Option<(usize, Arc<[String]>)>>,
     with_attachments: bool,
 }
 
 impl<'a> Rows<'a> {
     /// For the entries of one conversation.
     pub(crate) fn new(context: Context<'a>) -> Self {
-        let participants = context.chat.participants.iter().map(person_words).collect();
-        Self { context, participants, with_attachments: false }
+        let participants = &context.chat.participants;
+        let people = participants.iter().map(person_words).collect();
+        let times = participants.iter().flat_map(|person| [person.joined, person.left]);
+        let mut changes: Vec<Timestamp> = times.flatten().collect();
+        changes.sort_unstable();
+        changes.dedup();
+        Self { context, people, changes, present: RefCell::default(), with_attachments: false }
     }
 
     /// Attachments get rows of their own, behind the message that has them.
@@ -39,9 +52,18 @@ impl<'a> Rows<'a> {
         self
     }
 
-    /// The conversation's participants, as they are in every row.
-    pub(crate) fn participants(&self) -> &[String] {
-        &self.participants
+    /// Who takes part at a time. Nearly always it is who did at the time before.
+    fn participants(&self, at: Timestamp) -> Arc<[String]> {
+        let change = self.changes.partition_point(|change| *change <= at);
+        let mut present = self.present.borrow_mut();
+        if let Some((_, there)) = present.as_ref().filter(|(before, _)| *before == change) {
+            return Arc::clone(there);
+        }
+        let all = self.context.chat.participants.iter().zip(&self.people);
+        let there = all.filter(|(person, _)| person.is_there(at)).map(|(_, words)| words.clone());
+        let there: Arc<[String]> = there.collect();
+        *present = Some((change, Arc::clone(&there)));
+        there
     }
 
     /// Gives each row of an entry, earlier versions first.
@@ -72,13 +94,13 @@ impl<'a> Rows<'a> {
             (true, false) => "message",
         };
         row.custodians = &entry.custodians;
-        row.participants = &self.participants;
+        row.participants = self.participants(entry.created);
         row.update = update(parsed, before.last());
         match &parsed.message {
             Some(message) => {
-                self.fill(&mut row, message);
-                row.text = self.text(versions);
-                attachments(&mut row, entry, message);
+                self.fill(&mut row, entry, message);
+                row.text = self.text(entry, versions);
+                self.attachments(&mut row, entry);
             }
             None => row.text = Cow::Borrowed(UNREADABLE),
         }
@@ -95,14 +117,14 @@ impl<'a> Rows<'a> {
             tenant: self.context.tenant,
             chat: &entry.key.conversation,
             chat_type: chat_type(chat.kind),
-            topic: chat.topic.as_deref().unwrap_or_default(),
+            topic: chat.topic_at(entry.created).unwrap_or_default(),
             team: chat.team.as_deref().unwrap_or_default().into(),
             message: &entry.key.id,
             etag: parsed.version.version.to_string().into(),
             number: parsed.number,
             count,
             is_latest,
-            created: Some(entry.created),
+            created: entry.sent(),
             modified: is_latest.then_some(entry.modified),
             reply_to: entry.key.reply_to.as_deref().unwrap_or_default().into(),
             address: parsed.version.address.to_string(),
@@ -110,8 +132,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn fill<'r>(&'r self, row: &mut Row<'r>, message: &'r Message<'r>) {
-        let names = self.context.names;
+    fn fill<'r>(&'r self, row: &mut Row<'r>, entry: &Entry, message: &'r Message<'r>) {
+        let names = &self.context.names_at(entry);
         if let Some(channel) = &message.channel {
             row.team = channel.team.as_deref().unwrap_or(&row.team).to_owned().into();
             row.channel = Cow::Borrowed(&channel.channel);
@@ -127,7 +149,7 @@ impl<'a> Rows<'a> {
         if let Some(from) = &message.from {
             row.sender = Cow::Borrowed(&from.id);
             row.sender_name = Cow::Owned(who(from, names));
-            row.sender_email = names.address(&from.id).unwrap_or_default().into();
+            row.sender_email = self.context.names.address(&from.id).unwrap_or_default().into();
             row.sender_type = Cow::Borrowed(sender_type(from));
         }
         row.subject = message.subject.as_deref().unwrap_or_default().into();
@@ -139,18 +161,18 @@ impl<'a> Rows<'a> {
 
     /// With all versions in the table each row shows its own text; else the one row of a deleted
     /// message has the last text that was archived.
-    fn text<'r>(&self, versions: &'r [Parsed<'r>]) -> Cow<'r, str> {
-        let last_text = last_text(versions, |one| self.own_text(one));
+    fn text<'r>(&self, entry: &Entry, versions: &'r [Parsed<'r>]) -> Cow<'r, str> {
+        let last_text = last_text(versions, |one| self.own_text(entry, one));
         match versions.last() {
             Some(own) if self.context.options.versions && last_text != NOT_CAPTURED => {
-                self.own_text(own)
+                self.own_text(entry, own)
             }
             _ => last_text,
         }
     }
 
-    fn own_text<'r>(&self, parsed: &'r Parsed<'r>) -> Cow<'r, str> {
-        let Context { options, names, .. } = self.context;
+    fn own_text<'r>(&self, entry: &Entry, parsed: &'r Parsed<'r>) -> Cow<'r, str> {
+        let (options, names) = (self.context.options, &self.context.names_at(entry));
         let words = |message| body_text(message, options.system_events, names);
         parsed.message.as_ref().map(words).unwrap_or_default()
     }
@@ -164,48 +186,36 @@ impl<'a> Rows<'a> {
     ) -> Row<'r> {
         let mut row = self.known(entry, latest);
         if let Some(message) = &latest.message {
-            self.fill(&mut row, message);
+            self.fill(&mut row, entry, message);
         }
         row.record = "attachment";
         (row.mentions, row.reactions) = (Vec::new(), Vec::new());
-        (row.custodians, row.participants) = (&entry.custodians, &self.participants);
+        (row.custodians, row.participants) = (&entry.custodians, self.participants(entry.created));
         row.address = match &attached.state {
             AttachedState::Stored { address, .. } => address.to_string(),
             AttachedState::Unavailable { .. } | AttachedState::Omitted => String::new(),
         };
-        list(&mut row, attached);
+        list(&mut row, entry, attached);
         row
+    }
+
+    /// The one row of a message has all of its files; a row for each version those that it names.
+    fn attachments<'r>(&self, row: &mut Row<'r>, entry: &'r Entry) {
+        let (of, all) = (entry.versions.len(), !self.context.options.versions);
+        let place = usize::try_from(row.number).unwrap_or(usize::MAX).saturating_sub(1);
+        let is_listed = |one: &&Attached| all || one.is_named_by(place, of);
+        entry.attached.iter().filter(is_listed).for_each(|one| list(row, entry, one));
     }
 }
 
 /// The three lists have one value for each attachment, so that the n-th of each belong together.
-fn list<'r>(row: &mut Row<'r>, attached: &'r Attached) {
+fn list<'r>(row: &mut Row<'r>, entry: &Entry, attached: &'r Attached) {
     row.attachment_names.push(Cow::Borrowed(&attached.name));
     row.attachment_files.push(Cow::Borrowed(path(attached)));
-    row.attachment_status.push(Cow::Owned(attached.state.words()));
-}
-
-/// The attachments of a version. An entry has the files of its latest version; an earlier one's files
-/// that are not among them are named, with a status that says why there is no more.
-fn attachments<'r>(row: &mut Row<'r>, entry: &'r Entry, message: &'r Message<'r>) {
-    if row.is_latest {
-        entry.attached.iter().for_each(|attached| list(row, attached));
-        return;
-    }
-    for attachment in message.attachments.iter().filter(|one| is_file(one)) {
-        let link = format!("file:{}", attachment.id.as_deref().unwrap_or_default());
-        if let Some(attached) = entry.attached.iter().find(|one| one.attachment == link) {
-            list(row, attached);
-        } else {
-            row.attachment_names.push(attachment.name.as_deref().unwrap_or_default().into());
-            row.attachment_files.push(Cow::Borrowed(""));
-            row.attachment_status.push(Cow::Borrowed("not in the latest version"));
-        }
-    }
-}
-
-fn is_file(attachment: &Attachment<'_>) -> bool {
-    attachment.content_type.as_deref() == Some("reference")
+    let is_earlier = row.is_latest && attached.is_earlier(entry.versions.len());
+    let words = attached.state.words();
+    let words = if is_earlier { format!("{words}, of an earlier version") } else { words };
+    row.attachment_status.push(Cow::Owned(words));
 }
 
 fn path(attached: &Attached) -> &str {

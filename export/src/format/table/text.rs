@@ -31,7 +31,7 @@ impl<'a> Parsed<'a> {
 
     /// Reads one version.
     pub(crate) fn one(version: &'a Version, number: u64) -> Self {
-        Self { version, message: Message::stored(&version.json).ok(), number }
+        Self { version, message: version.message(), number }
     }
 
     /// Whether it is a system event.

@@ -58,7 +58,7 @@ fn an_adaptive_card_reads_from_top_to_bottom() {
         }),
         "Expense report\nQ3 <draft> &amp; more\n[image: Logo]\nSHADES\n40 - 7\nHello @Ann!\n\
          Who: Bob\nCost: 5 €\nalone\nn\tv\na b\n[image: Cat]\nReason\nPick\nOne\nTwo\n[Send]\nNew\n\
-         inside\n[Open]\n[More]\nhidden depth",
+         inside\n[Open] <https://x.example>\n[More]\nhidden depth",
     );
 }
 
@@ -75,8 +75,8 @@ fn hero_and_thumbnail_cards_say_their_html() {
                 {"type": "messageBack", "title": "&back& <>", "value": {"text": "not shown"}},
             ],
         }),
-        "*title*\nA subtitle\nHere is some text.\nAnd a link & more.\n[image: Recipe]\n\
-         [😃 click me]\n[&back& <>]",
+        "*title*\nA subtitle\nHere is some text.\nAnd a link <http://x.example/> & more.\n\
+         [image: Recipe]\n[😃 click me] <http://x.example>\n[&back& <>]",
     );
     check(
         &json!({"text": "Please sign in", "buttons": [{"type": "signin", "title": "Sign in"}]}),
@@ -96,12 +96,14 @@ fn connector_list_and_receipt_cards_have_words() {
                 "facts": [{"name": "Branch", "value": "main &lt;1&gt;"}],
             }],
             "potentialAction": [
-                {"@type": "OpenUri", "name": "View build"},
+                {"@type": "OpenUri", "name": "View build", "targets": [
+                    {"os": "default", "uri": "https://ci.example/7"}]},
+                {"@type": "ViewAction", "name": "Old", "target": ["https://ci.example/8"]},
                 {"@type": "ActionCard", "name": "Comment", "inputs": [
                     {"@type": "TextInput", "title": "Your comment"}]},
             ],
         }),
-        "Build failed\nAnn pushed\nto main\n3 commits\nBranch: main <1>\n[View build]\n[Comment]\n\
+        "Build failed\nAnn pushed\nto main\n3 commits\nBranch: main <1>\n[View build] <https://ci.example/7>\n[Old] <https://ci.example/8>\n[Comment]\n\
          Your comment",
     );
     check(

@@ -160,3 +160,20 @@ fn a_code_snippet_card_is_code() {
     let attachments = json!([{"id": "S", "contentType": kind, "content": content.to_string()}]);
     assert_eq!(said_with("<attachment id=\"S\"></attachment>", &attachments), "[code: f.go, Go]");
 }
+
+#[test]
+fn code_that_is_a_hosted_content_can_be_put_where_it_is_shown() {
+    let content = json!({"name": "a.py", "language": "Python", "codeSnippetUrl":
+        "https://graph.microsoft.com/v1.0/chats/19:c/messages/1/hostedContents/aW%3D/$value"});
+    let attachments = json!([{"id": "S", "content": content.to_string(),
+        "contentType": "application/vnd.microsoft.card.codesnippet"}]);
+    let json = json!({"id": "1", "body": {"contentType": "html", "content":
+        "<p>see</p><attachment id=\"S\"></attachment>"}, "attachments": attachments});
+    let json = json.to_string();
+    let mut message = Message::read(json.as_bytes()).unwrap();
+    let at = snippet_at(&message.attachments[0]).unwrap();
+    assert_eq!(at, SnippetAt { hosted: "aW=".to_owned(), name: "a.py".to_owned() });
+    let content = with_lines(message.attachments[0].content.as_deref().unwrap(), "print(1)\n");
+    message.attachments[0].content = Some(content.into());
+    assert_eq!(plain_text(&message), "see\nprint(1)");
+}

@@ -206,11 +206,22 @@ fn links_lead_to_pages_and_mailboxes_only() {
         let html = format!("<a href=\"{href}\" onclick=\"x()\">text</a>");
         let found = link(&html);
         assert_eq!(found.as_ref().map(|link| link.0.as_str()), expected, "{href}");
-        assert_eq!(said(&html), "text");
+        let words = expected.map_or_else(|| "text".to_owned(), |url| format!("text <{url}>"));
+        assert_eq!(said(&html), words);
     }
     check(&[
         ("<a href=\"https://x.example/\"></a> y", "https://x.example/ y"),
-        ("<a href=\"https://a.example/\">a<a href=\"https://b.example/\">b</a>c", "abc"),
+        (
+            "<a href=\"https://a.example/\">a<a href=\"https://b.example/\">b</a>c",
+            "a <https://a.example/>b <https://b.example/>c",
+        ),
+        ("<a href=\"https://x.example/\">x.example</a>", "x.example"),
+        ("<a href=\"HTTPS://x.example\">http://x.example/</a>", "http://x.example/"),
+        ("<a href=\"mailto:a@x.example\">a@x.example</a>", "a@x.example"),
+        (
+            "<a href=\"https://phish.example/login\"><b>sign in</b> here</a>",
+            "sign in here <https://phish.example/login>",
+        ),
         ("<a name=\"x\"></a>y", "y"),
     ]);
 }
@@ -294,7 +305,10 @@ fn pictures_say_where_they_are_and_are_never_loaded() {
         assert_eq!(found, Some((expected, "a cat".into(), None, None)), "{source}");
     }
     check(&[
-        ("see <img src=\"https://x.example/c.png\" title=\"Plan\">", "see [image: Plan]"),
+        (
+            "see <img src=\"https://x.example/c.png\" title=\"Plan\">",
+            "see [image: Plan] <https://x.example/c.png>",
+        ),
         ("<img>x", "x"),
     ]);
 }

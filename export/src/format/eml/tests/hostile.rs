@@ -78,7 +78,7 @@ fn case(evil: &[String; 6]) -> Case {
     case.chat.id.clone_from(id);
     case.chat.participants[0].name = Some(name.clone());
     case.chat.participants[1].address = Some(file.clone());
-    case.entry.parent = Some(Answered { id: id.clone(), version: None });
+    case.entry.parent = Some(Answered { id: id.clone(), ..Answered::default() });
     case.attach(stored("file:f", Some(0), file, file), b"file");
     case
 }

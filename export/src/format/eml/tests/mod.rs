@@ -26,7 +26,8 @@ fn the_fields_come_in_the_order_of_the_format() {
         ]
     });
     let mut case = Case::of(&[message]);
-    case.entry.parent = Some(Answered { id: "1622762000000".into(), version: Some(7) });
+    case.entry.parent =
+        Some(Answered { id: "1622762000000".into(), version: Some(7), ..Answered::default() });
     let mail = text(&case.only());
     let chat = "78b5a037edd29845";
     let expected = format!(

@@ -32,6 +32,7 @@ pub(super) fn chat(kind: ConversationKind, topic: &str) -> Chat {
         id: "19:meetings@thread.v2".to_owned(),
         kind,
         topic: Some(topic.to_owned()).filter(|topic| !topic.is_empty()),
+        topics: Vec::new(),
         team: None,
         started: None,
         participants: vec![person("u-ann", "Ann Example"), person("u-bob", "Bob Sample")],
@@ -78,6 +79,7 @@ pub(super) fn entry(versions: &[Value]) -> Entry {
         address: ContentAddress([u8::try_from(index).unwrap(); 32]),
         version: text(value, "etag").and_then(|etag| etag.parse().ok()).unwrap_or(number(index)),
         sequence: number(index),
+        snippets: Vec::new(),
     };
     let time =
         |value: &Value, name| text(value, name).map_or(Timestamp::from_ms(0), |time| at(&time));
@@ -108,7 +110,14 @@ pub(super) fn stored(index: Option<usize>, link: &str, name: &str, path: &str) -
     let path = Some(path.to_owned());
     let state = AttachedState::Stored { address, size: 1_234_567, sha256, path };
     let attachment = link.to_owned();
-    Attached { attachment, index, name: name.to_owned(), media_type: media_type.to_owned(), state }
+    Attached {
+        attachment,
+        index,
+        versions: Vec::new(),
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        state,
+    }
 }
 
 /// The pages of one chat, and the index.

@@ -43,6 +43,7 @@ fn chat(kind: ConversationKind, id: &str, topic: Option<&str>, slug: &str, count
         id: id.to_owned(),
         kind,
         topic: topic.map(str::to_owned),
+        topics: Vec::new(),
         team: (kind == ConversationKind::Channel)
             .then(|| "5c1a2b3c-1111-4222-8333-444455556666".to_owned()),
         started: None,

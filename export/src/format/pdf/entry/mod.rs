@@ -18,6 +18,7 @@ use super::font::Slot;
 use super::line::{Ink, Line, Style};
 use super::paragraph::{Align, Span};
 use super::shape::Shaper;
+use super::thread::Placed;
 use crate::entry::{Attached, AttachedState, Context, Entry, SystemEvents, Version};
 
 /// The width of a page's text, in points.
@@ -25,6 +26,9 @@ pub(super) const PAGE_WIDTH: f32 = 483.0;
 
 /// Where entries begin, right of their time.
 const GUTTER: f32 = 50.0;
+
+/// How much further in a reply stands.
+const UNDER: f32 = 16.0;
 
 /// The room that the message's id takes at the right of the first line.
 const ID_WIDTH: f32 = 64.0;
@@ -34,16 +38,20 @@ const ID_WIDTH: f32 = 64.0;
 pub struct Counts {
     /// Messages that somebody or an app wrote, deleted ones included.
     pub messages: u64,
-    /// System events, those that were left out included.
+    /// System events that are shown.
     pub events: u64,
+    /// System events that were left out on request.
+    pub events_omitted: u64,
     /// Messages whose text was edited.
     pub edited: u64,
     /// Messages that were deleted.
     pub deleted: u64,
-    /// Files and inline contents.
+    /// Files and inline contents that the archive has.
     pub attachments: u64,
-    /// Those among them that could not be had.
+    /// Files and inline contents that it has not.
     pub unavailable: u64,
+    /// Files and inline contents that were left out on request.
+    pub files_omitted: u64,
     /// Entries that are there only because another one needs them.
     pub context: u64,
 }
@@ -52,10 +60,12 @@ impl Counts {
     pub(super) fn add(&mut self, other: Self) {
         self.messages += other.messages;
         self.events += other.events;
+        self.events_omitted += other.events_omitted;
         self.edited += other.edited;
         self.deleted += other.deleted;
         self.attachments += other.attachments;
         self.unavailable += other.unavailable;
+        self.files_omitted += other.files_omitted;
         self.context += other.context;
     }
 }
@@ -65,6 +75,8 @@ impl Counts {
 pub(super) struct Laid {
     /// The day in the zone of the export; `None` outside the calendar.
     pub(super) day: Option<NaiveDate>,
+    /// It stands under its post, whose day goes on.
+    pub(super) is_under: bool,
     pub(super) lines: Vec<Line>,
     /// What stands at the top of the next page when the entry goes on there.
     pub(super) continued: String,
@@ -77,48 +89,60 @@ pub(super) type Measure<'a> = &'a (dyn Fn(&ContentAddress, u64) -> Option<(f32, 
 /// Lays out an entry. Bytes that are no message become a note with their content address.
 pub(super) fn lay_out(
     shaper: &mut Shaper<'_>,
-    entry: &Entry,
+    placed: &Placed,
     context: &Context<'_>,
     measure: Measure<'_>,
 ) -> Laid {
-    let local = context.options.zone.local(entry.created);
-    let mut laid = Laid { day: local.map(|local| local.date_naive()), ..Laid::default() };
-    let clock = clock(context, entry.created);
+    let (entry, is_under) = (&placed.entry, placed.is_under);
+    let local = entry.sent().and_then(|sent| context.options.zone.local(sent));
+    let day = local.map(|local| local.date_naive());
+    let mut laid = Laid { day, is_under, ..Laid::default() };
+    let names = context.names_at(entry);
+    let context = &Context { names: &names, ..*context };
+    let clock = clock(context, entry.sent());
+    let mark = entry.sent().and_then(|sent| context.options.zone.mark(sent));
+    let mark = mark.map(|mark| format!(" {mark}")).unwrap_or_default();
     let Some(latest) = entry.latest() else { return laid };
-    let message = match Message::stored(&latest.json) {
-        Ok(message) => message,
-        Err(_cause) => {
-            laid.lines = unreadable(shaper, latest, &clock);
+    let message = match latest.message() {
+        Some(message) => message,
+        None => {
+            laid.lines = unreadable(shaper, latest, &format!("{clock}{mark}"));
             return laid;
         }
     };
     laid.counts = count(entry, &message);
     if message.is_system() {
-        laid.lines = event_lines(shaper, &message, context, &clock);
+        laid.lines = event_lines(shaper, &message, context, &format!("{clock}{mark}"));
         return laid;
     }
     let sender = sender(&message, context);
-    laid.continued = format!("{sender}, {clock} (continued)");
+    laid.continued = format!("{sender}, {clock}{mark} (continued)");
     let writer = Writer { message: &message, entry, context, measure };
-    let mut flow = Flow::new(shaper, GUTTER, PAGE_WIDTH - GUTTER);
-    Entries { writer, clock, sender }.write(&mut flow);
+    let left = GUTTER + if is_under { UNDER } else { 0.0 };
+    let mut flow = Flow::new(shaper, left, PAGE_WIDTH - left);
+    Entries { writer, clock, mark, sender, is_under }.write(&mut flow);
     laid.lines = std::mem::take(&mut flow.lines);
     laid
 }
 
 fn count(entry: &Entry, message: &Message<'_>) -> Counts {
     let is_event = message.is_system();
-    let unavailable =
-        |attached: &&Attached| matches!(attached.state, AttachedState::Unavailable { .. });
-    Counts {
+    let mut counts = Counts {
         messages: u64::from(!is_event),
         events: u64::from(is_event),
         edited: u64::from(message.is_edited()),
         deleted: u64::from(message.is_deleted()),
-        attachments: entry.attached.len() as u64,
-        unavailable: entry.attached.iter().filter(unavailable).count() as u64,
         context: u64::from(entry.is_context),
+        ..Counts::default()
+    };
+    for attached in &entry.attached {
+        match attached.state {
+            AttachedState::Stored { .. } => counts.attachments += 1,
+            AttachedState::Unavailable { .. } => counts.unavailable += 1,
+            AttachedState::Omitted => counts.files_omitted += 1,
+        }
     }
+    counts
 }
 
 fn unreadable(shaper: &mut Shaper<'_>, version: &Version, clock: &str) -> Vec<Line> {
@@ -166,8 +190,8 @@ fn sender(message: &Message<'_>, context: &Context<'_>) -> String {
 }
 
 /// `14:03:22` in the zone of the export.
-fn clock(context: &Context<'_>, time: Timestamp) -> String {
-    match context.options.zone.local(time) {
+fn clock(context: &Context<'_>, time: Option<Timestamp>) -> String {
+    match time.and_then(|time| context.options.zone.local(time)) {
         Some(at) => format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second()),
         None => "--:--:--".to_owned(),
     }
@@ -176,6 +200,9 @@ fn clock(context: &Context<'_>, time: Timestamp) -> String {
 /// `14:03` on the same day, else with the date.
 fn moment(context: &Context<'_>, time: Timestamp, beside: Timestamp) -> String {
     let zone = &context.options.zone;
+    if zone.mark(time).is_some() {
+        return zone.show(time);
+    }
     match (zone.local(time), zone.local(beside)) {
         (Some(at), Some(day)) if at.date_naive() == day.date_naive() => {
             format!("{:02}:{:02}", at.hour(), at.minute())
@@ -192,7 +219,10 @@ fn moment(context: &Context<'_>, time: Timestamp, beside: Timestamp) -> String {
 struct Entries<'a> {
     writer: Writer<'a>,
     clock: String,
+    /// The distance from UTC where the clock alone says too little; else empty.
+    mark: String,
     sender: String,
+    is_under: bool,
 }
 
 impl Entries<'_> {
@@ -255,6 +285,15 @@ impl Entries<'_> {
         let (message, entry) = (self.writer.message, self.writer.entry);
         let versions = entry.versions.len();
         let mut notes = String::new();
+        if let Some(sent) = entry.sent().filter(|_| self.is_under) {
+            // It can be of another day than the post above it.
+            let day = self.writer.context.options.zone.show(sent);
+            notes = format!("   {}", day.get(..10).unwrap_or_default());
+        }
+        if !self.mark.is_empty() {
+            // Writing to a `String` cannot fail.
+            let _written = write!(notes, "   (UTC{})", self.mark.trim_start());
+        }
         if let Some(edited) = message.edited {
             let at = moment(self.writer.context, edited, entry.created);
             let plural = if versions == 1 { "" } else { "s" };
@@ -270,12 +309,22 @@ impl Entries<'_> {
     /// What a reply in a channel answers; quotes in the body say it themselves.
     fn answered(&self, flow: &mut Flow<'_, '_>, document: &Document) {
         let quotes = |block: &Block| matches!(block, Block::Quote { of: Some(QuoteOf { .. }), .. });
-        let Some(parent) = self.writer.entry.parent.as_ref() else { return };
+        let Some(parent) = self.writer.entry.parent.as_ref().filter(|_| !self.is_under) else {
+            return;
+        };
         if document.blocks.iter().any(quotes) {
             return;
         }
-        let known = if parent.version.is_none() { " (not in the archive)" } else { "" };
-        let words = format!("In reply to message {}{known}", parent.id);
+        let by = parent.sender.as_deref().map(|sender| format!(" of {sender}"));
+        let mut words = format!("In reply to a post{}", by.unwrap_or_default());
+        if let Some(sent) = sent_of(&parent.id) {
+            let _written = write!(words, ", {}", self.writer.context.options.zone.show(sent));
+        }
+        if let Some(subject) = &parent.subject {
+            let _written = write!(words, ": {subject}");
+        }
+        let known = if parent.version.is_none() { ", not in the archive" } else { "" };
+        let _written = write!(words, " (message {}{known})", parent.id);
         flow.note(&clean(&words), &note_style());
     }
 
@@ -318,12 +367,12 @@ impl Entries<'_> {
     fn last_words(&self) -> Option<&Version> {
         let versions = &self.writer.entry.versions;
         versions.iter().rev().skip(1).take(MOST_VERSIONS).find(|version| {
-            Message::stored(&version.json).is_ok_and(|message| !Document::of(&message).is_empty())
+            version.message().is_some_and(|message| !Document::of(&message).is_empty())
         })
     }
 
     fn version_body(&self, flow: &mut Flow<'_, '_>, version: &Version, style: &Style) {
-        let Ok(message) = Message::stored(&version.json) else { return };
+        let Some(message) = version.message() else { return };
         let document = Document::of(&message);
         let Writer { entry, context, measure, .. } = self.writer;
         let writer = Writer { message: &message, entry, context, measure };
@@ -347,14 +396,26 @@ impl Entries<'_> {
         for attached in &self.writer.entry.attached {
             flow.gap(2.0);
             let (state, ink) = file_words(attached);
-            let label = if attached.index.is_some() { "Attachment: " } else { "Inline image: " };
+            let is_earlier = attached.is_earlier(self.writer.entry.versions.len());
+            let label = match (attached.is_inline(), is_earlier) {
+                (false, false) => "Attachment: ",
+                (false, true) => "Attachment of an earlier version: ",
+                (true, false) => "Inline image: ",
+                (true, true) => "Inline image of an earlier version: ",
+            };
             let name = clean(&attached.name).replace('\n', " ");
             let small = Style::new(Slot::Regular, 8.2, Ink::Text);
-            flow.label(&[
-                Span { text: label, style: Style { ink: Ink::Muted, ..small.clone() } },
+            let muted = Style { ink: Ink::Muted, ..small.clone() };
+            let mut spans = vec![
+                Span { text: label, style: muted.clone() },
                 Span { text: &name, style: small.clone().bold() },
-                Span { text: &clean(&state), style: Style { ink, ..small } },
-            ]);
+            ];
+            if ink == Ink::Alert {
+                spans.push(Span { text: "  UNAVAILABLE: ", style: Style { ink, ..small } });
+            }
+            let state = clean(&state);
+            spans.push(Span { text: &state, style: muted });
+            flow.label(&spans);
         }
     }
 
@@ -409,7 +470,11 @@ impl Entries<'_> {
                     .map_or_else(|| "time unknown".to_owned(), |at| context.options.zone.show(at));
                 let of = self.writer.entry.versions.len();
                 flow.gap(3.0);
-                flow.note(&format!("Version {number} of {of}, {at}"), &note_style());
+                let is_gone = version.message().is_some_and(|message| {
+                    message.is_deleted() && Document::of(&message).is_empty()
+                });
+                let gone = if is_gone { ": deleted" } else { "" };
+                flow.note(&format!("Version {number} of {of}, {at}{gone}"), &note_style());
                 flow.keep_last();
                 let style = Style { size: 8.6, ink: Ink::Muted, ..text_style() };
                 self.version_body(flow, version, &style);
@@ -456,6 +521,12 @@ impl Entries<'_> {
     }
 }
 
+/// When the message with an id was sent: the service's ids are milliseconds.
+pub(super) fn sent_of(id: &str) -> Option<Timestamp> {
+    let ms = id.parse().ok().filter(|ms| (1..253_402_300_800_000).contains(ms))?;
+    Some(Timestamp::from_ms(ms))
+}
+
 /// A message with more versions shows the newest of them; the others are in the machine formats.
 const MOST_VERSIONS: usize = 2_000;
 
@@ -475,7 +546,7 @@ fn file_words(attached: &Attached) -> (String, Ink) {
             let place = path.as_deref().map(|path| format!(", {path}")).unwrap_or_default();
             (format!(", {}, sha256 {hash}{place}", bytes_words(*size)), Ink::Muted)
         }
-        AttachedState::Unavailable { reason } => (format!("  UNAVAILABLE: {reason}"), Ink::Alert),
+        AttachedState::Unavailable { reason } => (reason.clone(), Ink::Alert),
         AttachedState::Omitted => (" (not included: text only)".to_owned(), Ink::Muted),
     }
 }

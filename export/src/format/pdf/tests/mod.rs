@@ -52,6 +52,7 @@ impl Scene {
             id: "19:chat@thread.v2".to_owned(),
             kind: ConversationKind::Group,
             topic: Some("Budget 2021".to_owned()),
+            topics: Vec::new(),
             team: None,
             started: None,
             participants: vec![person("ann", "Ann Lee"), person("bob", "Bob Ray")],
@@ -143,6 +144,7 @@ pub(super) fn entry(versions: &[Value]) -> Entry {
         address: ContentAddress([u8::try_from(index).unwrap(); 32]),
         version: index as u64,
         sequence: 1,
+        snippets: Vec::new(),
     };
     Entry {
         key: MessageKey {
@@ -174,6 +176,7 @@ pub(super) fn stored(
     Attached {
         attachment: attachment.to_owned(),
         index,
+        versions: Vec::new(),
         name: "report (final).pdf".to_owned(),
         media_type: "application/pdf".to_owned(),
         state: AttachedState::Stored {

@@ -150,6 +150,7 @@ fn files_say_what_and_where_they_are_or_why_not() {
         Attached {
             attachment: "file:b".to_owned(),
             index: Some(1),
+            versions: Vec::new(),
             name: "lost.xlsx".to_owned(),
             media_type: String::new(),
             state: AttachedState::Unavailable { reason: "404 itemNotFound".to_owned() },

@@ -45,9 +45,9 @@ fn custom<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
 fn a_day_is_one_file_with_everything_that_was_said() {
     let world = World::new();
     let mut reply = entry(&[said(2, "second")]);
-    reply.parent = Some(Answered { id: NOON.to_string(), version: None });
+    reply.parent = Some(Answered { id: NOON.to_string(), ..Answered::default() });
     let mut lost = entry(&[said(3, "third")]);
-    lost.parent = Some(Answered { id: "17".to_owned(), version: None });
+    lost.parent = Some(Answered { id: "17".to_owned(), ..Answered::default() });
     let files = files(&world, &[entry(&[said(0, "first")]), reply, lost], Limits::default());
     assert_eq!(files[0].0, "Budget_0a1b2c3d/20210531.rsmf");
     let document = Document::read(&files[0].1);
