@@ -51,11 +51,23 @@ const LEAST_REST_CELLS: u16 = 16;
 /// Cells between two columns.
 const GAP_CELLS: u16 = 2;
 
+/// The width at which no last cell of these rows is cut.
+pub(crate) fn whole(columns: &[Column], rows: &[Vec<String>]) -> u16 {
+    // A character has at most two cells; what is too much is trimmed.
+    let last = rows.iter().filter_map(|row| row.last()).map(|cell| 2 * cell.chars().count());
+    let rest = u16::try_from(last.max().unwrap_or(0)).unwrap_or(u16::MAX);
+    fixed(columns).saturating_add(rest)
+}
+
+fn fixed(columns: &[Column]) -> u16 {
+    columns.iter().map(|c| c.cells.map_or(0, |cells| cells + GAP_CELLS)).sum()
+}
+
 impl Listing {
     /// An empty listing `width` cells wide.
     pub(crate) fn new(columns: &'static [Column], width: Option<u16>) -> Self {
-        let fixed: u16 = columns.iter().map(|c| c.cells.map_or(0, |cells| cells + GAP_CELLS)).sum();
-        let rest_cells = width.unwrap_or(FILE_CELLS).saturating_sub(fixed).max(LEAST_REST_CELLS);
+        let rest_cells =
+            width.unwrap_or(FILE_CELLS).saturating_sub(fixed(columns)).max(LEAST_REST_CELLS);
         Self { columns, rest_cells, rows: Vec::new(), has_header: false }
     }
 

@@ -23,7 +23,7 @@ const DAYS: u32 = 8;
 const NUMBERS: &str = "pages copies stored variants duplicates quarantined objects object_bytes \
     failures requests retries throttled_ms";
 const RUN: &str = "run finished started ended seconds copies_per_second complete partial failed external \
-    stopped discovered inactive missing balanced troubles accounts";
+    stopped discovered inactive missing balanced troubles accounts asked notes";
 
 /// A person's desk: a tenant behind a fake service, a file with the secret, an empty archive.
 struct Desk {
@@ -226,15 +226,15 @@ fn reports_add_up_and_have_exactly_the_documented_fields() {
     let (_, runs) = json(&["runs", &desk.archive]);
     assert_fields(&runs, &["runs"], &runs_help);
     let newest = &runs["runs"][0];
-    let of_list = "run label started ended outcome accounts incomplete";
+    let of_list = "run label asked started ended outcome accounts incomplete";
     assert_fields(newest, &[of_list, NUMBERS], &runs_help);
     assert_eq!((&newest["run"], &newest["copies"]), (&made["run"], &made["copies"]));
 
     let list_help = help(&["account", "list"]);
     for account in desk.accounts(&["--active"]) {
-        let fields = "account name address active deleted up_to missing last";
+        let fields = "account name address active deleted up_to feeds missing last";
         assert_fields(&account, &[fields], &list_help);
-        assert_fields(&account["last"], &["run ended outcome troubles", NUMBERS], &list_help);
+        assert_fields(&account["last"], &["run ended outcome asked troubles", NUMBERS], &list_help);
         assert_eq!(account["last"]["run"], made["run"]);
     }
     for account in desk.accounts(&["--failed"]) {
@@ -317,9 +317,10 @@ fn what_cannot_work_is_told_in_a_line_with_what_to_fix() {
     assert_told(&nobody, 2, &["no account nobody", "account list"]);
     assert_told(&desk.sync(&["--account", "nobody"]), 2, &["no account nobody"]);
     assert_told(&run(&["runs", &desk.archive, "--run", "99"]), 2, &["no run 99"]);
-    let range = "lastModifiedDateTime gt 2026-01-01T00:00:00Z and \
-        lastModifiedDateTime lt 2026-02-01T00:00:00Z";
-    assert_told(&desk.sync(&["--filter", range]), 2, &["time range of its own"]);
+    let deaf = desk.sync(&["--filter", "from/user/id eq 'x'"]);
+    assert_told(&deaf, 2, &["channels cannot be filtered", "--feeds chats,retained-chats"]);
+    let empty = desk.sync(&["--from", "2024-02", "--to", "2024-01"]);
+    assert_told(&empty, 2, &["range of time is empty"]);
     let misspelt = desk.sync(&["--filter", "from/user/id eq 'x' orr messageType eq 'y'"]);
     assert!(misspelt.code == 2 && misspelt.err.contains("at byte 20"), "{misspelt:?}");
     let songs = desk.sync(&["--feeds", "chats,songs"]);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
-use crate::sync_report::{Told, Work, minute, outcome_name, span, time, took_ms};
+use crate::sync_report::{AskedFacts, Told, Work, minute, outcome_name, part, span, time, took_ms};
 use crate::table::{Column, Listing};
 use crate::text;
 
@@ -26,7 +26,7 @@ without a report is still going, or was killed; what it committed is in the arch
 goes on from there. `not had` counts feeds, windows and contents. Numbers may skip: imports and \
 `account activate` take some, too.
 
-JSON fields: runs (list of run, label, started, ended (null: no report), outcome, accounts, incomplete \
+JSON fields: runs (list of run, label, asked (null: not kept; what `chatvault sync --json` says), started, ended (null: no report), outcome, accounts, incomplete \
 (accounts that are not complete), and the numbers of `chatvault sync \
 --json`). With --run: the fields of `chatvault sync --json`.";
 
@@ -54,6 +54,7 @@ struct List<'a> {
 struct Entry<'a> {
     run: u32,
     label: &'a str,
+    asked: Option<AskedFacts<'a>>,
     started: String,
     ended: Option<String>,
     outcome: Option<&'static str>,
@@ -68,6 +69,7 @@ impl<'a> From<&'a SyncRun> for Entry<'a> {
         Self {
             run: run.run,
             label: &run.label,
+            asked: run.asked.as_ref().map(Into::into),
             started: time(run.started_ms),
             ended: run.ended_ms.map(time),
             outcome: run.outcome.map(outcome_name),
@@ -151,7 +153,8 @@ fn row(run: &SyncRun) -> Vec<String> {
         tally.quarantined,
     ];
     row.extend(counts.map(text::count));
-    row.push(run.label.clone());
+    let of = run.asked.as_ref().and_then(part).map(|part| format!(": {part}"));
+    row.push(run.label.clone() + &of.unwrap_or_default());
     row
 }
 
@@ -165,6 +168,7 @@ mod tests {
         SyncRun {
             run: 12,
             label: "sync contoso.com".to_owned(),
+            asked: None,
             started_ms: 1_772_438_400_000,
             ended_ms,
             outcome: ended_ms.map(|_| RunOutcome::Partial),

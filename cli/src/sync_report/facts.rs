@@ -3,13 +3,14 @@
 use chatvault_ingest::sync::{AccountReport, Outcome, Tally, Trouble};
 use serde::Serialize;
 
-use super::{Told, outcome_name, time, took_ms};
+use super::{AskedFacts, Told, outcome_name, time, took_ms};
 use crate::text;
 
 /// A run as `--json` shows it.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunFacts<'a> {
     run: u32,
+    asked: Option<AskedFacts<'a>>,
     finished: bool,
     started: String,
     ended: String,
@@ -27,6 +28,7 @@ pub(crate) struct RunFacts<'a> {
     total: Work,
     balanced: bool,
     troubles: Vec<TroubleFacts<'a>>,
+    notes: &'a [String],
     accounts: Vec<AccountFacts<'a>>,
 }
 
@@ -99,6 +101,7 @@ impl<'a> Told<'a> {
         let took = took_ms(report.started_ms, report.ended_ms);
         RunFacts {
             run: report.run,
+            asked: report.asked.as_ref().map(Into::into),
             finished: report.finished,
             started: time(report.started_ms),
             ended: time(report.ended_ms),
@@ -115,6 +118,7 @@ impl<'a> Told<'a> {
             total: (&report.total).into(),
             balanced: self.balances(),
             troubles: report.troubles.iter().map(Into::into).collect(),
+            notes: &report.notes,
             accounts: report
                 .accounts
                 .iter()

@@ -1,5 +1,6 @@
 //! A run of `sync` as it is told: lines for people, and in `facts` what programs get.
 
+mod asked;
 mod facts;
 mod full;
 
@@ -9,6 +10,7 @@ use chatvault_engine::Timestamp;
 use chatvault_ingest::sync::{Account, AccountReport, Outcome, SyncReport, Tally, Trouble};
 use chatvault_query::format_time;
 
+pub(crate) use asked::{AskedFacts, day, first_day_ms, part};
 pub(crate) use facts::{TroubleFacts, Work};
 
 use crate::console::Console;
@@ -96,6 +98,10 @@ impl<'a> Told<'a> {
         ];
         if self.missing > 0 {
             rows.insert(10, ("  missing in all", text::count(self.missing)));
+        }
+        rows.extend(self.report.notes.iter().map(|note| ("note", note.clone())));
+        if let Some(asked) = &self.report.asked {
+            rows.insert(1, ("asked for", asked::in_words(asked)));
         }
         text::aligned(&rows)
     }

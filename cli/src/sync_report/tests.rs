@@ -18,6 +18,8 @@ pub(crate) fn empty() -> SyncReport {
         discovered: 0,
         inactive: 0,
         external: 0,
+        asked: None,
+        notes: Vec::new(),
     }
 }
 
@@ -47,7 +49,7 @@ fn trouble(reason: &str) -> Trouble {
 }
 
 fn account(outcome: Outcome, troubles: Vec<Trouble>) -> AccountReport {
-    AccountReport { outcome, tally: Tally::default(), troubles }
+    AccountReport { outcome, troubles, ..AccountReport::default() }
 }
 
 fn report() -> SyncReport {
@@ -69,14 +71,10 @@ fn report() -> SyncReport {
 
 fn known() -> [Account; 1] {
     let account = Account {
-        custodian: Custodian::user("ben"),
         name: Some("Ben Okri".to_owned()),
         address: Some("ben@contoso.com".to_owned()),
-        active: true,
-        deleted: false,
-        last: None,
-        up_to_ms: None,
         missing: 4,
+        ..Account::new(Custodian::user("ben"))
     };
     [account]
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Position;
 use super::report::{Outcome, Tally, Trouble};
-use super::{SyncError, content, store};
+use super::{Asked, SyncError, content, store};
+use crate::graph::Feed;
 
 /// A user or team of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +27,56 @@ pub struct Account {
     pub deleted: bool,
     /// Its last turn.
     pub last: Option<LastTurn>,
-    /// All of its feeds are in up to this time, in milliseconds since 1970.
+    /// All of its feeds, without a filter, are in up to this time, in milliseconds since 1970.
     pub up_to_ms: Option<i64>,
+    /// How far each feed is, and each part of one that a filter lets through.
+    pub feeds: Vec<FeedState>,
     /// Contents of it that could not be had.
     pub missing: u64,
+}
+
+/// How far a feed of an account is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedState {
+    /// The feed.
+    pub feed: Feed,
+    /// Of it only what passes this; `None`: everything.
+    pub filter: Option<String>,
+    /// From this time on, in milliseconds since 1970; `None`: an earlier version did not keep it.
+    pub from_ms: Option<i64>,
+    /// It is in up to this time.
+    pub up_to_ms: Option<i64>,
+}
+
+impl FeedState {
+    fn of(feed: Feed, position: &Position) -> Self {
+        let scope = position.scope.as_ref();
+        let filter = scope.map(|scope| scope.filter.clone()).filter(|filter| !filter.is_empty());
+        let (from_ms, up_to_ms) = (scope.map(|scope| scope.from_ms), position.complete_up_to_ms());
+        Self { feed, filter, from_ms, up_to_ms }
+    }
+}
+
+impl Account {
+    /// An account of which nothing is known.
+    pub fn new(custodian: Custodian) -> Self {
+        Self::of(custodian, Kept::default(), Vec::new(), 0)
+    }
+
+    fn of(custodian: Custodian, kept: Kept, feeds: Vec<FeedState>, missing: u64) -> Self {
+        let whole = feeds.iter().filter(|state| state.filter.is_none());
+        Self {
+            up_to_ms: whole.map(|state| state.up_to_ms).min().flatten(),
+            feeds,
+            missing,
+            name: kept.name,
+            address: kept.address,
+            active: kept.active,
+            deleted: kept.deleted,
+            last: kept.last,
+            custodian,
+        }
+    }
 }
 
 /// An account's last turn in a run.
@@ -45,6 +92,9 @@ pub struct LastTurn {
     pub tally: Tally,
     /// What could not be had.
     pub troubles: Vec<Trouble>,
+    /// What it was asked for; `None`: an earlier version did not keep it.
+    #[serde(default)]
+    pub asked: Option<Asked>,
 }
 
 /// An account as it is kept.
@@ -74,21 +124,14 @@ pub enum Which {
 /// All accounts that are known, by custodian.
 pub fn accounts(archive: &Archive) -> Result<Vec<Account>, SyncError> {
     let missing = content::missing_counts(archive)?;
-    let mut up_to: BTreeMap<Custodian, Option<i64>> = BTreeMap::new();
-    for (custodian, position) in store::positions_of_all::<Position>(archive)? {
-        let is_in = position.complete_up_to_ms();
-        let least = up_to.entry(custodian).or_insert(is_in);
-        *least = (*least).min(is_in);
+    let mut feeds: BTreeMap<Custodian, Vec<FeedState>> = BTreeMap::new();
+    for (custodian, feed, position) in store::positions_of_all::<Position>(archive)? {
+        feeds.entry(custodian).or_default().push(FeedState::of(feed, &position));
     }
-    let account = |(custodian, kept): (Custodian, Kept)| Account {
-        up_to_ms: up_to.get(&custodian).copied().flatten(),
-        missing: missing.get(custodian.as_str()).copied().unwrap_or_default(),
-        name: kept.name,
-        address: kept.address,
-        active: kept.active,
-        deleted: kept.deleted,
-        last: kept.last,
-        custodian,
+    let account = |(custodian, kept): (Custodian, Kept)| {
+        let feeds = feeds.remove(&custodian).unwrap_or_default();
+        let missing = missing.get(custodian.as_str()).copied().unwrap_or_default();
+        Account::of(custodian, kept, feeds, missing)
     };
     Ok(kept(archive)?.into_iter().map(account).collect())
 }

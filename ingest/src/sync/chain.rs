@@ -5,11 +5,11 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::SyncError;
 use super::commit::{Page, Work};
 use super::plan::Position;
 use super::run::Halt;
 use super::turn::Turn;
-use super::{SyncError, store};
 use crate::graph::client::Answer;
 use crate::graph::link::Link;
 use crate::graph::{Failure, Feed, read_page};
@@ -79,6 +79,11 @@ impl Fetched {
 }
 
 impl Fetched {
+    /// Is there a row in it?
+    pub(super) fn has_rows(&self) -> bool {
+        self.items.as_ref().is_some_and(|items| !items.is_empty())
+    }
+
     /// How many rows there are, and what stands for them: the first.
     fn rows(&self) -> (usize, [u8; 16]) {
         let items = self.items.as_deref().unwrap_or_default();
@@ -132,13 +137,14 @@ fn mark(bytes: &[u8]) -> [u8; 16] {
 }
 
 impl Turn<'_> {
-    /// Follows a chain to its end. `advance` moves the position behind a page.
+    /// Follows a chain to its end. `advance` moves the position behind a page, and may end the
+    /// chain there by taking the page's link away.
     pub(super) async fn chain(
         &mut self,
         feed: Feed,
         first: Link,
         position: &mut Position,
-        advance: &mut (dyn FnMut(&mut Position, &Fetched) + Send),
+        advance: &mut (dyn FnMut(&mut Position, &mut Fetched) + Send),
     ) -> Result<(), End> {
         let mut watch = Watch::default();
         let mut link = first;
@@ -154,7 +160,7 @@ impl Turn<'_> {
                 None => watch.check(&link, &page),
             };
             if trouble.is_ok() {
-                advance(position, &page);
+                advance(position, &mut page);
             } else {
                 // Its rows come in, but the position stays in front of it.
                 page.next = None;
@@ -193,8 +199,7 @@ impl Turn<'_> {
 
     /// Makes a page and the position behind it durable.
     async fn commit(&self, feed: Feed, position: &Position, page: Fetched) -> Result<(), End> {
-        let name = store::position(&self.custodian, feed);
-        let value = store::bytes(&name, position)?;
+        let checkpoints = position.checkpoint()?.into_iter().collect();
         let source = format!(
             "{} of {}, request {}",
             feed.name(),
@@ -208,7 +213,7 @@ impl Turn<'_> {
             items: page.items,
             answer: page.answer,
         };
-        self.run.commit(Work { page: Some(page), checkpoints: vec![(name, value)] }).await?;
+        self.run.commit(Work { page: Some(page), checkpoints }).await?;
         self.run.progress.add_page();
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::directory::List;
 use super::options::{Service, SyncOptions};
+use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
 use crate::graph::client::{Client, Request};
@@ -40,7 +41,7 @@ pub fn check(
     options: &SyncOptions,
     accounts: &[Custodian],
 ) -> Result<Vec<Check>, SyncError> {
-    drive::check_options(options)?;
+    let options = &settle(options)?;
     let client = Client::new(service.app.clone(), &service.limits, Arc::clone(&service.clock))?;
     let now_ms = service.clock.now().ms();
     let checker = Checker { client, options, now_ms, meter: Meter::default() };

@@ -24,9 +24,10 @@ use super::options::{Service, SyncOptions};
 use super::progress::SyncProgress;
 use super::report::{AccountReport, SyncReport, Tally, Trouble};
 use super::run::{Halt, Run};
+use super::settle::settle;
 use super::turn::Turn;
-use super::{SyncError, store};
-use crate::graph::Filter;
+use super::{Asked, SyncError, store};
+use crate::graph::Feed;
 use crate::graph::client::Client;
 use crate::graph::meter::Meter;
 
@@ -74,7 +75,7 @@ pub fn sync(
     options: &SyncOptions,
     progress: &mut dyn FnMut(&SyncProgress) -> ControlFlow<()>,
 ) -> Result<SyncReport, SyncError> {
-    check_options(options)?;
+    let options = &settle(options)?;
     let tenant = Tenant {
         tenant: service.app.tenant.to_lowercase(),
         graph: service.app.cloud.graph().to_owned(),
@@ -89,6 +90,7 @@ pub fn sync(
     let run = (id, archive.clone());
     let run = Arc::new(Run::new(run, service, client, options.clone(), committer));
     let started_ms = run.started_ms;
+    let asked = Asked::of(options);
     let outcomes = std::thread::scope(|scope| {
         for _ in 0..available_parallelism().map_or(1, usize::from) {
             let _joined_by_the_scope = scope.spawn(|| serve(archive, id, &queue, &tallies));
@@ -102,23 +104,8 @@ pub fn sync(
         outcomes
     });
     let outcomes = outcomes.map_err(broken_task)?;
-    let ended_ms = service.clock.now().ms();
-    finish(archive, &label, (id, started_ms, ended_ms), outcomes, &tallies)
-}
-
-pub(super) fn check_options(options: &SyncOptions) -> Result<(), SyncError> {
-    if options.feeds.is_empty() {
-        return Err(SyncError::Input("no feed is chosen: name at least one".to_owned()));
-    }
-    if options.page_rows == 0 {
-        return Err(SyncError::Input("pages must have at least one row".to_owned()));
-    }
-    if options.filter.as_ref().is_some_and(Filter::has_range) {
-        let told = "the filter has a time range of its own: leave it out, because each run asks \
-                    for the times that it needs";
-        return Err(SyncError::Input(told.to_owned()));
-    }
-    Ok(())
+    let times = (id, started_ms, service.clock.now().ms());
+    finish(archive, (&label, asked), times, outcomes, &tallies)
 }
 
 /// Does the archive know its tenant already? An error if it is another one.
@@ -269,6 +256,7 @@ async fn take_turns(
 /// Keeps with each account how its turn ended.
 async fn keep_turns(run: &Arc<Run>, outcomes: &mut Outcomes) -> Result<(), Halt> {
     let ended_ms = run.now_ms();
+    let asked = Asked::of(&run.options);
     let accounts = &mut outcomes.discovery.accounts;
     let reports: Vec<_> = outcomes.accounts.iter().collect();
     for some in reports.chunks(TURNS_AT_ONCE) {
@@ -281,6 +269,7 @@ async fn keep_turns(run: &Arc<Run>, outcomes: &mut Outcomes) -> Result<(), Halt>
                 outcome: report.outcome,
                 tally: report.tally,
                 troubles: report.troubles.clone(),
+                asked: Some(asked.clone()),
             });
             let name = store::account(custodian);
             checkpoints.push((name.clone(), store::bytes(&name, kept)?));
@@ -293,7 +282,7 @@ async fn keep_turns(run: &Arc<Run>, outcomes: &mut Outcomes) -> Result<(), Halt>
 /// Turns that the run's report sums up, or the error that ended it.
 fn finish(
     archive: &Archive,
-    label: &str,
+    (label, asked): (&str, Asked),
     (id, started_ms, ended_ms): (RunId, i64, i64),
     outcomes: Outcomes,
     tallies: &Tallies,
@@ -309,6 +298,7 @@ fn finish(
     for report in outcomes.accounts.values() {
         total += report.tally;
     }
+    let notes = notes(&outcomes.accounts);
     let inactive = outcomes.discovery.accounts.values().filter(|kept| !kept.active).count();
     let accounts = outcomes.accounts.into_iter();
     let report = SyncReport {
@@ -322,6 +312,8 @@ fn finish(
         discovered: outcomes.discovery.new,
         inactive: inactive as u64,
         external: outcomes.external,
+        asked: Some(asked),
+        notes,
     };
     history::keep(archive, label, &report)?;
     match outcomes.halt {
@@ -329,6 +321,22 @@ fn finish(
         Some(Halt::Refused) => Err(SyncError::Input("the archive took no more".to_owned())),
         Some(Halt::Stopped) | None => Ok(report),
     }
+}
+
+/// What accounts have to tell that is no failure: each thing once, with their number.
+fn notes(accounts: &BTreeMap<Custodian, AccountReport>) -> Vec<String> {
+    let mut counts: BTreeMap<Feed, u64> = BTreeMap::new();
+    for feed in accounts.values().flat_map(|report| &report.begun_anew) {
+        *counts.entry(*feed).or_default() += 1;
+    }
+    let note = |(feed, count): (Feed, u64)| {
+        format!(
+            "{feed}: read from the start of {count} {}, because an earlier version did not keep \
+             what it had been asked for",
+            if count == 1 { "account" } else { "accounts" }
+        )
+    };
+    counts.into_iter().map(note).collect()
 }
 
 impl Outcomes {

@@ -36,6 +36,7 @@ pub fn runs(archive: &Archive) -> Result<Vec<SyncRun>, SyncError> {
             SyncRun {
                 run: run.run.0,
                 label: run.label,
+                asked: None,
                 started_ms: run.started.ms(),
                 ended_ms: None,
                 outcome: None,
@@ -77,6 +78,7 @@ pub(super) fn keep(archive: &Archive, label: &str, report: &SyncReport) -> Resul
     let run = SyncRun {
         run: report.run,
         label: label.to_owned(),
+        asked: report.asked.clone(),
         started_ms: report.started_ms,
         ended_ms: Some(report.ended_ms),
         outcome: Some(report.outcome()),

@@ -31,6 +31,7 @@
 //! ```
 
 mod account;
+mod asked;
 mod beside;
 mod chain;
 mod check;
@@ -45,10 +46,12 @@ mod plan;
 mod progress;
 mod report;
 mod run;
+mod settle;
 mod store;
 mod turn;
 
-pub use account::{Account, LastTurn, Which, accounts, activate};
+pub use account::{Account, FeedState, LastTurn, Which, accounts, activate};
+pub use asked::Asked;
 pub use check::{Check, check};
 pub use content::{Missing, missing};
 pub use drive::sync;

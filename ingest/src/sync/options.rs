@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chatvault_engine::{Clock, Custodian, SystemClock, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::graph::{App, Feed, Filter, Limits, Model};
 
@@ -40,7 +41,8 @@ pub struct Content {
 }
 
 /// Whose copies of a chat's messages are asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Plan {
     /// Every participant's: complete, and the archive knows whose exports delivered what.
     #[default]
@@ -67,8 +69,12 @@ pub struct SyncOptions {
     pub content_days: u32,
     /// Where unfinished downloads are kept, so that they go on where they were cut.
     pub spool: PathBuf,
-    /// An account's first window starts here. 2017-03-01, before the first Teams message.
+    /// What an account is asked for starts here. 2017-03-01, before the first Teams message. An
+    /// earlier start than in the last run brings in the time between; a later one changes nothing.
     pub start: Timestamp,
+    /// Only this time, from and before: once, and no position moves. When messages were changed last;
+    /// when recordings, transcripts and Copilot interactions were made.
+    pub range: Option<(Timestamp, Timestamp)>,
     /// What was read in the last run is read again this far back: exports lag. 48 hours.
     pub overlap_hours: u32,
     /// Windows end so long before now. 5 minutes.
@@ -84,8 +90,8 @@ pub struct SyncOptions {
     pub page_rows: u32,
     /// Whose copies are asked for.
     pub plan: Plan,
-    /// Only what passes this, of the feeds that can be filtered. What it leaves out is not in the
-    /// archive afterwards, although its time counts as read. A time range of its own is refused.
+    /// Only what passes this. It has positions of its own: what it leaves out is read by the next
+    /// run without it. A range of time in it is the run's. A feed that does not know it is refused.
     pub filter: Option<Filter>,
     /// Only Copilot interactions of these classes; empty is all.
     pub app_classes: Vec<String>,
@@ -107,6 +113,7 @@ impl SyncOptions {
             content_days: 21,
             spool: spool.into(),
             start: Timestamp::from_ms(FIRST_DAY_MS),
+            range: None,
             overlap_hours: 48,
             settle_minutes: 5,
             window_days: 7,

@@ -6,7 +6,8 @@ use std::ops::AddAssign;
 use chatvault_engine::Counts;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{Failure, Traffic};
+use super::Asked;
+use crate::graph::{Failure, Feed, Traffic};
 
 /// Troubles that are kept of one account; more are only counted.
 const TROUBLES: usize = 20;
@@ -123,11 +124,19 @@ pub struct AccountReport {
     pub tally: Tally,
     /// The first twenty things that could not be had.
     pub troubles: Vec<Trouble>,
+    /// Feeds that were read from the start, since it was not known what their positions were of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begun_anew: Vec<Feed>,
 }
 
 impl Default for AccountReport {
     fn default() -> Self {
-        Self { outcome: Outcome::Complete, tally: Tally::default(), troubles: Vec::new() }
+        Self {
+            outcome: Outcome::Complete,
+            tally: Tally::default(),
+            troubles: Vec::new(),
+            begun_anew: Vec::new(),
+        }
     }
 }
 
@@ -152,6 +161,9 @@ impl AccountReport {
 pub struct SyncReport {
     /// The run that everything was counted under.
     pub run: u32,
+    /// What it was asked for; `None`: an earlier version did not keep it.
+    #[serde(default)]
+    pub asked: Option<Asked>,
     /// False: it was stopped before its end.
     pub finished: bool,
     /// When it began, in milliseconds since 1970.
@@ -171,6 +183,9 @@ pub struct SyncReport {
     /// Pictures and files that messages name and that are not the service's to give: other sites'.
     #[serde(default)]
     pub external: u64,
+    /// What to know besides: nothing of it is a failure.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl SyncReport {
@@ -195,6 +210,9 @@ pub struct SyncRun {
     pub run: u32,
     /// What it was called.
     pub label: String,
+    /// What it was asked for; `None`: it was killed, or an earlier version did not keep it.
+    #[serde(default)]
+    pub asked: Option<Asked>,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
     /// When it ended; `None`: it was killed, or goes on in another process.
@@ -231,6 +249,8 @@ mod tests {
                 discovered: 0,
                 inactive: 0,
                 external: 0,
+                asked: None,
+                notes: Vec::new(),
             }
         };
         let cases: [(&[Outcome], Outcome); 5] = [

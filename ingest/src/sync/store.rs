@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `graph/tenant` | whose messages these are |
 //! | `graph/account/{custodian}` | an [`Account`](super::Account) |
-//! | `graph/at/{custodian}/{feed}` | how far that feed is: a [`Position`](super::plan::Position) |
+//! | `graph/at/{custodian}/{feed}` | how far all of that feed is: a [`Position`](super::plan::Position) |
+//! | `graph/part/{custodian}/{feed}/{hash}` | how far what passes a filter is, by the filter's hash |
 //! | `graph/content` | up to which commit rows were searched for contents |
 //! | `graph/missing/…` | a content that could not be had |
 //! | `graph/run/{run}` | a run's summary, and where its whole report is |
 //!
+//! What was asked for is part of a position's name, so no run moves the position of another question.
 //! A position is committed with the page that it follows, so that it never says more than is in.
 
 use chatvault_engine::{Archive, Batch, Custodian};
@@ -21,14 +23,20 @@ use crate::graph::Feed;
 pub(super) const TENANT: &str = "graph/tenant";
 pub(super) const ACCOUNTS: &str = "graph/account/";
 const POSITIONS: &str = "graph/at/";
+const PARTS: &str = "graph/part/";
 pub(super) const RUNS: &str = "graph/run/";
 
 pub(super) fn account(custodian: &Custodian) -> String {
     format!("{ACCOUNTS}{custodian}")
 }
 
-pub(super) fn position(custodian: &Custodian, feed: Feed) -> String {
-    format!("{POSITIONS}{custodian}/{}", feed.name())
+/// Where the position of a feed is kept, or of what of it passes a filter.
+pub(super) fn position(custodian: &Custodian, feed: Feed, filter: &str) -> String {
+    if filter.is_empty() {
+        return format!("{POSITIONS}{custodian}/{}", feed.name());
+    }
+    let hash = blake3::hash(filter.as_bytes()).to_hex();
+    format!("{PARTS}{custodian}/{}/{:.16}", feed.name(), hash.as_str())
 }
 
 pub(super) fn run(number: u32) -> String {
@@ -57,16 +65,27 @@ pub(super) fn list<T: DeserializeOwned>(
     values.map(read).collect()
 }
 
-/// The positions of all feeds of all accounts.
+/// The positions of all feeds of all accounts, whole and in part.
 pub(super) fn positions_of_all<T: DeserializeOwned>(
     archive: &Archive,
-) -> Result<Vec<(Custodian, T)>, SyncError> {
-    let all = list(archive, POSITIONS)?.into_iter();
-    let owner = |(name, position): (String, T)| {
-        let custodian = name.rsplit_once('/').map_or(&*name, |(custodian, _)| custodian);
-        (Custodian::parse(custodian), position)
-    };
-    Ok(all.map(owner).collect())
+) -> Result<Vec<(Custodian, Feed, T)>, SyncError> {
+    let mut all = Vec::new();
+    for prefix in [POSITIONS, PARTS] {
+        for (name, position) in list(archive, prefix)? {
+            let whose = if prefix == PARTS {
+                name.rsplit_once('/').map(|(whose, _)| whose)
+            } else {
+                Some(&*name)
+            };
+            let Some((custodian, feed)) = whose.and_then(|whose| whose.rsplit_once('/')) else {
+                continue;
+            };
+            // A feed that is not known is one of a later version.
+            let Some(feed) = Feed::named(feed) else { continue };
+            all.push((Custodian::parse(custodian), feed, position));
+        }
+    }
+    Ok(all)
 }
 
 fn read<T: DeserializeOwned>(name: &str, value: &[u8]) -> Result<T, SyncError> {

@@ -9,10 +9,10 @@ use chatvault_engine::{Custodian, Timestamp};
 
 use super::chain::{End, Fetched};
 use super::commit::Work;
-use super::plan::{Position, Restarts, Round, Window};
+use super::plan::{Position, Restarts, Round, Scope, Window};
 use super::report::{AccountReport, Outcome, Trouble};
 use super::run::{Halt, Run};
-use super::{Plan, store};
+use super::{Plan, SyncError, store};
 use crate::graph::client::Request;
 use crate::graph::filter::{Window as Bounds, fetch_once};
 use crate::graph::limits::Class;
@@ -90,12 +90,7 @@ impl<'a> Turn<'a> {
     }
 
     async fn feed(&mut self, feed: Feed) -> Result<(), End> {
-        let name = store::position(&self.custodian, feed);
-        let position: Position = if self.run.options.fresh {
-            Position::default()
-        } else {
-            store::get(&self.run.archive, &name)?.unwrap_or_default()
-        };
+        let position = self.position(feed)?;
         if feed.windowed() {
             self.windows(feed, position).await
         } else {
@@ -103,11 +98,35 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Where a run goes on that asks for the same.
+    fn position(&mut self, feed: Feed) -> Result<Position, SyncError> {
+        let run = &self.run;
+        if let Some((from, to)) = run.options.range {
+            let settled_ms = run.started_ms - run.pace.settle_ms;
+            return Ok(Position::once(from.ms(), to.ms().min(settled_ms)));
+        }
+        let filter = feed.part_of(&self.filter()).to_string();
+        let name = store::position(&self.custodian, feed, &filter);
+        let kept = if run.options.fresh { None } else { store::get(&run.archive, &name)? };
+        let scope = Scope { filter, from_ms: run.options.start.ms() };
+        let position = match kept {
+            None => Position::new(scope),
+            Some(kept) => {
+                let (position, is_known) = Position::resume(kept, scope, feed.windowed());
+                if !is_known {
+                    self.report.begun_anew.push(feed);
+                }
+                position
+            }
+        };
+        Ok(Position { name, ..position })
+    }
+
     async fn windows(&mut self, feed: Feed, mut position: Position) -> Result<(), End> {
         loop {
             let mut round = position.begin(&self.run.pace, self.run.started_ms);
             self.round(feed, &mut position, &mut round).await?;
-            if !round.resumed {
+            if !round.resumed || self.run.options.range.is_some() {
                 return Ok(());
             }
         }
@@ -137,7 +156,7 @@ impl<'a> Turn<'a> {
                 Remedy::Restart => position.restart(now_ms),
                 Remedy::AskForLess | Remedy::Skip => {
                     position.skip();
-                    self.save(feed, position).await?;
+                    self.save(position).await?;
                     if let Some(before) = skipped.replace(failure) {
                         self.note(feed, &before);
                     }
@@ -152,17 +171,17 @@ impl<'a> Turn<'a> {
     async fn window(&mut self, feed: Feed, position: &mut Position) -> Result<(), End> {
         let first = self.link_of(feed, position)?;
         let pace = self.run.pace;
-        self.chain(feed, first, position, &mut |position, page: &Fetched| match (
-            &page.next,
-            &mut position.open,
-        ) {
-            (Some(next), Some(window)) => {
-                window.next = Some(next.clone());
-                window.pages = window.pages.saturating_add(1);
+        let now_ms = self.run.now_ms();
+        let advance = &mut |position: &mut Position, page: &mut Fetched| match &page.next {
+            // A chain without rows is endless, not long.
+            Some(next) => {
+                if position.follow(next, page.has_rows(), now_ms) {
+                    page.next = None;
+                }
             }
-            _ => position.close(&pace),
-        })
-        .await
+            None => position.close(&pace),
+        };
+        self.chain(feed, first, position, advance).await
     }
 
     /// Reads what changed since the last round, or everything of the last months the first time.
@@ -175,11 +194,11 @@ impl<'a> Turn<'a> {
                 Link::follow(cloud, link)?
             } else {
                 let reach = self.run.started_ms - DELTA_REACH_MS;
-                let from = Timestamp::from_ms(self.run.pace.start_ms.max(reach));
+                let from = self.run.options.start.max(Timestamp::from_ms(reach));
                 self.first_page(feed, Some((from, Timestamp::MAX)), None)?
             };
             let now_ms = self.run.started_ms;
-            let turn = &mut |position: &mut Position, page: &Fetched| match &page.next {
+            let turn = &mut |position: &mut Position, page: &mut Fetched| match &page.next {
                 Some(next) => position.follow_delta(next, now_ms),
                 None => position.end_delta(page.delta.as_deref(), now_ms),
             };
@@ -243,10 +262,12 @@ impl<'a> Turn<'a> {
         Request { link, class, resource }
     }
 
-    async fn save(&self, feed: Feed, position: &Position) -> Result<(), End> {
-        let name = store::position(&self.custodian, feed);
-        let value = store::bytes(&name, position)?;
-        Ok(self.run.commit(Work { page: None, checkpoints: vec![(name, value)] }).await?)
+    async fn save(&self, position: &Position) -> Result<(), End> {
+        let checkpoints: Vec<_> = position.checkpoint()?.into_iter().collect();
+        if checkpoints.is_empty() {
+            return Ok(());
+        }
+        Ok(self.run.commit(Work { page: None, checkpoints }).await?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `sync` against the fake service: completeness, resuming, troubles, limits, contents.
 
 mod accounts;
+mod asked;
 mod contents;
 mod kills;
 mod kit;

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use chatvault_ingest::sync::{self, Account, LastTurn, Outcome as RunOutcome};
+use chatvault_ingest::sync::{self, Account, FeedState, LastTurn, Outcome as RunOutcome};
 use clap::Args;
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Outcome;
-use crate::sync_report::{TroubleFacts, Work, minute, outcome_name, time};
-use crate::table::{Column, Listing};
+use crate::sync_report::{
+    AskedFacts, TroubleFacts, Work, day, first_day_ms, minute, outcome_name, part, time,
+};
+use crate::table::{Column, Listing, whole};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -18,12 +20,15 @@ Examples:
   chatvault account list team.cvault --inactive
   chatvault account list team.cvault --failed --json
 
-`up to` is the time before which everything that the service had is in the archive. `missing` counts \
-images, files and the like that could not be had: see `chatvault account missing`. Copies are those of \
-the last run.
+`up to` is the time before which everything that the service had, `from` the first day that was asked for, \
+is in the archive, of every feed that was read without a filter; empty: nobody can tell, and the next run \
+reads from the start. `result` is of what the last run asked for: `of` says what, if that was not all of \
+the usual feeds; a narrow table has a * there. `missing` counts images, files and the like that could not \
+be had: see `chatvault account missing`. Copies are those of the last run.
 
 JSON fields: accounts (list of account, name, address, active, deleted (from the directory), up_to, \
-missing, last: null or run, ended, outcome (complete, partial, failed, stopped), the numbers of \
+feeds (list of feed, filter (null: all of it), from, up_to), missing, last: null or run, ended, outcome \
+(complete, partial, failed, stopped), asked (null or what `chatvault sync --json` says), the numbers of \
 `chatvault sync --json`, troubles (list of what, reason, advice)).";
 
 /// List the accounts: active or not, last run, its result, up to when they are complete
@@ -67,8 +72,17 @@ struct Entry<'a> {
     active: bool,
     deleted: bool,
     up_to: Option<String>,
+    feeds: Vec<State<'a>>,
     missing: u64,
     last: Option<Last<'a>>,
+}
+
+#[derive(Serialize)]
+struct State<'a> {
+    feed: &'static str,
+    filter: Option<&'a str>,
+    from: Option<String>,
+    up_to: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -76,6 +90,7 @@ struct Last<'a> {
     run: u32,
     ended: String,
     outcome: &'static str,
+    asked: Option<AskedFacts<'a>>,
     #[serde(flatten)]
     tally: Work,
     troubles: Vec<TroubleFacts<'a>>,
@@ -90,8 +105,20 @@ impl<'a> From<&'a Account> for Entry<'a> {
             active: account.active,
             deleted: account.deleted,
             up_to: account.up_to_ms.map(time),
+            feeds: account.feeds.iter().map(State::from).collect(),
             missing: account.missing,
             last: account.last.as_ref().map(Last::from),
+        }
+    }
+}
+
+impl<'a> From<&'a FeedState> for State<'a> {
+    fn from(state: &'a FeedState) -> Self {
+        Self {
+            feed: state.feed.name(),
+            filter: state.filter.as_deref(),
+            from: state.from_ms.map(time),
+            up_to: state.up_to_ms.map(time),
         }
     }
 }
@@ -102,6 +129,7 @@ impl<'a> From<&'a LastTurn> for Last<'a> {
             run: last.run,
             ended: time(last.ended_ms),
             outcome: outcome_name(last.outcome),
+            asked: last.asked.as_ref().map(Into::into),
             tally: (&last.tally).into(),
             troubles: last.troubles.iter().map(Into::into).collect(),
         }
@@ -135,15 +163,17 @@ fn is_wanted(account: &Account, only: &Only) -> bool {
 }
 
 /// From this width on a line has room for ids and names.
-const WIDE_CELLS: u16 = 150;
+const WIDE_CELLS: u16 = 190;
 
 const WIDE: &[Column] = &[
     Column::text("account", 41),
     Column::text("active", 7),
     Column::text("last run", 16),
     Column::text("result", 8),
+    Column::text("of", 20),
     Column::number("copies", 11),
     Column::number("missing", 7),
+    Column::text("from", 10),
     Column::text("up to", 16),
     Column::rest("name and address"),
 ];
@@ -151,7 +181,7 @@ const WIDE: &[Column] = &[
 const NARROW: &[Column] = &[
     Column::text("active", 7),
     Column::text("last run", 10),
-    Column::text("result", 8),
+    Column::text("result", 9),
     Column::number("copies", 11),
     Column::number("missing", 7),
     Column::text("up to", 10),
@@ -159,22 +189,35 @@ const NARROW: &[Column] = &[
 ];
 
 fn print(accounts: &[&Account], console: &mut Console<'_>) -> anyhow::Result<()> {
-    let width = console.width();
-    let is_wide = width.is_none_or(|cells| cells >= WIDE_CELLS);
-    let mut listing = Listing::new(if is_wide { WIDE } else { NARROW }, width);
-    for account in accounts {
-        let row = if is_wide { wide(account) } else { narrow(account) };
+    let is_wide = console.width().is_none_or(|cells| cells >= WIDE_CELLS);
+    let columns = if is_wide { WIDE } else { NARROW };
+    let rows = accounts.iter().map(|account| if is_wide { wide(account) } else { narrow(account) });
+    let rows: Vec<Vec<String>> = rows.collect();
+    // Nothing is cut for a program that looks for an address.
+    let width = console.width().unwrap_or_else(|| whole(columns, &rows));
+    let mut listing = Listing::new(columns, Some(width));
+    for row in rows {
         console.lines(listing.push(row))?;
     }
     console.lines(Some(listing.lines()))
 }
 
 fn wide(account: &Account) -> Vec<String> {
-    let mut row = vec![account.custodian.to_string()];
-    row.extend(facts(account));
+    let last = account.last.as_ref();
+    let of = last.and_then(|last| part(last.asked.as_ref()?)).unwrap_or_default();
+    let [active, last, result, copies, missing, up_to] = facts(account);
     let name = [account.name.as_deref(), account.address.as_deref()];
-    row.push(name.into_iter().flatten().collect::<Vec<_>>().join(", "));
-    row
+    let name = name.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let from = from(account).unwrap_or_default();
+    let account = account.custodian.to_string();
+    vec![account, active, last, result, of, copies, missing, from, up_to, name]
+}
+
+/// The first day that is in, if that is not the usual one.
+fn from(account: &Account) -> Option<String> {
+    let whole = account.feeds.iter().filter(|state| state.filter.is_none());
+    let latest = whole.filter_map(|state| state.from_ms).max()?;
+    (latest > first_day_ms()).then(|| day(latest))
 }
 
 /// Dates without the time of day, and one name to call it by.
@@ -184,6 +227,9 @@ fn narrow(account: &Account) -> Vec<String> {
         if let Some((date, _)) = row[at].split_once(' ') {
             row[at] = date.into();
         }
+    }
+    if account.last.as_ref().is_some_and(|last| last.asked.as_ref().and_then(part).is_some()) {
+        row[2].push('*');
     }
     row.push(account.address.clone().unwrap_or_else(|| account.custodian.to_string()));
     row
@@ -210,7 +256,8 @@ fn facts(account: &Account) -> [String; 6] {
 #[cfg(test)]
 mod tests {
     use chatvault_engine::Custodian;
-    use chatvault_ingest::sync::Tally;
+    use chatvault_ingest::graph::Feed;
+    use chatvault_ingest::sync::{Asked, Plan, Tally};
 
     use super::*;
 
@@ -221,16 +268,23 @@ mod tests {
             outcome,
             tally: Tally { copies: 12_345, ..Tally::default() },
             troubles: Vec::new(),
+            asked: None,
+        };
+        let usual = FeedState {
+            feed: Feed::Chats,
+            filter: None,
+            from_ms: Some(first_day_ms()),
+            up_to_ms: Some(1_772_438_100_000),
         };
         Account {
-            custodian: Custodian::user("1f"),
             name: Some("Ann Lee".to_owned()),
             address: Some("ann@contoso.com".to_owned()),
             active,
-            deleted: false,
             last: outcome.map(last),
-            up_to_ms: Some(1_772_438_100_000),
+            up_to_ms: usual.up_to_ms,
+            feeds: vec![usual],
             missing: 2,
+            ..Account::new(Custodian::user("1f"))
         }
     }
 
@@ -269,8 +323,10 @@ mod tests {
             "yes",
             "2026-03-02 08:00",
             "partial",
+            "",
             "12,345",
             "2",
+            "",
             "2026-03-02 07:55",
             "Ann Lee, ann@contoso.com",
         ];
@@ -282,6 +338,26 @@ mod tests {
             (wide(&account_run).len(), narrow(&account_run).len()),
             (WIDE.len(), NARROW.len())
         );
+    }
+
+    #[test]
+    fn a_row_says_of_what_it_is_true() {
+        let mut one = account(true, Some(RunOutcome::Complete));
+        let asked = Asked {
+            feeds: vec![Feed::Chats],
+            accounts: Vec::new(),
+            plan: Plan::EveryCopy,
+            filter: None,
+            app_classes: Vec::new(),
+            start_ms: 0,
+            range_ms: None,
+        };
+        one.last.as_mut().unwrap().asked = Some(asked);
+        one.feeds[0].from_ms = Some(1_767_225_600_000);
+        let row = wide(&one);
+        assert_eq!((&*row[3], &*row[4], &*row[7]), ("complete", "chats", "2026-01-01"));
+        assert_eq!(narrow(&one)[2], "complete*");
+        assert_eq!(narrow(&account(true, Some(RunOutcome::Complete)))[2], "complete");
     }
 
     #[test]

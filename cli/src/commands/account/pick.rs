@@ -42,16 +42,8 @@ mod tests {
     use super::*;
 
     fn account(custodian: &str, name: &str, address: Option<&str>) -> Account {
-        Account {
-            custodian: Custodian::parse(custodian),
-            name: Some(name.to_owned()),
-            address: address.map(str::to_owned),
-            active: true,
-            deleted: false,
-            last: None,
-            up_to_ms: None,
-            missing: 0,
-        }
+        let (name, address) = (Some(name.to_owned()), address.map(str::to_owned));
+        Account { name, address, ..Account::new(Custodian::parse(custodian)) }
     }
 
     #[test]

@@ -119,8 +119,9 @@ pub(super) struct Selection {
     /// Which contents to fetch, with commas between; all of them if left out
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(super) content: Vec<ContentKind>,
-    /// Only rows of these senders or kinds, in the service's own `$filter` language, without a time
-    /// range. What it leaves out is not in the archive
+    /// Only rows of these senders or kinds, in the service's own `$filter` language, for feeds that
+    /// know it. What it leaves out comes in with the next run without it. A time range in it is --from
+    /// and --to
     #[arg(long, value_name = "TEXT")]
     pub(super) filter: Option<Filter>,
     /// Only Copilot interactions of this app class. Repeat for more
@@ -176,9 +177,17 @@ pub(super) enum ModelName {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Times")]
 pub(super) struct Range {
-    /// Where an account's first export starts: a date, a month or RFC 3339; 2017-03 if left out
+    /// Where exports start: a date, a month or RFC 3339; 2017-03 if left out. An earlier one than in
+    /// the last run brings in the time between
     #[arg(long, value_name = "TIME")]
     pub(super) start: Option<String>,
+    /// Only what was changed (recordings, transcripts, Copilot: made) from this time on: a one-time
+    /// export. How far the exports are stays as it is
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["fresh", "start"])]
+    pub(super) from: Option<String>,
+    /// Only what was changed before this time; without --from, from --start on
+    #[arg(long, value_name = "TIME", conflicts_with = "fresh")]
+    pub(super) to: Option<String>,
     /// How far each run reads back over the last one: the service exports some messages a day late
     #[arg(long, value_name = "HOURS", default_value_t = usual().overlap_hours)]
     pub(super) overlap_hours: u32,

@@ -10,6 +10,7 @@ Examples:
   chatvault sync team.cvault --client-secret-file secret   exports; then daily, by a timer
   chatvault sync team.cvault --certificate app.pem --cloud gcc-high
   chatvault sync team.cvault --certificate app.pem --account ann@contoso.com --fresh
+  chatvault sync team.cvault --certificate app.pem --from 2024-01 --to 2024-02   one-time, one month
 
 Signs in as an app registration (application permissions, admin consent), finds users and teams, and \
 exports each active account: what changed since its last run, with an overlap. Messages, who received \
@@ -28,6 +29,10 @@ path, not a record: the service forgets after 8 months. ingest/SYNC.md names the
 --plan fetch-once asks each user's mailbox only for what this user wrote. It saves most requests, but \
 misses messages of senders who are gone, and does not tell who received what. The default misses neither.
 
+How far an export is belongs to what was asked: a run with --filter or --plan fetch-once moves no other \
+run's place, and an earlier --start brings in the time between. `runs` and `account list` say of what \
+`complete` is true.
+
 Running it twice changes nothing. Stopped (Ctrl-C) or killed, it goes on where it was when started \
 again. The report is kept: `chatvault runs`. What could not be had is listed by `chatvault account \
 missing` and tried again on the next runs.
@@ -36,12 +41,13 @@ Exit codes: 0 done; 1 could not sign in or go on, stopped before the end, every 
 --test) a check failed; 2 wrong usage; 3 done, but some accounts failed or are partial, contents could \
 not be had, or copies went to quarantine.
 
-JSON fields: run, finished, started, ended, seconds, copies_per_second, complete, partial, failed, \
+JSON fields: run, asked (feeds, accounts (empty: every active one), plan, filter, app_classes, start, \
+from, to), finished, started, ended, seconds, copies_per_second, complete, partial, failed, \
 stopped (numbers of accounts), discovered (accounts new to the archive), inactive, missing (contents of \
 all runs that are not in the archive), external (pictures and files of other sites, which are not \
 fetched), pages, copies, stored (new versions), variants, duplicates, \
 quarantined, objects, object_bytes, failures (feeds, windows and contents that could not be had in \
 this run), requests, retries, throttled_ms (all accounts together), balanced (copies = stored + variants + duplicates + \
-quarantined, in total and for each account), troubles (of the whole run: list of what, reason, advice), accounts \
+quarantined, in total and for each account), troubles (of the whole run: list of what, reason, advice), notes (what to know besides), accounts \
 (list of account, name, outcome, the same numbers, troubles). With --test: good, checks (list of what, \
 good, seen, advice).";

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use chatvault_engine::Custodian;
+use chatvault_engine::{Custodian, Timestamp};
 use chatvault_ingest::graph::{Feed, Model};
 use chatvault_ingest::sync::{Account, Content, Plan, SyncOptions};
 use chatvault_query::parse_time;
@@ -20,14 +20,17 @@ pub(super) fn options(arguments: &Arguments, accounts: &[Account]) -> anyhow::Re
     let Arguments { selection, range, .. } = arguments;
     let spool = arguments.archive.as_ref().map_or_else(PathBuf::new, |folder| folder.join(SPOOL));
     let usual = SyncOptions::new(spool);
-    let start = range.start.as_deref().map(|text| parse_time("start", text)).transpose()?;
+    let start = time("start", range.start.as_deref())?.unwrap_or(usual.start);
+    let (from, to) = (time("from", range.from.as_deref())?, time("to", range.to.as_deref())?);
+    let once = from.is_some() || to.is_some();
     Ok(SyncOptions {
         feeds: feeds(selection)?,
         accounts: picked(selection, accounts)?,
         discover: !selection.no_discover,
         deleted: !selection.no_deleted,
         content: content(selection),
-        start: start.unwrap_or(usual.start),
+        start,
+        range: once.then(|| (from.unwrap_or(start), to.unwrap_or(Timestamp::MAX))),
         overlap_hours: range.overlap_hours,
         rescan_days: range.rescan_days,
         page_rows: range.page_rows,
@@ -44,6 +47,10 @@ pub(super) fn options(arguments: &Arguments, accounts: &[Account]) -> anyhow::Re
         fresh: range.fresh,
         ..usual
     })
+}
+
+fn time(option: &'static str, text: Option<&str>) -> anyhow::Result<Option<Timestamp>> {
+    Ok(text.map(|text| parse_time(option, text)).transpose()?)
 }
 
 /// Each feed once, in the order given.
@@ -127,6 +134,18 @@ mod tests {
         assert!(matches!(options.model, Some(Model::A)));
         assert!(options.filter.is_some());
         assert_eq!(options.app_classes, ["x"]);
+    }
+
+    #[test]
+    fn a_range_is_from_and_before_and_starts_where_exports_do() {
+        let at = |text| parse_time("x", text).unwrap();
+        let range = |line: &[&str]| of(line).range;
+        assert_eq!(range(&[]), None);
+        let both = range(&["--from", "2024-01", "--to", "2024-02"]);
+        assert_eq!(both, Some((at("2024-01-01"), at("2024-02-01"))));
+        assert_eq!(range(&["--from", "2024-01"]), Some((at("2024-01-01"), Timestamp::MAX)));
+        let first = SyncOptions::new("").start;
+        assert_eq!(range(&["--to", "2024-02"]), Some((first, at("2024-02-01"))));
     }
 
     #[test]

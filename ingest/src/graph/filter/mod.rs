@@ -200,9 +200,14 @@ impl Filter {
         *self == Self::default()
     }
 
-    /// Does it have a time range of its own?
-    pub(crate) fn has_range(&self) -> bool {
-        self.range.is_some()
+    /// Its time range and the field that it is about.
+    pub(crate) fn range(&self) -> Option<(TimeField, Window)> {
+        self.range.map(|range| (range.field, range.window))
+    }
+
+    /// Its other parts.
+    pub(crate) fn without_range(&self) -> Self {
+        Self { range: None, ..self.clone() }
     }
 
     /// With this range instead of its own.

@@ -36,6 +36,11 @@ impl Window {
         Self { from: whole(self.from.ms()), to: whole(up) }
     }
 
+    /// The first and the last moment that it lets through, the last exclusive.
+    pub(crate) fn half_opened(self) -> (Timestamp, Timestamp) {
+        (Timestamp::from_ms(self.from.ms().saturating_add(1)), self.to)
+    }
+
     /// What both let through.
     pub(crate) fn and(self, other: Self) -> Self {
         Self { from: self.from.max(other.from), to: self.to.min(other.to) }
@@ -59,6 +64,8 @@ mod tests {
             let sent = Window::half_open(start, end);
             assert_eq!((sent.from.ms(), sent.to.ms()), (from, to), "{start:?} {end:?}");
             assert_eq!(sent.whole(), sent);
+            let (first, end) = sent.half_opened();
+            assert_eq!(Window::half_open(first, end), sent);
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use chatvault_engine::RecordKind;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::filter::{Sender, TimeField};
+use crate::graph::filter::{Filter, Sender, TimeField};
 use crate::graph::limits::Class;
 
 /// What of an account is exported.
@@ -155,6 +155,11 @@ impl Feed {
             Self::Targeted => of_one_app,
             _ => false,
         }
+    }
+
+    /// What of a filter it knows, without a range of time.
+    pub(crate) fn part_of(self, filter: &Filter) -> Filter {
+        filter.part(|sender| self.knows(sender), self == Self::Copilot)
     }
 
     pub(crate) fn takes_model(self) -> bool {

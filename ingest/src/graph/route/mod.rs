@@ -105,7 +105,7 @@ fn filter(export: &Export<'_>) -> String {
     if feed == Feed::ChatsDelta {
         return window.map(|window| one_sided(field, window.whole().from)).unwrap_or_default();
     }
-    let known = export.filter.part(|sender| feed.knows(sender), feed == Feed::Copilot);
+    let known = feed.part_of(export.filter);
     match window {
         Some(window) => known.over(field, window).to_string(),
         None => known.to_string(),

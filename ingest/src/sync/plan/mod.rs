@@ -9,11 +9,14 @@
 //! then a new one begins behind that goal: what became visible late in a window that was read
 //! before the kill is read again.
 //!
-//! Invariant: everything before [`Position::up_to_ms`] is in, except the [`Position::gaps`]. A gap
-//! is a window whose chain did not come to its end, while others behind it did: one bad window must
-//! not keep newer messages out until the service has forgotten them. Every run tries gaps again.
+//! Invariant: everything of the position's [`Scope`] before [`Position::up_to_ms`] is in, except the
+//! [`Position::gaps`]. A gap is a window whose chain did not come to its end, while others behind it
+//! did: one bad window must not keep newer messages out until the service has forgotten them. Time
+//! before the scope's start becomes a gap when a run asks for it. Every run tries gaps again.
 
 use serde::{Deserialize, Serialize};
+
+use super::{SyncError, store};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -26,6 +29,9 @@ const SHORT_CHAIN: u32 = 4;
 /// A chain of so many pages: the next window should be narrower. Pages are numbered by offset, and
 /// the longer a chain, the more a folder that changes can shift under it.
 const LONG_CHAIN: u32 = 64;
+/// A chain of so many pages is given up for one of a narrower window: a run that is killed later
+/// would have to read all of it again.
+const LONGEST_CHAIN: u32 = 256;
 /// A chain that was begun so long ago is not gone on with: its pages are numbered by offset in a
 /// folder that has changed since.
 const STALE_MS: i64 = HOUR_MS;
@@ -36,6 +42,11 @@ const RESTARTS: u32 = 3;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Position {
+    /// The checkpoint that it is kept in; empty: it is for one run.
+    #[serde(skip)]
+    pub(super) name: String,
+    /// What it is a position in; `None`: an earlier version did not keep that.
+    pub(super) scope: Option<Scope>,
     /// Windows up to here have had their turn.
     pub(super) up_to_ms: Option<i64>,
     /// Those of them that are not in.
@@ -52,6 +63,15 @@ pub(super) struct Position {
     pub(super) rescanned_ms: Option<i64>,
     /// Where a delta feed goes on.
     pub(super) delta: Option<String>,
+}
+
+/// What of a feed is read: what passes a filter, from a time on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Scope {
+    /// The service's own words, without a range of time. Empty: everything.
+    pub(super) filter: String,
+    /// Nothing before it was asked for.
+    pub(super) from_ms: i64,
 }
 
 /// Time that is not in although later time is.
@@ -81,7 +101,6 @@ pub(super) struct Window {
 /// What of [`SyncOptions`](super::SyncOptions) decides about windows, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    pub(super) start_ms: i64,
     pub(super) overlap_ms: i64,
     pub(super) settle_ms: i64,
     pub(super) width_ms: i64,
@@ -93,7 +112,6 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn of(options: &super::SyncOptions) -> Self {
         Self {
-            start_ms: options.start.ms(),
             overlap_ms: i64::from(options.overlap_hours) * HOUR_MS,
             settle_ms: i64::from(options.settle_minutes) * 60 * 1000,
             width_ms: i64::from(options.window_days.max(1)) * DAY_MS,
@@ -126,8 +144,47 @@ pub(super) struct Round {
 }
 
 impl Position {
-    /// Everything before this is in.
+    /// Nothing is read yet.
+    pub(super) fn new(scope: Scope) -> Self {
+        Self { scope: Some(scope), ..Self::default() }
+    }
+
+    /// Reads a range of time, and nothing before or behind it.
+    pub(super) fn once(from_ms: i64, goal_ms: i64) -> Self {
+        let stretch = Some(Stretch { at_ms: from_ms, goal_ms, rescan: false });
+        Self { stretch, ..Self::default() }
+    }
+
+    /// Goes on where a run was that asked for the same, or for later time only. False: what that run
+    /// asked for is not known, so this is a new position.
+    pub(super) fn resume(kept: Self, scope: Scope, windowed: bool) -> (Self, bool) {
+        let Some(before) = &kept.scope else { return (Self::new(scope), false) };
+        let earlier = Gap { from_ms: scope.from_ms, to_ms: before.from_ms };
+        if earlier.from_ms >= earlier.to_ms {
+            return (kept, true);
+        }
+        if !windowed {
+            return (Self::new(scope), true);
+        }
+        let mut position = Self { scope: Some(scope), ..kept };
+        position.add_gap(earlier);
+        (position, true)
+    }
+
+    /// The position as it is kept, if it is.
+    pub(super) fn checkpoint(&self) -> Result<Option<(String, Vec<u8>)>, SyncError> {
+        let name = Some(&self.name).filter(|name| !name.is_empty());
+        name.map(|name| Ok((name.clone(), store::bytes(name, self)?))).transpose()
+    }
+
+    /// The time from which on this is read.
+    fn from_ms(&self) -> i64 {
+        self.scope.as_ref().map_or(0, |scope| scope.from_ms)
+    }
+
+    /// Everything of its scope before this is in.
     pub(super) fn complete_up_to_ms(&self) -> Option<i64> {
+        let _known = self.scope.as_ref()?;
         let first_gap = self.gaps.iter().map(|gap| gap.from_ms).min();
         self.up_to_ms.map(|up_to| first_gap.map_or(up_to, |gap| gap.min(up_to)))
     }
@@ -149,10 +206,11 @@ impl Position {
         let late = self.rescanned_ms.is_none_or(|at| goal_ms - at >= pace.rescan_every_ms);
         let rescan = late && pace.rescan_ms > 0;
         let back_ms = if rescan { pace.rescan_ms.max(pace.overlap_ms) } else { pace.overlap_ms };
+        let from_ms = self.from_ms();
         let at_ms = match self.up_to_ms {
-            None => pace.start_ms,
+            None => from_ms,
             // Of late counts from now, what has lagged from where the last run ended.
-            Some(up_to) => (up_to - pace.overlap_ms).min(goal_ms - back_ms).max(pace.start_ms),
+            Some(up_to) => (up_to - pace.overlap_ms).min(goal_ms - back_ms).max(from_ms),
         };
         Stretch { at_ms, goal_ms, rescan }
     }
@@ -198,7 +256,11 @@ impl Position {
     pub(super) fn skip(&mut self) {
         let Some(window) = self.leave() else { return };
         self.fill(window.from_ms, window.to_ms);
-        self.gaps.push(Gap { from_ms: window.from_ms, to_ms: window.to_ms });
+        self.add_gap(Gap { from_ms: window.from_ms, to_ms: window.to_ms });
+    }
+
+    fn add_gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
         self.gaps.sort_unstable_by_key(|gap| gap.from_ms);
         self.gaps.dedup_by(|later, earlier| {
             let touch = later.from_ms <= earlier.to_ms;
@@ -255,6 +317,22 @@ impl Position {
         true
     }
 
+    /// The open window's chain goes on with this link. True: the chain has become too long, and its
+    /// window is begun anew, narrower, if it `may` be.
+    pub(super) fn follow(&mut self, next: &str, may: bool, now_ms: i64) -> bool {
+        let Some(window) = &mut self.open else { return false };
+        window.pages = window.pages.saturating_add(1);
+        window.next = Some(next.to_owned());
+        let width = (window.to_ms - window.from_ms) / 8;
+        let too_long = may && window.pages >= LONGEST_CHAIN && width >= NARROWEST_MS;
+        if too_long {
+            window.to_ms = window.from_ms + width;
+            self.width_ms = Some(width);
+            self.restart(now_ms);
+        }
+        too_long
+    }
+
     /// A round of a delta feed goes on with this link.
     pub(super) fn follow_delta(&mut self, next: &str, now_ms: i64) {
         let new = Window {
@@ -297,210 +375,4 @@ impl Restarts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: i64 = 1_000 * DAY_MS;
-
-    fn pace() -> Pace {
-        Pace {
-            start_ms: 900 * DAY_MS,
-            overlap_ms: 2 * DAY_MS,
-            settle_ms: 5 * 60 * 1000,
-            width_ms: 7 * DAY_MS,
-            rescan_ms: 21 * DAY_MS,
-            rescan_every_ms: 7 * DAY_MS,
-            rows: 250,
-        }
-    }
-
-    /// Reads a feed as a run does and gives its windows; each chain has `pages`.
-    fn run(position: &mut Position, now_ms: i64, pages: u32) -> Vec<(i64, i64)> {
-        let pace = pace();
-        let mut windows = Vec::new();
-        loop {
-            let mut round = position.begin(&pace, now_ms);
-            while let Some(window) = position.next_window(&mut round, &pace) {
-                window.pages = pages;
-                windows.push((window.from_ms, window.to_ms));
-                position.close(&pace);
-            }
-            if !round.resumed {
-                return windows;
-            }
-        }
-    }
-
-    fn assert_gapless(windows: &[(i64, i64)], from: i64, to: i64) {
-        assert_eq!(windows.first().map(|window| window.0), Some(from));
-        assert_eq!(windows.last().map(|window| window.1), Some(to));
-        assert!(windows.windows(2).all(|pair| pair[0].1 == pair[1].0), "{windows:?}");
-    }
-
-    #[test]
-    fn windows_cover_all_time_without_a_gap_and_grow_while_they_are_short() {
-        let mut position = Position::default();
-        let windows = run(&mut position, NOW, 1);
-        assert_gapless(&windows, pace().start_ms, NOW - pace().settle_ms);
-        assert_eq!(windows.len(), 3, "7 days, 56 and the rest: {windows:?}");
-        assert_eq!(position.up_to_ms, Some(NOW - pace().settle_ms));
-    }
-
-    #[test]
-    fn windows_shrink_when_their_chains_are_long() {
-        let windows = run(&mut Position::default(), NOW, LONG_CHAIN);
-        assert_gapless(&windows, pace().start_ms, NOW - pace().settle_ms);
-        let widths: Vec<_> = windows.iter().map(|(from, to)| to - from).collect();
-        assert!(widths.windows(2).all(|pair| pair[1] <= pair[0]));
-        assert!(
-            widths.iter().all(|width| *width >= NARROWEST_MS || *width == widths[widths.len() - 1])
-        );
-    }
-
-    #[test]
-    fn the_next_day_reads_the_overlap_again_and_a_week_later_all_of_late() {
-        let mut position = Position::default();
-        drop(run(&mut position, NOW, 1));
-        let goal = |day: i64| NOW + day * DAY_MS - pace().settle_ms;
-        let next = run(&mut position, NOW + DAY_MS, 1);
-        assert_gapless(&next, goal(0) - pace().overlap_ms, goal(1));
-        for day in 2..7 {
-            let again = run(&mut position, NOW + day * DAY_MS, 1);
-            assert_gapless(&again, goal(day - 1) - pace().overlap_ms, goal(day));
-        }
-        let late = run(&mut position, NOW + 7 * DAY_MS, 1);
-        assert_gapless(&late, goal(7) - pace().rescan_ms, goal(7));
-        let after = run(&mut position, NOW + 8 * DAY_MS, 1);
-        assert_gapless(&after, goal(7) - pace().overlap_ms, goal(8));
-    }
-
-    /// A position that was killed with pages of its first window in, as it is kept.
-    fn killed() -> Position {
-        let pace = pace();
-        let mut position = Position::default();
-        let mut round = position.begin(&pace, NOW);
-        let window = position.next_window(&mut round, &pace).unwrap();
-        (window.next, window.pages) = (Some("link".to_owned()), 3);
-        let kept = serde_json::to_vec(&position).unwrap();
-        serde_json::from_slice(&kept).unwrap()
-    }
-
-    #[test]
-    fn a_run_that_was_killed_goes_on_in_its_window_and_then_behind_it() {
-        let pace = pace();
-        let mut position = killed();
-        let mut round = position.begin(&pace, NOW + STALE_MS - 1);
-        let window = position.next_window(&mut round, &pace).unwrap().clone();
-        assert_eq!((window.next.as_deref(), window.from_ms), (Some("link"), pace.start_ms));
-        position.close(&pace);
-        let rest = position.next_window(&mut round, &pace).unwrap();
-        assert_eq!(rest.from_ms, window.to_ms);
-    }
-
-    #[test]
-    fn what_a_killed_run_had_read_is_read_again_behind_its_goal() {
-        let goal = |now_ms: i64| now_ms - pace().settle_ms;
-        let mut position = killed();
-        let later = NOW + 5 * DAY_MS;
-        let windows = run(&mut position, later, 1);
-        let behind = windows.iter().position(|(_, to)| *to == goal(NOW)).unwrap() + 1;
-        let (first, second) = windows.split_at(behind);
-        assert_gapless(first, pace().start_ms, goal(NOW));
-        assert_gapless(second, goal(NOW) - pace().overlap_ms, goal(later));
-    }
-
-    #[test]
-    fn a_chain_of_long_ago_is_begun_anew() {
-        let mut position = killed();
-        let mut round = position.begin(&pace(), NOW + STALE_MS);
-        let window = position.next_window(&mut round, &pace()).unwrap();
-        assert_eq!((window.next.as_deref(), window.pages), (None, 0));
-        assert_eq!(window.began_ms, NOW + STALE_MS);
-    }
-
-    #[test]
-    fn what_was_read_is_never_forgotten_by_a_rescan() {
-        let pace = pace();
-        let mut position = Position::default();
-        drop(run(&mut position, NOW, 1));
-        let up_to = position.up_to_ms;
-        position.width_ms = Some(DAY_MS);
-        let mut round = position.begin(&pace, NOW + 8 * DAY_MS);
-        assert!(position.next_window(&mut round, &pace).is_some());
-        position.close(&pace);
-        assert_eq!(position.up_to_ms, up_to, "an old window moves nothing back");
-        assert!(position.rescanned_ms.unwrap() < NOW, "and the rescan is not over");
-    }
-
-    #[test]
-    fn less_is_asked_for_until_there_is_nothing_to_halve() {
-        let pace = pace();
-        let mut position = Position::default();
-        let mut round = position.begin(&pace, NOW);
-        position.next_window(&mut round, &pace).unwrap().next = Some("link".to_owned());
-        let mut rows = Vec::new();
-        while position.rows != Some(1) {
-            assert!(position.ask_for_less(&pace, true, NOW));
-            rows.extend(position.rows);
-        }
-        assert_eq!(rows, [125, 62, 31, 15, 7, 3, 1]);
-        assert_eq!(position.open.as_ref().unwrap().next, None, "from its first page");
-        let mut halvings = 0;
-        while position.ask_for_less(&pace, true, NOW) {
-            halvings += 1;
-            assert!(halvings < 20);
-        }
-        let open = position.open.unwrap();
-        assert!(open.to_ms - open.from_ms < 2 * NARROWEST_MS);
-        assert_eq!(open.from_ms, pace.start_ms);
-    }
-
-    #[test]
-    fn a_window_that_cannot_be_read_is_a_gap_until_it_can() {
-        let pace = pace();
-        let mut position = Position::default();
-        let mut round = position.begin(&pace, NOW);
-        let bad = position.next_window(&mut round, &pace).unwrap().clone();
-        position.skip();
-        while position.next_window(&mut round, &pace).is_some() {
-            position.close(&pace);
-        }
-        let gap = Gap { from_ms: bad.from_ms, to_ms: bad.to_ms };
-        assert_eq!(position.gaps, [gap], "it is not tried twice in a run");
-        assert_eq!(position.up_to_ms, Some(NOW - pace.settle_ms));
-        assert_eq!(position.complete_up_to_ms(), Some(bad.from_ms));
-
-        let mut round = position.begin(&pace, NOW + DAY_MS);
-        position.width_ms = Some(3 * DAY_MS);
-        let mut parts = Vec::new();
-        while let Some(window) = position.next_window(&mut round, &pace) {
-            window.pages = SHORT_CHAIN + 1;
-            let part = (window.from_ms, window.to_ms);
-            if window.gap && parts.is_empty() {
-                parts.push(part);
-                position.skip();
-                continue;
-            }
-            if window.gap {
-                parts.push(part);
-            }
-            position.close(&pace);
-        }
-        assert!(parts.len() > 1, "{parts:?}");
-        assert_gapless(&parts, gap.from_ms, gap.to_ms);
-        let (from_ms, to_ms) = parts[0];
-        assert_eq!(position.gaps, [Gap { from_ms, to_ms }], "the rest of it came in");
-        drop(run(&mut position, NOW + 2 * DAY_MS, 1));
-        assert_eq!(position.gaps, []);
-        assert_eq!(position.complete_up_to_ms(), position.up_to_ms);
-    }
-
-    #[test]
-    fn nothing_is_read_when_the_settling_time_is_not_over() {
-        let mut position = Position { up_to_ms: Some(NOW), ..Position::default() };
-        position.rescanned_ms = Some(NOW);
-        let quick = Pace { overlap_ms: 0, ..pace() };
-        let mut round = position.begin(&quick, NOW);
-        assert_eq!(position.next_window(&mut round, &quick), None);
-    }
-}
+mod tests;
