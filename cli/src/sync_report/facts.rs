@@ -28,6 +28,8 @@ pub(crate) struct RunFacts<'a> {
     total: Work,
     balanced: bool,
     troubles: Vec<TroubleFacts<'a>>,
+    newly_quarantined: u64,
+    gaps: &'a [String],
     notes: &'a [String],
     accounts: Vec<AccountFacts<'a>>,
 }
@@ -49,12 +51,13 @@ pub(crate) struct TroubleFacts<'a> {
     what: &'a str,
     reason: &'a str,
     advice: &'a str,
+    known: bool,
 }
 
 impl<'a> From<&'a Trouble> for TroubleFacts<'a> {
     fn from(trouble: &'a Trouble) -> Self {
-        let Trouble { what, reason, advice, .. } = trouble;
-        Self { what, reason, advice }
+        let Trouble { what, reason, advice, known } = trouble;
+        Self { what, reason, advice, known: *known }
     }
 }
 
@@ -70,6 +73,7 @@ pub(crate) struct Work {
     objects: u64,
     object_bytes: u64,
     failures: u64,
+    known: u64,
     requests: u64,
     retries: u64,
     throttled_ms: u64,
@@ -87,6 +91,7 @@ impl From<&Tally> for Work {
             objects: tally.objects,
             object_bytes: tally.object_bytes,
             failures: tally.failures,
+            known: tally.known,
             requests: tally.requests,
             retries: tally.retries,
             throttled_ms: tally.throttled_ms,
@@ -118,6 +123,8 @@ impl<'a> Told<'a> {
             total: (&report.total).into(),
             balanced: self.balances(),
             troubles: report.troubles.iter().map(Into::into).collect(),
+            newly_quarantined: report.newly_quarantined,
+            gaps: &report.gaps,
             notes: &report.notes,
             accounts: report
                 .accounts

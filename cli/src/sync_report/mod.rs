@@ -47,12 +47,9 @@ impl<'a> Told<'a> {
 
     /// How the command that made this run ended.
     pub(crate) fn outcome(&self) -> failure::Outcome {
-        let total = &self.report.total;
         match self.report.outcome() {
             Outcome::Stopped | Outcome::Failed => failure::Outcome::Failed,
-            Outcome::Complete if total.failures == 0 && total.quarantined == 0 => {
-                failure::Outcome::Done
-            }
+            _ if self.report.news() == 0 => failure::Outcome::Done,
             _ => failure::Outcome::Incomplete,
         }
     }
@@ -92,13 +89,14 @@ impl<'a> Told<'a> {
             ("  duplicates", text::count(total.duplicates)),
             ("  quarantined", text::count(total.quarantined)),
             ("objects", objects),
-            ("  not to be had", text::count(total.failures)),
+            ("  not to be had", not_had(total)),
             ("requests", requests(total)),
             ("time", speed),
         ];
         if self.missing > 0 {
             rows.insert(10, ("  missing in all", text::count(self.missing)));
         }
+        rows.extend(self.report.gaps.iter().map(|gap| ("known gap", gap.clone())));
         rows.extend(self.report.notes.iter().map(|note| ("note", note.clone())));
         if let Some(asked) = &self.report.asked {
             rows.insert(1, ("asked for", asked::in_words(asked)));
@@ -234,6 +232,15 @@ pub(crate) fn span(ms: u64) -> String {
         100..6_000 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
     }
+}
+
+/// `5, 3 of them known`.
+fn not_had(total: &Tally) -> String {
+    let known = match total.known {
+        0 => String::new(),
+        known => format!(", {} of them known before", text::count(known)),
+    };
+    format!("{}{known}", text::count(total.failures))
 }
 
 fn speed(copies: u64, ms: u64) -> u64 {

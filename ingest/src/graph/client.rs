@@ -21,6 +21,7 @@ use super::meter::Meter;
 use super::pace::Pacer;
 use super::retry::{Backoff, Outcome, Policy};
 use super::sign_in::roles;
+use super::slots::Slots;
 use super::token::Tokens;
 
 /// An app registration in a tenant, as it signs in.
@@ -44,7 +45,7 @@ pub(crate) struct Client {
     pub(super) tokens: Tokens,
     pub(super) pacer: Pacer,
     /// For answers, each until whoever works on it lets go of it.
-    pub(super) permits: Arc<Semaphore>,
+    pub(super) slots: Slots,
     /// For downloads, which can take minutes: pages do not wait for them.
     pub(super) downloads: Arc<Semaphore>,
     pub(super) policy: Policy,
@@ -91,14 +92,14 @@ impl Client {
         let cloud = app.cloud.clone();
         let http = Arc::new(Connections::new(&cloud, limits.patience)?);
         let policy = Policy { attempts: limits.attempts, backoff };
-        let permits = limits.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let downloads = limits.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             cloud,
             tokens: Tokens::new(app, Arc::clone(&http), Arc::clone(&clock), policy),
             http,
             pacer: Pacer::new(limits),
-            permits: Arc::new(Semaphore::new(permits)),
-            downloads: Arc::new(Semaphore::new(permits)),
+            slots: Slots::new(limits),
+            downloads: Arc::new(Semaphore::new(downloads)),
             policy,
             clock,
             large: Arc::default(),
@@ -109,6 +110,11 @@ impl Client {
     /// The cloud that is asked.
     pub(crate) fn cloud(&self) -> &Cloud {
         &self.cloud
+    }
+
+    /// Answers that may be on their way at once, now.
+    pub(crate) fn at_once(&self) -> usize {
+        self.slots.count()
     }
 
     /// Has the service asked for a pause that is not over?
@@ -136,7 +142,7 @@ impl Client {
     }
 
     /// Gets a token and nothing else. Gives the permissions that are named in it, if it can be read.
-    pub(crate) async fn sign_in(&self) -> Result<Vec<String>, Failure> {
+    pub(crate) async fn sign_in(&self) -> Result<Option<Vec<String>>, Failure> {
         Ok(roles(self.tokens.get().await?.expose()))
     }
 
@@ -157,6 +163,7 @@ impl Client {
         let (at, request_id) = (host(answer.url()), request_id(&answer));
         match body::whole(answer, self.answer_bytes, &self.large, course.meter).await {
             Ok(Body { bytes, right }) => {
+                self.slots.observe(course.since_sent(), bytes.len());
                 Ok(Answer { body: bytes, request_id, _permit: permit, _large: right })
             }
             Err(Fault::Broken(error)) => {

@@ -1,11 +1,12 @@
 //! The course of one request: its attempts, what came of them, and what is done in between.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, Url};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::assertion::uuid;
 use super::body;
@@ -49,11 +50,20 @@ pub(super) struct Course<'a> {
     tried: Tried,
     token: Option<Arc<Token>>,
     pools: Option<Pools>,
+    sent: Option<Instant>,
 }
 
 impl<'a> Course<'a> {
     pub(super) fn new(client: &'a Client, request: Request<'a>, meter: &'a Meter) -> Self {
-        Self { meter, client, request, tried: Tried::default(), token: None, pools: None }
+        Self {
+            meter,
+            client,
+            request,
+            tried: Tried::default(),
+            token: None,
+            pools: None,
+            sent: None,
+        }
     }
 
     /// Waits for its turn and sends the request to Graph, with the token.
@@ -64,7 +74,7 @@ impl<'a> Course<'a> {
         let chat = self.client.pacer.chat(self.request.resource).await;
         let token = self.client.tokens.get().await.map_err(Stumble::Final)?;
         let permits = match style {
-            Style::Json => &self.client.permits,
+            Style::Json => self.client.slots.permits(),
             Style::Bytes(_) => &self.client.downloads,
         };
         let turn = self.client.pacer.turn(self.request.class, permits).await;
@@ -89,8 +99,14 @@ impl<'a> Course<'a> {
         self.pools = Some(pools.clone());
         self.meter.request();
         chat.leave();
+        self.sent = Some(Instant::now());
         let answer = request.send().await.map_err(|error| self.broken(&error))?;
         Ok((answer, permit))
+    }
+
+    /// How long ago the last attempt was sent.
+    pub(super) fn since_sent(&self) -> Duration {
+        self.sent.map_or(Duration::ZERO, |sent| sent.elapsed())
     }
 
     /// A connection that could not be made or broke.
@@ -166,8 +182,8 @@ impl<'a> Course<'a> {
         if let Outcome::Status(429 | 503 | 509, Some(pause)) = outcome {
             self.client.pacer.pause(self.request.class, pause);
         }
-        // Gone is read from the text and knows better than the status.
-        if failure.kind != FailureKind::Gone {
+        // What is read from the text knows better than the status.
+        if !matches!(failure.kind, FailureKind::Gone | FailureKind::Licence) {
             failure.kind = kind;
         }
         if kind == FailureKind::Credentials && failure.message.is_empty() {

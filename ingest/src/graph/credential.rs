@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
+use chatvault_engine::Timestamp;
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
+
+use super::validity;
 
 /// No secret and no key is longer; another file was named by mistake then.
 const MOST_BYTES: u64 = 256 << 10;
@@ -37,6 +40,11 @@ impl Secret {
             .map_err(|_invalid| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8 text"))?;
         let text = text.strip_suffix('\n').map_or(text, |t| t.strip_suffix('\r').unwrap_or(t));
         Ok(Self::new(text.to_owned()))
+    }
+
+    /// Is this what the registration shows of it?
+    pub(crate) fn begins_with(&self, hint: &str) -> bool {
+        self.0.starts_with(hint)
     }
 
     /// The text itself. Whoever asks must not show it.
@@ -102,6 +110,7 @@ impl Credential {
 pub struct Certificate {
     key: RsaKeyPair,
     thumbprint: [u8; 32],
+    ends: Option<Timestamp>,
 }
 
 /// Why a file holds no credential that can be used. Names the file and what to do, never content.
@@ -154,7 +163,12 @@ impl Certificate {
         let Some(own) = own else { return Err(STRANGERS) };
         let mut thumbprint = [0; 32];
         thumbprint.copy_from_slice(digest(&SHA256, own).as_ref());
-        Ok(Self { key, thumbprint })
+        Ok(Self { key, thumbprint, ends: validity::ends(own) })
+    }
+
+    /// When it is valid no more, if it says so in a way that can be read.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.ends
     }
 
     /// SHA-256 of the certificate: by this the token service finds the public key.

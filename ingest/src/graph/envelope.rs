@@ -72,6 +72,10 @@ fn sharper(kind: FailureKind, status: u16, code: Option<&str>, message: &str) ->
             .iter()
             .any(|known| code.eq_ignore_ascii_case(known))
     });
+    let licence = status == 403 && message.to_ascii_lowercase().contains(" license");
+    if licence && kind == FailureKind::Permission {
+        return FailureKind::Licence;
+    }
     let stale = status == 400 && message.to_ascii_lowercase().contains("continuation token");
     if (400..=410).contains(&status) && (expired || stale) { FailureKind::Gone } else { kind }
 }
@@ -191,6 +195,17 @@ mod tests {
         }
         let deep = format!("{}1{}", "{\"error\":{\"innerError\":".repeat(9999), "}}".repeat(9999));
         assert_eq!(read(deep.as_bytes()).code, None);
+    }
+
+    #[test]
+    fn a_missing_licence_is_no_missing_permission() {
+        let said = |text: &str| {
+            let body = format!(r#"{{"error":{{"code":"Forbidden","message":"{text}"}}}}"#);
+            failure(FailureKind::Permission, 403, body.as_bytes(), "").kind
+        };
+        let licence = "The user does not have a valid Microsoft 365 Copilot license.";
+        assert_eq!(said(licence), FailureKind::Licence);
+        assert_eq!(said("Forbidden"), FailureKind::Permission);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub enum FailureKind {
     Permission,
     /// 402: the service wants to be paid, or a licence.
     Payment,
+    /// 403: the user has no licence for what is asked.
+    Licence,
     /// 412: the token belongs to a person, not to an app.
     Delegated,
     /// 404: no such user, team, message or content.
@@ -63,6 +65,9 @@ impl FailureKind {
             Self::Credentials => "check tenant, client id and the secret or certificate of the app",
             Self::Permission => "grant the application permission and admin consent in Entra ID",
             Self::Payment => "check the tenant's licences; the export itself needs no billing",
+            Self::Licence => {
+                "nothing to do, or assign the licence: the permission is not the reason"
+            }
             Self::Delegated => "use application permissions; delegated ones cannot export",
             Self::NotFound => {
                 "nothing to do if it was deleted; deactivate an account that has no mailbox"
@@ -77,6 +82,11 @@ impl FailureKind {
             Self::Hostile => "check the cloud's addresses and whoever stands between",
             Self::Local => "check disk, rights and files of this machine",
         }
+    }
+
+    /// Does it come back with every run until somebody changes something?
+    pub(crate) fn lasts(self) -> bool {
+        matches!(self, Self::NotFound | Self::Permission | Self::Payment | Self::Licence)
     }
 
     /// What a status means when there is no more to try.
@@ -101,6 +111,7 @@ impl FailureKind {
             Self::Credentials => "sign-in failed",
             Self::Permission => "permission is missing",
             Self::Payment => "payment is required",
+            Self::Licence => "no licence",
             Self::Delegated => "an application permission is needed",
             Self::NotFound => "not found",
             Self::Gone => "expired",

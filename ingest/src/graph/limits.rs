@@ -21,8 +21,10 @@ pub struct Limits {
     pub chat_per_second: f64,
     /// Part of each limit that may be used for long. 0.83.
     pub sustained: f64,
-    /// Answers in flight or in memory; as many downloads beside them. 16.
+    /// Answers in flight or in memory at least; as many downloads beside them. 16.
     pub concurrency: usize,
+    /// At most so many answers, when they come so slowly that fewer do not reach the rates. 192.
+    pub most_concurrency: usize,
     /// Tries of one request. 8.
     pub attempts: u32,
     /// The longest first wait before a request is sent again; doubled with each try, up to a minute.
@@ -45,6 +47,7 @@ impl Default for Limits {
             chat_per_second: 1.0,
             sustained: 0.83,
             concurrency: 16,
+            most_concurrency: 192,
             attempts: 8,
             backoff: Duration::from_secs(1),
             answer_bytes: 64 << 20,

@@ -19,7 +19,9 @@ mod page;
 pub(crate) mod retry;
 pub(crate) mod route;
 mod sign_in;
+mod slots;
 mod token;
+mod validity;
 
 #[cfg(test)]
 mod testing;

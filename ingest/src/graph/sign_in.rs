@@ -49,13 +49,13 @@ fn seconds(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// The application permissions in a token. Empty if it cannot be read: it is not meant for us.
-pub(crate) fn roles(token: &str) -> Vec<String> {
-    let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    let claims = payload.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    let roles = claims.as_ref().and_then(|claims| claims.get("roles")?.as_array());
-    let roles = roles.into_iter().flatten();
-    roles.filter_map(Value::as_str).map(clean).collect()
+/// The application permissions in a token; `None` if it cannot be read, as it is not meant for us.
+pub(crate) fn roles(token: &str) -> Option<Vec<String>> {
+    let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok())?;
+    let claims = serde_json::from_slice::<Value>(&payload).ok().filter(Value::is_object)?;
+    // A token of an app without any consent has no such claim.
+    let roles = claims.get("roles").and_then(Value::as_array).into_iter().flatten();
+    Some(roles.filter_map(Value::as_str).map(clean).collect())
 }
 
 /// Number of an error of the token service, what kind it is and what to fix.
@@ -187,9 +187,10 @@ mod tests {
     #[test]
     fn roles_are_read_from_the_payload_if_there_is_one() {
         let payload = URL_SAFE_NO_PAD.encode(r#"{"roles":["Chat.Read.All",7,"User.Read.All"]}"#);
-        assert_eq!(roles(&format!("h.{payload}.s")), ["Chat.Read.All", "User.Read.All"]);
-        for opaque in ["", "abc", "a.b.c", "a.!!.c", "a.e30.c"] {
-            assert!(roles(opaque).is_empty(), "{opaque}");
+        assert_eq!(roles(&format!("h.{payload}.s")).unwrap(), ["Chat.Read.All", "User.Read.All"]);
+        for opaque in ["", "abc", "a.b.c", "a.!!.c"] {
+            assert_eq!(roles(opaque), None, "{opaque}");
         }
+        assert_eq!(roles("a.e30.c"), Some(Vec::new()), "read, and there are none");
     }
 }

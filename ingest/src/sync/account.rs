@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Position;
 use super::report::{Outcome, Tally, Trouble};
+use super::turn::Refused;
 use super::{Asked, SyncError, content, store};
 use crate::graph::Feed;
 
@@ -25,6 +26,14 @@ pub struct Account {
     pub active: bool,
     /// It is in the directory's recycle bin.
     pub deleted: bool,
+    /// It was in the directory, and is not even in its recycle bin any more.
+    pub gone: bool,
+    /// A user of another tenant; `None`: the directory did not say.
+    pub guest: Option<bool>,
+    /// Its user can sign in.
+    pub enabled: Option<bool>,
+    /// Its user has a licence of some kind.
+    pub licensed: Option<bool>,
     /// Its last turn.
     pub last: Option<LastTurn>,
     /// All of its feeds, without a filter, are in up to this time, in milliseconds since 1970.
@@ -63,7 +72,12 @@ impl Account {
         Self::of(custodian, Kept::default(), Vec::new(), 0)
     }
 
-    fn of(custodian: Custodian, kept: Kept, feeds: Vec<FeedState>, missing: u64) -> Self {
+    pub(super) fn of(
+        custodian: Custodian,
+        kept: Kept,
+        feeds: Vec<FeedState>,
+        missing: u64,
+    ) -> Self {
         let whole = feeds.iter().filter(|state| state.filter.is_none());
         Self {
             up_to_ms: whole.map(|state| state.up_to_ms).min().flatten(),
@@ -73,6 +87,10 @@ impl Account {
             address: kept.address,
             active: kept.active,
             deleted: kept.deleted,
+            gone: kept.gone,
+            guest: kept.guest,
+            enabled: kept.enabled,
+            licensed: kept.licensed,
             last: kept.last,
             custodian,
         }
@@ -103,6 +121,14 @@ pub struct LastTurn {
 pub(super) struct Kept {
     pub(super) name: Option<String>,
     pub(super) address: Option<String>,
+    pub(super) guest: Option<bool>,
+    pub(super) enabled: Option<bool>,
+    pub(super) licensed: Option<bool>,
+    /// It was listed before, and is not any more.
+    pub(super) gone: bool,
+    /// Somebody has decided about `active`.
+    pub(super) decided: bool,
+    pub(super) refused: Refused,
     pub(super) active: bool,
     pub(super) deleted: bool,
     pub(super) last: Option<LastTurn>,
@@ -117,8 +143,55 @@ pub enum Which {
     Users,
     /// Every team.
     Teams,
+    /// Those that a rule fits.
+    By(Rule),
+    /// Those that were deleted.
+    Deleted,
     /// By custodian (`user:…`, `team:…`), bare id, address, or a name that only one has.
     These(Vec<String>),
+}
+
+/// Accounts by what the directory says about them. What it does not say is no reason to leave one out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says yes or no to accounts of its own")]
+pub struct Rule {
+    /// Users.
+    pub users: bool,
+    /// Teams.
+    pub teams: bool,
+    /// Guests among the users: they have no mailbox here.
+    pub guests: bool,
+    /// Users without any licence, such as rooms: the service exports nothing of them.
+    pub unlicensed: bool,
+    /// Users who cannot sign in any more. What they wrote is exported like that of others.
+    pub disabled: bool,
+}
+
+impl Rule {
+    /// Users or teams or both, without guests and users without a licence.
+    pub fn new(users: bool, teams: bool) -> Self {
+        Self { users, teams, disabled: true, ..Self::default() }
+    }
+
+    /// Does it mean this account?
+    pub fn fits(self, account: &Account) -> bool {
+        let is_user = account.custodian.as_str().starts_with("user:");
+        let (guest, licensed) = (account.guest == Some(true), account.licensed != Some(false));
+        let kind = if is_user { self.users } else { self.teams };
+        kind && (self.guests || !guest)
+            && (self.unlicensed || licensed || guest)
+            && (self.disabled || account.enabled != Some(false))
+    }
+
+    fn fits_kept(self, custodian: &Custodian, kept: &Kept) -> bool {
+        self.fits(&Account::of(custodian.clone(), kept.clone(), Vec::new(), 0))
+    }
+
+    /// Is it to be activated because nobody has decided otherwise?
+    pub(super) fn activates(self, custodian: &Custodian, kept: &Kept) -> bool {
+        let is_new = !kept.active && !kept.decided && kept.last.is_none();
+        is_new && !kept.deleted && self.fits_kept(custodian, kept)
+    }
 }
 
 /// All accounts that are known, by custodian.
@@ -159,7 +232,7 @@ pub fn activate(
     for custodian in chosen {
         let kept = all.entry(custodian.clone()).or_default();
         if kept.active != active {
-            kept.active = active;
+            (kept.active, kept.decided) = (active, true);
             store::put(&mut batch, &store::account(&custodian), kept)?;
             changed.push(custodian);
         }
@@ -183,6 +256,14 @@ fn choose(
         Which::All => of(""),
         Which::Users => of("user:"),
         Which::Teams => of("team:"),
+        Which::By(rule) => {
+            let fits = all.iter().filter(|(custodian, kept)| rule.fits_kept(custodian, kept));
+            Ok(fits.map(|(custodian, _)| custodian.clone()).collect())
+        }
+        Which::Deleted => {
+            let gone = all.iter().filter(|(_, kept)| kept.deleted || kept.gone);
+            Ok(gone.map(|(custodian, _)| custodian.clone()).collect())
+        }
         Which::These(names) => names.iter().map(|name| find(all, name, active)).collect(),
     }
 }
@@ -280,6 +361,42 @@ mod tests {
         let active: Vec<_> =
             active.iter().filter(|account| account.active).map(|a| a.custodian.as_str()).collect();
         assert_eq!(active, ["team:t1", "team:t9", "user:a1", "user:new"]);
+    }
+
+    #[test]
+    fn a_rule_leaves_out_who_has_nothing_to_export_and_nobody_of_whom_it_does_not_know() {
+        let of = |guest, enabled, licensed| {
+            let (guest, enabled, licensed) = (Some(guest), Some(enabled), Some(licensed));
+            Account { guest, enabled, licensed, ..Account::new(Custodian::user("u")) }
+        };
+        let (plain, unknown) = (of(false, true, true), Account::new(Custodian::user("x")));
+        let (guest, room, left) =
+            (of(true, true, false), of(false, false, false), of(false, false, true));
+        let team = Account::new(Custodian::team("t"));
+        let users = Rule::new(true, false);
+        for (rule, expected) in [
+            (users, [true, true, false, false, true, false]),
+            (Rule { guests: true, ..users }, [true, true, true, false, true, false]),
+            (Rule { unlicensed: true, ..users }, [true, true, false, true, true, false]),
+            (Rule { disabled: false, ..users }, [true, true, false, false, false, false]),
+            (Rule::new(true, true), [true, true, false, false, true, true]),
+        ] {
+            let fits = [&plain, &unknown, &guest, &room, &left, &team].map(|one| rule.fits(one));
+            assert_eq!(fits, expected, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn deleted_accounts_are_deactivated_together() {
+        let archive = archive();
+        drop(activate(&archive, &Which::All, true).unwrap());
+        let mut batch = archive.batch(archive.begin_run("test").unwrap());
+        for (id, deleted, gone) in [("user:a1", true, false), ("user:b2", false, true)] {
+            let kept = Kept { active: true, deleted, gone, ..Kept::default() };
+            store::put(&mut batch, &format!("{}{id}", store::ACCOUNTS), &kept).unwrap();
+        }
+        drop(batch.commit().unwrap());
+        assert_eq!(names(activate(&archive, &Which::Deleted, false)), "user:a1 user:b2");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Contents are fetched while accounts have their turns, and until nothing is new behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,13 +41,20 @@ pub(super) fn forget(run: &Run) -> Result<(), SyncError> {
 }
 
 /// Starts to fetch. It goes on until the sender is dropped and nothing is left.
-pub(super) fn start(run: &Arc<Run>) -> (oneshot::Sender<()>, JoinHandle<Fetched>) {
+pub(super) fn start(
+    run: &Arc<Run>,
+    deleted_teams: HashSet<String>,
+) -> (oneshot::Sender<()>, JoinHandle<Fetched>) {
     let (turns, turns_over) = oneshot::channel();
     let run = Arc::clone(run);
-    (turns, tokio::spawn(fetch(run, turns_over)))
+    (turns, tokio::spawn(fetch(run, deleted_teams, turns_over)))
 }
 
-async fn fetch(run: Arc<Run>, mut turns_over: oneshot::Receiver<()>) -> Fetched {
+async fn fetch(
+    run: Arc<Run>,
+    deleted_teams: HashSet<String>,
+    mut turns_over: oneshot::Receiver<()>,
+) -> Fetched {
     let kinds = kinds(&run);
     if kinds.is_empty() {
         drop(turns_over.await);
@@ -58,6 +65,7 @@ async fn fetch(run: Arc<Run>, mut turns_over: oneshot::Receiver<()>) -> Fetched 
         client: Arc::clone(&run.client),
         run: run.id,
         kinds,
+        deleted_teams,
         content_days: run.options.content_days,
         spool: run.options.spool.clone(),
         clock: Arc::clone(&run.clock),

@@ -1,12 +1,13 @@
 //! Which users and teams the tenant has, asked of its directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chatvault_engine::Custodian;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::account::Kept;
+use super::account::{Account, Kept, Rule};
 use super::chain::End;
 use super::commit::Work;
 use super::report::Trouble;
@@ -32,14 +33,42 @@ pub(super) enum List {
 
 /// What is read of a directory's entry. Everything but the id may be missing.
 #[derive(Debug, Deserialize)]
-struct Entry {
-    id: String,
+pub(super) struct Entry {
+    pub(super) id: String,
     #[serde(default, rename = "displayName")]
     name: Option<String>,
     #[serde(default, rename = "userPrincipalName")]
     principal: Option<String>,
     #[serde(default)]
     mail: Option<String>,
+    #[serde(default, rename = "userType")]
+    kind: Option<String>,
+    #[serde(default, rename = "accountEnabled")]
+    enabled: Option<bool>,
+    #[serde(default, rename = "assignedLicenses")]
+    licences: Option<Vec<IgnoredAny>>,
+}
+
+impl Entry {
+    /// Is there likely something to export? Not of guests, rooms and the like.
+    pub(super) fn is_likely(&self) -> bool {
+        let licensed = self.licences.as_ref().is_none_or(|licences| !licences.is_empty());
+        licensed && self.enabled != Some(false) && self.kind.as_deref() != Some("Guest")
+    }
+
+    /// The principal name, or else the mail address. A deleted user's principal name has the id in
+    /// front, so that others can have the name.
+    fn address(&self, list: List) -> Option<String> {
+        let id = self.id.replace('-', "");
+        let principal = self.principal.as_deref().map(|name| match name.get(..id.len()) {
+            Some(front) if list.is_deleted() && front.eq_ignore_ascii_case(&id) => {
+                name.get(id.len()..).unwrap_or_default()
+            }
+            _ => name,
+        });
+        let known = [principal, self.mail.as_deref()].into_iter().flatten();
+        known.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
+    }
 }
 
 impl List {
@@ -59,6 +88,14 @@ impl List {
             Self::DeletedUsers => route::deleted_users(cloud, rows),
             Self::DeletedTeams => route::deleted_teams(cloud),
         }
+    }
+
+    /// An entry as an account, of which nothing else is known.
+    pub(super) fn account(self, item: &[u8]) -> Option<Account> {
+        let mut alone = Discovery::default();
+        let custodian = alone.add(self, serde_json::from_slice(item).ok()?)?;
+        let kept = alone.accounts.remove(&custodian)?;
+        Some(Account::of(custodian, kept, Vec::new(), 0))
     }
 
     fn is_deleted(self) -> bool {
@@ -81,6 +118,8 @@ pub(super) struct Discovery {
     pub(super) new: u64,
     /// Lists that could not be read.
     pub(super) troubles: Vec<Trouble>,
+    activate_new: Option<Rule>,
+    listed: HashSet<Custodian>,
 }
 
 /// Reads the directory's lists and keeps what is new or has another name. A list that cannot be
@@ -90,7 +129,8 @@ pub(super) async fn discover(
     known: BTreeMap<Custodian, Kept>,
     meter: &Meter,
 ) -> Result<Discovery, Halt> {
-    let mut discovery = Discovery { accounts: known, ..Discovery::default() };
+    let activate_new = run.options.activate_new;
+    let mut discovery = Discovery { accounts: known, activate_new, ..Discovery::default() };
     if !run.options.discover {
         return Ok(discovery);
     }
@@ -112,6 +152,13 @@ pub(super) async fn discover(
             Err(End::Failed(failure)) => {
                 discovery.troubles.push(Trouble::new(list.name(), &failure));
             }
+        }
+    }
+    if discovery.troubles.is_empty() && run.options.deleted {
+        let gone = |custodian: &Custodian| wants(custodian.as_str().starts_with("team:"));
+        let checkpoints = discovery.mark_gone(gone)?;
+        if !checkpoints.is_empty() {
+            run.commit(Work { page: None, checkpoints }).await?;
         }
     }
     Ok(discovery)
@@ -172,6 +219,25 @@ async fn pages(
 }
 
 impl Discovery {
+    /// Marks accounts that were listed once and are on no list any more, of those that were looked
+    /// for.
+    fn mark_gone(
+        &mut self,
+        looked_for: impl Fn(&Custodian) -> bool,
+    ) -> Result<Vec<(String, Vec<u8>)>, SyncError> {
+        let mut checkpoints = Vec::new();
+        for (custodian, kept) in &mut self.accounts {
+            let was_listed = kept.name.is_some() || kept.address.is_some() || kept.deleted;
+            let is_gone = was_listed && looked_for(custodian) && !self.listed.contains(custodian);
+            if is_gone && !kept.gone {
+                kept.gone = true;
+                let name = store::account(custodian);
+                checkpoints.push((name.clone(), store::bytes(&name, kept)?));
+            }
+        }
+        Ok(checkpoints)
+    }
+
     /// Takes over an entry; its custodian if something about it is new.
     fn add(&mut self, list: List, entry: Entry) -> Option<Custodian> {
         if entry.id.is_empty() {
@@ -180,12 +246,21 @@ impl Discovery {
         let custodian = list.custodian(&entry.id);
         let before = self.accounts.get(&custodian);
         self.new += u64::from(before.is_none());
-        let now = Kept {
-            name: entry.name,
-            address: entry.principal.or(entry.mail),
+        let kept = before.cloned().unwrap_or_default();
+        // The recycle bin knows less of a person, and of a team nothing: what was known stays.
+        let licences = entry.licences.as_ref().filter(|_| !list.is_deleted());
+        let mut now = Kept {
+            address: entry.address(list).or(kept.address),
+            name: entry.name.filter(|name| !name.is_empty()).or(kept.name),
+            guest: entry.kind.map(|kind| kind == "Guest").or(kept.guest),
+            enabled: entry.enabled.or(kept.enabled),
+            licensed: licences.map(|licences| !licences.is_empty()).or(kept.licensed),
             deleted: list.is_deleted(),
-            ..before.cloned().unwrap_or_default()
+            gone: false,
+            ..kept
         };
+        now.active |= self.activate_new.is_some_and(|rule| rule.activates(&custodian, &now));
+        let _ = self.listed.insert(custodian.clone());
         if before == Some(&now) {
             return None;
         }
@@ -221,6 +296,76 @@ mod tests {
         assert_eq!(discovery.new, 1);
         assert!(discovery.accounts[&Custodian::user("a")].deleted);
         assert_eq!(discovery.add(List::Users, entry(r#"{"id":""}"#)), None);
+    }
+
+    #[test]
+    fn what_was_known_of_somebody_is_not_lost_with_the_account() {
+        let mut discovery = Discovery::default();
+        let bob = r#"{"id":"bb-11","displayName":"Bob","userPrincipalName":"bob@x.example"}"#;
+        let team = r#"{"id":"t","displayName":"Finance","mail":"fin@x.example"}"#;
+        drop(discovery.add(List::Users, entry(bob)).unwrap());
+        drop(discovery.add(List::Teams, entry(team)).unwrap());
+        let gone = r#"{"id":"bb-11","displayName":"Bob","userPrincipalName":"BB11bob@x.example"}"#;
+        drop(discovery.add(List::DeletedUsers, entry(gone)).unwrap());
+        drop(discovery.add(List::DeletedTeams, entry(r#"{"id":"t","displayName":""}"#)).unwrap());
+        let eve = r#"{"id":"ee-22","userPrincipalName":"ee22eve@x.example","mail":null}"#;
+        drop(discovery.add(List::DeletedUsers, entry(eve)).unwrap());
+        let shown = |custodian: Custodian| {
+            let kept = &discovery.accounts[&custodian];
+            (kept.name.as_deref(), kept.address.as_deref(), kept.deleted)
+        };
+        assert_eq!(shown(Custodian::user("bb-11")), (Some("Bob"), Some("bob@x.example"), true));
+        assert_eq!(shown(Custodian::team("t")), (Some("Finance"), Some("fin@x.example"), true));
+        assert_eq!(shown(Custodian::user("ee-22")), (None, Some("eve@x.example"), true));
+    }
+
+    #[test]
+    fn what_the_directory_says_decides_who_is_activated_and_only_if_nobody_has_decided() {
+        let rule = Some(Rule::new(true, false));
+        let mut discovery = Discovery { activate_new: rule, ..Discovery::default() };
+        let left = Kept { decided: true, ..Kept::default() };
+        drop(discovery.accounts.insert(Custodian::user("left"), left));
+        let user = |id: &str, kind: &str, licences: &str| {
+            entry(&format!(
+                r#"{{"id":"{id}","userType":"{kind}","accountEnabled":true,"assignedLicenses":{licences}}}"#
+            ))
+        };
+        let licence = r#"[{"skuId":"x"}]"#;
+        for (id, kind, licences) in [
+            ("new", "Member", licence),
+            ("left", "Member", licence),
+            ("guest", "Guest", "[]"),
+            ("room", "Member", "[]"),
+        ] {
+            drop(discovery.add(List::Users, user(id, kind, licences)).unwrap());
+        }
+        let active = |id: &str| discovery.accounts[&Custodian::user(id)].active;
+        assert_eq!(["new", "left", "guest", "room"].map(active), [true, false, false, false]);
+        let room = &discovery.accounts[&Custodian::user("room")];
+        assert_eq!(
+            (room.guest, room.enabled, room.licensed),
+            (Some(false), Some(true), Some(false))
+        );
+        // A licence comes later than the account.
+        drop(discovery.add(List::Users, user("room", "Member", licence)).unwrap());
+        assert!(discovery.accounts[&Custodian::user("room")].active);
+        // The recycle bin does not know licences.
+        drop(discovery.add(List::DeletedUsers, user("new", "Member", "[]")).unwrap());
+        assert_eq!(discovery.accounts[&Custodian::user("new")].licensed, Some(true));
+    }
+
+    #[test]
+    fn who_is_on_no_list_any_more_is_gone_and_back_when_listed_again() {
+        let mut discovery = Discovery::default();
+        let named = Kept { name: Some("Bob".to_owned()), ..Kept::default() };
+        drop(discovery.accounts.insert(Custodian::user("bob"), named));
+        drop(discovery.accounts.insert(Custodian::user("by hand"), Kept::default()));
+        drop(discovery.add(List::Users, entry(r#"{"id":"a","displayName":"Ada"}"#)));
+        assert_eq!(discovery.mark_gone(|_| true).unwrap().len(), 1);
+        assert!(discovery.accounts[&Custodian::user("bob")].gone);
+        assert_eq!(discovery.mark_gone(|_| true).unwrap().len(), 0, "once");
+        drop(discovery.add(List::Users, entry(r#"{"id":"bob","displayName":"Bob"}"#)));
+        assert!(!discovery.accounts[&Custodian::user("bob")].gone);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Threads of two kinds: the runtime's, which wait for the network, and the committer's, which work
 //! on what it brought. The caller's thread watches them and tells how far they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -13,12 +13,15 @@ use chatvault_engine::{Archive, Custodian, RunId};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 use super::account::{self, Kept, LastTurn};
 use super::beside;
+use super::check::Expiry;
 use super::commit::{Committer, Tallies, Work, serve};
 use super::content::ContentTally;
 use super::directory::{self, Discovery};
+use super::gaps::gaps;
 use super::history;
 use super::options::{Service, SyncOptions};
 use super::progress::SyncProgress;
@@ -33,6 +36,8 @@ use crate::graph::meter::Meter;
 
 /// Time between two calls of the progress callback.
 const TICK: Duration = Duration::from_millis(50);
+/// Time between two looks whether more accounts can have their turns.
+const LOOK: Duration = Duration::from_secs(1);
 /// Accounts whose turns are kept in one commit.
 const TURNS_AT_ONCE: usize = 256;
 /// Threads that wait for the network.
@@ -45,6 +50,16 @@ const BLOCKING_THREADS: usize = 16;
 struct Tenant {
     tenant: String,
     graph: String,
+}
+
+/// What is known of a run when it begins.
+struct Known {
+    label: String,
+    asked: Asked,
+    /// Different things in quarantine.
+    quarantined: u64,
+    /// What to know about the credential.
+    expiry: Option<String>,
 }
 
 /// What the accounts' turns and the contents came to.
@@ -81,6 +96,7 @@ pub fn sync(
         graph: service.app.cloud.graph().to_owned(),
     };
     let is_bound = is_bound_to(archive, &tenant)?;
+    let quarantined = quarantined(archive)?;
     let client = Client::new(service.app.clone(), &service.limits, Arc::clone(&service.clock))?;
     let runtime = start_runtime()?;
     let label = format!("{}{}", history::LABEL, service.app.tenant);
@@ -105,7 +121,14 @@ pub fn sync(
     });
     let outcomes = outcomes.map_err(broken_task)?;
     let times = (id, started_ms, service.clock.now().ms());
-    finish(archive, (&label, asked), times, outcomes, &tallies)
+    let expiry = Expiry::known(service).and_then(|expiry| expiry.warning(times.2));
+    let known = Known { label, asked, quarantined, expiry };
+    finish(archive, known, times, (outcomes, &tallies))
+}
+
+/// Different things in the archive's quarantine.
+fn quarantined(archive: &Archive) -> Result<u64, SyncError> {
+    Ok(archive.snapshot()?.quarantine()?.count() as u64)
 }
 
 /// Does the archive know its tenant already? An error if it is another one.
@@ -183,8 +206,8 @@ async fn go(run: &Arc<Run>, bind: Option<Tenant>, outcomes: &mut Outcomes) -> Re
         let run = Arc::clone(run);
         blocking(move || beside::forget(&run)).await?;
     }
-    let (turns_go_on, contents) = beside::start(run);
-    let turns = take_turns(run, chosen, &mut outcomes.accounts).await;
+    let (turns_go_on, contents) = beside::start(run, deleted_teams(&outcomes.discovery.accounts));
+    let turns = take_turns(run, chosen, outcomes).await;
     // Contents of what came in last are still to be fetched.
     drop(turns_go_on);
     let fetched = contents.await.map_err(|cause| Halt::Error(broken_task(cause)))?;
@@ -208,7 +231,7 @@ async fn blocking<T: Send + 'static>(
 fn chosen(
     run: &Run,
     accounts: &BTreeMap<Custodian, Kept>,
-) -> Result<Vec<(Custodian, bool)>, SyncError> {
+) -> Result<Vec<(Custodian, Kept)>, SyncError> {
     let named = &run.options.accounts;
     let is_active = |custodian: &Custodian| accounts.get(custodian).is_some_and(|kept| kept.active);
     if let Some(stranger) = named.iter().find(|custodian| !is_active(custodian)) {
@@ -218,31 +241,40 @@ fn chosen(
     }
     let wanted = |custodian: &Custodian| named.is_empty() || named.contains(custodian);
     let active = accounts.iter().filter(|(custodian, kept)| kept.active && wanted(custodian));
-    Ok(active.map(|(custodian, kept)| (custodian.clone(), kept.deleted)).collect())
+    Ok(active.map(|(custodian, kept)| (custodian.clone(), kept.clone())).collect())
+}
+
+/// The ids of the teams that were deleted.
+fn deleted_teams(accounts: &BTreeMap<Custodian, Kept>) -> HashSet<String> {
+    let deleted = accounts.iter().filter(|(_, kept)| kept.deleted);
+    deleted.filter_map(|(team, _)| Some(team.as_str().strip_prefix("team:")?.to_owned())).collect()
 }
 
 /// Lets the accounts have their turns, several at a time.
 async fn take_turns(
     run: &Arc<Run>,
-    chosen: Vec<(Custodian, bool)>,
-    reports: &mut BTreeMap<Custodian, AccountReport>,
+    chosen: Vec<(Custodian, Kept)>,
+    outcomes: &mut Outcomes,
 ) -> Result<(), Halt> {
     let mut running = JoinSet::new();
     let mut halted = Ok(());
     let mut waiting = chosen.into_iter();
     loop {
         while halted.is_ok() && !run.is_stopped() && running.len() < run.at_once() {
-            let Some((custodian, deleted)) = waiting.next() else { break };
+            let Some((custodian, kept)) = waiting.next() else { break };
             let run = Arc::clone(run);
             let _handle = running.spawn(async move {
-                let mut turn = Turn::new(&run, custodian.clone(), deleted);
+                let mut turn = Turn::new(&run, custodian.clone(), &kept);
                 let ended = turn.take().await;
                 (custodian, turn.end(), ended)
             });
         }
-        let Some(turn) = running.join_next().await else { break };
-        let (custodian, report, ended) = turn.map_err(|cause| Halt::Error(broken_task(cause)))?;
-        drop(reports.insert(custodian, report));
+        let Ok(turn) = timeout(LOOK, running.join_next()).await else { continue };
+        let Some(turn) = turn else { break };
+        let (custodian, (report, refused), ended) =
+            turn.map_err(|cause| Halt::Error(broken_task(cause)))?;
+        outcomes.discovery.accounts.entry(custodian.clone()).or_default().refused = refused;
+        drop(outcomes.accounts.insert(custodian, report));
         run.progress.add_account();
         if let Err(halt) = ended {
             // The first reason counts: what it stops fails for another.
@@ -282,10 +314,9 @@ async fn keep_turns(run: &Arc<Run>, outcomes: &mut Outcomes) -> Result<(), Halt>
 /// Turns that the run's report sums up, or the error that ended it.
 fn finish(
     archive: &Archive,
-    (label, asked): (&str, Asked),
+    known: Known,
     (id, started_ms, ended_ms): (RunId, i64, i64),
-    outcomes: Outcomes,
-    tallies: &Tallies,
+    (outcomes, tallies): (Outcomes, &Tallies),
 ) -> Result<SyncReport, SyncError> {
     if let Some(error) = tallies.take_error() {
         return Err(SyncError::Archive(error));
@@ -298,7 +329,8 @@ fn finish(
     for report in outcomes.accounts.values() {
         total += report.tally;
     }
-    let notes = notes(&outcomes.accounts);
+    let newly_quarantined = quarantined(archive)?.saturating_sub(known.quarantined);
+    let notes = known.expiry.into_iter().chain(notes(&outcomes.accounts)).collect();
     let inactive = outcomes.discovery.accounts.values().filter(|kept| !kept.active).count();
     let accounts = outcomes.accounts.into_iter();
     let report = SyncReport {
@@ -312,10 +344,12 @@ fn finish(
         discovered: outcomes.discovery.new,
         inactive: inactive as u64,
         external: outcomes.external,
-        asked: Some(asked),
+        gaps: gaps(&known.asked.feeds, known.asked.start_ms),
+        asked: Some(known.asked),
         notes,
+        newly_quarantined,
     };
-    history::keep(archive, label, &report)?;
+    history::keep(archive, &known.label, &report)?;
     match outcomes.halt {
         Some(Halt::Error(error)) => Err(error),
         Some(Halt::Refused) => Err(SyncError::Input("the archive took no more".to_owned())),
@@ -349,7 +383,8 @@ impl Outcomes {
             report.tally.spend(tally.traffic);
             let told = tally.troubles.len() as u64;
             tally.troubles.into_iter().for_each(|trouble| report.trouble(trouble));
-            report.tally.failures += tally.failures.saturating_sub(told);
+            report.tally.failures += tally.failures.saturating_sub(told) + tally.known;
+            report.tally.known += tally.known;
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chatvault_engine::{Clock, Custodian, SystemClock, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::account::Rule;
 use crate::graph::{App, Feed, Filter, Limits, Model};
 
 /// The day before which no Teams message can have been written: 2017-03-01.
@@ -20,12 +21,15 @@ pub struct Service {
     pub limits: Limits,
     /// Time and chance.
     pub clock: Arc<dyn Clock>,
+    /// When a client secret ends, if somebody knows.
+    pub secret_expires: Option<Timestamp>,
 }
 
 impl Service {
     /// An app with the documented limits and the system's clock.
     pub fn new(app: App) -> Self {
-        Self { app, limits: Limits::default(), clock: Arc::new(SystemClock) }
+        let (limits, clock) = (Limits::default(), Arc::new(SystemClock));
+        Self { app, limits, clock, secret_expires: None }
     }
 }
 
@@ -59,6 +63,8 @@ pub struct SyncOptions {
     pub feeds: Vec<Feed>,
     /// Only these of the active accounts; empty is all of them.
     pub accounts: Vec<Custodian>,
+    /// Accounts that the directory names and nobody has decided about become active if this fits. None.
+    pub activate_new: Option<Rule>,
     /// Ask the directory for users and teams first. Yes.
     pub discover: bool,
     /// Deleted users and teams too, as long as the service keeps them (30 days). Yes.
@@ -107,6 +113,7 @@ impl SyncOptions {
         Self {
             feeds: vec![Feed::Chats, Feed::RetainedChats, Feed::Channels, Feed::RetainedChannels],
             accounts: Vec::new(),
+            activate_new: None,
             discover: true,
             deleted: true,
             content: Content { hosted: true, files: true, meetings: true },

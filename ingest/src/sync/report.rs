@@ -7,7 +7,7 @@ use chatvault_engine::Counts;
 use serde::{Deserialize, Serialize};
 
 use super::Asked;
-use crate::graph::{Failure, Feed, Traffic};
+use crate::graph::{Failure, FailureKind, Feed, Traffic};
 
 /// Troubles that are kept of one account; more are only counted.
 const TROUBLES: usize = 20;
@@ -51,6 +51,8 @@ pub struct Tally {
     pub object_bytes: u64,
     /// Feeds, windows and contents that could not be had.
     pub failures: u64,
+    /// Those of them that an earlier run has told, or that nobody has a licence for.
+    pub known: u64,
     /// Requests sent, retries included.
     pub requests: u64,
     /// Requests that were sent once more.
@@ -91,6 +93,7 @@ impl AddAssign for Tally {
         self.objects += other.objects;
         self.object_bytes += other.object_bytes;
         self.failures += other.failures;
+        self.known += other.known;
         self.requests += other.requests;
         self.retries += other.retries;
         self.throttled_ms += other.throttled_ms;
@@ -106,12 +109,16 @@ pub struct Trouble {
     pub reason: String,
     /// What to do about it.
     pub advice: String,
+    /// An earlier run has told it, or there is no licence for it.
+    #[serde(default)]
+    pub known: bool,
 }
 
 impl Trouble {
     pub(crate) fn new(what: impl Into<String>, failure: &Failure) -> Self {
         let (reason, advice) = (failure.to_string(), failure.kind.advice().to_owned());
-        Self { what: what.into(), reason, advice }
+        let known = failure.kind == FailureKind::Licence;
+        Self { what: what.into(), reason, advice, known }
     }
 }
 
@@ -144,6 +151,7 @@ impl AccountReport {
     /// Counts a trouble, and keeps it if there are not too many.
     pub(crate) fn trouble(&mut self, trouble: Trouble) {
         self.tally.failures += 1;
+        self.tally.known += u64::from(trouble.known);
         self.worsen(Outcome::Partial);
         if self.troubles.len() < TROUBLES {
             self.troubles.push(trouble);
@@ -183,12 +191,24 @@ pub struct SyncReport {
     /// Pictures and files that messages name and that are not the service's to give: other sites'.
     #[serde(default)]
     pub external: u64,
+    /// Of the copies that went to quarantine, those that were not there before.
+    #[serde(default)]
+    pub newly_quarantined: u64,
+    /// What the service does not export at all, of what was asked for.
+    #[serde(default)]
+    pub gaps: Vec<String>,
     /// What to know besides: nothing of it is a failure.
     #[serde(default)]
     pub notes: Vec<String>,
 }
 
 impl SyncReport {
+    /// How much is missing, unreadable or in quarantine that no earlier run has told.
+    pub fn news(&self) -> u64 {
+        let failures = self.total.failures.saturating_sub(self.total.known);
+        failures + self.newly_quarantined + self.troubles.len() as u64
+    }
+
     /// The run as a whole: as good as the worst of it, and failed only if nothing came of it.
     pub fn outcome(&self) -> Outcome {
         let worst = self.accounts.values().map(|account| account.outcome).max();
@@ -251,6 +271,8 @@ mod tests {
                 external: 0,
                 asked: None,
                 notes: Vec::new(),
+                gaps: Vec::new(),
+                newly_quarantined: 0,
             }
         };
         let cases: [(&[Outcome], Outcome); 5] = [
@@ -272,9 +294,11 @@ mod tests {
         let mut account = AccountReport::default();
         for number in 0..30 {
             let what = number.to_string();
-            account.trouble(Trouble { what, reason: "r".into(), advice: "a".into() });
+            let known = number >= 20;
+            account.trouble(Trouble { what, reason: "r".into(), advice: "a".into(), known });
         }
         assert_eq!((account.tally.failures, account.troubles.len()), (30, TROUBLES));
+        assert_eq!(account.tally.known, 10);
         assert_eq!(account.outcome, Partial);
     }
 }

@@ -29,7 +29,6 @@ pub(super) struct Run {
     pub(super) options: SyncOptions,
     pub(super) pace: Pace,
     pub(super) started_ms: i64,
-    concurrency: usize,
     pub(super) committer: Committer,
     pub(super) progress: Counters,
     stop: watch::Sender<bool>,
@@ -71,7 +70,6 @@ impl Run {
             pace: Pace::of(&options),
             options,
             started_ms: service.clock.now().ms(),
-            concurrency: service.limits.concurrency,
             committer,
             progress: Counters::default(),
             stop: watch::Sender::new(false),
@@ -83,7 +81,7 @@ impl Run {
     /// Accounts that have their turns at the same time: more than there are requests in flight, so
     /// that one whose page is being committed leaves no gap.
     pub(super) fn at_once(&self) -> usize {
-        self.concurrency.saturating_mul(2).max(1)
+        self.client.at_once().saturating_mul(2).max(1)
     }
 
     pub(super) fn now_ms(&self) -> i64 {

@@ -3,6 +3,7 @@
 //! | name | value |
 //! |---|---|
 //! | `graph/tenant` | whose messages these are |
+//! | `graph/connection` | how its tenant is reached: a [`Connection`](super::Connection) |
 //! | `graph/account/{custodian}` | an [`Account`](super::Account) |
 //! | `graph/at/{custodian}/{feed}` | how far all of that feed is: a [`Position`](super::plan::Position) |
 //! | `graph/part/{custodian}/{feed}/{hash}` | how far what passes a filter is, by the filter's hash |
@@ -21,6 +22,7 @@ use super::SyncError;
 use crate::graph::Feed;
 
 pub(super) const TENANT: &str = "graph/tenant";
+pub(super) const CONNECTION: &str = "graph/connection";
 pub(super) const ACCOUNTS: &str = "graph/account/";
 const POSITIONS: &str = "graph/at/";
 const PARTS: &str = "graph/part/";

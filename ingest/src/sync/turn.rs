@@ -3,10 +3,12 @@
 //! What goes wrong with one feed or window is told and counted, and the rest goes on. What concerns
 //! everybody (credentials, a dead network, the archive) ends the run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chatvault_engine::{Custodian, Timestamp};
 
+use super::account::Kept;
 use super::chain::{End, Fetched};
 use super::commit::Work;
 use super::plan::{Position, Restarts, Round, Scope, Window};
@@ -32,7 +34,12 @@ pub(super) struct Turn<'a> {
     deleted: bool,
     pub(super) meter: Meter,
     pub(super) report: AccountReport,
+    /// What each feed failed for in earlier runs.
+    refused: Refused,
 }
+
+/// Feeds that fail for a reason that lasts, each with what to do about it.
+pub(super) type Refused = BTreeMap<Feed, String>;
 
 /// What to do about a window that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +51,9 @@ enum Remedy {
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn new(run: &'a Arc<Run>, custodian: Custodian, deleted: bool) -> Self {
+    pub(super) fn new(run: &'a Arc<Run>, custodian: Custodian, kept: &Kept) -> Self {
         let (meter, report) = (Meter::default(), AccountReport::default());
-        Self { run, custodian, deleted, meter, report }
+        Self { run, custodian, deleted: kept.deleted, meter, report, refused: kept.refused.clone() }
     }
 
     /// Reads all feeds of the account.
@@ -60,7 +67,7 @@ impl<'a> Turn<'a> {
                 continue;
             }
             match self.feed(*feed).await {
-                Ok(()) => {}
+                Ok(()) => drop(self.refused.remove(feed)),
                 Err(End::Halt(halt)) => {
                     self.report.worsen(Outcome::Stopped);
                     return Err(halt);
@@ -68,6 +75,10 @@ impl<'a> Turn<'a> {
                 Err(End::Failed(failure)) => {
                     failed += 1;
                     self.note(*feed, &failure);
+                    if failure.kind.lasts() {
+                        let advice = failure.kind.advice().to_owned();
+                        drop(self.refused.insert(*feed, advice));
+                    }
                     self.run.consider(*feed, failure)?;
                 }
             }
@@ -79,14 +90,16 @@ impl<'a> Turn<'a> {
     }
 
     /// What the turn came to.
-    pub(super) fn end(mut self) -> AccountReport {
+    pub(super) fn end(mut self) -> (AccountReport, Refused) {
         self.report.tally.count(self.run.committer.tallies().of(&self.custodian));
         self.report.tally.spend(self.meter.traffic());
-        self.report
+        (self.report, self.refused)
     }
 
     fn note(&mut self, feed: Feed, failure: &Failure) {
-        self.report.trouble(Trouble::new(feed.name(), failure));
+        let mut trouble = Trouble::new(feed.name(), failure);
+        trouble.known |= self.refused.get(&feed).is_some_and(|before| *before == trouble.advice);
+        self.report.trouble(trouble);
     }
 
     async fn feed(&mut self, feed: Feed) -> Result<(), End> {

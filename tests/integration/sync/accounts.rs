@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use chatvault_engine::Custodian;
 use chatvault_fake_graph::{Behaviour, Setup};
 use chatvault_ingest::graph::Feed;
-use chatvault_ingest::sync::{self, Outcome, SyncError, SyncOptions, Which};
+use chatvault_ingest::sync::{self, Outcome, Rule, SyncError, SyncOptions, Which};
 
 use super::kit::{World, empty_archive, holdings};
 
@@ -101,21 +101,52 @@ fn an_archive_holds_one_tenant() {
 }
 
 #[test]
-fn a_test_of_the_connection_says_what_works_and_changes_nothing() {
+fn new_accounts_are_activated_by_rule_and_deleted_ones_end() {
     let world = world();
-    let options = SyncOptions { feeds: vec![Feed::Chats, Feed::Channels], ..world.options() };
-    let checks = sync::check(&world.service(), &options, &[]).unwrap();
-    let told: Vec<_> = checks.iter().map(|check| (&*check.what, check.outcome.is_ok())).collect();
-    assert_eq!(
-        told[..5],
-        [
-            ("token", true),
-            ("permission Chat.Read.All", true),
-            ("permission ChannelMessage.Read.All", true),
-            ("users of the directory", true),
-            ("teams of the directory", true),
-        ]
-    );
-    assert!(told[5].0.starts_with("chats of user:") && told[6].0.starts_with("channels of team:"));
-    assert!(told[5..].iter().all(|(_, works)| *works), "{checks:?}");
+    let archive = empty_archive();
+    let rule = Some(Rule::new(true, false));
+    let options = SyncOptions { activate_new: rule, ..world.options() };
+    let report = world.sync(&archive, &options);
+    assert!(report.accounts.keys().all(|custodian| custodian.starts_with("user:")), "{report:?}");
+    let accounts = sync::accounts(&archive).unwrap();
+    for account in &accounts {
+        let is_user = account.custodian.as_str().starts_with("user:");
+        let has_mailbox = account.guest != Some(true) && account.licensed != Some(false);
+        assert_eq!(account.active, is_user && has_mailbox && !account.deleted, "{account:?}");
+    }
+    assert!(accounts.iter().any(|account| account.guest == Some(true)), "{accounts:?}");
+    let who = report.accounts.keys().next().unwrap().clone();
+    drop(sync::activate(&archive, &Which::These(vec![who.clone()]), false).unwrap());
+    assert!(!world.sync(&archive, &options).accounts.contains_key(&who), "somebody has decided");
+    // Names outlive their accounts, and who has left the recycle bin is gone.
+    drop(sync::activate(&archive, &Which::All, true).unwrap());
+    let named: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
+    world.set_day(60);
+    drop(world.sync(&archive, &world.options()));
+    let later = sync::accounts(&archive).unwrap();
+    let gone: Vec<_> = later.iter().filter(|account| account.gone).collect();
+    assert!(!gone.is_empty() && gone.iter().all(|account| account.active), "{later:?}");
+    assert!(later.iter().all(|account| account.name.is_some()), "{named:?}");
+    let ended = sync::activate(&archive, &Which::Deleted, false).unwrap();
+    assert!(gone.iter().all(|account| ended.contains(&account.custodian)), "{ended:?}");
+}
+
+#[test]
+fn what_lasts_is_told_once_and_fails_no_later_run() {
+    let world = world();
+    let archive = world.archive_of_all();
+    let feeds = vec![Feed::Chats, Feed::Channels, Feed::Copilot];
+    let options = SyncOptions { feeds, ..world.options() };
+    let first = world.sync(&archive, &options);
+    let licences = first.accounts.values().flat_map(|account| &account.troubles);
+    let licences: Vec<_> = licences.filter(|trouble| trouble.reason.contains("licence")).collect();
+    assert!(!licences.is_empty() && licences.iter().all(|trouble| trouble.known), "{licences:?}");
+    assert!(licences.iter().all(|trouble| !trouble.advice.contains("consent")), "{licences:?}");
+    assert!(first.news() > 0, "accounts without a mailbox are news: {first:?}");
+    let second = world.sync(&archive, &options);
+    assert_eq!((second.news(), second.total.failures), (0, first.total.failures), "{second:?}");
+    world.fake.set(Behaviour { retained_refused: true, ..Behaviour::default() });
+    let retained = SyncOptions { feeds: vec![Feed::RetainedChats], ..world.options() };
+    assert!(world.sync(&archive, &retained).news() > 0, "another feed is news again");
+    assert_eq!(world.sync(&archive, &retained).news(), 0);
 }

@@ -28,6 +28,7 @@ fn a_complete_run_after_a_narrowed_one_reads_everything() {
         |options, _| {
             let federated = Sender::UserKind(UserKind::FEDERATED);
             options.filter = Some(Filter::from_sender(federated));
+            options.feeds = vec![Feed::Chats, Feed::RetainedChats];
         },
         |options, _| options.plan = Plan::FetchOnce,
         |options, world| options.start = Timestamp::from_ms(world.now() - 2 * DAY_MS),
@@ -35,8 +36,7 @@ fn a_complete_run_after_a_narrowed_one_reads_everything() {
     for narrow in narrowed {
         let world = world();
         let archive = world.archive_of_all();
-        let feeds = vec![Feed::Chats, Feed::RetainedChats];
-        let all = SyncOptions { feeds, ..world.options() };
+        let all = world.options();
         let mut part = all.clone();
         narrow(&mut part, &world);
         assert_complete(&world.sync(&archive, &part));

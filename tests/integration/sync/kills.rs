@@ -64,7 +64,7 @@ fn another_process_syncs() {
         credential: Arc::new(Credential::Secret(secret)),
         cloud: Cloud::custom(origin, origin).unwrap(),
     };
-    let service = Service { app, limits: unlimited(), clock: Arc::new(clock) };
+    let service = Service { limits: unlimited(), clock: Arc::new(clock), ..Service::new(app) };
     let mut options = SyncOptions::new(folder.join("incoming"));
     options.start = chatvault_engine::Timestamp::from_ms(from.parse().unwrap());
     let archive = open_or_create(&folder, memtable.parse().unwrap());

@@ -94,7 +94,7 @@ impl World {
 
     pub(super) fn service(&self) -> Service {
         let clock: Arc<dyn Clock> = Arc::<SteppingClock>::clone(&self.clock);
-        Service { app: self.app(), limits: unlimited(), clock }
+        Service { limits: unlimited(), clock, ..Service::new(self.app()) }
     }
 
     /// From the first day of the tenant's life on, and without contents.
@@ -168,6 +168,8 @@ fn shown_by(feeds: &[Feed]) -> Vec<Shown> {
         Feed::Targeted => Shown::Targeted,
         Feed::Recordings | Feed::RecordingsDelta => Shown::Recordings,
         Feed::Transcripts | Feed::TranscriptsDelta => Shown::Transcripts,
+        Feed::AdhocRecordings => Shown::AdhocRecordings,
+        Feed::AdhocTranscripts => Shown::AdhocTranscripts,
         Feed::Copilot => Shown::Copilot,
         _ => Shown::Current,
     };

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod asked;
+mod connection;
 mod contents;
 mod kills;
 mod kit;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chatvault_engine::{Custodian, Options};
-use chatvault_ingest::sync::{self, Which};
-use clap::{ArgGroup, Args};
+use chatvault_ingest::sync::{self, Account, Rule, Which};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 
 use crate::console::Console;
@@ -16,31 +16,34 @@ use crate::text;
 pub(super) const ACTIVATE_EXAMPLES: &str = "\
 Examples:
   chatvault account activate team.cvault --all
-  chatvault account activate team.cvault --users
+  chatvault account activate team.cvault --users --without disabled
   chatvault account activate team.cvault ann@contoso.com team:0f3c8a52-… \"Sales\"
   chatvault account activate team.cvault --from-file accounts.txt
 
 An ID is user:ID or team:ID as `chatvault account list` shows it, the bare id, an address, or a name \
 that only one account has. user:ID and team:ID need not be known yet: this way a list can take the \
 place of the directory (`chatvault sync --no-discover`). --all, --users and --teams mean those that are \
-known now; accounts found later are inactive again.
+known now; accounts found later are inactive again, unless `chatvault sync --activate-new` says otherwise. \
+They leave out guests and users without a licence (rooms, shared mailboxes), of whom the service exports \
+nothing, as far as the directory says: --with guests,unlicensed takes them too.
 
-JSON fields: active (true), changed (list of accounts; those that were active already are not in it).";
+JSON fields: active (true), left_out (accounts that the rule left out), changed (list of accounts; those that were active already are not in it).";
 
 pub(super) const DEACTIVATE_EXAMPLES: &str = "\
 Examples:
   chatvault account deactivate team.cvault ann@contoso.com
   chatvault account deactivate team.cvault --teams
+  chatvault account deactivate team.cvault --deleted       when the service has nothing more of them
   chatvault account deactivate team.cvault --from-file accounts.txt
 
 What the archive holds of an account stays. Activated again, its export goes on where it was; what the \
 service has removed meanwhile is lost.
 
-JSON fields: active (false), changed (list of accounts; those that were inactive already are not in it).";
+JSON fields: active (false), left_out (0), changed (list of accounts; those that were inactive already are not in it).";
 
 /// Which accounts.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("which").args(["ids", "all", "users", "teams", "from_file"]).required(true)))]
+#[command(group(ArgGroup::new("which").args(["ids", "all", "users", "teams", "deleted", "from_file"]).required(true)))]
 pub(super) struct Arguments {
     /// The archive's folder
     archive: PathBuf,
@@ -60,6 +63,7 @@ pub(super) struct Arguments {
 
 /// Many at once.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Kinds {
     /// Every account
     #[arg(long)]
@@ -70,12 +74,38 @@ struct Kinds {
     /// Every team
     #[arg(long)]
     teams: bool,
+    /// With `deactivate`: every account that was deleted, or is not in the directory any more
+    #[arg(long)]
+    deleted: bool,
+    /// With --all and --users: guests or users without a licence too, with commas between
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', conflicts_with_all = ["ids", "from_file"])]
+    with: Vec<LeftOut>,
+    /// With --all and --users: not those users who cannot sign in any more
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', conflicts_with_all = ["ids", "from_file"])]
+    without: Vec<Disabled>,
+}
+
+/// Users that are left out unless they are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LeftOut {
+    /// Users of other tenants
+    Guests,
+    /// Users without any licence
+    Unlicensed,
+}
+
+/// Users that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Disabled {
+    /// Users who cannot sign in any more
+    Disabled,
 }
 
 /// The documented fields.
 #[derive(Serialize)]
 struct Changed<'a> {
     active: bool,
+    left_out: u64,
     changed: Vec<&'a str>,
 }
 
@@ -88,26 +118,55 @@ pub(super) fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<Outcome> {
     // A list that cannot be read is told before the archive is touched.
-    let which = which(arguments)?;
+    let which = which(arguments, active)?;
     let folder = &arguments.archive;
     let archive = super::super::open_to_write(folder, Options::default())?;
     let changed = sync::activate(&archive, &which, active)?;
+    let left_out = match which {
+        Which::By(rule) => left_out(rule, &sync::accounts(&archive)?),
+        _ => 0,
+    };
     super::super::close(archive, folder, console)?;
     if arguments.json {
         let changed = changed.iter().map(Custodian::as_str).collect();
-        console.json(&Changed { active, changed })?;
+        console.json(&Changed { active, left_out, changed })?;
         return Ok(Outcome::Done);
     }
     for line in lines(&changed, active) {
         console.line(line)?;
     }
+    if left_out > 0 {
+        let accounts = text::plural(left_out, "account");
+        console
+            .remark(format!("{accounts} left out: see `account list` for guests and unlicensed"))?;
+    }
     Ok(Outcome::Done)
 }
 
-fn which(arguments: &Arguments) -> anyhow::Result<Which> {
-    let Kinds { all, users, teams } = arguments.kinds;
+/// Users and teams that a rule would mean if it left out nobody.
+fn left_out(rule: Rule, accounts: &[Account]) -> u64 {
+    let every = Rule { guests: true, unlicensed: true, disabled: true, ..rule };
+    let is_left = |account: &&Account| every.fits(account) && !rule.fits(account);
+    accounts.iter().filter(is_left).count() as u64
+}
+
+fn which(arguments: &Arguments, active: bool) -> anyhow::Result<Which> {
+    let Kinds { all, users, teams, deleted, with, without } = &arguments.kinds;
+    let (all, users, teams) = (*all, *users, *teams);
+    if *deleted && active {
+        return Err(WrongUsage("--deleted is for `account deactivate`".to_owned()).into());
+    }
+    let rule = Rule {
+        guests: with.contains(&LeftOut::Guests),
+        unlicensed: with.contains(&LeftOut::Unlicensed),
+        disabled: without.is_empty(),
+        ..Rule::new(all || users, all || teams)
+    };
+    let narrows = !with.is_empty() || !without.is_empty();
     Ok(match &arguments.from_file {
         Some(file) => Which::These(named(&read(file)?)?),
+        None if *deleted => Which::Deleted,
+        None if (all || users || teams) && (active || narrows) => Which::By(rule),
         None if all => Which::All,
         None if users => Which::Users,
         None if teams => Which::Teams,
@@ -169,11 +228,18 @@ mod tests {
 
     #[test]
     fn accounts_are_named_one_by_one_or_many_at_once() {
-        let wanted = |line: &[&str]| format!("{:?}", which(&parsed(line).unwrap()).unwrap());
-        assert_eq!(wanted(&["--all"]), "All");
-        assert_eq!(wanted(&["--users"]), "Users");
-        assert_eq!(wanted(&["--teams"]), "Teams");
-        assert_eq!(wanted(&["ann", "team:t"]), "These([\"ann\", \"team:t\"])");
+        let wanted = |line: &[&str]| which(&parsed(line).unwrap(), true).unwrap();
+        assert_eq!(wanted(&["--all"]), Which::By(Rule::new(true, true)));
+        assert_eq!(wanted(&["--users"]), Which::By(Rule::new(true, false)));
+        assert_eq!(wanted(&["--teams"]), Which::By(Rule::new(false, true)));
+        assert_eq!(wanted(&["ann", "team:t"]), Which::These(vec!["ann".into(), "team:t".into()]));
+        let more = Rule { guests: true, disabled: false, ..Rule::new(true, false) };
+        let line = ["--users", "--with", "guests", "--without", "disabled"];
+        assert_eq!(wanted(&line), Which::By(more));
+        let unwanted = |line: &[&str]| which(&parsed(line).unwrap(), false).unwrap();
+        assert_eq!(unwanted(&["--all"]), Which::All, "nobody is left out of an end");
+        assert_eq!(unwanted(&["--deleted"]), Which::Deleted);
+        assert!(which(&parsed(&["--deleted"]).unwrap(), true).is_err());
         for line in
             [&[][..], &["--all", "--users"], &["ann", "--all"], &["ann", "--from-file", "f"]]
         {
@@ -187,7 +253,7 @@ mod tests {
         assert_eq!(named(text).unwrap(), ["ann@contoso.com", "team:t"]);
         assert!(named("# nobody\n\n").is_err());
         let missing = parsed(&["--from-file", "no/such/file"]).unwrap();
-        assert!(which(&missing).unwrap_err().to_string().contains("no/such/file"));
+        assert!(which(&missing, true).unwrap_err().to_string().contains("no/such/file"));
     }
 
     #[test]

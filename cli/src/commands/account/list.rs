@@ -26,10 +26,14 @@ reads from the start. `result` is of what the last run asked for: `of` says what
 the usual feeds; a narrow table has a * there. `missing` counts images, files and the like that could not \
 be had: see `chatvault account missing`. Copies are those of the last run.
 
-JSON fields: accounts (list of account, name, address, active, deleted (from the directory), up_to, \
+`kind` is what the directory says: guest, unlicensed (a room, a shared mailbox), disabled (cannot sign in). \
+`gone`: not even in the recycle bin any more; `chatvault account deactivate --deleted` ends its export.
+
+JSON fields: accounts (list of account, name, address, active, deleted (from the directory), gone, guest, \
+enabled, licensed (true, false or null: not known), up_to, \
 feeds (list of feed, filter (null: all of it), from, up_to), missing, last: null or run, ended, outcome \
 (complete, partial, failed, stopped), asked (null or what `chatvault sync --json` says), the numbers of \
-`chatvault sync --json`, troubles (list of what, reason, advice)).";
+`chatvault sync --json`, troubles (list of what, reason, advice, known)).";
 
 /// List the accounts: active or not, last run, its result, up to when they are complete
 #[derive(Debug, Args)]
@@ -71,6 +75,10 @@ struct Entry<'a> {
     address: Option<&'a str>,
     active: bool,
     deleted: bool,
+    gone: bool,
+    guest: Option<bool>,
+    enabled: Option<bool>,
+    licensed: Option<bool>,
     up_to: Option<String>,
     feeds: Vec<State<'a>>,
     missing: u64,
@@ -104,6 +112,10 @@ impl<'a> From<&'a Account> for Entry<'a> {
             address: account.address.as_deref(),
             active: account.active,
             deleted: account.deleted,
+            gone: account.gone,
+            guest: account.guest,
+            enabled: account.enabled,
+            licensed: account.licensed,
             up_to: account.up_to_ms.map(time),
             feeds: account.feeds.iter().map(State::from).collect(),
             missing: account.missing,
@@ -163,10 +175,11 @@ fn is_wanted(account: &Account, only: &Only) -> bool {
 }
 
 /// From this width on a line has room for ids and names.
-const WIDE_CELLS: u16 = 190;
+const WIDE_CELLS: u16 = 200;
 
 const WIDE: &[Column] = &[
     Column::text("account", 41),
+    Column::text("kind", 10),
     Column::text("active", 7),
     Column::text("last run", 16),
     Column::text("result", 8),
@@ -209,8 +222,18 @@ fn wide(account: &Account) -> Vec<String> {
     let name = [account.name.as_deref(), account.address.as_deref()];
     let name = name.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let from = from(account).unwrap_or_default();
-    let account = account.custodian.to_string();
-    vec![account, active, last, result, of, copies, missing, from, up_to, name]
+    let (account_id, kind) = (account.custodian.to_string(), kind(account).to_owned());
+    vec![account_id, kind, active, last, result, of, copies, missing, from, up_to, name]
+}
+
+/// What makes a user one of whom there is nothing, or nothing more, to export.
+fn kind(account: &Account) -> &'static str {
+    match (account.guest, account.licensed, account.enabled) {
+        (Some(true), ..) => "guest",
+        (_, Some(false), _) => "unlicensed",
+        (_, _, Some(false)) => "disabled",
+        _ => "",
+    }
 }
 
 /// The first day that is in, if that is not the usual one.
@@ -238,10 +261,11 @@ fn narrow(account: &Account) -> Vec<String> {
 /// Active, last run, its result, copies, missing, up to.
 fn facts(account: &Account) -> [String; 6] {
     let last = account.last.as_ref();
-    let active = match (account.active, account.deleted) {
-        (true, false) => "yes",
-        (true, true) => "deleted",
-        (false, _) => "no",
+    let active = match account.active {
+        false => "no",
+        true if account.gone => "gone",
+        true if account.deleted => "deleted",
+        true => "yes",
     };
     [
         active.to_owned(),
@@ -320,6 +344,7 @@ mod tests {
         let account_run = account(true, Some(RunOutcome::Partial));
         let row = [
             "user:1f",
+            "",
             "yes",
             "2026-03-02 08:00",
             "partial",
@@ -333,7 +358,7 @@ mod tests {
         assert_eq!(wide(&account_run), row);
         let row = ["yes", "2026-03-02", "partial", "12,345", "2", "2026-03-02", "ann@contoso.com"];
         assert_eq!(narrow(&account_run), row);
-        assert_eq!(wide(&account(false, None))[1..4], ["no", "never", ""]);
+        assert_eq!(wide(&account(false, None))[2..5], ["no", "never", ""]);
         assert_eq!(
             (wide(&account_run).len(), narrow(&account_run).len()),
             (WIDE.len(), NARROW.len())
@@ -355,7 +380,7 @@ mod tests {
         one.last.as_mut().unwrap().asked = Some(asked);
         one.feeds[0].from_ms = Some(1_767_225_600_000);
         let row = wide(&one);
-        assert_eq!((&*row[3], &*row[4], &*row[7]), ("complete", "chats", "2026-01-01"));
+        assert_eq!((&*row[4], &*row[5], &*row[8]), ("complete", "chats", "2026-01-01"));
         assert_eq!(narrow(&one)[2], "complete*");
         assert_eq!(narrow(&account(true, Some(RunOutcome::Complete)))[2], "complete");
     }

@@ -23,7 +23,7 @@ run tries them again until they age out; `given up` are those that will not be t
 user:ID, team:ID, a bare id, an address, or a name that only one account has.
 
 JSON fields: missing (how many), entries (list of account, conversation, reply_to (in a \
-channel's thread), message, content, reason, status (of the service's answer, if there was one), first, \
+channel's thread), message, content, name (of a file), reason, status (of the service's answer, if there was one), first, \
 last (times of the tries), tries, given_up).";
 
 /// List images, files and other contents that could not be had, and why
@@ -54,6 +54,7 @@ struct Entry<'a> {
     reply_to: Option<&'a str>,
     message: &'a str,
     content: &'a str,
+    name: Option<&'a str>,
     reason: &'a str,
     status: Option<u16>,
     first: String,
@@ -70,6 +71,7 @@ impl<'a> From<&'a Missing> for Entry<'a> {
             reply_to: missing.reply_to.as_deref(),
             message: &missing.message,
             content: &missing.content,
+            name: missing.title.as_deref(),
             reason: &missing.reason,
             status: missing.status,
             first: time(missing.first_ms),
@@ -122,7 +124,7 @@ fn row(missing: &Missing) -> Vec<String> {
         cut(missing.custodian.as_str(), 20),
         cut(&missing.message, 13),
         cut(&missing.conversation, 24),
-        cut(&missing.content, 24),
+        cut(missing.title.as_deref().unwrap_or(&missing.content), 24),
         minute(missing.last_ms),
         text::count(missing.tries.into()),
         if missing.given_up { "given up" } else { "yes" }.to_owned(),
@@ -144,7 +146,8 @@ mod tests {
             conversation: "19:a@thread.v2".to_owned(),
             reply_to: None,
             message: "1772438400000".to_owned(),
-            content: "file:budget.xlsx".to_owned(),
+            content: "0B4F1C2D-AAAA-BBBB-CCCC-0123456789AB".to_owned(),
+            title: Some("budget.xlsx".to_owned()),
             reason: "404 itemNotFound".to_owned(),
             status: Some(404),
             first_ms: 1_772_438_400_000,
@@ -158,7 +161,7 @@ mod tests {
                 "user:0b4f1…3456789ab",
                 "1772438400000",
                 "19:a@thread.v2",
-                "file:budget.xlsx",
+                "budget.xlsx",
                 "2026-03-03 08:00",
                 "2",
                 "given up",

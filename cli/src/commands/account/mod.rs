@@ -42,7 +42,7 @@ enum Action {
     /// Export these accounts no more; what the archive holds of them stays
     #[command(after_help = activate::DEACTIVATE_EXAMPLES)]
     #[command(
-        override_usage = "chatvault account deactivate ARCHIVE <ID...|--all|--users|--teams|--from-file FILE>"
+        override_usage = "chatvault account deactivate ARCHIVE <ID...|--all|--users|--teams|--deleted|--from-file FILE>"
     )]
     Deactivate(activate::Arguments),
     Missing(missing::Arguments),

@@ -13,16 +13,21 @@ use super::help::EXAMPLES;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The archive's folder; `chatvault init` makes one. Not needed with --test
-    #[arg(required_unless_present_any = ["test", "secret_in_the_open"])]
+    /// The archive's folder; `chatvault init` makes one. Not needed with --test or --estimate
+    #[arg(required_unless_present_any = ["test", "estimate", "secret_in_the_open"])]
     pub(super) archive: Option<PathBuf>,
-    /// Only see whether the connection is good: a token, the permissions, one page. Changes nothing
+    /// Only see whether the connection is good: a token, each permission that the feeds need, when the
+    /// secret or certificate ends, a page of each feed. Changes nothing
     #[arg(long)]
     pub(super) test: bool,
-    /// With --test: ask for this user's page instead of the first user's
+    /// Only say what a first run will cost: requests, time and disk, each with its error, from a sample
+    /// of accounts. Changes nothing
+    #[arg(long, conflicts_with_all = ["test", "save"])]
+    pub(super) estimate: bool,
+    /// With --test: ask for this user's pages instead of those of one that is likely to have a mailbox
     #[arg(long, value_name = "ID", requires = "test")]
     pub(super) user: Option<String>,
-    /// With --test: ask for this team's page instead of the first team's
+    /// With --test: ask for this team's pages instead of the first team's
     #[arg(long, value_name = "ID", requires = "test")]
     pub(super) team: Option<String>,
     /// Memory in MiB for rows on their way, duplicates' fingerprints and caches; pages in flight
@@ -69,9 +74,17 @@ pub(super) struct Connection {
     #[arg(long = "client-secret", hide = true, num_args = 0..=1, default_missing_value = "")]
     #[arg(value_parser = OsStringValueParser::new().map(|_| Forgotten))]
     pub(super) secret_in_the_open: Option<Forgotten>,
-    /// The national cloud of the tenant
-    #[arg(long, value_name = "NAME", default_value = "global", value_parser = clouds())]
-    pub(super) cloud: String,
+    /// When the client secret ends, to be told 30 days ahead: a date. Not needed if the app may read its
+    /// registration (Application.Read.All), nor with a certificate
+    #[arg(long, value_name = "DATE")]
+    pub(super) secret_expires: Option<String>,
+    /// Keep the connection in the archive once it has worked: everything but the secret, whose file is
+    /// named there. Later commands need none of these options
+    #[arg(long, requires = "archive")]
+    pub(super) save: bool,
+    /// The national cloud of the tenant; global if left out
+    #[arg(long, value_name = "NAME", value_parser = clouds())]
+    pub(super) cloud: Option<String>,
     /// With --cloud custom: where tokens come from, such as `https://login.example`
     #[arg(long, value_name = "URL", requires = "graph_url")]
     pub(super) login_url: Option<String>,
@@ -107,6 +120,10 @@ pub(super) struct Selection {
     /// Only this one of the active accounts: user:ID, team:ID, an address or a name. Repeat for more
     #[arg(long = "account", value_name = "ID")]
     pub(super) accounts: Vec<String>,
+    /// Activate accounts that the directory names and nobody has decided about, and export them at
+    /// once; guests and users without a licence are left out
+    #[arg(long, value_name = "WHO", conflicts_with = "no_discover")]
+    pub(super) activate_new: Option<NewAccounts>,
     /// Do not ask the directory for users and teams; the accounts of earlier runs are kept up to date
     #[arg(long)]
     pub(super) no_discover: bool,
@@ -141,6 +158,17 @@ fn feeds() -> PossibleValuesParser {
 
 /// The usual feeds, as one would type them. A test holds them against the library's.
 const DEFAULT_FEEDS: &str = "chats,retained-chats,channels,retained-channels";
+
+/// Which accounts are activated when they are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum NewAccounts {
+    /// Users and teams
+    All,
+    /// Users
+    Users,
+    /// Teams
+    Teams,
+}
 
 /// What is fetched besides messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -208,10 +236,11 @@ pub(super) struct Range {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits (requests a second; the defaults are the documented limits)")]
 pub(super) struct Pace {
-    /// Requests on their way at once: so many answers are in memory
-    #[arg(long, value_name = "NUMBER", default_value_t = at_once())]
+    /// Requests on their way at once, always: so many answers are in memory. Left out, the number
+    /// follows the latency, from 16 up to what the rates need and 256 MiB hold
+    #[arg(long, value_name = "NUMBER")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
-    pub(super) concurrency: u16,
+    pub(super) concurrency: Option<u16>,
     /// To each export endpoint in this tenant
     #[arg(long, value_name = "RATE", value_parser = rate, default_value_t = Limits::default().export_per_second)]
     pub(super) export_rate: f64,
@@ -240,10 +269,6 @@ pub(super) struct Pace {
     /// No rates at all, for a service of your own: only with --cloud custom
     #[arg(long)]
     pub(super) no_limits: bool,
-}
-
-fn at_once() -> u16 {
-    u16::try_from(Limits::default().concurrency).unwrap_or(u16::MAX)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -18,14 +18,14 @@ struct Finding<'a> {
     what: &'a str,
     good: bool,
     seen: String,
-    advice: Option<&'static str>,
+    advice: Option<String>,
 }
 
 impl<'a> From<&'a Check> for Finding<'a> {
     fn from(check: &'a Check) -> Self {
         let (seen, advice) = match &check.outcome {
-            Ok(seen) => (seen.clone(), None),
-            Err(failure) => (failure.to_string(), Some(failure.kind.advice())),
+            Ok(seen) => (seen.clone(), check.warning.clone()),
+            Err(failure) => (failure.to_string(), Some(failure.kind.advice().to_owned())),
         };
         Self { what: &check.what, good: check.outcome.is_ok(), seen, advice }
     }
@@ -33,7 +33,11 @@ impl<'a> From<&'a Check> for Finding<'a> {
 
 impl Finding<'_> {
     fn line(&self, width: usize) -> String {
-        let mark = if self.good { "ok  " } else { "FAIL" };
+        let mark = match (self.good, &self.advice) {
+            (true, None) => "ok  ",
+            (true, Some(_)) => "SOON",
+            (false, _) => "FAIL",
+        };
         format!("{mark}  {:width$}  {}", self.what, self.seen)
     }
 }
@@ -58,7 +62,7 @@ fn print(checks: &[Finding<'_>], console: &mut Console<'_>) -> anyhow::Result<()
     let width = checks.iter().map(|check| check.what.chars().count()).max().unwrap_or(0);
     for check in checks {
         console.line(check.line(width))?;
-        if let Some(advice) = check.advice {
+        if let Some(advice) = &check.advice {
             console.line(format!("        {advice}"))?;
         }
     }
@@ -80,7 +84,7 @@ mod tests {
             request_id: None,
             at: None,
         };
-        let check = |what: &str, outcome| Check { what: what.to_owned(), outcome };
+        let check = |what: &str, outcome| Check { what: what.to_owned(), outcome, warning: None };
         [check("token", Ok("good for an hour".to_owned())), check("a page of chats", Err(failure))]
     }
 
@@ -101,6 +105,11 @@ mod tests {
         assert!(lines[1].starts_with("FAIL  a page of chats  ") && lines[1].contains("Missing"));
         assert_eq!(lines[2].trim(), FailureKind::Permission.advice());
         assert_eq!(told(&checks()[..1], false).0, Outcome::Done);
+        let mut soon = checks();
+        soon[0].warning = Some("make a new one".to_owned());
+        let (outcome, text) = told(&soon[..1], false);
+        assert_eq!((outcome, text.starts_with("SOON  token")), (Outcome::Done, true), "{text}");
+        assert!(text.contains("make a new one"));
     }
 
     #[test]

@@ -2,16 +2,20 @@
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use chatvault_engine::SystemClock;
+use chatvault_engine::Timestamp;
 use chatvault_ingest::graph::{App, Cloud, Credential, Limits, Secret};
-use chatvault_ingest::sync::Service;
+use chatvault_ingest::sync::{Connection, Service};
+use chatvault_query::parse_time;
 
-use super::arguments::{CUSTOM, Connection, Pace};
+use super::arguments::{CUSTOM, Connection as Arguments, Pace};
 use crate::failure::WrongUsage;
+
+/// Where most tenants are.
+const USUAL_CLOUD: &str = "global";
 
 /// The environment variable that may hold the secret.
 const SECRET_VARIABLE: &str = "CHATVAULT_CLIENT_SECRET";
@@ -20,25 +24,71 @@ const IN_THE_OPEN: &str = "a secret is never an argument, because every user of 
     arguments and shells remember them: make a new secret, put it into a file that only you can read, \
     and pass --client-secret-file FILE or set CHATVAULT_CLIENT_SECRET";
 
-/// The service that the command line names, and remarks about how it was named.
+/// The service that is named, and remarks about how it was named.
 pub(super) fn service(
     connection: &Connection,
     pace: &Pace,
 ) -> anyhow::Result<(Service, Vec<String>)> {
-    refuse_what_is_in_the_open(connection)?;
     let (cloud, limits) = (cloud(connection)?, limits(pace, connection)?);
     let (tenant, client_id) = identity(connection)?;
     let secret = std::env::var_os(SECRET_VARIABLE);
     let (credential, remarks) = credential(connection, secret)?;
     let app = App { tenant, client_id, credential: Arc::new(credential), cloud };
-    Ok((Service { app, limits, clock: Arc::new(SystemClock) }, remarks))
+    let secret_expires = connection.secret_expires_ms.map(Timestamp::from_ms);
+    Ok((Service { limits, secret_expires, ..Service::new(app) }, remarks))
 }
 
-fn refuse_what_is_in_the_open(connection: &Connection) -> Result<(), WrongUsage> {
-    match connection.secret_in_the_open {
-        Some(_) => Err(WrongUsage(IN_THE_OPEN.to_owned())),
-        None => Ok(()),
+/// What the command line says, and for the rest what the archive keeps.
+pub(super) fn named(
+    arguments: &Arguments,
+    saved: Option<Connection>,
+) -> anyhow::Result<Connection> {
+    if arguments.secret_in_the_open.is_some() {
+        return Err(WrongUsage(IN_THE_OPEN.to_owned()).into());
     }
+    let expires = arguments.secret_expires.as_deref();
+    let expires = expires.map(|text| parse_time("secret-expires", text)).transpose()?;
+    let whole = |file: &Option<PathBuf>| file.as_ref().map(|file| absolute(file)).transpose();
+    let said = Connection {
+        tenant: arguments.tenant.clone(),
+        client_id: arguments.client_id.clone(),
+        cloud: arguments.cloud.clone(),
+        login_url: arguments.login_url.clone(),
+        graph_url: arguments.graph_url.clone(),
+        authorities: whole(&arguments.authorities)?,
+        client_secret_file: whole(&arguments.client_secret_file)?,
+        certificate: whole(&arguments.certificate)?,
+        secret_expires_ms: expires.map(Timestamp::ms),
+    };
+    Ok(saved.map_or_else(|| said.clone(), |saved| over(said.clone(), saved)))
+}
+
+/// What belongs together is taken from one of both: a cloud's addresses, what proves the app.
+fn over(said: Connection, saved: Connection) -> Connection {
+    let cloud = if said.cloud.is_some() { &said } else { &saved };
+    let (login_url, graph_url) = (cloud.login_url.clone(), cloud.graph_url.clone());
+    let proves = |one: &Connection| one.client_secret_file.is_some() || one.certificate.is_some();
+    let proof = if proves(&said) { &said } else { &saved };
+    let (client_secret_file, certificate) =
+        (proof.client_secret_file.clone(), proof.certificate.clone());
+    let kept_date = saved.secret_expires_ms.filter(|_| !proves(&said));
+    Connection {
+        cloud: cloud.cloud.clone(),
+        login_url,
+        graph_url,
+        client_secret_file,
+        certificate,
+        tenant: said.tenant.or(saved.tenant),
+        client_id: said.client_id.or(saved.client_id),
+        authorities: said.authorities.or(saved.authorities),
+        secret_expires_ms: said.secret_expires_ms.or(kept_date),
+    }
+}
+
+/// A file as it is found from everywhere. One that is not there is found out, and told, later.
+#[expect(clippy::disallowed_methods, reason = "a credential's file is outside of any archive")]
+fn absolute(file: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(file).context("the working folder cannot be found")
 }
 
 /// Tenant and client id. A wrong one is not repeated: it could be a secret in the wrong place.
@@ -73,12 +123,13 @@ fn cloud(connection: &Connection) -> anyhow::Result<Cloud> {
 
 fn named_cloud(connection: &Connection) -> Result<Cloud, WrongUsage> {
     let wrong = |text: &str| WrongUsage(text.to_owned());
+    let cloud = connection.cloud.as_deref().unwrap_or(USUAL_CLOUD);
     match (&connection.login_url, &connection.graph_url) {
-        (Some(login), Some(graph)) if connection.cloud == CUSTOM => {
+        (Some(login), Some(graph)) if cloud == CUSTOM => {
             Cloud::custom(login, graph).map_err(|error| WrongUsage(error.to_string()))
         }
-        (None, None) if connection.cloud != CUSTOM => {
-            Cloud::named(&connection.cloud).ok_or_else(|| wrong("there is no such cloud"))
+        (None, None) if cloud != CUSTOM => {
+            Cloud::named(cloud).ok_or_else(|| wrong("there is no such cloud"))
         }
         (None, None) => Err(wrong("--cloud custom needs --login-url URL and --graph-url URL")),
         _ => Err(wrong("--login-url and --graph-url are for --cloud custom")),
@@ -86,6 +137,8 @@ fn named_cloud(connection: &Connection) -> Result<Cloud, WrongUsage> {
 }
 
 fn limits(pace: &Pace, connection: &Connection) -> Result<Limits, WrongUsage> {
+    let usual = Limits::default();
+    let at_once = pace.concurrency.map(usize::from);
     let limits = Limits {
         export_per_second: pace.export_rate,
         app_per_second: pace.app_rate,
@@ -94,11 +147,12 @@ fn limits(pace: &Pace, connection: &Connection) -> Result<Limits, WrongUsage> {
         copilot_per_second: pace.copilot_rate,
         other_per_second: pace.other_rate,
         sustained: pace.sustained,
-        concurrency: pace.concurrency.into(),
+        concurrency: at_once.unwrap_or(usual.concurrency),
+        most_concurrency: at_once.unwrap_or(usual.most_concurrency),
         attempts: pace.attempts,
-        ..Limits::default()
+        ..usual
     };
-    match (pace.no_limits, connection.cloud == CUSTOM) {
+    match (pace.no_limits, connection.cloud.as_deref() == Some(CUSTOM)) {
         (false, _) => Ok(limits),
         (true, true) => Ok(unlimited(limits)),
         (true, false) => Err(WrongUsage(
@@ -198,7 +252,8 @@ mod tests {
     /// The error of a command line, with its causes.
     fn refused(line: &[&str]) -> String {
         let arguments = parsed(line);
-        match service(&arguments.connection, &arguments.pace) {
+        let connection = named(&arguments.connection, None);
+        match connection.and_then(|connection| service(&connection, &arguments.pace)) {
             Ok(_) => "accepted".to_owned(),
             Err(error) => format!("{error:#}"),
         }
@@ -249,8 +304,9 @@ mod tests {
     fn a_file_comes_before_the_environment_and_one_of_them_must_be_there() {
         let file = secret_file();
         let path = file.path().to_str().unwrap();
-        let named = parsed(&["a", "--client-secret-file", path]).connection;
-        let plain = parsed(&["a"]).connection;
+        let of = |line: &[&str]| named(&parsed(line).connection, None).unwrap();
+        let named = of(&["a", "--client-secret-file", path]);
+        let plain = of(&["a"]);
         assert!(matches!(credential(&named, None).unwrap().0, Credential::Secret(_)));
         let (credential_of_variable, remarks) = credential(&plain, Some("x\n".into())).unwrap();
         assert!(matches!(credential_of_variable, Credential::Secret(_)) && remarks.is_empty());
@@ -278,11 +334,37 @@ mod tests {
     fn rates_reach_the_limits_and_a_service_of_ones_own_may_have_none() {
         let line = ["a", "--export-rate", "50", "--concurrency", "4", "--sustained", "0.5"];
         let arguments = parsed(&line);
-        let limits_of_line = limits(&arguments.pace, &arguments.connection).unwrap();
+        let usual = Connection::default();
+        let limits_of_line = limits(&arguments.pace, &usual).unwrap();
         assert!((limits_of_line.export_per_second - 50.0).abs() < 1e-9);
         assert!((limits_of_line.sustained - 0.5).abs() < 1e-9);
-        assert_eq!(limits_of_line.concurrency, 4);
+        let at_once = (limits_of_line.concurrency, limits_of_line.most_concurrency);
+        assert_eq!(at_once, (4, 4), "what is said counts");
         let own = parsed(&["a", "--no-limits", "--cloud", "custom"]);
-        assert!(limits(&own.pace, &own.connection).unwrap().chat_per_second.is_infinite());
+        let custom = named(&own.connection, None).unwrap();
+        assert!(limits(&own.pace, &custom).unwrap().chat_per_second.is_infinite());
+    }
+
+    #[test]
+    fn what_is_said_comes_before_what_is_saved_and_pairs_stay_together() {
+        let text = |text: &str| Some(text.to_owned());
+        let saved = Connection {
+            tenant: text("t"),
+            client_id: text("c"),
+            cloud: text(CUSTOM),
+            login_url: text("https://l"),
+            graph_url: text("https://g"),
+            client_secret_file: Some("/etc/secret".into()),
+            secret_expires_ms: Some(1),
+            ..Connection::default()
+        };
+        let of = |line: &[&str]| named(&parsed(line).connection, Some(saved.clone())).unwrap();
+        assert_eq!(of(&["a"]), saved);
+        let other = of(&["a", "--tenant", "u", "--cloud", "gcc"]);
+        assert_eq!((other.tenant.as_deref(), other.login_url.as_deref()), (Some("u"), None));
+        let other = of(&["a", "--certificate", "/etc/app.pem"]);
+        assert_eq!((other.client_secret_file, other.secret_expires_ms), (None, None));
+        let dated = of(&["a", "--secret-expires", "2027-01-01"]);
+        assert_eq!(dated.secret_expires_ms, Some(1_798_761_600_000));
     }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod checks;
 mod connection;
+mod estimate;
 mod help;
 mod options;
 mod watch;
@@ -12,7 +13,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use chatvault_engine::{Archive, Custodian};
-use chatvault_ingest::sync::{self, Service, SyncError, SyncOptions, SyncReport};
+use chatvault_ingest::sync::{self, Account, Service, SyncError, SyncOptions, SyncReport};
 
 pub(crate) use arguments::Arguments;
 
@@ -24,17 +25,28 @@ use crate::sync_report::Told;
 use watch::Speed;
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let (service, remarks) = connection::service(&arguments.connection, &arguments.pace)?;
+    let connection = connect(arguments)?;
+    let (service, remarks) = connection::service(&connection, &arguments.pace)?;
     for remark in remarks {
         console.remark(remark)?;
     }
     if arguments.test {
-        return test(arguments, &service, console);
+        return test(arguments, (&connection, &service), console);
+    }
+    if arguments.estimate {
+        let known = known(arguments)?;
+        let options = options::options(arguments, &known)?;
+        let found = sync::estimate(&service, &options, &known)?;
+        estimate::tell(&found, arguments.json, console)?;
+        return Ok(Outcome::Done);
     }
     let folder = arguments.archive.as_deref().context("say which archive")?;
     let archive = super::open_to_write(folder, import::options(arguments.memory))?;
     let options = options::options(arguments, &sync::accounts(&archive)?)?;
     let report = deliver(&archive, &service, &options, console)?;
+    if arguments.connection.save {
+        save(&archive, &connection, console)?;
+    }
     let accounts = sync::accounts(&archive)?;
     super::close(archive, folder, console)?;
     let told = Told::new(&report, &accounts);
@@ -47,23 +59,63 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     Ok(told.outcome())
 }
 
+/// What is said on the command line, and for the rest what the archive keeps.
+fn connect(arguments: &Arguments) -> anyhow::Result<sync::Connection> {
+    // What must not be said is refused before anything is opened.
+    let said = connection::named(&arguments.connection, None)?;
+    let proves = said.client_secret_file.is_some() || said.certificate.is_some();
+    let is_whole = said.tenant.is_some() && said.client_id.is_some() && proves;
+    match &arguments.archive {
+        Some(folder) if !is_whole => {
+            let saved = sync::connection(&super::open_to_read(folder)?)?;
+            connection::named(&arguments.connection, saved)
+        }
+        _ => Ok(said),
+    }
+}
+
+fn save(
+    archive: &Archive,
+    connection: &sync::Connection,
+    console: &mut Console<'_>,
+) -> anyhow::Result<()> {
+    sync::save_connection(archive, connection)?;
+    let proof = connection.client_secret_file.as_ref().or(connection.certificate.as_ref());
+    let proof = proof.map_or_else(
+        || "CHATVAULT_CLIENT_SECRET has to be set each time".to_owned(),
+        |file| format!("what proves the app stays in {}", file.display()),
+    );
+    Ok(console.remark(format!("saved the connection in the archive; {proof}"))?)
+}
+
 fn test(
     arguments: &Arguments,
-    service: &Service,
+    (connection, service): (&sync::Connection, &Service),
     console: &mut Console<'_>,
 ) -> anyhow::Result<Outcome> {
-    // An archive is not needed, but one that is named should be there.
-    let accounts = match &arguments.archive {
-        Some(folder) => sync::accounts(&super::open_to_read(folder)?)?,
-        None => Vec::new(),
-    };
-    let options = options::options(arguments, &accounts)?;
+    let options = options::options(arguments, &known(arguments)?)?;
     let asked = asked(arguments, &options);
     if let Some(nobody) = asked.iter().find(|custodian| custodian.check().is_err()) {
         return Err(WrongUsage(format!("{nobody} names nobody: give an id or an address")).into());
     }
     let checks = sync::check(service, &options, &asked)?;
-    checks::tell(&checks, arguments.json, console)
+    let outcome = checks::tell(&checks, arguments.json, console)?;
+    if let (true, Outcome::Done, Some(folder)) =
+        (arguments.connection.save, outcome, &arguments.archive)
+    {
+        let archive = super::open_to_write(folder, import::options(arguments.memory))?;
+        save(&archive, connection, console)?;
+        super::close(archive, folder, console)?;
+    }
+    Ok(outcome)
+}
+
+/// The accounts that the archive knows. It is not needed, but one that is named should be there.
+fn known(arguments: &Arguments) -> anyhow::Result<Vec<Account>> {
+    match &arguments.archive {
+        Some(folder) => Ok(sync::accounts(&super::open_to_read(folder)?)?),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Whose pages a test asks for; nobody's in particular if it is not said.

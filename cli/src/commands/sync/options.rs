@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 use chatvault_engine::{Custodian, Timestamp};
 use chatvault_ingest::graph::{Feed, Model};
-use chatvault_ingest::sync::{Account, Content, Plan, SyncOptions};
+use chatvault_ingest::sync::{Account, Content, Plan, Rule, SyncOptions};
 use chatvault_query::parse_time;
 
-use super::arguments::{Arguments, ContentKind, ModelName, PlanName, Selection};
+use super::arguments::{Arguments, ContentKind, ModelName, NewAccounts, PlanName, Selection};
 use crate::commands::account;
 
 /// Unfinished downloads wait here, inside the archive's folder: on the same disk, found again by
@@ -26,6 +26,9 @@ pub(super) fn options(arguments: &Arguments, accounts: &[Account]) -> anyhow::Re
     Ok(SyncOptions {
         feeds: feeds(selection)?,
         accounts: picked(selection, accounts)?,
+        activate_new: selection
+            .activate_new
+            .map(|who| Rule::new(who != NewAccounts::Teams, who != NewAccounts::Users)),
         discover: !selection.no_discover,
         deleted: !selection.no_deleted,
         content: content(selection),
@@ -146,6 +149,16 @@ mod tests {
         assert_eq!(range(&["--from", "2024-01"]), Some((at("2024-01-01"), Timestamp::MAX)));
         let first = SyncOptions::new("").start;
         assert_eq!(range(&["--to", "2024-02"]), Some((first, at("2024-02-01"))));
+    }
+
+    #[test]
+    fn new_accounts_are_activated_by_kind() {
+        let rule = |who| of(&["--activate-new", who]).activate_new.unwrap();
+        assert_eq!(rule("all"), Rule::new(true, true));
+        assert_eq!(
+            (rule("users"), rule("teams")),
+            (Rule::new(true, false), Rule::new(false, true))
+        );
     }
 
     #[test]

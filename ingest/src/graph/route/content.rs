@@ -8,18 +8,25 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::encode::segment;
 use super::hosted::{HostedContent, HostedPlace};
+use super::place_of_teams;
 use crate::graph::cloud::Cloud;
 use crate::graph::failure::Failure;
 use crate::graph::link::Link;
 
-/// The bytes of an inline image, code snippet or custom emoji.
-pub(crate) fn hosted_content(cloud: &Cloud, hosted: &HostedContent) -> Result<Link, Failure> {
+/// The bytes of an inline image, code snippet or custom emoji. Of a team that was deleted they are
+/// somewhere else, like its messages.
+pub(crate) fn hosted_content(
+    cloud: &Cloud,
+    hosted: &HostedContent,
+    deleted_team: bool,
+) -> Result<Link, Failure> {
     let segment = |id: &str| segment(cloud, id);
     let message = segment(&hosted.message)?;
     let place = match &hosted.place {
         HostedPlace::Chat(chat) => format!("/chats/{}/messages/{message}", segment(chat)?),
         HostedPlace::Channel { team, channel, reply_to } => {
-            let channel = format!("/teams/{}/channels/{}", segment(team)?, segment(channel)?);
+            let teams = place_of_teams(deleted_team);
+            let channel = format!("/{teams}/{}/channels/{}", segment(team)?, segment(channel)?);
             match reply_to {
                 None => format!("{channel}/messages/{message}"),
                 Some(root) => format!("{channel}/messages/{}/replies/{message}", segment(root)?),
@@ -30,28 +37,78 @@ pub(crate) fn hosted_content(cloud: &Cloud, hosted: &HostedContent) -> Result<Li
 }
 
 /// The bytes of a file attachment, by its `contentUrl`; answered with a redirect to another host.
-pub(crate) fn share_content(cloud: &Cloud, content_url: &str) -> Result<Link, Failure> {
-    let token = URL_SAFE_NO_PAD.encode(content_url);
-    Link::own(cloud, &format!("/shares/u!{token}/driveItem/content"))
+///
+/// Teams may leave `#` and `%` of a file's name as they are, which means another file or none. So
+/// there can be two readings of such an address: the likelier comes first, and the other is for when
+/// the service does not know it.
+pub(crate) fn share_content(
+    cloud: &Cloud,
+    content_url: &str,
+) -> Result<(Link, Option<Link>), Failure> {
+    let link = |url: &str| {
+        let token = URL_SAFE_NO_PAD.encode(url);
+        Link::own(cloud, &format!("/shares/u!{token}/driveItem/content"))
+    };
+    if !content_url.contains(['#', '%']) {
+        return Ok((link(content_url)?, None));
+    }
+    let escaped = content_url.replace('%', "%25").replace('#', "%23");
+    let (first, other) =
+        if is_escaped(content_url) { (content_url, &*escaped) } else { (&*escaped, content_url) };
+    Ok((link(first)?, Some(link(other)?)))
 }
 
-/// The video of a recording, by organizer, meeting and id.
-pub(crate) fn recording_content(cloud: &Cloud, ids: [&str; 3]) -> Result<Link, Failure> {
-    meeting(cloud, ids, "recordings", "content")
+/// What is known of a file attachment, by its `contentUrl`; nothing is downloaded.
+pub(crate) fn share_item(cloud: &Cloud, content_url: &str) -> Result<Link, Failure> {
+    let (content, _) = share_content(cloud, content_url)?;
+    let item = content.as_str().strip_suffix("/content").unwrap_or(content.as_str());
+    Link::follow(cloud, item)
 }
 
-/// The text of a transcript as `WebVTT`, by organizer, meeting and id.
-pub(crate) fn transcript_content(cloud: &Cloud, ids: [&str; 3]) -> Result<Link, Failure> {
-    meeting(cloud, ids, "transcripts", "content?$format=text/vtt")
+/// Does it look like an address that was made from a name, and not like the name itself?
+fn is_escaped(url: &str) -> bool {
+    let is_hex =
+        |part: &str| part.get(..2).is_some_and(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+    !url.contains(['#', ' ']) && url.split('%').skip(1).all(is_hex)
 }
 
-/// The times and speakers of a transcript, by organizer, meeting and id.
-pub(crate) fn transcript_metadata(cloud: &Cloud, ids: [&str; 3]) -> Result<Link, Failure> {
-    meeting(cloud, ids, "transcripts", "metadataContent")
+/// What was recorded, by the service's id for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A meeting of somebody's calendar.
+    Meeting(String),
+    /// A call that was none.
+    Call(String),
 }
 
-fn meeting(cloud: &Cloud, ids: [&str; 3], list: &str, part: &str) -> Result<Link, Failure> {
-    let [user, meeting, id] = ids.map(|id| segment(cloud, id));
-    let (user, meeting, id) = (user?, meeting?, id?);
-    Link::own(cloud, &format!("/users/{user}/onlineMeetings/{meeting}/{list}/{id}/{part}"))
+/// A recording or transcript, by organizer and id.
+pub(crate) type Recorded<'a> = (&'a str, &'a Event, &'a str);
+
+/// The video of a recording.
+pub(crate) fn recording_content(cloud: &Cloud, recorded: Recorded<'_>) -> Result<Link, Failure> {
+    event(cloud, recorded, "recordings", "content")
+}
+
+/// The text of a transcript as `WebVTT`.
+pub(crate) fn transcript_content(cloud: &Cloud, recorded: Recorded<'_>) -> Result<Link, Failure> {
+    event(cloud, recorded, "transcripts", "content?$format=text/vtt")
+}
+
+/// The times and speakers of a transcript.
+pub(crate) fn transcript_metadata(cloud: &Cloud, recorded: Recorded<'_>) -> Result<Link, Failure> {
+    event(cloud, recorded, "transcripts", "metadataContent")
+}
+
+fn event(
+    cloud: &Cloud,
+    (user, event, id): Recorded<'_>,
+    list: &str,
+    part: &str,
+) -> Result<Link, Failure> {
+    let (user, id) = (segment(cloud, user)?, segment(cloud, id)?);
+    let event = match event {
+        Event::Meeting(meeting) => format!("onlineMeetings/{}", segment(cloud, meeting)?),
+        Event::Call(call) => format!("adhocCalls/{}", segment(cloud, call)?),
+    };
+    Link::own(cloud, &format!("/users/{user}/{event}/{list}/{id}/{part}"))
 }

@@ -25,10 +25,14 @@ pub enum Feed {
     Recordings,
     /// Recordings that were added since the last round.
     RecordingsDelta,
+    /// Recordings of calls without a meeting that a user started.
+    AdhocRecordings,
     /// Transcripts of the meetings that a user organized.
     Transcripts,
     /// Transcripts that were added since the last round.
     TranscriptsDelta,
+    /// Transcripts of calls without a meeting that a user started.
+    AdhocTranscripts,
     /// What a user and Copilot said to each other.
     Copilot,
     /// Messages of a team's channels, shared and private ones too, as they are now.
@@ -39,15 +43,17 @@ pub enum Feed {
 
 impl Feed {
     /// All feeds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Chats,
         Self::ChatsDelta,
         Self::RetainedChats,
         Self::Targeted,
         Self::Recordings,
         Self::RecordingsDelta,
+        Self::AdhocRecordings,
         Self::Transcripts,
         Self::TranscriptsDelta,
+        Self::AdhocTranscripts,
         Self::Copilot,
         Self::Channels,
         Self::RetainedChannels,
@@ -62,8 +68,10 @@ impl Feed {
             Self::Targeted => "targeted",
             Self::Recordings => "recordings",
             Self::RecordingsDelta => "recordings-delta",
+            Self::AdhocRecordings => "adhoc-recordings",
             Self::Transcripts => "transcripts",
             Self::TranscriptsDelta => "transcripts-delta",
+            Self::AdhocTranscripts => "adhoc-transcripts",
             Self::Copilot => "copilot",
             Self::Channels => "channels",
             Self::RetainedChannels => "retained-channels",
@@ -88,8 +96,12 @@ impl Feed {
     /// What its items are.
     pub fn record(self) -> RecordKind {
         match self {
-            Self::Recordings | Self::RecordingsDelta => RecordKind::CallRecording,
-            Self::Transcripts | Self::TranscriptsDelta => RecordKind::CallTranscript,
+            Self::Recordings | Self::RecordingsDelta | Self::AdhocRecordings => {
+                RecordKind::CallRecording
+            }
+            Self::Transcripts | Self::TranscriptsDelta | Self::AdhocTranscripts => {
+                RecordKind::CallTranscript
+            }
             Self::Copilot => RecordKind::CopilotInteraction,
             _ => RecordKind::Message,
         }
@@ -102,6 +114,8 @@ impl Feed {
             Self::Targeted => "TeamworkTargetedMessage.Read.All",
             Self::Recordings | Self::RecordingsDelta => "OnlineMeetingRecording.Read.All",
             Self::Transcripts | Self::TranscriptsDelta => "OnlineMeetingTranscript.Read.All",
+            Self::AdhocRecordings => "CallRecordings.Read.All",
+            Self::AdhocTranscripts => "CallTranscripts.Read.All",
             Self::Copilot => "AiEnterpriseInteraction.Read.All",
             Self::Channels | Self::RetainedChannels => "ChannelMessage.Read.All",
         }
@@ -118,10 +132,7 @@ impl Feed {
         match self {
             Self::ChatsDelta => Some(50),
             Self::Copilot => Some(100),
-            Self::Recordings
-            | Self::RecordingsDelta
-            | Self::Transcripts
-            | Self::TranscriptsDelta => None,
+            _ if self.record() != RecordKind::Message => None,
             _ => Some(250),
         }
     }

@@ -78,9 +78,13 @@ fn place(path: &str) -> Option<(HostedPlace, String)> {
         ["v1.0" | "beta", rest @ ..] => rest,
         all => all,
     };
+    let parts = match parts {
+        ["teamwork", "deletedTeams", ..] => parts.get(1..).unwrap_or_default(),
+        all => all,
+    };
     let (place, message) = match parts {
         ["chats", chat, "messages", message] => (HostedPlace::Chat(decode(chat)?), message),
-        ["teams", team, "channels", channel, "messages", rest @ ..] => {
+        ["teams" | "deletedTeams", team, "channels", channel, "messages", rest @ ..] => {
             let (reply_to, message) = match rest {
                 [message] => (None, message),
                 [root, "replies", message] => (Some(decode(root)?), message),

@@ -17,7 +17,8 @@ use super::link::Link;
 use encode::{query, quoted, segment};
 
 pub(crate) use content::{
-    hosted_content, recording_content, share_content, transcript_content, transcript_metadata,
+    Event, hosted_content, recording_content, share_content, share_item, transcript_content,
+    transcript_metadata,
 };
 pub use feed::{Feed, Model};
 pub(crate) use hosted::{HostedContent, HostedPlace, hosted_in};
@@ -64,7 +65,7 @@ pub(crate) fn first_page(cloud: &Cloud, export: &Export<'_>) -> Result<Link, Fai
 
 fn path(cloud: &Cloud, export: &Export<'_>) -> Result<String, Failure> {
     let id = segment(cloud, export.id)?;
-    let team = if export.deleted_team { "teamwork/deletedTeams" } else { "teams" };
+    let team = place_of_teams(export.deleted_team);
     Ok(match export.feed {
         Feed::Chats => format!("/users/{id}/chats/getAllMessages"),
         Feed::ChatsDelta => format!("/users/{id}/chats/getAllMessages/delta"),
@@ -77,20 +78,31 @@ fn path(cloud: &Cloud, export: &Export<'_>) -> Result<String, Failure> {
         }
         Feed::Recordings => meetings(&id, export, "getAllRecordings", ""),
         Feed::RecordingsDelta => meetings(&id, export, "getAllRecordings", "/delta"),
+        Feed::AdhocRecordings => meetings(&id, export, "getAllRecordings", ""),
         Feed::Transcripts => meetings(&id, export, "getAllTranscripts", ""),
         Feed::TranscriptsDelta => meetings(&id, export, "getAllTranscripts", "/delta"),
+        Feed::AdhocTranscripts => meetings(&id, export, "getAllTranscripts", ""),
     })
 }
 
-/// Meeting artefacts are listed by a function, which fails without an organizer.
+/// Where teams are, and what is left of those that were deleted.
+fn place_of_teams(deleted: bool) -> &'static str {
+    if deleted { "teamwork/deletedTeams" } else { "teams" }
+}
+
+/// What was recorded is listed by a function, which fails without a user.
 fn meetings(id: &str, export: &Export<'_>, function: &str, delta: &str) -> String {
-    let organizer = format!("meetingOrganizerUserId={}", quoted(export.id));
+    let (events, organizer) = match export.feed {
+        Feed::AdhocRecordings | Feed::AdhocTranscripts => ("adhocCalls", "userId"),
+        _ => ("onlineMeetings", "meetingOrganizerUserId"),
+    };
+    let organizer = format!("{organizer}={}", quoted(export.id));
     let range = export.window.filter(|_| delta.is_empty()).map(Window::whole).map(|window| {
         let [start, end] = [window.from, window.to].map(super::filter::time);
         format!(",startDateTime={start},endDateTime={end}")
     });
     let range = range.unwrap_or_default();
-    format!("/users/{id}/onlineMeetings/{function}({organizer}{range}){delta}")
+    format!("/users/{id}/{events}/{function}({organizer}{range}){delta}")
 }
 
 /// What is sent as `$filter`; empty for none.
@@ -112,7 +124,8 @@ fn filter(export: &Export<'_>) -> String {
     }
 }
 
-const USER_FIELDS: &str = "$select=id,displayName,userPrincipalName,mail";
+const USER_FIELDS: &str =
+    "$select=id,displayName,userPrincipalName,mail,userType,accountEnabled,assignedLicenses";
 
 /// The directory's users.
 pub(crate) fn users(cloud: &Cloud, rows: u32) -> Result<Link, Failure> {
@@ -129,6 +142,12 @@ pub(crate) fn deleted_users(cloud: &Cloud, rows: u32) -> Result<Link, Failure> {
 pub(crate) fn teams(cloud: &Cloud, rows: u32) -> Result<Link, Failure> {
     let filter = query("resourceProvisioningOptions/Any(x:x eq 'Team')");
     Link::own(cloud, &format!("/groups?$filter={filter}&$select=id,displayName,mail&$top={rows}"))
+}
+
+/// The app registration's own secrets: when each ends, and how it begins.
+pub(crate) fn application(cloud: &Cloud, client_id: &str) -> Result<Link, Failure> {
+    let id = quoted(client_id);
+    Link::own(cloud, &format!("/applications(appId={id})?$select=passwordCredentials"))
 }
 
 /// Teams that were deleted; this list takes no options.

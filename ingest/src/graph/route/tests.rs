@@ -68,6 +68,14 @@ fn every_feed_starts_at_its_documented_address() {
             "/users/8b08/onlineMeetings/getAllRecordings(meetingOrganizerUserId='8b08')/delta".to_owned(),
         ),
         (
+            Feed::AdhocRecordings,
+            format!("/users/8b08/adhocCalls/getAllRecordings(userId='8b08',{meetings})"),
+        ),
+        (
+            Feed::AdhocTranscripts,
+            format!("/users/8b08/adhocCalls/getAllTranscripts(userId='8b08',{meetings})"),
+        ),
+        (
             Feed::Transcripts,
             format!("/users/8b08/onlineMeetings/getAllTranscripts(meetingOrganizerUserId='8b08',{meetings})"),
         ),
@@ -184,7 +192,7 @@ fn the_fetch_once_filter_fits_into_an_address() {
 
 #[test]
 fn lists_of_the_directory_are_asked_as_documented() {
-    let fields = "$select=id,displayName,userPrincipalName,mail&$top=999";
+    let fields = "$select=id,displayName,userPrincipalName,mail,userType,accountEnabled,assignedLicenses&$top=999";
     assert_eq!(shown(users(&cloud(), 999)), format!("/users?{fields}"));
     assert_eq!(
         shown(deleted_users(&cloud(), 999)),
@@ -195,6 +203,10 @@ fn lists_of_the_directory_are_asked_as_documented() {
         "/groups?$filter=resourceProvisioningOptions/Any(x:x%20eq%20%27Team%27)&$select=id,displayName,mail&$top=999"
     );
     assert_eq!(shown(deleted_teams(&cloud())), "/teamwork/deletedTeams");
+    assert_eq!(
+        shown(application(&cloud(), "5b1f")),
+        "/applications(appId='5b1f')?$select=passwordCredentials"
+    );
 }
 
 #[test]
@@ -202,8 +214,12 @@ fn contents_are_addressed_by_ids() {
     let url = "https://contoso.sharepoint.com/sites/a b/Shared Documents/ü.docx";
     let token =
         "u!aHR0cHM6Ly9jb250b3NvLnNoYXJlcG9pbnQuY29tL3NpdGVzL2EgYi9TaGFyZWQgRG9jdW1lbnRzL8O8LmRvY3g";
-    assert_eq!(shown(share_content(&cloud(), url)), format!("/shares/{token}/driveItem/content"));
-    let ids = ["u", "MSo=", "VjI+/="];
+    let (link, other) = share_content(&cloud(), url).unwrap();
+    assert_eq!(shown(Ok(link)), format!("/shares/{token}/driveItem/content"));
+    assert!(other.is_none());
+    assert_eq!(shown(share_item(&cloud(), url)), format!("/shares/{token}/driveItem"));
+    let event = Event::Meeting("MSo=".to_owned());
+    let ids = ("u", &event, "VjI+/=");
     let meeting = "/users/u/onlineMeetings/MSo=";
     assert_eq!(
         shown(recording_content(&cloud(), ids)),
@@ -217,6 +233,31 @@ fn contents_are_addressed_by_ids() {
         shown(transcript_metadata(&cloud(), ids)),
         format!("{meeting}/transcripts/VjI%2B%2F=/metadataContent")
     );
+    let call = Event::Call("c/7".to_owned());
+    assert_eq!(
+        shown(recording_content(&cloud(), ("u", &call, "r"))),
+        "/users/u/adhocCalls/c%2F7/recordings/r/content"
+    );
+}
+
+#[test]
+fn an_address_with_odd_signs_is_read_in_two_ways_and_the_likelier_first() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let decoded = |link: Link| {
+        let path = shown(Ok(link));
+        let token = path.strip_prefix("/shares/u!").and_then(|rest| rest.split('/').next());
+        String::from_utf8(URL_SAFE_NO_PAD.decode(token.unwrap()).unwrap()).unwrap()
+    };
+    for (url, first, second) in [
+        ("https://x/a #3 100%.txt", "https://x/a %233 100%25.txt", "https://x/a #3 100%.txt"),
+        ("https://x/a%20b.txt", "https://x/a%20b.txt", "https://x/a%2520b.txt"),
+        ("https://x/100%.txt", "https://x/100%25.txt", "https://x/100%.txt"),
+        ("https://x/a%20b c", "https://x/a%2520b c", "https://x/a%20b c"),
+    ] {
+        let (link, other) = share_content(&cloud(), url).unwrap();
+        assert_eq!((decoded(link).as_str(), decoded(other.unwrap()).as_str()), (first, second));
+    }
 }
 
 #[test]
@@ -241,7 +282,11 @@ fn hosted_contents_are_found_in_any_text_and_asked_at_the_clouds_own_host() {
     ] {
         let found = hosted_in(&cloud(), text);
         assert_eq!(found.len(), 1, "{text}");
-        assert_eq!(shown(hosted_content(&cloud(), &found[0])), asked);
+        assert_eq!(shown(hosted_content(&cloud(), &found[0], false)), asked);
+        let moved = asked.replace("/teams/", "/teamwork/deletedTeams/");
+        assert_eq!(shown(hosted_content(&cloud(), &found[0], true)), moved);
+        let text = text.replace("/teams/", "/teamwork/deletedTeams/");
+        assert_eq!(hosted_in(&cloud(), &text), found);
     }
 }
 
@@ -322,10 +367,11 @@ fn an_id_that_can_be_no_segment_is_refused() {
         let filter = Filter::default();
         let export = Export { id, ..export(Feed::Chats, &filter) };
         assert!(first_page(&cloud(), &export).is_err(), "{id:?}");
-        assert!(recording_content(&cloud(), ["u", id, "r"]).is_err(), "{id:?}");
+        let event = Event::Meeting(id.to_owned());
+        assert!(recording_content(&cloud(), ("u", &event, "r")).is_err(), "{id:?}");
         let place = HostedPlace::Chat(id.to_owned());
         let hosted = HostedContent { place, message: "m".into(), id: "h".into() };
-        assert!(hosted_content(&cloud(), &hosted).is_err(), "{id:?}");
+        assert!(hosted_content(&cloud(), &hosted, false).is_err(), "{id:?}");
     }
 }
 

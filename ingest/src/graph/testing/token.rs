@@ -56,7 +56,7 @@ async fn a_refusal_is_shared_too_and_names_what_to_fix_without_the_secret() {
 #[tokio::test]
 async fn the_form_holds_the_secret_escaped() {
     let server = Server::start(|_, _| reply(404, &[], "")).await;
-    assert!(client(&server).sign_in().await.unwrap().is_empty());
+    assert!(client(&server).sign_in().await.unwrap().is_none());
     let asked = &server.asked()[0];
     assert_eq!(asked.path, "/tenant/oauth2/v2.0/token");
     assert_eq!(asked.header("content-type"), Some("application/x-www-form-urlencoded"));

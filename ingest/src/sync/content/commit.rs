@@ -28,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) item: Arc<Item>,
     /// The link's name.
     pub(super) name: String,
+    /// What people call it.
+    pub(super) title: Option<String>,
     pub(super) result: Result<Stored, Refusal>,
 }
 
@@ -84,6 +86,14 @@ async fn gather(first: Outcome, outcomes: &mut mpsc::Receiver<Outcome>) -> Vec<O
     batch
 }
 
+/// What is counted of a content.
+enum Came {
+    Linked(u64),
+    Missing(Trouble),
+    /// It was missing in an earlier run, too.
+    StillMissing,
+}
+
 /// A batch as it grows: what of its outcomes is news.
 #[derive(Default)]
 struct News {
@@ -91,7 +101,7 @@ struct News {
     /// `None`: not missing any more.
     missing: BTreeMap<String, Option<Record>>,
     spool: Vec<Files>,
-    counted: Vec<(Arc<Item>, Result<u64, Trouble>)>,
+    counted: Vec<(Arc<Item>, Came)>,
 }
 
 fn commit(contents: &Contents, outcomes: Vec<Outcome>) -> Result<Sums, SyncError> {
@@ -99,7 +109,7 @@ fn commit(contents: &Contents, outcomes: Vec<Outcome>) -> Result<Sums, SyncError
     let snapshot = settings.archive.snapshot()?;
     let mut batch = settings.archive.batch(settings.run);
     let mut news = News::default();
-    for Outcome { item, name, result } in outcomes {
+    for Outcome { item, name, title, result } in outcomes {
         // Links are read as of now, not as of the snapshot.
         let links = snapshot.links(&item.key)?;
         let place = (item.key.clone(), name);
@@ -119,16 +129,20 @@ fn commit(contents: &Contents, outcomes: Vec<Outcome>) -> Result<Sums, SyncError
                 if !is_linked {
                     batch.link(&item.key, &place.1, stored.address);
                     let _ = news.linked.insert(place);
-                    news.counted.push((item, Ok(stored.bytes)));
+                    news.counted.push((item, Came::Linked(stored.bytes)));
                 }
             }
             Err(refusal) if !is_linked => {
                 // Several versions of a message name the same content: a run counts it once.
-                let is_news = known.as_ref().is_none_or(|known| known.run != settings.run.0);
-                let record = record(contents, known, (&item, &place.1), &refusal);
+                let before = known.as_ref().map(|known| known.run);
+                let named = (&*item, &*place.1, title);
+                let record = record(contents, known, named, &refusal);
+                let what = record.title.clone().unwrap_or(place.1);
                 drop(news.missing.insert(checkpoint, Some(record)));
-                if is_news {
-                    news.counted.push((item, Err(trouble(place.1, &refusal))));
+                match before {
+                    Some(run) if run == settings.run.0 => {}
+                    Some(_) => news.counted.push((item, Came::StillMissing)),
+                    None => news.counted.push((item, Came::Missing(trouble(what, &refusal)))),
                 }
             }
             Err(_) => {}
@@ -150,13 +164,17 @@ impl News {
         let mut sums = Sums::default();
         for (item, result) in self.counted {
             match result {
-                Ok(bytes) => {
+                Came::Linked(bytes) => {
                     sums.linked += 1;
                     contents.count_object(&item.tally, bytes);
                 }
-                Err(trouble) => {
+                Came::Missing(trouble) => {
                     sums.failures += 1;
                     contents.count_failure(&item.tally, trouble);
+                }
+                Came::StillMissing => {
+                    sums.failures += 1;
+                    contents.count_known(&item.tally);
                 }
             }
         }
@@ -169,13 +187,14 @@ impl News {
 }
 
 fn trouble(what: String, refusal: &Refusal) -> Trouble {
-    Trouble { what, reason: refusal.reason.to_string(), advice: refusal.advice.to_owned() }
+    let (reason, advice) = (refusal.reason.to_string(), refusal.advice.to_owned());
+    Trouble { what, reason, advice, known: false }
 }
 
 fn record(
     contents: &Contents,
     known: Option<Record>,
-    (item, name): (&Item, &str),
+    (item, name, title): (&Item, &str, Option<String>),
     refusal: &Refusal,
 ) -> Record {
     let settings = &contents.settings;
@@ -186,5 +205,6 @@ fn record(
         run: settings.run.0,
         content_days: settings.content_days,
     };
-    Record::after(known, (&item.custodian, &item.key, name), failed)
+    let title = title.or_else(|| known.as_ref()?.title.clone());
+    Record { title, ..Record::after(known, (&item.custodian, &item.key, name), failed) }
 }

@@ -12,6 +12,7 @@ use super::spool::Download;
 use super::walk::Wanted;
 use super::{Contents, Item, blocking};
 use crate::graph::client::Request;
+use crate::graph::download::Downloaded;
 use crate::graph::limits::Class;
 use crate::graph::link::Link;
 use crate::graph::route::{self, HostedPlace};
@@ -49,7 +50,7 @@ pub(super) async fn one(
         Ok(errand) => contents.run(&errand, &item).await?,
         Err(refusal) => (Err(refusal), None),
     };
-    let outcome = Outcome { item, name: reference.name, result };
+    let outcome = Outcome { item, name: reference.name, title: reference.title, result };
     outcomes.send(outcome).await.map_err(|_closed| Halt::NobodyCommits)?;
     end.map_or(Ok(()), |failure| Err(Halt::Failed(SyncError::Service(failure))))
 }
@@ -57,6 +58,8 @@ pub(super) async fn one(
 /// A request to be made.
 struct Errand {
     link: Link,
+    /// Asked when the service does not know the first.
+    other: Option<Link>,
     class: Class,
     /// What the service counts slowly by: a chat, a channel, a user.
     resource: Option<String>,
@@ -66,6 +69,7 @@ struct Errand {
 impl Errand {
     fn new(contents: &Contents, item: &Item, source: &Source) -> Result<Self, Refusal> {
         let cloud = contents.settings.client.cloud();
+        let mut other = None;
         let (link, class, resource) = match source {
             Source::Hosted(content) => {
                 let (class, resource) = match &content.place {
@@ -73,9 +77,16 @@ impl Errand {
                     // Of channels the service has no row of its own in its table of limits.
                     HostedPlace::Channel { channel, .. } => (Class::Other, channel),
                 };
-                (route::hosted_content(cloud, content), class, Some(resource.clone()))
+                let deleted = contents.is_of_deleted_team(&content.place);
+                (route::hosted_content(cloud, content, deleted), class, Some(resource.clone()))
             }
-            Source::File(address) => (route::share_content(cloud, address), Class::Files, None),
+            Source::File(address) => {
+                let link = route::share_content(cloud, address).map(|(first, second)| {
+                    other = second;
+                    first
+                });
+                (link, Class::Files, None)
+            }
             Source::Meeting(meeting) => {
                 let user = organizer(meeting, item);
                 (meeting_link(contents, meeting, &user), Class::Other, Some(user))
@@ -85,7 +96,7 @@ impl Errand {
             }
         };
         let link = link.map_err(|failure| refusal(&failure))?;
-        Ok(Self { link, class, resource, source: source.clone() })
+        Ok(Self { link, other, class, resource, source: source.clone() })
     }
 }
 
@@ -103,7 +114,19 @@ fn meeting_link(contents: &Contents, meeting: &Meeting, user: &str) -> Result<Li
         Part::Transcript => route::transcript_content,
         Part::TranscriptMetadata => route::transcript_metadata,
     };
-    content(cloud, [user, &meeting.of, &meeting.id])
+    content(cloud, (user, &meeting.of, &meeting.id))
+}
+
+/// A drive that refuses names no permission, and which one it asks for is an open question.
+const FILES: &str = "if this is so for all files, grant Files.Read.All with admin consent, or \
+    Files.ReadWrite.All, which the service's own page asks for; of one file, nobody gave the app access";
+
+fn refusal_of(failure: &Failure, source: &Source) -> Refusal {
+    let refusal = refusal(failure);
+    match (failure.kind, source) {
+        (FailureKind::Permission, Source::File(_)) => Refusal { advice: FILES, ..refusal },
+        _ => refusal,
+    }
 }
 
 fn refusal(failure: &Failure) -> Refusal {
@@ -124,10 +147,7 @@ impl Contents {
         let address = errand.link.as_str().to_owned();
         let opened = blocking(move || contents.spool.open(&address)).await;
         let mut download = opened.map_err(|cause| self.local(cause))?;
-        let resource = errand.resource.as_deref();
-        let request = Request { link: &errand.link, class: errand.class, resource };
-        let client = &self.settings.client;
-        match client.download(&request, &mut download, &item.tally.meter).await {
+        match self.download(errand, &mut download, item).await {
             Ok(_) => self.keep(download, errand, flight).await,
             Err(failure) => {
                 if let Some(cause) = download.failure() {
@@ -135,6 +155,32 @@ impl Contents {
                 }
                 self.judge(&failure, errand, flight)
             }
+        }
+    }
+
+    /// Downloads from the one address, or from the other if the service does not know the one.
+    async fn download(
+        &self,
+        errand: &Errand,
+        download: &mut Download,
+        item: &Item,
+    ) -> Result<Downloaded, Failure> {
+        let (client, meter) = (&self.settings.client, &item.tally.meter);
+        let resource = errand.resource.as_deref();
+        let request = Request { link: &errand.link, class: errand.class, resource };
+        let first = client.download(&request, download, meter).await;
+        match (&first, &errand.other) {
+            (Err(failure), Some(other)) if is_unknown(failure) => {
+                client.download(&Request { link: other, ..request }, download, meter).await
+            }
+            _ => first,
+        }
+    }
+
+    fn is_of_deleted_team(&self, place: &HostedPlace) -> bool {
+        match place {
+            HostedPlace::Channel { team, .. } => self.settings.deleted_teams.contains(team),
+            HostedPlace::Chat(_) => false,
         }
     }
 
@@ -170,7 +216,7 @@ impl Contents {
         errand: &Errand,
         flight: Flight<'_>,
     ) -> Result<Done, SyncError> {
-        let refusal = refusal(failure);
+        let refusal = refusal_of(failure, &errand.source);
         match self.gates.failed(errand.source.kind(), failure) {
             Verdict::Missing { lasting } => {
                 if lasting {
@@ -185,6 +231,11 @@ impl Contents {
             Verdict::End => Err(SyncError::Service(failure.clone())),
         }
     }
+}
+
+/// Is the address wrong, or nothing there?
+fn is_unknown(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::NotFound | FailureKind::Refused)
 }
 
 fn result_of(answer: Answer) -> Result<Stored, Refusal> {

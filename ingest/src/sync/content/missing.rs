@@ -32,6 +32,8 @@ pub struct Missing {
     pub message: String,
     /// The name that its link would have.
     pub content: String,
+    /// The name of the file, if it is one.
+    pub title: Option<String>,
     /// Why, in one line.
     pub reason: String,
     /// The HTTP status that said so.
@@ -80,6 +82,8 @@ pub(super) struct Record {
     pub(super) reply_to: Option<String>,
     pub(super) message: String,
     pub(super) content: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) title: Option<String>,
     pub(super) reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<u16>,
@@ -120,6 +124,7 @@ impl Record {
             reply_to: key.reply_to.clone(),
             message: key.id.clone(),
             content: content.to_owned(),
+            title: None,
             reason: failed.reason.to_owned(),
             status: failed.status,
             first_ms,
@@ -162,6 +167,7 @@ impl Record {
             reply_to: self.reply_to,
             message: self.message,
             content: self.content,
+            title: self.title,
             reason: self.reason,
             status: self.status,
             first_ms: self.first_ms,

@@ -24,7 +24,7 @@ mod spool;
 mod tests;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -45,7 +45,7 @@ pub(crate) use missing::missing_counts;
 pub use missing::{Missing, missing};
 pub(crate) use pass::Pass;
 pub(crate) use positions::forget;
-pub(crate) use references::Kind;
+pub(crate) use references::{Kind, first_file};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Failures of a custodian that are told; more are only counted.
@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) run: RunId,
     /// What is fetched; the rest catches up when it is switched on.
     pub(crate) kinds: Vec<Kind>,
+    /// Teams that were deleted, by id: what they had is somewhere else.
+    pub(crate) deleted_teams: HashSet<String>,
     /// How long what could not be had is tried again.
     pub(crate) content_days: u32,
     /// Unfinished downloads; made when it is needed.
@@ -89,6 +91,7 @@ struct Tally {
     objects: AtomicU64,
     object_bytes: AtomicU64,
     failures: AtomicU64,
+    known: AtomicU64,
     /// The first ones.
     troubles: Mutex<Vec<Trouble>>,
 }
@@ -102,6 +105,8 @@ pub(crate) struct ContentTally {
     pub(crate) object_bytes: u64,
     /// Contents that could not be had.
     pub(crate) failures: u64,
+    /// Contents that could not be had in earlier runs either; they are not among the failures.
+    pub(crate) known: u64,
     /// The first of them.
     pub(crate) troubles: Vec<Trouble>,
     /// What was spent on a custodian; of all it is left out.
@@ -199,6 +204,13 @@ impl Contents {
         }
     }
 
+    /// What an earlier run has told is counted, and not told again.
+    fn count_known(&self, tally: &Tally) {
+        for tally in [tally, &self.total] {
+            let _ = tally.known.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     fn count_external(&self, more: u64) {
         let _ = self.external.fetch_add(more, Ordering::Relaxed);
     }
@@ -229,6 +241,7 @@ impl Tally {
             objects: self.objects.load(Ordering::Relaxed),
             object_bytes: self.object_bytes.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
+            known: self.known.load(Ordering::Relaxed),
             troubles: self.troubles().clone(),
             traffic: self.meter.traffic(),
         }

@@ -28,6 +28,7 @@ It listens on 127.0.0.1 only, prints the command that archives it, and ends on C
 /// A fake of the Graph export APIs, to try `chatvault sync` without a tenant
 #[derive(Debug, Parser)]
 #[command(name = "fake-graph", version, after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 0)]
@@ -71,6 +72,9 @@ pub(crate) struct Arguments {
     /// A permission that the app does not have. Repeat for more
     #[arg(long, value_name = "ROLE", value_parser = PossibleValuesParser::new(ROLES))]
     without: Vec<String>,
+    /// Without a retention policy: retained versions are empty
+    #[arg(long)]
+    no_retention: bool,
     /// Size of each recording of a meeting of the made-up tenant
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
     recording_bytes: u64,
@@ -162,6 +166,7 @@ fn source(arguments: &Arguments, now: Option<i64>, out: &mut impl Write) -> anyh
         from: now.unwrap_or_else(real_time) - i64::from(arguments.days) * DAY_MS,
         messages_per_day: arguments.messages_per_day,
         recording_bytes: arguments.recording_bytes,
+        retention: !arguments.no_retention,
         ..Setup::default()
     };
     writeln!(out, "a tenant whose life begins at {}", stamp(setup.from))?;

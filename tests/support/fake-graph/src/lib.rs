@@ -31,6 +31,8 @@
 //! **Time.** The tenant's time is set ([`FakeGraph::set_now`]) or real; it decides what is visible
 //! and when delta tokens and continuations end. Limits and access tokens go by real time.
 //!
+//! **On whose word.** `RULES.md` names for each endpoint the page that says so, or that it is assumed.
+//!
 //! **Alone.** `cargo run -p chatvault-fake-graph -- --help`.
 
 mod folders;

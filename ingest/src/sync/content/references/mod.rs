@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::lenient;
 use crate::graph::Cloud;
-use crate::graph::route::{self, HostedContent};
+use crate::graph::route::{self, Event, HostedContent};
 
 /// What is fetched, in the words of the options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +57,8 @@ impl Kind {
 pub(super) struct Reference {
     /// Its link's name, unique in the row's message.
     pub(super) name: String,
+    /// What people call it: the name of a file.
+    pub(super) title: Option<String>,
     pub(super) source: Source,
 }
 
@@ -77,8 +79,7 @@ pub(super) struct Meeting {
     pub(super) part: Part,
     /// If the row names one.
     pub(super) organizer: Option<String>,
-    /// The meeting's id.
-    pub(super) of: String,
+    pub(super) of: Event,
     pub(super) id: String,
 }
 
@@ -148,7 +149,8 @@ pub(super) fn may_name_something(record: RecordKind, json: &[u8]) -> bool {
     }
 }
 
-/// What a row names of these kinds, in the order of the document. A deleted message names nothing.
+/// What a row names of these kinds, in the order of the document. A deleted message counts: what it
+/// names is there as long as the service keeps it, and wanted more than anything else.
 pub(super) fn references(
     cloud: &Cloud,
     record: RecordKind,
@@ -162,10 +164,7 @@ pub(super) fn references(
         references.found = meeting(record, &json);
         return references;
     }
-    let [deleted, attachments] = lenient::members(&json, ["deletedDateTime", "attachments"]);
-    if lenient::text(deleted).is_some() {
-        return references;
-    }
+    let [attachments] = lenient::members(&json, ["attachments"]);
     if wants(Kind::Hosted) {
         hosted(cloud, &json, &mut references);
     }
@@ -184,6 +183,15 @@ pub(super) fn references(
     references
 }
 
+/// The address of the first attached file that a message names.
+pub(crate) fn first_file(cloud: &Cloud, json: &[u8]) -> Option<String> {
+    let named = references(cloud, RecordKind::Message, json, &[Kind::Files]);
+    named.found.into_iter().find_map(|reference| match reference.source {
+        Source::File(address) => Some(address),
+        _ => None,
+    })
+}
+
 /// Strings inside strings (cards, forwarded messages) are escaped again, so there are some levels.
 const LEVELS: usize = 4;
 
@@ -192,7 +200,8 @@ fn hosted(cloud: &Cloud, json: &str, references: &mut References) {
     for _ in 0..LEVELS {
         for content in route::hosted_in(cloud, &text) {
             let name = format!("hostedContents/{}", content.id);
-            references.found.push(Reference { name, source: Source::Hosted(content) });
+            let source = Source::Hosted(content);
+            references.found.push(Reference { name, title: None, source });
         }
         let Some(plain) = lenient::unescape(&text) else { break };
         text = Cow::Owned(plain);
@@ -215,8 +224,8 @@ fn pictures_elsewhere(html: &str) -> u64 {
 }
 
 fn file(attachment: &RawValue, references: &mut References) {
-    let names = ["contentType", "contentUrl", "id", "attachmentId"];
-    let [kind, address, id, other_id] =
+    let names = ["contentType", "contentUrl", "id", "attachmentId", "name"];
+    let [kind, address, id, other_id, title] =
         lenient::members(attachment.get(), names).map(lenient::text);
     if kind.as_deref() != Some("reference") {
         return;
@@ -234,7 +243,8 @@ fn file(attachment: &RawValue, references: &mut References) {
             Source::Nowhere(Kind::Files, "the attachment has no address that can be asked for")
         }
     };
-    references.found.push(Reference { name, source });
+    let title = title.filter(|title| !title.is_empty());
+    references.found.push(Reference { name, title, source });
 }
 
 enum Whereabouts {
@@ -258,9 +268,9 @@ impl Whereabouts {
 }
 
 fn meeting(record: RecordKind, json: &str) -> Vec<Reference> {
-    let names = ["id", "meetingId", "meetingOrganizer", "meetingOrganizerId"];
-    let [id, meeting, organizer, organizer_id] = lenient::members(json, names);
-    let (id, meeting) = (lenient::text(id), lenient::text(meeting).filter(|it| !it.is_empty()));
+    let names = ["id", "meetingOrganizer", "meetingOrganizerId"];
+    let [id, organizer, organizer_id] = lenient::members(json, names);
+    let (id, event) = (lenient::text(id), event(json));
     let user = organizer.and_then(|set| lenient::members(set.get(), ["user"])[0]);
     let user = user.and_then(|user| lenient::text(lenient::members(user.get(), ["id"])[0]));
     let organizer = user.or_else(|| lenient::text(organizer_id)).filter(|id| !id.is_empty());
@@ -269,18 +279,31 @@ fn meeting(record: RecordKind, json: &str) -> Vec<Reference> {
         _ => &[("content", Part::Transcript), ("metadataContent", Part::TranscriptMetadata)],
     };
     let reference = |(name, part): &(&str, Part)| {
-        let source = match (&id, &meeting) {
-            (Some(id), Some(meeting)) => Source::Meeting(Meeting {
+        let source = match (&id, &event) {
+            (Some(id), Some(event)) => Source::Meeting(Meeting {
                 part: *part,
                 organizer: organizer.clone(),
-                of: meeting.clone(),
+                of: event.clone(),
                 id: id.clone(),
             }),
             _ => Source::Nowhere(Kind::Meetings, "the entry does not say of which meeting it is"),
         };
-        Reference { name: (*name).to_owned(), source }
+        Reference { name: (*name).to_owned(), title: None, source }
     };
     parts.iter().map(reference).collect()
+}
+
+/// An entry of a call that was no meeting says so in its address, or by having no meeting.
+fn event(json: &str) -> Option<Event> {
+    let names = ["meetingId", "callId", "recordingContentUrl", "transcriptContentUrl"];
+    let [meeting, call, recording, transcript] =
+        lenient::members(json, names).map(|text| lenient::text(text).filter(|it| !it.is_empty()));
+    let is_call = recording.or(transcript).is_some_and(|url| url.contains("/adhocCalls/"));
+    match (meeting, call) {
+        (_, Some(call)) if is_call => Some(Event::Call(call)),
+        (Some(meeting), _) => Some(Event::Meeting(meeting)),
+        (None, call) => call.map(Event::Call),
+    }
 }
 
 #[cfg(test)]

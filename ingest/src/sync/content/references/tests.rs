@@ -91,13 +91,19 @@ fn a_name_comes_once_however_often_it_stands_there() {
 #[test]
 fn files_are_named_by_their_attachment() {
     let file = |address: &str| {
-        format!(r#""id":"924D1F74","contentType":"reference","contentUrl":{}"#, quoted(address))
+        format!(
+            r#""id":"924D1F74","contentType":"reference","name":"color.png","contentUrl":{}"#,
+            quoted(address)
+        )
     };
     let spaced = "https://testing.sharepoint.com/sites/Samples/Shared Documents/General/color.png";
     let json = attachment(&file(spaced));
     let found = named(RecordKind::Message, json.as_bytes(), &Kind::ALL).found;
-    let expected =
-        Reference { name: "924D1F74".to_owned(), source: Source::File(spaced.to_owned()) };
+    let expected = Reference {
+        name: "924D1F74".to_owned(),
+        title: Some("color.png".to_owned()),
+        source: Source::File(spaced.to_owned()),
+    };
     assert_eq!(found, [expected]);
     for other in ["messageReference", "tabReference", "application/vnd.microsoft.card.adaptive"] {
         let json = attachment(&file(spaced).replace("reference", other));
@@ -138,11 +144,11 @@ fn what_is_elsewhere_is_counted_and_not_asked_for() {
 }
 
 #[test]
-fn deleted_and_empty_messages_name_nothing() {
+fn a_deleted_message_names_what_it_has_and_an_empty_one_nothing() {
     let picture = body(&format!(r#"<img src="{CHAT}/aWQ9/$value">"#));
     let deleted = picture
         .replace(r#""deletedDateTime":null"#, r#""deletedDateTime":"2023-11-14T22:14:20.42Z""#);
-    assert_eq!(names(RecordKind::Message, &deleted), [""; 0]);
+    assert_eq!(names(RecordKind::Message, &deleted), ["hostedContents/aWQ9"]);
     assert_eq!(names(RecordKind::Message, &body("")), [""; 0]);
 }
 
@@ -150,7 +156,8 @@ fn deleted_and_empty_messages_name_nothing() {
 fn a_meeting_is_found_by_the_entrys_ids_and_never_by_its_address() {
     let entry = r#"{"id":"VjIj","meetingId":"MSox","recordingContentUrl":"https://graph.microsoft.com/v1.0/$metadata#users('b9')/x","meetingOrganizer":{"application":null,"user":{"id":"b935","displayName":null}}}"#;
     let meeting = |part, organizer: Option<&str>| {
-        let (organizer, of, id) = (organizer.map(str::to_owned), "MSox".into(), "VjIj".into());
+        let of = Event::Meeting("MSox".into());
+        let (organizer, id) = (organizer.map(str::to_owned), "VjIj".into());
         Source::Meeting(Meeting { part, organizer, of, id })
     };
     let of = |record, json: &str| named(record, json.as_bytes(), &Kind::ALL).found;
@@ -168,6 +175,15 @@ fn a_meeting_is_found_by_the_entrys_ids_and_never_by_its_address() {
     );
     let bare = r#"{"id":"VjIj","meetingId":"MSox"}"#;
     assert_eq!(of(RecordKind::CallRecording, bare)[0].source, meeting(Part::Recording, None));
+    let calls = [
+        r#"{"id":"VjIj","meetingId":"","callId":"c7"}"#,
+        r#"{"id":"VjIj","meetingId":"MSox","callId":"c7","recordingContentUrl":"https://graph.microsoft.com/v1.0/users/u/adhocCalls/c7/x"}"#,
+    ];
+    for call in calls {
+        let source = &of(RecordKind::CallRecording, call)[0].source;
+        let is_call = |meeting: &Meeting| meeting.of == Event::Call("c7".into());
+        assert!(matches!(source, Source::Meeting(meeting) if is_call(meeting)), "{call}");
+    }
     let lost = &of(RecordKind::CallRecording, r#"{"id":"VjIj","meetingId":null}"#)[0].source;
     assert!(matches!(lost, Source::Nowhere(Kind::Meetings, _)));
 }

@@ -85,6 +85,68 @@ async fn contents_of_all_kinds_are_stored_linked_and_asked_for_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_and_pictures_of_deleted_messages_are_fetched_and_of_deleted_teams_where_they_are() {
+    let mut world = World::new().await;
+    let _ = world.deleted_teams.insert("gone".to_owned());
+    let deleted = message(CHAT, "1", &picture(CHAT, "1", "pic"), &file("F1", "secret plan.docx"));
+    let deleted =
+        deleted.replace(r#""deletedDateTime":null"#, r#""deletedDateTime":"2023-11-14T23:00:00Z""#);
+    let channel = "19:c@thread.tacv2";
+    let of_team = |team: &str| {
+        let place = format!("/teams/{team}/channels/{channel}/messages/");
+        let body =
+            picture(channel, "2", "pic2").replace(&format!("/chats/{channel}/messages/"), &place);
+        let identity =
+            format!(r#""channelIdentity":{{"teamId":"{team}","channelId":"{channel}"}}"#);
+        message(channel, "2", &body, "").replace(&format!(r#""chatId":"{channel}""#), &identity)
+    };
+    world.offer(RecordKind::Message, "ann", &[deleted, of_team("gone")]);
+    world.service.set("/chats/", bytes("a picture"));
+    world.service.set("/shares/", bytes("a plan"));
+    world.service.set("/teamwork/deletedTeams/gone/channels/", bytes("a picture of the team"));
+    drop(world.run().await);
+    assert_eq!(world.names(&key(RecordKind::Message, CHAT, "1")), ["F1", "hostedContents/pic"]);
+    assert_eq!(world.names(&key(RecordKind::Message, channel, "2")), ["hostedContents/pic2"]);
+    assert_eq!(world.missing().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_with_odd_signs_in_its_name_is_asked_for_in_both_spellings() {
+    let world = World::new().await;
+    let plain = "Budget 2026 #3 100%.xlsx";
+    let escaped = plain.replace('%', "%25").replace('#', "%23");
+    let rows = [
+        message(CHAT, "1", "", &file("F1", plain)),
+        message(CHAT, "2", "", &file("F2", "50%25.txt")),
+        message(CHAT, "3", "", &file("F3", "gone #1.txt")),
+    ];
+    world.offer(RecordKind::Message, "ann", &rows);
+    world.service.set(&share(&escaped), bytes("a budget"));
+    world.service.set(&share("50%25.txt"), bytes("a text"));
+    drop(world.run().await);
+    assert_eq!(world.names(&key(RecordKind::Message, CHAT, "1")), ["F1"]);
+    assert_eq!(world.names(&key(RecordKind::Message, CHAT, "2")), ["F2"]);
+    let missing = world.missing();
+    assert_eq!((missing.len(), missing[0].content.as_str()), (1, "F3"));
+    assert_eq!(
+        world.service.asked_for("/shares/").len(),
+        1 + 2 + 2,
+        "a space says what is escaped"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_recorded_of_a_call_without_a_meeting_is_below_its_call() {
+    let world = World::new().await;
+    let call =
+        r#"{"id":"rec","callId":"c7","meetingId":null,"createdDateTime":"2023-12-02T06:59:34Z"}"#;
+    world.offer(RecordKind::CallRecording, "boss", &[call.to_owned()]);
+    world.service.set("/users/boss/adhocCalls/c7/recordings/rec/content", bytes("a video"));
+    drop(world.run().await);
+    assert_eq!(world.names(&key(RecordKind::CallRecording, "", "rec")), ["content"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_bytes_are_one_object_and_the_same_address_one_request() {
     let world = World::new().await;
     let emoji = picture(CHAT, "0", "emoji");

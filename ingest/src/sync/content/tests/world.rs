@@ -1,5 +1,6 @@
 //! An archive, a service and a clock, and runs between them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub(super) struct World {
     pub(super) service: Service,
     pub(super) archive: Archive,
     pub(super) stop: watch::Sender<bool>,
+    pub(super) deleted_teams: HashSet<String>,
     clock: Arc<Hands>,
     folder: tempfile::TempDir,
 }
@@ -49,6 +51,7 @@ impl World {
             service: Service::start().await,
             archive: Archive::create(host, Options::default()).unwrap(),
             stop: watch::Sender::new(false),
+            deleted_teams: HashSet::new(),
             clock: Arc::new(Hands(AtomicI64::new(1_700_000_000_000))),
             folder,
         }
@@ -91,6 +94,7 @@ impl World {
             client: Arc::new(client),
             run: self.archive.begin_run("sync").unwrap(),
             kinds: kinds.to_vec(),
+            deleted_teams: self.deleted_teams.clone(),
             content_days: 21,
             spool: self.folder.path().join("incoming"),
             clock,

@@ -8,16 +8,19 @@ pub const CLIENT_ID: &str = "5b1f6a0c-3d0e-4a53-9f0b-8a7d2c4e6f10";
 pub const SECRET: &str = "fake~8Q~graph-secret/with+odd=characters&co";
 
 /// Every permission the fake knows, as an administrator would consent to them.
-pub const ROLES: [&str; 11] = [
+pub const ROLES: [&str; 14] = [
     "AiEnterpriseInteraction.Read.All",
+    "Application.Read.All",
+    "CallRecordings.Read.All",
+    "CallTranscripts.Read.All",
     "ChannelMessage.Read.All",
     "Chat.Read.All",
     "ChatMember.Read.All",
     "Files.Read.All",
-    "Group.Read.All",
+    "GroupMember.Read.All",
     "OnlineMeetingRecording.Read.All",
     "OnlineMeetingTranscript.Read.All",
-    "TeamSettings.Read.All",
+    "Team.ReadBasic.All",
     "TeamworkTargetedMessage.Read.All",
     "User.Read.All",
 ];
@@ -41,6 +44,8 @@ pub struct Behaviour {
     pub hostile_for: Option<String>,
     /// Days of the tenant's time until an unused delta token is forgotten.
     pub delta_days: u32,
+    /// Retained versions are refused, as perhaps in a tenant without a retention policy.
+    pub retained_refused: bool,
     /// Milliseconds of the tenant's time until a continuation is refused. `None`: never.
     pub continuation_ms: Option<Ms>,
 }
@@ -57,6 +62,7 @@ impl Default for Behaviour {
             hostile_for: None,
             delta_days: 7,
             continuation_ms: None,
+            retained_refused: false,
         }
     }
 }
@@ -70,12 +76,16 @@ pub struct Access {
     pub secret: String,
     /// The registered certificate, as PEM. Without one, every assertion is refused.
     pub certificate: Option<String>,
+    /// When the secret ends, as the registration shows it.
+    pub secret_ends: Option<Ms>,
     /// Permissions that were consented to.
     pub roles: Vec<String>,
     /// Life of a token, in seconds of real time.
     pub token_seconds: u64,
     /// Tokens are a user's: exports answer 412.
     pub delegated: bool,
+    /// A 403 does not say which permission is missing.
+    pub silent: bool,
 }
 
 impl Default for Access {
@@ -84,9 +94,11 @@ impl Default for Access {
             client_id: CLIENT_ID.to_owned(),
             secret: SECRET.to_owned(),
             certificate: None,
+            secret_ends: None,
             roles: ROLES.map(str::to_owned).to_vec(),
             token_seconds: 3599,
             delegated: false,
+            silent: false,
         }
     }
 }

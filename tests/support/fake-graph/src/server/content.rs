@@ -8,7 +8,7 @@ use super::answer::{Answer, Outcome, Refusal};
 use super::body::{Step, length};
 use super::request::Asked;
 use super::service::{Service, Source};
-use crate::tenant::{Content, ContentPath};
+use crate::tenant::{Content, ContentPath, Place};
 
 /// What a path leads to, answered by its kind.
 pub(crate) fn answer(service: &Service, asked: &Asked, path: &ContentPath) -> Outcome {
@@ -42,12 +42,46 @@ fn content(service: &Service, asked: &Asked, path: &ContentPath) -> Result<Conte
     }
 }
 
+/// A team that was deleted is not below `/teams` any more, nor one that was not below the others.
+pub(crate) fn of_team_as_it_is(
+    service: &Service,
+    asked: &Asked,
+    path: &ContentPath,
+    deleted: bool,
+) -> Result<(), Refusal> {
+    let (ContentPath::Hosted { place, .. } | ContentPath::HostedList { place, .. }) = path else {
+        return Ok(());
+    };
+    let (Place::Channel { team, .. }, Source::Tenant(tenant)) = (place, &service.source) else {
+        return Ok(());
+    };
+    let found =
+        if deleted { tenant.deleted_team(team, asked.now) } else { tenant.team(team, asked.now) };
+    let missing = || Refusal::new(404, "NotFound", format!("No team found with Group Id {team}"));
+    found.map(drop).ok_or_else(missing)
+}
+
+/// What an address of a browser leads to: the part behind `#` is not sent, and `%` starts an escape.
+fn file_at(url: &str) -> Option<String> {
+    let url = url.split('#').next().unwrap_or_default();
+    let mut parts = url.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = (part.get(..2)?, part.get(2..)?);
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// `/shares/{id}/driveItem` and its content: the bytes are on another origin, behind a redirect.
 pub(crate) fn share(service: &Service, asked: &Asked, id: &str, bytes: bool) -> Outcome {
     let url = id.strip_prefix("u!").and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
     let url = url.and_then(|url| String::from_utf8(url).ok());
     let url =
         url.ok_or_else(|| Refusal::new(400, "invalidRequest", "The sharing id is malformed."))?;
+    let not_there = || Refusal::new(404, "itemNotFound", "The resource could not be found.");
+    let url = file_at(&url).ok_or_else(not_there)?;
     let content = content(service, asked, &ContentPath::File { content_url: url.clone() })?;
     let to = format!(
         "{}/download/{}?tempauth={}",

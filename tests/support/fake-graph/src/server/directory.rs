@@ -46,11 +46,31 @@ pub(crate) fn list(service: &Service, asked: &Asked, endpoint: &Endpoint) -> Out
         format!("{}{link}", service.origin)
     });
     let context = format!("{}/{}/$metadata#{name}", service.origin, asked.version());
-    let part: Vec<&[u8]> =
-        items.get(cut.range).unwrap_or_default().iter().map(String::as_bytes).collect();
+    let fields = match asked.query.get("select") {
+        Some(select) if *endpoint != Endpoint::DeletedTeams => Some(select),
+        None if matches!(endpoint, Endpoint::Users | Endpoint::DeletedUsers) => Some(USER_FIELDS),
+        _ => None,
+    };
+    let items = items.get(cut.range).unwrap_or_default().iter();
+    let items: Vec<String> = items.map(|item| selected(item, fields)).collect();
+    let part: Vec<&[u8]> = items.iter().map(String::as_bytes).collect();
     let no_count = Paging { no_count: true, ..paging };
     Ok(Page { context: Some(context), items: &part, next: next.as_deref() }
         .answer(asked, &no_count))
+}
+
+/// What a list of users has of each when nothing is selected, as far as the fake knows it.
+const USER_FIELDS: &str = "id,displayName,userPrincipalName,mail";
+
+/// A document with these of its fields.
+fn selected(document: &str, fields: Option<&str>) -> String {
+    let (Some(fields), Ok(serde_json::Value::Object(mut document))) =
+        (fields, serde_json::from_str(document))
+    else {
+        return document.to_owned();
+    };
+    document.retain(|name, _| fields.split(',').any(|field| field == name));
+    serde_json::Value::Object(document).to_string()
 }
 
 fn items(service: &Service, endpoint: &Endpoint, now: crate::Ms) -> (&'static str, Vec<String>) {
@@ -71,6 +91,15 @@ fn items(service: &Service, endpoint: &Endpoint, now: crate::Ms) -> (&'static st
             ("teamwork/deletedTeams", teams.iter().map(|team| team.deleted_json()).collect())
         }
     }
+}
+
+/// The app registration, with what its secrets begin with and when they end.
+pub(crate) fn application(service: &Service) -> Answer {
+    let access = &service.behaviour().access;
+    let hint: String = access.secret.chars().take(3).collect();
+    let secret = |ends| json!({"hint": hint, "endDateTime": stamp(ends)});
+    let secrets: Vec<_> = access.secret_ends.map(secret).into_iter().collect();
+    Answer::json(json!({ "passwordCredentials": secrets }).to_string())
 }
 
 /// One user.

@@ -56,7 +56,7 @@ fn admit(
         return Err(Refusal::new(405, "MethodNotAllowed", "Only reading is possible."));
     }
     throttle(service, burden)?;
-    token::authorize(service, asked, endpoint.roles())
+    token::authorize(service, asked, endpoint)
 }
 
 fn throttle(service: &Service, (class, resource): &Burden) -> Result<(), Refusal> {
@@ -82,10 +82,14 @@ fn give(service: &Service, asked: &Asked, endpoint: &Endpoint) -> Outcome {
         Endpoint::Users | Endpoint::DeletedUsers | Endpoint::Groups | Endpoint::DeletedTeams => {
             directory::list(service, asked, endpoint)
         }
+        Endpoint::Application => Ok(directory::application(service)),
         Endpoint::User(id) => directory::user(service, asked, id),
         Endpoint::Chat(id) => directory::chat(service, asked, id, false),
         Endpoint::ChatMembers(id) => directory::chat(service, asked, id, true),
-        Endpoint::Content(path) => content::answer(service, asked, path),
+        Endpoint::Content { path, deleted_team } => {
+            content::of_team_as_it_is(service, asked, path, *deleted_team)?;
+            content::answer(service, asked, path)
+        }
         Endpoint::Share { id, bytes } => content::share(service, asked, id, *bytes),
         Endpoint::TenantWide => Err(Refusal::bad("Requested API is not supported.")),
         Endpoint::Unknown => {

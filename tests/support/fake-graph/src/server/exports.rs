@@ -53,6 +53,9 @@ impl Rows<'_> {
 /// One page of an export, or of its delta.
 pub(crate) fn answer(service: &Service, asked: &Asked, export: &Export) -> Outcome {
     let id = owner(service, asked, export)?;
+    if export.kind.is_retained() && service.behaviour().retained_refused {
+        return Err(Refusal::new(403, "Forbidden", NO_RETENTION));
+    }
     if !asked.unknown_members() && !export.kind.is_meeting() && export.kind != Kind::Copilot {
         service.note(|seen| seen.without_prefer += 1);
     }
@@ -106,7 +109,7 @@ fn owner_in(tenant: &Tenant, asked: &Asked, export: &Export) -> Result<Option<St
             let kind = export.kind;
             return match kind {
                 Kind::Copilot if !user.copilot => Err(Refusal::new(403, "Forbidden", NO_LICENCE)),
-                Kind::Recordings | Kind::Transcripts if !user.meetings => {
+                kind if kind.is_meeting() && !user.meetings => {
                     Err(Refusal::new(403, "Forbidden", NO_POLICY))
                 }
                 _ if !user.mailbox => Err(Refusal::new(404, "ResourceNotFound", NO_MAILBOX)),
@@ -119,6 +122,7 @@ fn owner_in(tenant: &Tenant, asked: &Asked, export: &Export) -> Result<Option<St
 
 const NO_LICENCE: &str = "The user does not have a valid Microsoft 365 Copilot license.";
 const NO_POLICY: &str = "No application access policy found for this app on the user.";
+const NO_RETENTION: &str = "No retention policy applies to the requested resource.";
 const NO_MAILBOX: &str = "The mailbox is either inactive, soft-deleted, or is hosted on-premise.";
 
 /// Where in a chain a request stands: at its start, or where its link says.
@@ -204,7 +208,7 @@ fn filter(
         Kind::Chats | Kind::RetainedChats => Dialect::Chats,
         Kind::Targeted => Dialect::Targeted,
         Kind::Copilot => Dialect::Copilot,
-        Kind::Recordings | Kind::Transcripts => Dialect::Meetings,
+        kind if kind.is_meeting() => Dialect::Meetings,
         _ => Dialect::Range,
     };
     let mut filter = match place.filter.as_str() {
@@ -222,8 +226,11 @@ pub(crate) fn refusal(service: &Service, refused: Refused) -> Refusal {
     if refused == Refused::OneSided {
         service.note(|seen| seen.one_sided_windows += 1);
     }
-    let clause = refused == Refused::Clause;
-    Refusal::bad(if clause { "Invalid filter clause" } else { "Invalid $filter query." })
+    Refusal::bad(match refused {
+        Refused::Clause => "Invalid filter clause",
+        Refused::Operator => "operationKind 'GreaterThanOrEqual' is not allowed in $filter",
+        _ => "Invalid $filter query.",
+    })
 }
 
 /// Meeting exports need their organizer, and take their range from the function's arguments.
@@ -242,7 +249,8 @@ pub(crate) fn organize(
                 .then(|| value.trim().trim_matches('\'').to_owned())
         })
     };
-    let organizer = argument("meetingOrganizerUserId").or_else(|| filter.organizer.clone());
+    let name = if export.kind.is_adhoc() { "userId" } else { "meetingOrganizerUserId" };
+    let organizer = argument(name).or_else(|| filter.organizer.clone());
     let organizer =
         organizer.ok_or_else(|| Refusal::bad("The meeting organizer's id is required."))?;
     let same = match &service.source {

@@ -96,8 +96,12 @@ pub(crate) fn next(asked: &Asked, export: &Export, next: &Continuation) -> Strin
         Kind::Targeted => {
             format!("users/{id}/teamwork/getAllRetainedTargetedMessages?{top}$skiptoken={mail}")
         }
-        Kind::Recordings => meetings(export, &id, "getAllRecordings", &filter, &mail),
-        Kind::Transcripts => meetings(export, &id, "getAllTranscripts", &filter, &mail),
+        Kind::Recordings | Kind::AdhocRecordings => {
+            meetings(export, &id, "getAllRecordings", &filter, &mail)
+        }
+        Kind::Transcripts | Kind::AdhocTranscripts => {
+            meetings(export, &id, "getAllTranscripts", &filter, &mail)
+        }
         Kind::Copilot => format!(
             "copilot/users('{id}')/interactionHistory/getAllEnterpriseInteractions?{top}$skiptoken={mail}"
         ),
@@ -106,11 +110,12 @@ pub(crate) fn next(asked: &Asked, export: &Export, next: &Continuation) -> Strin
 }
 
 fn meetings(export: &Export, id: &str, function: &str, filter: &str, token: &str) -> String {
+    let events = if export.kind.is_adhoc() { "adhocCalls" } else { "onlineMeetings" };
     match &export.arguments {
         Some(arguments) => {
-            format!("users('{id}')/onlineMeetings/{function}({arguments})?skipToken={token}")
+            format!("users('{id}')/{events}/{function}({arguments})?skipToken={token}")
         }
-        None => format!("users('{id}')/onlineMeetings/{function}?{filter}$skiptoken={token}"),
+        None => format!("users('{id}')/{events}/{function}?{filter}$skiptoken={token}"),
     }
 }
 

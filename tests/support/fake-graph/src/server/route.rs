@@ -13,9 +13,15 @@ pub(crate) enum Endpoint {
     DeletedUsers,
     Groups,
     DeletedTeams,
+    /// The app registration itself.
+    Application,
     Chat(String),
     ChatMembers(String),
-    Content(ContentPath),
+    Content {
+        path: ContentPath,
+        /// Asked below `/teamwork/deletedTeams`.
+        deleted_team: bool,
+    },
     /// The item a share leads to, or its bytes.
     Share {
         id: String,
@@ -49,6 +55,8 @@ pub(crate) enum Kind {
     DeletedTeamRetained,
     Recordings,
     Transcripts,
+    AdhocRecordings,
+    AdhocTranscripts,
     Copilot,
 }
 
@@ -65,6 +73,8 @@ impl Kind {
             Self::DeletedTeamRetained => Collection::DeletedTeamRetained(id),
             Self::Recordings => Collection::Recordings(id),
             Self::Transcripts => Collection::Transcripts(id),
+            Self::AdhocRecordings => Collection::AdhocRecordings(id),
+            Self::AdhocTranscripts => Collection::AdhocTranscripts(id),
             Self::Copilot => Collection::Copilot(id),
         }
     }
@@ -73,15 +83,23 @@ impl Kind {
     pub(crate) fn item_type(self) -> Option<&'static str> {
         match self {
             Self::Targeted => Some("targetedChatMessage"),
-            Self::Recordings => Some("callRecording"),
-            Self::Transcripts => Some("callTranscript"),
+            Self::Recordings | Self::AdhocRecordings => Some("callRecording"),
+            Self::Transcripts | Self::AdhocTranscripts => Some("callTranscript"),
             Self::Copilot => None,
             _ => Some("chatMessage"),
         }
     }
 
+    pub(crate) fn is_retained(self) -> bool {
+        matches!(self, Self::RetainedChats | Self::RetainedChannels | Self::DeletedTeamRetained)
+    }
+
     pub(crate) fn is_meeting(self) -> bool {
-        matches!(self, Self::Recordings | Self::Transcripts)
+        matches!(self, Self::Recordings | Self::Transcripts) || self.is_adhoc()
+    }
+
+    pub(crate) fn is_adhoc(self) -> bool {
+        matches!(self, Self::AdhocRecordings | Self::AdhocTranscripts)
     }
 
     fn class(self) -> Class {
@@ -92,8 +110,8 @@ impl Kind {
                 Class::Retained
             }
             Self::Targeted => Class::Targeted,
-            Self::Recordings | Self::Transcripts => Class::Meetings,
             Self::Copilot => Class::Copilot,
+            _ => Class::Meetings,
         }
     }
 
@@ -103,6 +121,8 @@ impl Kind {
             Self::Targeted => &["TeamworkTargetedMessage.Read.All"],
             Self::Recordings => &["OnlineMeetingRecording.Read.All"],
             Self::Transcripts => &["OnlineMeetingTranscript.Read.All"],
+            Self::AdhocRecordings => &["CallRecordings.Read.All"],
+            Self::AdhocTranscripts => &["CallTranscripts.Read.All"],
             Self::Copilot => &["AiEnterpriseInteraction.Read.All"],
             _ => &["ChannelMessage.Read.All"],
         }
@@ -110,6 +130,8 @@ impl Kind {
 }
 
 const CHAT_ROLES: &[&str] = &["Chat.Read.All", "Chat.ReadWrite.All"];
+const FILE_ROLES: &[&str] =
+    &["Files.Read.All", "Files.ReadWrite.All", "Sites.Read.All", "Sites.ReadWrite.All"];
 
 impl Endpoint {
     /// The endpoint of a path whose first segment is the version.
@@ -132,9 +154,10 @@ impl Endpoint {
             | Self::User(_)
             | Self::DeletedUsers
             | Self::Groups
+            | Self::Application
             | Self::DeletedTeams => (Class::Directory, None),
             Self::Chat(chat) | Self::ChatMembers(chat) => (Class::Chat, Some(chat.clone())),
-            Self::Content(path) => content_burden(path),
+            Self::Content { path, .. } => content_burden(path),
             Self::Share { .. } => (Class::Files, None),
             Self::TenantWide | Self::Unknown => (Class::Unknown, None),
         }
@@ -148,22 +171,29 @@ impl Endpoint {
                 &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All"]
             }
             Self::Groups => &["Group.Read.All", "GroupMember.Read.All", "Directory.Read.All"],
-            Self::DeletedTeams => {
-                &["TeamSettings.Read.All", "Team.ReadBasic.All", "Group.Read.All"]
-            }
+            Self::Application => &["Application.Read.All", "Application.ReadWrite.All"],
+            Self::DeletedTeams => &["Team.ReadBasic.All", "TeamSettings.Read.All"],
             Self::Chat(_) => &["Chat.Read.All", "Chat.ReadBasic.All", "Chat.ReadWrite.All"],
             Self::ChatMembers(_) => &["ChatMember.Read.All", "Chat.Read.All"],
-            Self::Content(path) => content_roles(path),
-            Self::Share { .. } => &["Files.Read.All", "Sites.Read.All"],
+            Self::Content { path, .. } => content_roles(path),
+            Self::Share { .. } => FILE_ROLES,
             Self::TenantWide => CHAT_ROLES,
             Self::Unknown => &[],
         }
     }
 
+    /// Whether the directory answers, and not Teams.
+    pub(crate) fn is_of_directory(&self) -> bool {
+        matches!(
+            self,
+            Self::Users | Self::User(_) | Self::DeletedUsers | Self::Groups | Self::Application
+        )
+    }
+
     /// Whether it gives bytes instead of a document.
     pub(crate) fn is_download(&self) -> bool {
         match self {
-            Self::Content(path) => !matches!(path, ContentPath::HostedList { .. }),
+            Self::Content { path, .. } => !matches!(path, ContentPath::HostedList { .. }),
             Self::Share { bytes, .. } => *bytes,
             _ => false,
         }
@@ -183,6 +213,7 @@ fn directory(names: &[&str], path: &[String]) -> Option<Endpoint> {
         ["users", _] => Endpoint::User(path.get(1)?.clone()),
         ["directory", "deleteditems", "user"] => Endpoint::DeletedUsers,
         ["groups"] => Endpoint::Groups,
+        ["applications"] => Endpoint::Application,
         ["teamwork", "deletedteams"] => Endpoint::DeletedTeams,
         ["chats", "getallmessages" | "allmessages"] => Endpoint::TenantWide,
         ["chats", _] => Endpoint::Chat(path.get(1)?.clone()),
@@ -202,6 +233,8 @@ fn export(names: &[&str], path: &[String]) -> Option<Endpoint> {
         ["users", _, "teamwork", "getallretainedtargetedmessages"] => (Kind::Targeted, 1),
         ["users", _, "onlinemeetings", "getallrecordings"] => (Kind::Recordings, 1),
         ["users", _, "onlinemeetings", "getalltranscripts"] => (Kind::Transcripts, 1),
+        ["users", _, "adhoccalls", "getallrecordings"] => (Kind::AdhocRecordings, 1),
+        ["users", _, "adhoccalls", "getalltranscripts"] => (Kind::AdhocTranscripts, 1),
         ["teams", _, "channels", "getallmessages" | "allmessages"] => (Kind::Channels, 1),
         ["teams", _, "channels", "getallretainedmessages"] => (Kind::RetainedChannels, 1),
         ["teamwork", "deletedteams", _, "channels", "getallmessages" | "allmessages"] => {
@@ -215,7 +248,7 @@ fn export(names: &[&str], path: &[String]) -> Option<Endpoint> {
         }
         _ => return None,
     };
-    if delta && kind != Kind::Chats && !kind.is_meeting() {
+    if delta && kind != Kind::Chats && (!kind.is_meeting() || kind.is_adhoc()) {
         return None;
     }
     let call = path.get(names.len() - 1)?.split_once('(').map(|(_, rest)| rest);
@@ -223,7 +256,18 @@ fn export(names: &[&str], path: &[String]) -> Option<Endpoint> {
     Some(Endpoint::Export(Export { kind, owner: path.get(at)?.clone(), delta, arguments }))
 }
 
+/// What is not below a deleted team.
+fn in_place(path: ContentPath) -> Endpoint {
+    Endpoint::Content { path, deleted_team: false }
+}
+
 fn content(names: &[&str], path: &[String]) -> Option<Endpoint> {
+    if let ["teamwork", "deletedteams", rest @ ..] = names {
+        let names: Vec<&str> = ["teams"].into_iter().chain(rest.iter().copied()).collect();
+        let found = content(&names, path.get(1..)?)?;
+        let Endpoint::Content { path, .. } = found else { return None };
+        return Some(Endpoint::Content { path, deleted_team: true });
+    }
     let text = |at: usize| path.get(at).cloned().unwrap_or_default();
     Some(match names {
         ["shares", _, "driveitem"] => Endpoint::Share { id: text(1), bytes: false },
@@ -239,13 +283,14 @@ fn content(names: &[&str], path: &[String]) -> Option<Endpoint> {
             let place = Place::Channel { team: text(1), channel: text(3), reply_to: None };
             hosted(place, text(5), rest, path.get(6..)?)?
         }
-        ["users", _, "onlinemeetings", _, kind, _, what] => {
-            let (user, meeting, id) = (text(1), text(3), text(5));
-            Endpoint::Content(match (*kind, *what) {
-                ("recordings", "content") => ContentPath::Recording { user, meeting, id },
-                ("transcripts", "content") => ContentPath::Transcript { user, meeting, id },
+        ["users", _, events @ ("onlinemeetings" | "adhoccalls"), _, kind, _, what] => {
+            let events = if *events == "adhoccalls" { "adhocCalls" } else { "onlineMeetings" };
+            let (user, of, id) = (text(1), format!("{events}/{}", text(3)), text(5));
+            in_place(match (*kind, *what) {
+                ("recordings", "content") => ContentPath::Recording { user, of, id },
+                ("transcripts", "content") => ContentPath::Transcript { user, of, id },
                 ("transcripts", "metadatacontent") => {
-                    ContentPath::TranscriptMetadata { user, meeting, id }
+                    ContentPath::TranscriptMetadata { user, of, id }
                 }
                 _ => return None,
             })
@@ -262,7 +307,7 @@ fn hosted(place: Place, message: String, names: &[&str], path: &[String]) -> Opt
         }
         _ => return None,
     };
-    Some(Endpoint::Content(path))
+    Some(in_place(path))
 }
 
 fn content_burden(path: &ContentPath) -> Burden {
@@ -282,10 +327,17 @@ fn content_roles(path: &ContentPath) -> &'static [&'static str] {
         ContentPath::Hosted { place: Place::Chat(_), .. }
         | ContentPath::HostedList { place: Place::Chat(_), .. } => CHAT_ROLES,
         ContentPath::Hosted { .. } | ContentPath::HostedList { .. } => &["ChannelMessage.Read.All"],
-        ContentPath::Recording { .. } => &["OnlineMeetingRecording.Read.All"],
-        ContentPath::Transcript { .. } | ContentPath::TranscriptMetadata { .. } => {
-            &["OnlineMeetingTranscript.Read.All"]
+        ContentPath::Recording { of, .. } if of.starts_with("adhoc") => {
+            &["CallRecordings.Read.All"]
         }
-        ContentPath::File { .. } => &["Files.Read.All", "Sites.Read.All"],
+        ContentPath::Recording { .. } => &["OnlineMeetingRecording.Read.All"],
+        ContentPath::Transcript { of, .. } | ContentPath::TranscriptMetadata { of, .. } => {
+            if of.starts_with("adhoc") {
+                &["CallTranscripts.Read.All"]
+            } else {
+                &["OnlineMeetingTranscript.Read.All"]
+            }
+        }
+        ContentPath::File { .. } => FILE_ROLES,
     }
 }

@@ -12,6 +12,7 @@ use super::assertion;
 use super::behaviour::{Access, Behaviour};
 use super::query::Query;
 use super::request::Asked;
+use super::route::Endpoint;
 use super::service::{Service, happens, held};
 
 /// What a token stands for.
@@ -138,7 +139,8 @@ fn give(service: &Service, asked: &Asked, behaviour: &Behaviour) -> Answer {
     });
     if access.delegated {
         claims["scp"] = json!(access.roles.join(" "));
-    } else {
+    } else if !access.roles.is_empty() {
+        // Without any consent a token has no such claim.
         claims["roles"] = json!(access.roles);
     }
     let header = json!({"typ": "JWT", "alg": "RS256", "kid": "fake"});
@@ -161,8 +163,13 @@ fn give(service: &Service, asked: &Asked, behaviour: &Behaviour) -> Answer {
         .with("cache-control", "no-store, no-cache".to_owned())
 }
 
-/// Whether the request's token is good and has one of the roles; none are asked for if `roles` is empty.
-pub(crate) fn authorize(service: &Service, asked: &Asked, roles: &[&str]) -> Result<(), Refusal> {
+/// Whether the request's token is good and has one of the endpoint's roles, if it asks for any.
+pub(crate) fn authorize(
+    service: &Service,
+    asked: &Asked,
+    endpoint: &Endpoint,
+) -> Result<(), Refusal> {
+    let roles = endpoint.roles();
     let Some(token) = bearer(asked) else { return Err(unauthorized("Access token is empty.")) };
     let grant = held(&service.tokens).0.get(token).cloned();
     let Some(grant) = grant else { return Err(unauthorized("Invalid Access token.")) };
@@ -174,7 +181,11 @@ pub(crate) fn authorize(service: &Service, asked: &Asked, roles: &[&str]) -> Res
         return Err(Refusal::new(412, "PreconditionFailed", text));
     }
     let allowed = roles.is_empty() || grant.roles.iter().any(|role| roles.contains(&role.as_str()));
-    if allowed { Ok(()) } else { Err(missing_role(roles, &grant.roles)) }
+    if allowed {
+        return Ok(());
+    }
+    let silent = service.behaviour().access.silent;
+    Err(if silent { forbidden() } else { missing_role(endpoint, &grant.roles) })
 }
 
 /// The token of a request.
@@ -195,7 +206,20 @@ fn unauthorized(message: &str) -> Refusal {
         .with("www-authenticate", challenge.to_owned())
 }
 
-fn missing_role(needed: &[&str], have: &[String]) -> Refusal {
+fn forbidden() -> Refusal {
+    Refusal::new(403, "Forbidden", "Forbidden")
+}
+
+/// Only the Teams APIs name the roles; the directory and the drives do not.
+fn missing_role(endpoint: &Endpoint, have: &[String]) -> Refusal {
+    let needed = endpoint.roles();
+    if endpoint.is_of_directory() {
+        let text = "Insufficient privileges to complete the operation.";
+        return Refusal::new(403, "Authorization_RequestDenied", text);
+    }
+    if matches!(endpoint, Endpoint::Share { .. }) {
+        return Refusal::new(403, "accessDenied", "Access denied");
+    }
     let text = format!(
         "Missing role permissions on the request. API requires one of '{}'. Roles on the request '{}'.",
         needed.join(", "),

@@ -179,7 +179,12 @@ pub(super) fn file(message: &Message, place: &Conversation, teams: &[Team]) -> O
     let slot = u64::from(message.conversation) * 8 + message.seed % 3;
     let mut random = if again { Random::new(slot ^ 0xf11e) } else { message.random(FILE + 1) };
     let (extension, media_type) = random.pick(&EXTENSIONS).copied().unwrap_or(("bin", ""));
-    let name = format!("{} №{}.{extension}", random.word(&words::TOPICS), random.below(100_000));
+    let (topic, number) = (random.word(&words::TOPICS), random.below(100_000));
+    // Teams writes such signs into addresses as they are.
+    let name = match number % 5 {
+        0 => format!("{topic} #{number} 100%.{extension}"),
+        _ => format!("{topic} №{number}.{extension}"),
+    };
     let folder = match place.team.and_then(|team| teams.get(team)) {
         Some(team) => {
             let site = team.id.get(..8).unwrap_or_default();

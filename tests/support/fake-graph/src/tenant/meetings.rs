@@ -1,4 +1,4 @@
-//! Recordings and transcripts of meetings.
+//! Recordings and transcripts of meetings, and of calls that were none.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,12 +13,14 @@ use super::words;
 const NO_TRANSCRIPT: Content =
     Content::Refused { status: 404, code: "NotFound", message: "The transcript has no content." };
 
-/// One recorded meeting.
+/// One recorded meeting or call.
 struct Meeting {
     organizer: usize,
     user: String,
-    /// `meetingId`.
+    /// `meetingId`; empty of a call.
     id: String,
+    /// Where it is below its organizer.
+    of: String,
     created: Ms,
     ended: Ms,
     /// What both artefacts say: call, correlation, times, organizer.
@@ -34,26 +36,35 @@ pub(super) fn make(maker: &mut Maker<'_>) {
         let organizer = maker.user(created, |user| user.meetings);
         let chat = number.checked_rem(chats.len()).and_then(|index| chats.get(index));
         if let (Some(organizer), Some(chat)) = (organizer, chat) {
-            let meeting = hold(maker, (organizer, chat), created);
+            let meeting = hold(maker, (organizer, chat, number % 3 == 2), created);
             recording(maker, &meeting);
             transcript(maker, &meeting, number);
         }
     }
 }
 
-fn hold(maker: &mut Maker<'_>, (organizer, chat): (usize, &Conversation), created: Ms) -> Meeting {
+fn hold(
+    maker: &mut Maker<'_>,
+    (organizer, chat, is_call): (usize, &Conversation, bool),
+    created: Ms,
+) -> Meeting {
     let user = maker.people.users.get(organizer).map_or(String::new(), |user| user.id.clone());
     let ended = created + 600_000 + maker.up_to(3_000_000);
     let fine = maker.up_to(10_000);
     let (call, correlation) = (maker.random.guid(), maker.random.guid());
-    let id = STANDARD.encode(format!("1*{user}*0**{}", chat.id));
+    let meeting = STANDARD.encode(format!("1*{user}*0**{}", chat.id));
+    let (id, of) = if is_call {
+        (String::new(), format!("adhocCalls/{call}"))
+    } else {
+        (meeting.clone(), format!("onlineMeetings/{meeting}"))
+    };
     let shared = format!(
         r##""callId":"{call}","createdDateTime":"{}","endDateTime":"{}","contentCorrelationId":"{correlation}","meetingOrganizer":{{"application":null,"device":null,"user":{{"@odata.type":"#Microsoft.Teams.GraphSvc.teamworkUserIdentity","id":"{user}","displayName":null,"userIdentityType":"aadUser","tenantId":"{}"}}}}"##,
         stamp_ticks(created * 10_000 + fine),
         stamp(ended),
         maker.tenant,
     );
-    Meeting { organizer, user, id, created, ended, shared }
+    Meeting { organizer, user, id, of, created, ended, shared }
 }
 
 /// Ids come in an old and a new form.
@@ -77,7 +88,7 @@ fn recording(maker: &mut Maker<'_>, meeting: &Meeting) {
     };
     let path = ContentPath::Recording {
         user: meeting.user.clone(),
-        meeting: meeting.id.clone(),
+        of: meeting.of.clone(),
         id: id.clone(),
     };
     put(maker, meeting, Feed::Recordings, &id);
@@ -94,10 +105,9 @@ fn transcript(maker: &mut Maker<'_>, meeting: &Meeting, number: usize) {
         media_type: "text/vtt".to_owned(),
         bytes: described(&cues, meeting.created),
     };
-    let (user, meeting_id) = (meeting.user.clone(), meeting.id.clone());
-    let path =
-        ContentPath::Transcript { user: user.clone(), meeting: meeting_id.clone(), id: id.clone() };
-    let more = ContentPath::TranscriptMetadata { user, meeting: meeting_id, id: id.clone() };
+    let (user, of) = (meeting.user.clone(), meeting.of.clone());
+    let path = ContentPath::Transcript { user: user.clone(), of: of.clone(), id: id.clone() };
+    let more = ContentPath::TranscriptMetadata { user, of, id: id.clone() };
     put(maker, meeting, Feed::Transcripts, &id);
     object(maker, meeting, (path, content), &id);
     object(maker, meeting, (more, details), &id);
@@ -108,9 +118,15 @@ fn put(maker: &mut Maker<'_>, meeting: &Meeting, feed: Feed, id: &str) {
         Feed::Recordings => ("callRecording", "recording"),
         _ => ("callTranscript", "transcript"),
     };
-    let (user, place, shared) = (&meeting.user, &meeting.id, &meeting.shared);
+    let feed = match (meeting.id.is_empty(), feed) {
+        (false, feed) => feed,
+        (true, Feed::Recordings) => Feed::AdhocRecordings,
+        (true, _) => Feed::AdhocTranscripts,
+    };
+    let (user, of, shared) = (&meeting.user, &meeting.of, &meeting.shared);
+    let place = if meeting.id.is_empty() { "null".to_owned() } else { quoted(&meeting.id) };
     let json = format!(
-        r##"{{"@odata.type":"#microsoft.graph.{kind}","id":"{id}","meetingId":"{place}",{shared},"{name}ContentUrl":"{CLOUD_ORIGIN}/v1.0/users/{user}/onlineMeetings/{place}/{name}s/{id}/content"}}"##
+        r##"{{"@odata.type":"#microsoft.graph.{kind}","id":"{id}","meetingId":{place},{shared},"{name}ContentUrl":"{CLOUD_ORIGIN}/v1.0/users/{user}/{of}/{name}s/{id}/content"}}"##
     );
     let row = Extra {
         feed,

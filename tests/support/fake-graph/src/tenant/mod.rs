@@ -91,9 +91,12 @@ impl Tenant {
         Self { id, story, versions, mailboxes, extras, objects, accounts, teams, retention }
     }
 
-    /// The users of the directory (`/users`).
+    /// The users of the directory (`/users`): guests and rooms come first.
     pub fn users(&self, now: Ms) -> Vec<&User> {
-        self.story.people.users.iter().filter(|user| user.active(now)).collect()
+        let users = self.story.people.users.iter().filter(|user| user.active(now));
+        let mut users: Vec<&User> = users.collect();
+        users.sort_by_key(|user| (!user.guest, user.mailbox));
+        users
     }
 
     /// Deleted users who can still be exported (`/directory/deletedItems/microsoft.graph.user`).

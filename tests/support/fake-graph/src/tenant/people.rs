@@ -21,7 +21,7 @@ pub struct User {
     pub deleted: Option<Ms>,
     /// A guest of another tenant: in the directory, without a mailbox here.
     pub guest: bool,
-    /// Without a mailbox every export of the user answers 404.
+    /// Without a mailbox every export of the user answers 404: guests, and a room or two.
     pub mailbox: bool,
     /// Without the licence the Copilot export answers 403.
     pub copilot: bool,
@@ -78,13 +78,18 @@ impl User {
         let upn = quoted(&format!("{prefix}{}", self.upn));
         let mail = if self.mailbox { quoted(&self.upn) } else { "null".to_owned() };
         let kind = if self.guest { "Guest" } else { "Member" };
+        let licences = if self.mailbox {
+            r#"[{"disabledPlans":[],"skuId":"c7df2760-2c81-4ef7-b578-5b5392b571df"}]"#
+        } else {
+            "[]"
+        };
         let when =
             deleted.map_or(String::new(), |at| format!(r#","deletedDateTime":"{}""#, stamp(at)));
         format!(
-            r#"{{"id":"{}","displayName":{},"userPrincipalName":{upn},"mail":{mail},"userType":"{kind}","accountEnabled":{}{when}}}"#,
+            r#"{{"id":"{}","displayName":{},"userPrincipalName":{upn},"mail":{mail},"userType":"{kind}","accountEnabled":{},"assignedLicenses":{licences}{when}}}"#,
             self.id,
             quoted(&self.name),
-            deleted.is_none(),
+            deleted.is_none() && (self.mailbox || self.guest),
         )
     }
 

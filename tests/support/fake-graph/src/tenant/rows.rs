@@ -86,6 +86,8 @@ impl Tenant {
             C::Targeted(id) => Source::Extra(Feed::Targeted, user(id)?),
             C::Recordings(id) => Source::Extra(Feed::Recordings, user(id)?),
             C::Transcripts(id) => Source::Extra(Feed::Transcripts, user(id)?),
+            C::AdhocRecordings(id) => Source::Extra(Feed::AdhocRecordings, user(id)?),
+            C::AdhocTranscripts(id) => Source::Extra(Feed::AdhocTranscripts, user(id)?),
             C::Copilot(id) => Source::Extra(Feed::Copilot, user(id)?),
         })
     }
@@ -176,7 +178,7 @@ impl Tenant {
 impl Extra {
     /// The document as a request shows it.
     pub(super) fn json(&self, form: Form<'_>) -> Arc<str> {
-        let linked = matches!(self.feed, Feed::Recordings | Feed::Transcripts);
+        let linked = !matches!(self.feed, Feed::Targeted | Feed::Copilot);
         let form = Form { beta: form.beta && linked, ..form };
         shown(&self.json, (linked, false), form)
     }

@@ -92,6 +92,10 @@ pub enum Collection {
     Recordings(String),
     /// `/users/{id}/onlineMeetings/getAllTranscripts`.
     Transcripts(String),
+    /// `/users/{id}/adhocCalls/getAllRecordings`.
+    AdhocRecordings(String),
+    /// `/users/{id}/adhocCalls/getAllTranscripts`.
+    AdhocTranscripts(String),
     /// `/copilot/users/{id}/interactionHistory/getAllEnterpriseInteractions`.
     Copilot(String),
 }
@@ -202,12 +206,12 @@ pub enum ContentPath {
         /// What the share id decodes to: an attachment's `contentUrl` as it stands in the message.
         content_url: String,
     },
-    /// `/users/{user}/onlineMeetings/{meeting}/recordings/{id}/content`.
+    /// `/users/{user}/{of}/recordings/{id}/content`.
     Recording {
         /// The organizer.
         user: String,
-        /// `meetingId`.
-        meeting: String,
+        /// `onlineMeetings/{meetingId}` or `adhocCalls/{callId}`.
+        of: String,
         /// The recording.
         id: String,
     },
@@ -215,8 +219,8 @@ pub enum ContentPath {
     Transcript {
         /// The organizer.
         user: String,
-        /// `meetingId`.
-        meeting: String,
+        /// `onlineMeetings/{meetingId}` or `adhocCalls/{callId}`.
+        of: String,
         /// The transcript.
         id: String,
     },
@@ -224,8 +228,8 @@ pub enum ContentPath {
     TranscriptMetadata {
         /// The organizer.
         user: String,
-        /// `meetingId`.
-        meeting: String,
+        /// `onlineMeetings/{meetingId}` or `adhocCalls/{callId}`.
+        of: String,
         /// The transcript.
         id: String,
     },
@@ -276,6 +280,10 @@ pub enum Feed {
     Recordings,
     /// Transcripts.
     Transcripts,
+    /// Recordings of calls without a meeting.
+    AdhocRecordings,
+    /// Transcripts of calls without a meeting.
+    AdhocTranscripts,
     /// Copilot interactions.
     Copilot,
 }

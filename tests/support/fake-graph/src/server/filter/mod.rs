@@ -37,6 +37,8 @@ pub(crate) enum Refused {
     Query,
     /// The time range has one bound only.
     OneSided,
+    /// A bound is not exclusive.
+    Operator,
 }
 
 /// A filter that was read and is allowed.
@@ -120,6 +122,7 @@ impl Filter {
                 let ms = ms + i64::from(fraction);
                 *before = Some(before.map_or(ms, |have| have.min(ms)));
             }
+            "ge" | "le" => return Err(Refused::Operator),
             _ => return Err(Refused::Query),
         }
         Ok(())

@@ -66,3 +66,84 @@ fn requests_above_the_limit_are_refused_and_counted() {
     assert_eq!(seen.of(Class::Chats), 30);
     assert_eq!(seen.per_second[&Class::Chats].iter().sum::<u32>(), 30);
 }
+
+#[test]
+fn who_names_roles_and_who_does_not() {
+    let mut bench = Bench::new(Behaviour::default());
+    let chats = format!("/v1.0/users/{}/chats/getAllMessages", bench.somebody());
+    let share = "/v1.0/shares/u!aHR0cHM6Ly94/driveItem/content";
+    let refusals = |bench: &Bench| {
+        ["/v1.0/users", "/v1.0/groups", share, &chats].map(|path| {
+            let refused = bench.get(path);
+            (refused.status, refused.message().contains("requires one of"))
+        })
+    };
+    bench.set(|behaviour| behaviour.access.roles.clear());
+    bench.token = sign_in(&bench.fake);
+    use base64::Engine as _;
+    let claims = bench.token.split('.').nth(1).unwrap();
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
+    assert!(!String::from_utf8(claims).unwrap().contains("roles"), "no consent, no claim");
+    assert_eq!(refusals(&bench), [(403, false), (403, false), (403, false), (403, true)]);
+    bench.set(|behaviour| behaviour.access.silent = true);
+    assert_eq!(refusals(&bench)[3], (403, false));
+}
+
+#[test]
+fn lists_of_users_give_what_is_selected_and_those_without_a_mailbox_first() {
+    let bench = Bench::new(Behaviour::default());
+    let list = |path: &str| bench.get(path).json()["value"].as_array().unwrap().clone();
+    let plain = list("/v1.0/users");
+    assert!(plain.iter().all(|user| user.get("userType").is_none() && user["id"].is_string()));
+    let select = "/v1.0/users?$select=id,userType,accountEnabled,assignedLicenses";
+    let users = list(select);
+    assert!(users.iter().all(|user| user.get("displayName").is_none()));
+    assert_eq!(users[0]["userType"], "Guest");
+    let licensed = |user: &Value| !user["assignedLicenses"].as_array().unwrap().is_empty();
+    let first = users.iter().position(licensed).unwrap();
+    assert!(first > 0 && users[first..].iter().all(licensed), "{users:?}");
+}
+
+#[test]
+fn bounds_that_are_not_exclusive_are_refused_and_retained_versions_may_be() {
+    let bench = Bench::new(Behaviour::default());
+    let user = bench.somebody();
+    let filter = "lastModifiedDateTime%20ge%202025-09-01T00:00:00Z%20and%20\
+        lastModifiedDateTime%20lt%202025-10-01T00:00:00Z";
+    let chats = format!("/v1.0/users/{user}/chats/getAllMessages?$filter={filter}");
+    let refused = bench.get(&chats);
+    assert!(refused.status == 400 && refused.message().contains("GreaterThanOrEqual"));
+    let retained = format!("/v1.0/users/{user}/chats/getAllRetainedMessages");
+    assert_eq!(bench.get(&retained).status, 200);
+    bench.set(|behaviour| behaviour.retained_refused = true);
+    assert_eq!(bench.get(&retained).status, 403);
+}
+
+#[test]
+fn every_endpoint_has_its_word_in_the_rules() {
+    let rules = include_str!("../../../RULES.md");
+    for endpoint in [
+        "/users`",
+        "deletedItems",
+        "/groups",
+        "/teamwork/deletedTeams`",
+        "getAllMessages",
+        "getAllRetainedMessages",
+        "getAllRetainedTargetedMessages",
+        "delta",
+        "getAllRecordings",
+        "getAllTranscripts",
+        "adhocCalls",
+        "getAllEnterpriseInteractions",
+        "hostedContents",
+        "/shares/",
+        "token endpoint",
+    ] {
+        assert!(rules.contains(endpoint), "{endpoint}");
+    }
+    let rows = rules.lines().filter(|line| line.starts_with("| ")).skip(1);
+    for row in rows {
+        let word = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(word.len() > 4, "whose word: {row}");
+    }
+}

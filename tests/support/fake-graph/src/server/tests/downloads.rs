@@ -25,16 +25,15 @@ impl Bench {
 fn a_recording_comes_whole_or_in_part() {
     let bench = Bench::new(Behaviour::default());
     let object = bench.object(|object| matches!(object.path, ContentPath::Recording { .. }));
-    let ContentPath::Recording { user, meeting, id } = &object.path else {
-        panic!("filtered above")
-    };
+    let ContentPath::Recording { user, of, id } = &object.path else { panic!("filtered above") };
+    let (events, event) = of.split_once('/').unwrap();
     let Content::Generated { seed, len, .. } = object.content else { panic!("filtered above") };
     let mut expected = vec![0; usize::try_from(len).unwrap()];
     fill(seed, 0, &mut expected);
     let escaped = |text: &str| query::encode(text);
     let target = format!(
-        "/v1.0/users/{user}/onlineMeetings/{}/recordings/{}/content",
-        escaped(meeting),
+        "/v1.0/users/{user}/{events}/{}/recordings/{}/content",
+        escaped(event),
         escaped(id)
     );
     let whole = bench.get(&target);
@@ -81,7 +80,8 @@ fn a_shared_file_is_behind_a_redirect_that_wants_no_token() {
 #[test]
 fn recordings_are_listed_by_organizer_only() {
     let bench = Bench::new(Behaviour::default());
-    let object = bench.object(|object| matches!(object.path, ContentPath::Recording { .. }));
+    let of_meeting = |path: &ContentPath| matches!(path, ContentPath::Recording { of, .. } if of.starts_with("onlineMeetings/"));
+    let object = bench.object(|object| of_meeting(&object.path));
     let ContentPath::Recording { user, .. } = &object.path else { panic!("filtered above") };
     let base = format!("/v1.0/users/{user}/onlineMeetings/getAllRecordings");
     assert_eq!(bench.get(&base).status, 400);
@@ -96,4 +96,40 @@ fn recordings_are_listed_by_organizer_only() {
         format!("/v1.0/copilot/users/{user}/interactionHistory/getAllEnterpriseInteractions");
     let one_bound = format!("{copilot}?$filter=createdDateTime%20gt%202025-09-01T00:00:00Z");
     assert!(matches!(bench.get(&one_bound).status, 400 | 403));
+}
+
+#[test]
+fn pictures_of_a_deleted_team_are_with_the_deleted_teams_and_nowhere_else() {
+    let bench = Bench::new(Behaviour::default());
+    let now = bench.fake.now();
+    let deleted = bench.tenant.deleted_teams(now).first().map(|team| team.id.clone()).unwrap();
+    let of_team = |path: &ContentPath| match path {
+        ContentPath::Hosted { place: crate::Place::Channel { team, .. }, .. } => *team == deleted,
+        _ => false,
+    };
+    let object = bench.object(|object| of_team(&object.path));
+    let ContentPath::Hosted { place, message, id } = &object.path else { panic!("filtered above") };
+    let crate::Place::Channel { team, channel, reply_to } = place else { panic!("filtered above") };
+    let message = match reply_to {
+        Some(root) => format!("{root}/replies/{message}"),
+        None => message.clone(),
+    };
+    let id = query::encode(id);
+    let path = format!("{team}/channels/{channel}/messages/{message}/hostedContents/{id}/$value");
+    assert_eq!(bench.get(&format!("/v1.0/teams/{path}")).status, 404);
+    assert_eq!(bench.get(&format!("/v1.0/teamwork/deletedTeams/{path}")).status, 200);
+}
+
+#[test]
+fn an_address_with_odd_signs_leads_to_its_file_only_when_they_are_escaped() {
+    let bench = Bench::new(Behaviour::default());
+    let is_odd = |path: &ContentPath| matches!(path, ContentPath::File { content_url } if content_url.contains('#'));
+    let object = bench.object(|object| is_odd(&object.path));
+    let ContentPath::File { content_url } = &object.path else { panic!("filtered above") };
+    let ask = |url: &str| {
+        let id = URL_SAFE_NO_PAD.encode(url);
+        bench.get(&format!("/v1.0/shares/u!{id}/driveItem/content")).status
+    };
+    assert_eq!(ask(content_url), 404);
+    assert_eq!(ask(&content_url.replace('%', "%25").replace('#', "%23")), 302);
 }

@@ -40,6 +40,8 @@ fn collections(tenant: &Tenant) -> Vec<(Collection, String, Feed)> {
             (C::Targeted(id()), Feed::Targeted),
             (C::Recordings(id()), Feed::Recordings),
             (C::Transcripts(id()), Feed::Transcripts),
+            (C::AdhocRecordings(id()), Feed::AdhocRecordings),
+            (C::AdhocTranscripts(id()), Feed::AdhocTranscripts),
             (C::Copilot(id()), Feed::Copilot),
         ] {
             all.push((collection, format!("user:{}", user.id), feed));
