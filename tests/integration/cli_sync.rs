@@ -408,3 +408,29 @@ fn an_address_is_found_in_what_a_program_reads() {
         }
     }
 }
+
+#[test]
+fn a_narrowed_run_says_of_what_it_is_complete() {
+    let desk = desk();
+    desk.activate_all();
+    let filter = "from/user/userIdentityType eq 'federatedUser'";
+    let (_, narrowed) = desk.synced(&["--no-content", "--feeds", "chats", "--filter", filter]);
+    assert_eq!(narrowed["asked"]["filter"], filter);
+    assert_eq!(narrowed["asked"]["feeds"], Value::from(vec!["chats"]));
+    let (_, runs) = json(&["runs", &desk.archive]);
+    assert_eq!(runs["runs"][0]["asked"], narrowed["asked"]);
+    assert!(run(&["runs", &desk.archive]).out.contains("chats; filter from/user"));
+    let list = run(&["account", "list", &desk.archive]).out;
+    assert!(list.contains("chats; filter"), "{list}");
+    for account in desk.accounts(&["--active"]) {
+        assert!(account["up_to"].is_null(), "nothing is complete: {account}");
+    }
+    let range = ["--no-content", "--from", "2020-01-01", "--to", "2020-02-01"];
+    let (code, ranged) = desk.synced(&range);
+    assert_eq!((code, &ranged["copies"]), (3, &0.into()), "accounts without a mailbox are news");
+    assert_eq!(ranged["asked"]["to"], "2020-02-01T00:00:00Z");
+    assert!(desk.accounts(&["--active"]).iter().all(|account| account["up_to"].is_null()));
+    let (_, whole) = desk.synced(&["--no-content"]);
+    assert!(whole["asked"]["filter"].is_null() && whole["copies"].as_u64() > Some(100));
+    assert!(desk.accounts(&["--active"]).iter().any(|account| account["up_to"].is_string()));
+}

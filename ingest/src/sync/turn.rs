@@ -23,6 +23,8 @@ use crate::graph::meter::Meter;
 use crate::graph::route::{Export, first_page};
 use crate::graph::{Failure, FailureKind, Feed, Filter};
 
+/// The plan's filter, by name.
+const FETCH_ONCE: &str = "fetch-once";
 /// A delta export reaches back eight months.
 const DELTA_REACH_MS: i64 = 240 * 24 * 60 * 60 * 1000;
 
@@ -118,7 +120,7 @@ impl<'a> Turn<'a> {
             let settled_ms = run.started_ms - run.pace.settle_ms;
             return Ok(Position::once(from.ms(), to.ms().min(settled_ms)));
         }
-        let filter = feed.part_of(&self.filter()).to_string();
+        let filter = self.filter_in(feed);
         let name = store::position(&self.custodian, feed, &filter);
         let kept = if run.options.fresh { None } else { store::get(&run.archive, &name)? };
         let scope = Scope { filter, from_ms: run.options.start.ms() };
@@ -266,6 +268,14 @@ impl<'a> Turn<'a> {
             (None, Plan::EveryCopy) => Filter::default(),
         };
         options.app_classes.iter().fold(senders, |filter, class| filter.or_app_class(class))
+    }
+
+    /// What of a feed passes, as its position keeps it: empty for everything.
+    fn filter_in(&self, feed: Feed) -> String {
+        let (options, part) = (&self.run.options, feed.part_of(&self.filter()));
+        let by_plan = options.filter.is_none() && options.plan == Plan::FetchOnce;
+        // Its filter is long, and another one for each user.
+        if by_plan && !part.senders().is_empty() { FETCH_ONCE.to_owned() } else { part.to_string() }
     }
 
     /// What a page counts as. Meetings and the like are limited by user.

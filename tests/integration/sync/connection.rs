@@ -95,7 +95,7 @@ fn the_end_of_a_secret_is_told_thirty_days_ahead() {
     };
     let unknown = secret(&check(&world, &[Feed::Chats]));
     assert!(unknown.outcome.unwrap().contains("--secret-expires") && unknown.warning.is_none());
-    for (days, warned) in [(31, false), (29, true)] {
+    for (days, warned) in [(32, false), (29, true)] {
         let ends = world.now() + days * DAY_MS;
         let access = Access { secret_ends: Some(ends), ..Access::default() };
         world.fake.set(Behaviour { access, ..Behaviour::default() });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use chatvault_engine::{Archive, MessageKey, RecordKind, Scan, Versions};
-use chatvault_fake_graph::{Behaviour, Content, ContentPath, Setup, TruthObject, fill};
+use chatvault_fake_graph::{Behaviour, Content, ContentPath, Place, Setup, TruthObject, fill};
 use chatvault_ingest::sync::{self, SyncOptions};
 
 use super::kit::{World, windowed};
@@ -52,6 +52,16 @@ fn is_there(world: &World, object: &TruthObject) -> bool {
     object.from <= world.now() && object.until.is_none_or(|until| world.now() < until)
 }
 
+/// A name with signs that an address does not take as they are.
+fn is_odd(path: &ContentPath) -> bool {
+    matches!(path, ContentPath::File { content_url } if content_url.contains('#'))
+}
+
+fn is_of_deleted_team(world: &World, path: &ContentPath) -> bool {
+    let ContentPath::Hosted { place: Place::Channel { team, .. }, .. } = path else { return false };
+    world.tenant.deleted_team(team, world.now()).is_some()
+}
+
 #[test]
 fn everything_that_can_be_had_is_linked_and_the_rest_is_told() {
     let setup = Setup { days: 12, recordings: 3, recording_bytes: 9 << 20, ..Setup::default() };
@@ -62,7 +72,7 @@ fn everything_that_can_be_had_is_linked_and_the_rest_is_told() {
     let options = SyncOptions { content, feeds: windowed(), ..world.options() };
     let report = world.sync(&archive, &options);
     let keys = keys(&archive);
-    let (mut had, mut refused) = (0, 0);
+    let (mut had, mut odd, mut of_deleted_teams, mut refused) = (0, 0, 0, 0);
     for object in world.tenant.objects(world.now()) {
         let of_message = (object.conversation.clone(), object.message.clone());
         let Some(keys) = keys.get(&of_message).filter(|_| is_there(&world, &object)) else {
@@ -72,11 +82,13 @@ fn everything_that_can_be_had_is_linked_and_the_rest_is_told() {
             Some(bytes) => {
                 assert!(linked(&archive, keys).contains(&bytes), "{:?}", object.path);
                 had += 1;
+                odd += u64::from(is_odd(&object.path));
+                of_deleted_teams += u64::from(is_of_deleted_team(&world, &object.path));
             }
             None => refused += u64::from(!matches!(object.path, ContentPath::HostedList { .. })),
         }
     }
-    assert!(had > 20, "{had} contents");
+    assert!(had > 20 && odd > 0 && of_deleted_teams > 0, "{had}, {odd}, {of_deleted_teams}");
     assert!(report.total.objects >= had, "{:?}", report.total);
     let missing = sync::missing(&archive, None).unwrap();
     assert!(missing.len() as u64 >= refused && refused > 0, "{refused}: {missing:?}");

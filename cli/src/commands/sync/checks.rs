@@ -35,7 +35,7 @@ impl Finding<'_> {
     fn line(&self, width: usize) -> String {
         let mark = match (self.good, &self.advice) {
             (true, None) => "ok  ",
-            (true, Some(_)) => "SOON",
+            (true, Some(_)) => "NOTE",
             (false, _) => "FAIL",
         };
         format!("{mark}  {:width$}  {}", self.what, self.seen)
@@ -108,7 +108,7 @@ mod tests {
         let mut soon = checks();
         soon[0].warning = Some("make a new one".to_owned());
         let (outcome, text) = told(&soon[..1], false);
-        assert_eq!((outcome, text.starts_with("SOON  token")), (Outcome::Done, true), "{text}");
+        assert_eq!((outcome, text.starts_with("NOTE  token")), (Outcome::Done, true), "{text}");
         assert!(text.contains("make a new one"));
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chatvault_engine::{Custodian, RecordKind, Timestamp};
 
-use super::content::first_file;
+use super::content::{REFUSED_FILES, first_file};
 use super::directory::{Entry, List};
 use super::options::{Service, SyncOptions};
 use super::settle::settle;
@@ -33,6 +33,9 @@ const PAGES: usize = 20;
 /// Accounts that are tried before a feed counts as bad: any of them may have no mailbox.
 const CANDIDATES: usize = 5;
 
+/// So many files that are all refused are no chance.
+const ENOUGH_FILES: usize = 3;
+
 /// One step, and what came of it.
 #[derive(Clone, Debug)]
 pub struct Check {
@@ -40,7 +43,7 @@ pub struct Check {
     pub what: String,
     /// What was seen, or why it failed.
     pub outcome: Result<String, Failure>,
-    /// It is good, and will not be for long.
+    /// It is good, and there is something to do all the same.
     pub warning: Option<String>,
 }
 
@@ -177,11 +180,11 @@ impl Checker<'_> {
                         break;
                     }
                 }
-                Ok((rows, file)) => {
+                Ok((rows, files)) => {
                     let seen = format!("{rows} rows of the last days on a first page");
                     checks.push(Check::new(what, Ok(seen)));
-                    if let Some(file) = file {
-                        checks.push(self.file(feed, &file).await);
+                    if !files.is_empty() {
+                        checks.push(self.files(feed, &files).await);
                     }
                     if !named {
                         break;
@@ -196,7 +199,7 @@ impl Checker<'_> {
         &self,
         feed: Feed,
         custodian: &Custodian,
-    ) -> Result<(usize, Option<String>), Failure> {
+    ) -> Result<(usize, Vec<String>), Failure> {
         let from = Timestamp::from_ms(self.now_ms - SAMPLE_MS);
         let export = Export {
             feed,
@@ -211,26 +214,37 @@ impl Checker<'_> {
         let answer = self.get(&link, feed.class()).await?;
         let page = page(&answer, &link)?;
         let wanted = self.options.content.files && feed.record() == RecordKind::Message;
-        let mut items = page.items.iter().filter(|_| wanted);
-        let file = items.find_map(|item| first_file(self.client.cloud(), item));
-        Ok((page.items.len(), file))
+        let items = page.items.iter().filter(|_| wanted);
+        let files = items.filter_map(|item| first_file(self.client.cloud(), item));
+        Ok((page.items.len(), files.take(CANDIDATES).collect()))
     }
 
     /// Whether files may be read is an open question of the service's own pages, so it is tried.
-    async fn file(&self, feed: Feed, address: &str) -> Check {
-        let asked = async {
-            let link = route::share_item(self.client.cloud(), address)?;
-            self.get(&link, Class::Files).await
-        };
-        let outcome = match asked.await {
-            Ok(_) => Ok("can be read".to_owned()),
-            // It was deleted: the service looked for it, so the app may.
-            Err(failure) if failure.kind == FailureKind::NotFound => {
-                Ok("is not there any more, and the app may look".to_owned())
+    async fn files(&self, feed: Feed, addresses: &[String]) -> Check {
+        let what = format!("files in {feed}");
+        let mut refused = None;
+        for address in addresses {
+            match self.file(address).await {
+                Ok(_) => return Check::new(what, Ok("can be read".to_owned())),
+                // It was deleted: the service looked for it, so the app may.
+                Err(failure) if failure.kind == FailureKind::NotFound => {
+                    return Check::new(what, Ok("may be looked for".to_owned()));
+                }
+                Err(failure) => refused = Some(failure),
             }
-            Err(failure) => Err(failure),
-        };
-        Check::new(format!("a file in {feed}"), outcome)
+        }
+        let Some(failure) = refused else { return Check::new(what, Ok("none".to_owned())) };
+        if addresses.len() >= ENOUGH_FILES {
+            return Check::new(what, Err(failure));
+        }
+        // One file can be refused for reasons of its own.
+        let warning = Some(REFUSED_FILES.to_owned());
+        Check { warning, ..Check::new(what, Ok(failure.to_string())) }
+    }
+
+    async fn file(&self, address: &str) -> Result<Answer, Failure> {
+        let link = route::share_item(self.client.cloud(), address)?;
+        self.get(&link, Class::Files).await
     }
 
     async fn get(&self, link: &Link, class: Class) -> Result<Answer, Failure> {

@@ -118,13 +118,13 @@ fn meeting_link(contents: &Contents, meeting: &Meeting, user: &str) -> Result<Li
 }
 
 /// A drive that refuses names no permission, and which one it asks for is an open question.
-const FILES: &str = "if this is so for all files, grant Files.Read.All with admin consent, or \
+pub(crate) const REFUSED_FILES: &str = "if this is so for all files, grant Files.Read.All with admin consent, or \
     Files.ReadWrite.All, which the service's own page asks for; of one file, nobody gave the app access";
 
 fn refusal_of(failure: &Failure, source: &Source) -> Refusal {
     let refusal = refusal(failure);
     match (failure.kind, source) {
-        (FailureKind::Permission, Source::File(_)) => Refusal { advice: FILES, ..refusal },
+        (FailureKind::Permission, Source::File(_)) => Refusal { advice: REFUSED_FILES, ..refusal },
         _ => refusal,
     }
 }

@@ -16,6 +16,8 @@ const PREFIX: &str = "graph/missing/";
 const CONVERSATION_DIGITS: usize = 16;
 const KEY_DIGITS: usize = 32;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Runs do not begin at the same second each night.
+const SLACK_MS: i64 = DAY_MS / 2;
 
 /// Content of a message that could not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +98,14 @@ pub(super) struct Record {
     pub(super) run: u32,
 }
 
+/// A run, when it looks what is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) run: u32,
+    pub(super) ms: i64,
+    pub(super) content_days: u32,
+}
+
 /// A try that failed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Try<'a> {
@@ -135,9 +145,17 @@ impl Record {
         }
     }
 
-    /// Is it to be tried in this run?
-    pub(super) fn is_due(&self, run: u32) -> bool {
-        !self.given_up && self.run != run
+    /// Is it to be tried in this run? What the service refused is asked for again after ever more days,
+    /// since a hundred thousand dead links would else cost an hour each night; what failed on the way,
+    /// by every run.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        if self.given_up || self.run == now.run {
+            return false;
+        }
+        let refused = self.status.is_some_and(|status| (400..429).contains(&status));
+        let wait_ms = i64::from(self.tries.saturating_sub(1)) * DAY_MS - SLACK_MS;
+        let is_last = now.ms - self.first_ms >= i64::from(now.content_days) * DAY_MS;
+        !refused || is_last || now.ms - self.last_ms >= wait_ms
     }
 
     /// `None` if a later version wrote it.
@@ -262,15 +280,42 @@ mod tests {
     fn a_run_tries_once_and_the_first_try_after_its_days_is_the_last() {
         let first = attempt(1, 0, None);
         assert_eq!((first.tries, first.given_up, first.first_ms), (1, false, 1_000));
-        assert!(!first.is_due(1) && first.is_due(2));
+        assert!(!first.is_due(at(1, 0)) && first.is_due(at(2, 0)));
         let again = attempt(1, 0, Some(first));
         assert_eq!(again.tries, 1);
         let later = attempt(2, 20, Some(again));
         assert_eq!((later.tries, later.given_up, later.first_ms), (2, false, 1_000));
         let last = attempt(3, 21, Some(later));
         assert_eq!((last.tries, last.given_up, last.first_ms), (3, true, 1_000));
-        assert!(!last.is_due(4));
+        assert!(!last.is_due(at(4, 40)));
         assert_eq!(last.last_ms, 1_000 + 21 * DAY_MS);
+    }
+
+    fn at(run: u32, day: i64) -> Now {
+        Now { run, ms: 1_000 + day * DAY_MS, content_days: 21 }
+    }
+
+    /// The days of the tries of a run a day.
+    fn tried(status: Option<u16>) -> Vec<i64> {
+        let mut record = Record { status, ..attempt(1, 0, None) };
+        let mut days = vec![0];
+        for day in 1..=30 {
+            let run = u32::try_from(day + 1).unwrap();
+            if record.is_due(at(run, day)) {
+                record = Record { status, ..attempt(run, day, Some(record)) };
+                days.push(day);
+            }
+        }
+        assert!(record.given_up);
+        days
+    }
+
+    #[test]
+    fn a_dead_link_is_asked_for_after_ever_more_days_and_what_failed_on_the_way_by_every_run() {
+        assert_eq!(tried(Some(404)), [0, 1, 2, 4, 7, 11, 16, 21]);
+        for passing in [None, Some(503), Some(429)] {
+            assert_eq!(tried(passing), (0..=21).collect::<Vec<_>>(), "{passing:?}");
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ use flights::Flights;
 use gates::Gates;
 use spool::Spool;
 
+pub(crate) use fetch::REFUSED_FILES;
 pub(crate) use missing::missing_counts;
 pub use missing::{Missing, missing};
 pub(crate) use pass::Pass;

@@ -12,7 +12,7 @@ use chatvault_engine::{
     Cursor, Custodian, MessageKey, RecordKind, Row, Scan, Sequence, Snapshot, Stored, Versions,
 };
 
-use super::missing::{self, Record};
+use super::missing::{self, Now, Record};
 use super::positions::Positions;
 use super::references::{self, Kind, Reference};
 use super::{Contents, Item};
@@ -111,11 +111,11 @@ impl Walk {
 
     /// Offers every conversation with something that is due to be tried again.
     pub(super) fn missing(&self, offer: &mut dyn FnMut(Job) -> bool) -> Result<(), SyncError> {
-        let run = self.contents.settings.run.0;
+        let now = self.now();
         let mut last = String::new();
         missing::visit(&self.contents.settings.archive, &mut |name, record| {
             let part = missing::conversation_part(&name);
-            if record.is_due(run) && last != part {
+            if record.is_due(now) && last != part {
                 part.clone_into(&mut last);
                 let _taken = offer(Job::Again { part: part.to_owned() });
             }
@@ -160,12 +160,12 @@ impl Walk {
 
     /// What is due to be tried again, of the names that start so.
     pub(super) fn again(&self, names: &str) -> Result<Vec<Wanted>, SyncError> {
-        let archive = &self.contents.settings.archive;
+        let (archive, now) = (&self.contents.settings.archive, self.now());
         let mut wanted = Vec::new();
         let mut message: Option<(MessageKey, Vec<Stored>)> = None;
         for (_, value) in archive.checkpoints(names)? {
             let Some(record) = Record::read(&value) else { continue };
-            let due = record.is_due(self.contents.settings.run.0);
+            let due = record.is_due(now);
             let Some(key) = record.key().filter(|_| due) else { continue };
             if message.as_ref().is_none_or(|(there, _)| *there != key) {
                 let rows = self.snapshot.history(&key)?;
@@ -179,6 +179,12 @@ impl Walk {
             }
         }
         Ok(wanted)
+    }
+
+    fn now(&self) -> Now {
+        let settings = &self.contents.settings;
+        let (run, ms) = (settings.run.0, settings.clock.now().ms());
+        Now { run, ms, content_days: settings.content_days }
     }
 
     /// A content as the newest version that has it names it.

@@ -43,7 +43,7 @@ fn both_bounds_or_none() {
     assert_eq!(refusal(RANGE, Dialect::Delta), Some(Refused::Query));
     assert_eq!(refusal(RANGE, Dialect::Copilot), Some(Refused::Query));
     let inclusive = RANGE.replace("gt", "ge");
-    assert_eq!(refusal(&inclusive, Dialect::Chats), Some(Refused::Query));
+    assert_eq!(refusal(&inclusive, Dialect::Chats), Some(Refused::Operator));
 }
 
 #[test]
