@@ -118,6 +118,7 @@ pub struct LastTurn {
 /// An account as it is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Kept {
     pub(super) name: Option<String>,
     pub(super) address: Option<String>,
@@ -168,10 +169,13 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Users or teams or both, without guests and users without a licence.
-    pub fn new(users: bool, teams: bool) -> Self {
-        Self { users, teams, disabled: true, ..Self::default() }
-    }
+    /// Users, without guests and those who have no licence.
+    pub const USERS: Self =
+        Self { users: true, teams: false, guests: false, unlicensed: false, disabled: true };
+    /// Teams.
+    pub const TEAMS: Self = Self { users: false, teams: true, ..Self::USERS };
+    /// Both.
+    pub const ALL: Self = Self { teams: true, ..Self::USERS };
 
     /// Does it mean this account?
     pub fn fits(self, account: &Account) -> bool {
@@ -373,13 +377,13 @@ mod tests {
         let (guest, room, left) =
             (of(true, true, false), of(false, false, false), of(false, false, true));
         let team = Account::new(Custodian::team("t"));
-        let users = Rule::new(true, false);
+        let users = Rule::USERS;
         for (rule, expected) in [
             (users, [true, true, false, false, true, false]),
             (Rule { guests: true, ..users }, [true, true, true, false, true, false]),
             (Rule { unlicensed: true, ..users }, [true, true, false, true, true, false]),
             (Rule { disabled: false, ..users }, [true, true, false, false, false, false]),
-            (Rule::new(true, true), [true, true, false, false, true, true]),
+            (Rule::ALL, [true, true, false, false, true, true]),
         ] {
             let fits = [&plain, &unknown, &guest, &room, &left, &team].map(|one| rule.fits(one));
             assert_eq!(fits, expected, "{rule:?}");

@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_the_directory_says_decides_who_is_activated_and_only_if_nobody_has_decided() {
-        let rule = Some(Rule::new(true, false));
+        let rule = Some(Rule::USERS);
         let mut discovery = Discovery { activate_new: rule, ..Discovery::default() };
         let left = Kept { decided: true, ..Kept::default() };
         drop(discovery.accounts.insert(Custodian::user("left"), left));

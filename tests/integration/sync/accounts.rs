@@ -104,7 +104,7 @@ fn an_archive_holds_one_tenant() {
 fn new_accounts_are_activated_by_rule_and_deleted_ones_end() {
     let world = world();
     let archive = empty_archive();
-    let rule = Some(Rule::new(true, false));
+    let rule = Some(Rule::USERS);
     let options = SyncOptions { activate_new: rule, ..world.options() };
     let report = world.sync(&archive, &options);
     assert!(report.accounts.keys().all(|custodian| custodian.starts_with("user:")), "{report:?}");

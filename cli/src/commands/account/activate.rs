@@ -103,7 +103,7 @@ enum Disabled {
 
 /// The documented fields.
 #[derive(Serialize)]
-struct Changed<'a> {
+struct Report<'a> {
     active: bool,
     left_out: u64,
     changed: Vec<&'a str>,
@@ -129,7 +129,7 @@ pub(super) fn run(
     super::super::close(archive, folder, console)?;
     if arguments.json {
         let changed = changed.iter().map(Custodian::as_str).collect();
-        console.json(&Changed { active, left_out, changed })?;
+        console.json(&Report { active, left_out, changed })?;
         return Ok(Outcome::Done);
     }
     for line in lines(&changed, active) {
@@ -160,7 +160,8 @@ fn which(arguments: &Arguments, active: bool) -> anyhow::Result<Which> {
         guests: with.contains(&LeftOut::Guests),
         unlicensed: with.contains(&LeftOut::Unlicensed),
         disabled: without.is_empty(),
-        ..Rule::new(all || users, all || teams)
+        users: all || users,
+        teams: all || teams,
     };
     let narrows = !with.is_empty() || !without.is_empty();
     Ok(match &arguments.from_file {
@@ -229,11 +230,11 @@ mod tests {
     #[test]
     fn accounts_are_named_one_by_one_or_many_at_once() {
         let wanted = |line: &[&str]| which(&parsed(line).unwrap(), true).unwrap();
-        assert_eq!(wanted(&["--all"]), Which::By(Rule::new(true, true)));
-        assert_eq!(wanted(&["--users"]), Which::By(Rule::new(true, false)));
-        assert_eq!(wanted(&["--teams"]), Which::By(Rule::new(false, true)));
+        assert_eq!(wanted(&["--all"]), Which::By(Rule::ALL));
+        assert_eq!(wanted(&["--users"]), Which::By(Rule::USERS));
+        assert_eq!(wanted(&["--teams"]), Which::By(Rule::TEAMS));
         assert_eq!(wanted(&["ann", "team:t"]), Which::These(vec!["ann".into(), "team:t".into()]));
-        let more = Rule { guests: true, disabled: false, ..Rule::new(true, false) };
+        let more = Rule { guests: true, disabled: false, ..Rule::USERS };
         let line = ["--users", "--with", "guests", "--without", "disabled"];
         assert_eq!(wanted(&line), Which::By(more));
         let unwanted = |line: &[&str]| which(&parsed(line).unwrap(), false).unwrap();

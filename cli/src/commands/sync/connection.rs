@@ -86,7 +86,6 @@ fn over(said: Connection, saved: Connection) -> Connection {
 }
 
 /// A file as it is found from everywhere. One that is not there is found out, and told, later.
-#[expect(clippy::disallowed_methods, reason = "a credential's file is outside of any archive")]
 fn absolute(file: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(file).context("the working folder cannot be found")
 }

@@ -26,9 +26,11 @@ pub(super) fn options(arguments: &Arguments, accounts: &[Account]) -> anyhow::Re
     Ok(SyncOptions {
         feeds: feeds(selection)?,
         accounts: picked(selection, accounts)?,
-        activate_new: selection
-            .activate_new
-            .map(|who| Rule::new(who != NewAccounts::Teams, who != NewAccounts::Users)),
+        activate_new: selection.activate_new.map(|who| match who {
+            NewAccounts::All => Rule::ALL,
+            NewAccounts::Users => Rule::USERS,
+            NewAccounts::Teams => Rule::TEAMS,
+        }),
         discover: !selection.no_discover,
         deleted: !selection.no_deleted,
         content: content(selection),
@@ -154,11 +156,8 @@ mod tests {
     #[test]
     fn new_accounts_are_activated_by_kind() {
         let rule = |who| of(&["--activate-new", who]).activate_new.unwrap();
-        assert_eq!(rule("all"), Rule::new(true, true));
-        assert_eq!(
-            (rule("users"), rule("teams")),
-            (Rule::new(true, false), Rule::new(false, true))
-        );
+        assert_eq!(rule("all"), Rule::ALL);
+        assert_eq!((rule("users"), rule("teams")), (Rule::USERS, Rule::TEAMS));
     }
 
     #[test]

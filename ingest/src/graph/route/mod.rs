@@ -76,12 +76,12 @@ fn path(cloud: &Cloud, export: &Export<'_>) -> Result<String, Failure> {
         Feed::Copilot => {
             format!("/copilot/users/{id}/interactionHistory/getAllEnterpriseInteractions")
         }
-        Feed::Recordings => meetings(&id, export, "getAllRecordings", ""),
+        Feed::Recordings | Feed::AdhocRecordings => meetings(&id, export, "getAllRecordings", ""),
         Feed::RecordingsDelta => meetings(&id, export, "getAllRecordings", "/delta"),
-        Feed::AdhocRecordings => meetings(&id, export, "getAllRecordings", ""),
-        Feed::Transcripts => meetings(&id, export, "getAllTranscripts", ""),
+        Feed::Transcripts | Feed::AdhocTranscripts => {
+            meetings(&id, export, "getAllTranscripts", "")
+        }
         Feed::TranscriptsDelta => meetings(&id, export, "getAllTranscripts", "/delta"),
-        Feed::AdhocTranscripts => meetings(&id, export, "getAllTranscripts", ""),
     })
 }
 

@@ -16,7 +16,7 @@ fn needs(options: &SyncOptions) -> Vec<Need> {
         .iter_mut()
         .find(|need| need.any_of == any_of)
     {
-        Some(need) => need.of += &format!(", {of}"),
+        Some(need) => need.of.extend([", ", of]),
         None => needs.push(Need { any_of: any_of.to_vec(), of: of.to_owned() }),
     };
     for feed in &options.feeds {

@@ -128,7 +128,7 @@ impl Estimator<'_> {
     async fn run(&self, known: &[Account]) -> Result<Estimate, Failure> {
         drop(self.client.sign_in().await?);
         let mut learned = Learned::default();
-        let (mut samples, mut accounts, mut sampled) = (Vec::new(), 0, 0);
+        let (mut samples, mut accounts, mut asked) = (Vec::new(), 0, 0);
         for (list, teams) in [(List::Users, false), (List::Teams, true)] {
             if !self.options.feeds.iter().any(|feed| feed.of_team() == teams) {
                 continue;
@@ -140,11 +140,11 @@ impl Estimator<'_> {
                 counted.push(self.account(whose, teams, &mut learned).await?);
             }
             accounts += all.len() as u64;
-            sampled += chosen.len() as u64;
+            asked += chosen.len() as u64;
             samples.push((all.len(), counted));
         }
         let file_bytes = self.file_bytes(&learned.files).await;
-        Ok(self.sum(&samples, (accounts, sampled), (&learned, file_bytes)))
+        Ok(self.sum(&samples, (accounts, asked), (&learned, file_bytes)))
     }
 
     /// Every account of a kind that would be exported.
@@ -159,7 +159,7 @@ impl Estimator<'_> {
         if known.iter().any(|account| account.active) {
             return Ok(known.iter().filter(is_of).map(whose).collect());
         }
-        let rule = Rule::new(true, true);
+        let rule = Rule::ALL;
         let mut all = Vec::new();
         let mut link = list.link(self.client.cloud(), super::directory::ROWS[0])?;
         loop {
@@ -206,8 +206,8 @@ impl Estimator<'_> {
         learned: &mut Learned,
     ) -> Result<Counted, Failure> {
         let start_ms = self.options.start.ms();
-        let whole = (start_ms, self.now_ms);
-        let (mut counted, is_all) = self.slice(feed, whose, whole, (1, learned)).await?;
+        let all_time = (start_ms, self.now_ms);
+        let (mut counted, is_all) = self.slice(feed, whose, all_time, (1, learned)).await?;
         let mut requests = 1.0;
         if !is_all {
             counted = Counted::default();
@@ -228,7 +228,7 @@ impl Estimator<'_> {
 
     /// Some days of a part, anywhere in it, and how often the part has them.
     fn slice_of(&self, (from, to): (i64, i64)) -> ((i64, i64), f64) {
-        let width = (to - from).min(SLICE_DAYS * DAY_MS).max(1);
+        let width = (to - from).clamp(1, SLICE_DAYS * DAY_MS);
         let room = (to - from - width).max(0);
         let random = u64::from_le_bytes(first_half(self.service.clock.random()));
         let at = from + i64::try_from(random % (room.unsigned_abs() + 1)).unwrap_or(0);
@@ -256,10 +256,10 @@ impl Estimator<'_> {
         let mut link = first_page(self.client.cloud(), &export)?;
         let mut counted = Counted::default();
         for _ in 0..most {
-            let asked = Instant::now();
+            let sent = Instant::now();
             let answer = self.get(&link, feed.class()).await?;
             learned.answers += 1;
-            learned.seconds += asked.elapsed().as_secs_f64();
+            learned.seconds += sent.elapsed().as_secs_f64();
             let page = read_page(&answer.body)
                 .map_err(|broken| Failure::astray(&link, broken.to_string()))?;
             for item in &page.items {
@@ -308,7 +308,7 @@ impl Estimator<'_> {
     fn sum(
         &self,
         samples: &[(usize, Vec<Counted>)],
-        (accounts, sampled): (u64, u64),
+        (accounts, asked): (u64, u64),
         (learned, file_bytes): (&Learned, f64),
     ) -> Estimate {
         let of = |value: &dyn Fn(&Counted) -> f64| {
@@ -335,7 +335,7 @@ impl Estimator<'_> {
         };
         Estimate {
             accounts,
-            sampled,
+            sampled: asked,
             without_mailbox: learned.nothing_of,
             copies: of(&|one| one.rows),
             requests: of(&|one| one.requests),

@@ -178,7 +178,7 @@ impl Position {
     }
 
     /// The time from which on this is read.
-    fn from_ms(&self) -> i64 {
+    fn start_ms(&self) -> i64 {
         self.scope.as_ref().map_or(0, |scope| scope.from_ms)
     }
 
@@ -206,7 +206,7 @@ impl Position {
         let late = self.rescanned_ms.is_none_or(|at| goal_ms - at >= pace.rescan_every_ms);
         let rescan = late && pace.rescan_ms > 0;
         let back_ms = if rescan { pace.rescan_ms.max(pace.overlap_ms) } else { pace.overlap_ms };
-        let from_ms = self.from_ms();
+        let from_ms = self.start_ms();
         let at_ms = match self.up_to_ms {
             None => from_ms,
             // Of late counts from now, what has lagged from where the last run ended.

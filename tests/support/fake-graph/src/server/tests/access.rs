@@ -1,5 +1,8 @@
 //! Who gets a token, what it is good for, and how much may be asked.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::*;
 
 #[test]
@@ -80,9 +83,8 @@ fn who_names_roles_and_who_does_not() {
     };
     bench.set(|behaviour| behaviour.access.roles.clear());
     bench.token = sign_in(&bench.fake);
-    use base64::Engine as _;
     let claims = bench.token.split('.').nth(1).unwrap();
-    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
     assert!(!String::from_utf8(claims).unwrap().contains("roles"), "no consent, no claim");
     assert_eq!(refusals(&bench), [(403, false), (403, false), (403, false), (403, true)]);
     bench.set(|behaviour| behaviour.access.silent = true);
