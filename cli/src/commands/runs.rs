@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
 use crate::sync_report::{AskedFacts, Told, Work, minute, outcome_name, part, span, time, took_ms};
-use crate::table::{Column, Listing};
+use crate::table::{Column, Listing, whole};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -128,9 +128,12 @@ fn all(runs: &[SyncRun], json: bool, console: &mut Console<'_>) -> anyhow::Resul
     if runs.is_empty() {
         return Ok(console.line("no run of `chatvault sync` yet")?);
     }
-    let mut listing = Listing::new(COLUMNS, console.width());
-    for run in runs {
-        console.lines(listing.push(row(run)))?;
+    let rows: Vec<Vec<String>> = runs.iter().map(row).collect();
+    // What was asked for is never cut for a program.
+    let width = console.width().unwrap_or_else(|| whole(COLUMNS, &rows));
+    let mut listing = Listing::new(COLUMNS, Some(width));
+    for row in rows {
+        console.lines(listing.push(row))?;
     }
     console.lines(Some(listing.lines()))
 }

@@ -65,6 +65,9 @@ pub(crate) fn part(asked: &Asked) -> Option<String> {
     if asked.plan != usual.plan {
         parts.push("fetch once".to_owned());
     }
+    if asked.range_ms.is_none() && asked.start_ms > usual.start.ms() {
+        parts.push(format!("from {}", day(asked.start_ms)));
+    }
     parts.extend(narrowing(asked));
     (!parts.is_empty()).then(|| parts.join("; "))
 }
@@ -118,6 +121,9 @@ mod tests {
         };
         let all = "chats, retained-chats, channels, retained-channels; every copy; from 2017-03-01";
         assert_eq!((in_words(&asked).as_str(), part(&asked)), (all, None));
+        asked.start_ms += 86_400_000;
+        assert_eq!(part(&asked).unwrap(), "from 2017-03-02");
+        asked.start_ms = first_day_ms();
         asked.feeds.push(Feed::Copilot);
         assert_eq!(part(&asked), None, "more than usual is no part");
         asked.range_ms = Some((1_704_067_200_000, 1_706_745_600_000));

@@ -103,7 +103,7 @@ fn the_end_of_a_secret_is_told_thirty_days_ahead() {
         assert_eq!((read.outcome.is_ok(), read.warning.is_some()), (true, warned), "{days}");
     }
     // A run says it too, and asks nobody.
-    let secret_expires = Some(Timestamp::from_ms(world.now() + 10 * DAY_MS));
+    let secret_expires = Some(Timestamp::from_ms(world.now() + 11 * DAY_MS));
     let service = Service { secret_expires, ..world.service() };
     let go_on = &mut |_: &sync::SyncProgress| std::ops::ControlFlow::Continue(());
     let report = sync::sync(&empty_archive(), &service, &world.options(), go_on).unwrap();

@@ -55,6 +55,7 @@ mod tests {
     #[test]
     fn readers_are_told_in_words_and_without_addresses() {
         let missing = |status, reason: &str| Missing {
+            title: None,
             custodian: Custodian::user("ann"),
             record: RecordKind::Message,
             conversation: "c".to_owned(),

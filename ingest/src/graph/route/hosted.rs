@@ -83,7 +83,9 @@ fn place(path: &str) -> Option<(HostedPlace, String)> {
         all => all,
     };
     let (place, message) = match parts {
-        ["chats", chat, "messages", message] => (HostedPlace::Chat(decode(chat)?), message),
+        ["chats", chat, "messages", message] | ["users", _, "chats", chat, "messages", message] => {
+            (HostedPlace::Chat(decode(chat)?), message)
+        }
         ["teams" | "deletedTeams", team, "channels", channel, "messages", rest @ ..] => {
             let (reply_to, message) = match rest {
                 [message] => (None, message),

@@ -279,6 +279,10 @@ fn hosted_contents_are_found_in_any_text_and_asked_at_the_clouds_own_host() {
             "x='https://microsoftgraph.chinacloudapi.cn/chats/c/messages/m/hostedContents/h/$value'",
             "/chats/c/messages/m/hostedContents/h/$value",
         ),
+        (
+            "https://graph.microsoft.com/v1.0/users/u/chats/c/messages/m/hostedContents/h/$value",
+            "/chats/c/messages/m/hostedContents/h/$value",
+        ),
     ] {
         let found = hosted_in(&cloud(), text);
         assert_eq!(found.len(), 1, "{text}");
