@@ -98,9 +98,9 @@ class JournalFile:
 
     def check_tail(self, at, last):
         """Is what follows the last valid frame a torn tail, or was it durable once?"""
-        rest = self.data[at:].strip(b"\0")
-        need(not (self.ending and rest), f"{self.name}: something behind the end")
-        for place in range(at, len(self.data), 8):
+        used = len(self.data.rstrip(b"\0"))
+        need(not (self.ending and used > at), f"{self.name}: something behind the end")
+        for place in range(at, used, 8):
             head = self.head_at(place)
             if head and (head.acknowledged > last or head.kind in ENDS):
                 raise Damaged(f"{self.name}: what was acknowledged at {at} is lost")

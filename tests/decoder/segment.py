@@ -1,5 +1,6 @@
 """Rows of a sealed segment: FORMAT.md, section "Segment"."""
 
+import bisect
 import re
 from dataclasses import dataclass
 
@@ -239,9 +240,9 @@ class Segment:
 
     def conversation(self, row):
         """The last one that begins at the row or before it."""
-        found = [at for at, first in enumerate(self.first_rows) if first <= row]
-        need(found, f"row {row} is in no conversation")
-        return self.conversations[found[-1]]
+        behind = bisect.bisect_right(self.first_rows, row)
+        need(behind, f"row {row} is in no conversation")
+        return self.conversations[behind - 1]
 
 
 class Rendering:

@@ -19,6 +19,7 @@ mod export;
 mod faults;
 mod format;
 mod fuzz_corpus;
+mod golden;
 mod ingest;
 mod kinds;
 mod kit;

@@ -8,7 +8,7 @@ use super::unpack;
 use crate::error::Result;
 use crate::manifest::{self, Manifest};
 use crate::objects::PackWriter;
-use crate::segment::{self, Effort, NewRow, Source, Visit};
+use crate::segment::{self, Built, Effort, NewRow, Source, Visit};
 use crate::storage::{Memory, Storage};
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
 
@@ -75,28 +75,54 @@ fn the_pack_is_shown() {
 /// The row of the example of a segment.
 const MESSAGE: &str = r#"{"id":"1772438400000","chatId":"19:a@thread.v2","createdDateTime":"2026-03-02T08:00:00Z","body":{"content":"hi"},"reactions":[{"n":3},{"n":3}]}"#;
 
+const MESSAGE_MS: i64 = 1_772_438_400_000;
+
 struct OneRow;
 
 impl Source for OneRow {
     fn visit(&mut self, each: &mut Visit<'_>) -> Result<()> {
-        let time = Timestamp::from_ms(1_772_438_400_000);
-        each(&NewRow {
-            document: MESSAGE.as_bytes(),
-            record: RecordKind::Message,
-            conversation: "19:a@thread.v2",
-            reply_to: None,
-            id: "1772438400000",
-            version: 1_772_438_400_000,
-            created: time,
-            modified: time,
-            sender: None,
-            kind: MessageKind::Other,
-            sequence: Sequence(1),
-            address: ContentAddress([0xab; 32]),
-            sightings: &[(0, 1)],
-            sibling: false,
-            beside: false,
-        })
+        each(&row(MESSAGE, "19:a@thread.v2", MESSAGE_MS, None))
+    }
+}
+
+fn row<'d>(
+    document: &'d str,
+    conversation: &'d str,
+    modified_ms: i64,
+    sender: Option<&'d str>,
+) -> NewRow<'d> {
+    NewRow {
+        document: document.as_bytes(),
+        record: RecordKind::Message,
+        conversation,
+        reply_to: None,
+        id: "1772438400000",
+        version: 1_772_438_400_000,
+        created: Timestamp::from_ms(MESSAGE_MS),
+        modified: Timestamp::from_ms(modified_ms),
+        sender,
+        kind: MessageKind::Other,
+        sequence: Sequence(1),
+        address: ContentAddress([0xab; 32]),
+        sightings: &[(0, 1)],
+        sibling: false,
+        beside: false,
+    }
+}
+
+/// The rows of the example of times and names.
+const NAMED: [&str; 4] = [
+    r#"{"chatId":"c","createdDateTime":"2026-03-02T08:00:00Z","lastModifiedDateTime":"2026-03-02T08:00:00.25Z","editedDateTime":"2026-03-02T07:59:59Z","from":{"user":{"id":"ada","displayName":"Ada"}}}"#,
+    r#"{"chatId":"c","createdDateTime":"2026-03-02T08:00:00.000Z","lastModifiedDateTime":"2026-03-02T08:00:00.250Z","editedDateTime":"2026-03-02T08:00:00.120Z","from":{"user":{"id":"ada","displayName":"Ada"}}}"#,
+    r#"{"chatId":"c","createdDateTime":"2026-03-02T08:00:00.0000000Z","lastModifiedDateTime":"2026-03-02T08:00:00.2500000Z","editedDateTime":"2026-03-02T08:00:00.1200000Z","from":{"user":{"id":"ada","displayName":"A."}}}"#,
+    r#"{"chatId":"c","createdDateTime":"2026-03-02T08:00:00Z","lastModifiedDateTime":"2026-03-02T08:00:00.25Z","editedDateTime":"2026-03-02T08:00:00Z","from":{"user":{"id":"ada","displayName":"A."}}}"#,
+];
+
+struct Named;
+
+impl Source for Named {
+    fn visit(&mut self, each: &mut Visit<'_>) -> Result<()> {
+        NAMED.iter().try_for_each(|text| each(&row(text, "c", MESSAGE_MS + 250, Some("ada"))))
     }
 }
 
@@ -106,13 +132,27 @@ fn the_segment_is_shown() {
     let built = segment::build(ARCHIVE, 7, Effort::FRESH, &mut OneRow).unwrap();
     let group = &built.meta.groups[0];
     check_shown(&built.file[..usize::try_from(group.text).unwrap()]);
-    // How zstd packs is no part of the format: what is packed is shown unpacked.
-    let frame = |offset: u64| {
-        let (frame, _) = frame::split(&built.file[usize::try_from(offset).unwrap()..]).unwrap();
-        unpack::unpack(frame.payload, frame.raw_bytes, None, "frame").unwrap()
-    };
-    assert_eq!(frame(group.text), b"hi\0");
+    assert_eq!(payload(&built, group.text), b"hi\0");
     let [templates, tables, ..] = built.meta.sections;
-    check_shown(&frame(templates.offset));
-    check_shown(&frame(tables.offset));
+    check_shown(&payload(&built, templates.offset));
+    check_shown(&payload(&built, tables.offset));
+}
+
+/// How zstd packs is no part of the format: what is packed is shown unpacked.
+fn payload(built: &Built, offset: u64) -> Vec<u8> {
+    let (frame, _) = frame::split(&built.file[usize::try_from(offset).unwrap()..]).unwrap();
+    match frame.codec {
+        Codec::None => frame.payload.to_vec(),
+        _ => unpack::unpack(frame.payload, frame.raw_bytes, None, "frame").unwrap(),
+    }
+}
+
+#[test]
+fn times_and_names_of_an_author_are_shown() {
+    assert!(DOCUMENT.contains(NAMED[1]), "FORMAT.md should show the document");
+    let built = segment::build(ARCHIVE, 8, Effort::FRESH, &mut Named).unwrap();
+    check_shown(&payload(&built, built.meta.groups[0].columns.offset));
+    let [templates, tables, ..] = built.meta.sections;
+    check_shown(&payload(&built, templates.offset));
+    check_shown(&payload(&built, tables.offset));
 }
