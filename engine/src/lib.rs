@@ -1,5 +1,16 @@
 //! The archive itself: rows in, rows out, durable and ordered.
 
+/// Is a fault planted here? Only in a build whose tests must find it: see `planted.rs`.
+macro_rules! planted {
+    ($fault:literal) => {{
+        #[cfg(chatvault_planted)]
+        let chosen = crate::planted::is_chosen($fault);
+        #[cfg(not(chatvault_planted))]
+        let chosen = false;
+        chosen
+    }};
+}
+
 mod archive;
 mod cache;
 mod catalog;
@@ -9,6 +20,8 @@ mod journal;
 mod manifest;
 mod objects;
 mod options;
+#[cfg(chatvault_planted)]
+mod planted;
 mod row;
 mod scan;
 mod segment;

@@ -219,7 +219,7 @@ impl Snapshot {
             rows += 1;
             sum.insert(&row.address.0);
         }
-        (rows, sum.0)
+        (rows, if planted!("bind an index to a number") { [0; 32] } else { sum.0 })
     }
 
     /// Does any message have an object? With a ledger that cannot be read, one may.
@@ -360,7 +360,7 @@ impl View {
 
     pub(crate) fn check_commit(&self, commit: &CommitId) -> Result<()> {
         let there = self.commit_at(commit.sequence.min(self.until));
-        if there == *commit {
+        if there == *commit || planted!("believe a commit of another past") {
             return Ok(());
         }
         let here = if there.sequence == commit.sequence {

