@@ -8,8 +8,10 @@ use std::sync::Arc;
 use super::summary::Probe;
 use super::*;
 use crate::error::ErrorKind;
+use crate::format::names::FileKind;
 use crate::options::{Host, Options};
-use crate::storage::{Disk, Memory, Storage};
+use crate::storage::bent::Bend;
+use crate::storage::{Disk, Memory, Storage, WriteFile};
 use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, Timestamp};
 
 pub(super) type Place = Arc<dyn Storage>;
@@ -64,6 +66,32 @@ pub(super) fn bytes(place: &Place, path: &str) -> Vec<u8> {
 pub(super) fn replace(place: &Place, path: &str, bytes: &[u8]) {
     place.remove(path).unwrap();
     place.create(path).unwrap().write_at(0, bytes).unwrap();
+}
+
+/// Paths of the archive's own files in these folders.
+pub(super) fn paths(place: &Place, folders: &[&str]) -> Vec<String> {
+    let list = |folder: &&str| {
+        let files = place.list(folder).unwrap().into_iter();
+        let path = |name: String| match *folder {
+            "" => name,
+            folder => format!("{folder}/{name}"),
+        };
+        files.map(|file| path(file.name)).collect::<Vec<String>>()
+    };
+    folders.iter().flat_map(list).collect()
+}
+
+/// A commit of what is no message: two refused copies, an object and a link to it, a checkpoint.
+pub(super) fn offer_the_rest(archive: &Archive) {
+    let object = archive.put_object(&mut &b"a picture"[..]).unwrap();
+    let mut batch = archive.batch(archive.begin_run("second").unwrap());
+    for (custodian, bytes) in [("anna", &b"no document"[..]), ("ben", b"nor this")] {
+        let origin = Origin { source: "x", offset: 7 };
+        batch.quarantine(&Custodian::user(custodian), bytes, "not JSON", origin);
+    }
+    batch.link(&key(), "attachment", object);
+    batch.checkpoint("position", b"17");
+    drop(batch.commit().unwrap());
 }
 
 fn key() -> MessageKey {
@@ -297,42 +325,14 @@ fn segments_are_merged_while_commits_go_on() {
 #[derive(Debug)]
 struct Panics(Place);
 
-impl Storage for Panics {
-    fn create(&self, path: &str) -> std::io::Result<Box<dyn crate::storage::WriteFile>> {
+impl Bend for Panics {
+    fn below(&self) -> &dyn Storage {
+        &*self.0
+    }
+
+    fn created(&self, path: &str) -> std::io::Result<Box<dyn WriteFile>> {
         assert!(!path.ends_with(".seg.tmp"), "no pen for {path}");
         self.0.create(path)
-    }
-
-    fn open(&self, path: &str) -> std::io::Result<Arc<dyn crate::storage::ReadFile>> {
-        self.0.open(path)
-    }
-
-    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
-        self.0.rename(from, to)
-    }
-
-    fn remove(&self, path: &str) -> std::io::Result<()> {
-        self.0.remove(path)
-    }
-
-    fn list(&self, folder: &str) -> std::io::Result<Vec<crate::storage::FileName>> {
-        self.0.list(folder)
-    }
-
-    fn make_folder(&self, folder: &str) -> std::io::Result<()> {
-        self.0.make_folder(folder)
-    }
-
-    fn sync_folder(&self, folder: &str) -> std::io::Result<()> {
-        self.0.sync_folder(folder)
-    }
-
-    fn try_lock(&self, path: &str, holder: &str) -> std::io::Result<Option<Box<dyn LockGuard>>> {
-        self.0.try_lock(path, holder)
-    }
-
-    fn local_folder(&self, folder: &str) -> Option<std::path::PathBuf> {
-        self.0.local_folder(folder)
     }
 }
 
@@ -415,4 +415,64 @@ fn summaries_say_no_only_where_no_row_is_and_come_back_from_the_catalog() {
     let _ = offer(&archive, "ben", &documents(200, 3));
     let counts = archive.stat().unwrap().counts;
     assert_eq!((counts.stored, counts.duplicates), (600, 600));
+}
+
+/// Puts a number into the header of the newest journal file, with a checksum that fits.
+fn forge_journal(place: &Place, offset: usize, number: u64) {
+    let path = format!("journal/{}", place.list("journal").unwrap().pop().unwrap().name);
+    let mut file = bytes(place, &path);
+    file[offset..offset + 8].copy_from_slice(&number.to_le_bytes());
+    let sum = crc32fast::hash(&file[..4092]);
+    file[4092..4096].copy_from_slice(&sum.to_le_bytes());
+    replace(place, &path, &file);
+}
+
+/// What opening for writing and a commit say about an archive.
+fn write_on(place: &Place) -> Result<Report> {
+    let archive = Archive::open(Host::new(Arc::clone(place)), options())?;
+    let mut batch = archive.batch(archive.begin_run("more")?);
+    let origin = Origin { source: "test", offset: 0 };
+    batch.offer(&Custodian::user("eve"), RecordKind::Message, document(9, 9).as_bytes(), origin);
+    batch.commit()
+}
+
+#[test]
+fn sequences_that_are_spent_in_a_journal_are_an_error_and_never_begin_anew() {
+    let (last, base) = (56, 80);
+    for (offset, number, expected) in [
+        (base, u64::MAX, ErrorKind::Corrupt),
+        (base, u64::MAX - 1_000, ErrorKind::Corrupt),
+        (base, 1 << 56, ErrorKind::InvalidInput),
+        (last, u64::MAX, ErrorKind::Corrupt),
+    ] {
+        let place = place();
+        let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+        let _ = offer(&archive, "anna", &documents(1, 2));
+        drop(archive);
+        forge_journal(&place, offset, number);
+        assert_eq!(write_on(&place).unwrap_err().kind(), expected, "{number} at {offset}");
+    }
+}
+
+#[test]
+fn runs_that_are_spent_in_a_ledger_are_an_error_and_never_begin_anew() {
+    for (run, expected) in [(1 << 31, ErrorKind::InvalidInput), (u32::MAX, ErrorKind::Corrupt)] {
+        let place = place();
+        let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+        let _ = offer(&archive, "anna", &documents(1, 2));
+        archive.seal().unwrap();
+        let manifest = Arc::clone(&archive.shared.state().manifest);
+        archive.close().unwrap();
+        let mut entries = manifest.files.iter();
+        let entry = entries.find(|entry| entry.kind == FileKind::Ledger).unwrap();
+        let read = ledger::read(&*place, manifest.archive, entry.number, &entry.path());
+        let mut forged = read.unwrap();
+        let one = forged.book.runs.values().next().unwrap().clone();
+        drop(forged.book.runs.insert(run, one));
+        let file = ledger::encode(manifest.archive, entry.number, &forged).unwrap();
+        replace(&place, &entry.path(), &file);
+        let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
+        let told = reader.runs().and_then(|_| write_on(&place)).unwrap_err();
+        assert_eq!(told.kind(), expected, "run {run}: {told}");
+    }
 }

@@ -2,7 +2,6 @@
 //! each other.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +9,8 @@ use super::tests::{commit, content, first, payload, place, read, resume, wanted,
 use super::{Journal, MAX_IN_FLIGHT, Recorded, Unproven, Wanted, recover};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{LOCK, journal as path, manifest};
-use crate::storage::{FileName, LockGuard, Memory, ReadFile, Storage, WriteFile};
+use crate::storage::bent::Bend;
+use crate::storage::{Memory, ReadFile, Storage};
 use crate::types::Sequence;
 
 fn seen(storage: &Memory) -> (Vec<u64>, Option<Unproven>) {
@@ -227,43 +227,19 @@ impl ReadFile for WatchedFile {
     }
 }
 
-impl Storage for Watched {
-    fn create(&self, path: &str) -> io::Result<Box<dyn WriteFile>> {
-        self.memory.create(path)
+impl Bend for Watched {
+    fn below(&self) -> &dyn Storage {
+        &self.memory
     }
-    fn open(&self, path: &str) -> io::Result<Arc<dyn ReadFile>> {
+    fn opened(&self, path: &str) -> io::Result<Arc<dyn ReadFile>> {
         let wrong = AtomicU64::new(self.wrong_reads.load(Ordering::SeqCst));
         Ok(Arc::new(WatchedFile(self.memory.open(path)?, wrong)))
     }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.memory.rename(from, to)
-    }
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.memory.remove(path)
-    }
-    fn list(&self, folder: &str) -> io::Result<Vec<FileName>> {
-        self.memory.list(folder)
-    }
-    fn make_folder(&self, folder: &str) -> io::Result<()> {
-        self.memory.make_folder(folder)
-    }
-    fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        self.memory.sync_folder(folder)
-    }
-    fn try_lock(&self, path: &str, holder: &str) -> io::Result<Option<Box<dyn LockGuard>>> {
-        self.memory.try_lock(path, holder)
-    }
-    fn is_locked(&self, path: &str) -> io::Result<bool> {
-        self.memory.is_locked(path)
-    }
-    fn sync_file(&self, path: &str) -> io::Result<()> {
+    fn synced(&self, path: &str) -> io::Result<()> {
         if !self.can_sync {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let _before = self.syncs.fetch_add(1, Ordering::SeqCst);
         self.memory.sync_file(path)
-    }
-    fn local_folder(&self, folder: &str) -> Option<PathBuf> {
-        self.memory.local_folder(folder)
     }
 }

@@ -1,7 +1,6 @@
 //! What the journal promises, on storages that can be bent and broken.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,7 +9,8 @@ use super::writer::AHEAD_BYTES;
 use super::{Chain, FileHeader, Journal, Recorded, Recovery, Wanted, recover};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{JOURNAL, journal as path};
-use crate::storage::{Disk, FileName, LockGuard, Memory, ReadFile, Storage, WriteFile};
+use crate::storage::bent::Bend;
+use crate::storage::{Disk, Memory, Storage, WriteFile};
 use crate::types::Sequence;
 
 const ARCHIVE: [u8; 16] = [1; 16];
@@ -414,34 +414,13 @@ impl Faulty {
     }
 }
 
-impl Storage for Faulty {
-    fn create(&self, path: &str) -> io::Result<Box<dyn WriteFile>> {
+impl Bend for Faulty {
+    fn below(&self) -> &dyn Storage {
+        &self.memory
+    }
+    fn created(&self, path: &str) -> io::Result<Box<dyn WriteFile>> {
         let (file, faults) = (self.memory.create(path)?, Arc::clone(&self.faults));
         Ok(Box::new(FaultyFile { file, faults }))
-    }
-    fn open(&self, path: &str) -> io::Result<Arc<dyn ReadFile>> {
-        self.memory.open(path)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.memory.rename(from, to)
-    }
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.memory.remove(path)
-    }
-    fn list(&self, folder: &str) -> io::Result<Vec<FileName>> {
-        self.memory.list(folder)
-    }
-    fn make_folder(&self, folder: &str) -> io::Result<()> {
-        self.memory.make_folder(folder)
-    }
-    fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        self.memory.sync_folder(folder)
-    }
-    fn try_lock(&self, path: &str, holder: &str) -> io::Result<Option<Box<dyn LockGuard>>> {
-        self.memory.try_lock(path, holder)
-    }
-    fn local_folder(&self, folder: &str) -> Option<PathBuf> {
-        self.memory.local_folder(folder)
     }
 }
 

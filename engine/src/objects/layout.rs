@@ -196,7 +196,7 @@ fn out_of_bounds() -> Error {
 
 /// Is there room for the object's frames? Chunks of zeros compress to almost nothing, so only
 /// their headers are sure to be there.
-fn fits(entry: &Entry, directory: u64) -> bool {
+pub(super) fn fits(entry: &Entry, directory: u64) -> bool {
     let headers = entry.bytes.div_ceil(CHUNK_BYTES as u64).saturating_add(1);
     let room = directory.saturating_sub(entry.first);
     entry.first >= HEADER_BYTES as u64 && headers.saturating_mul(frame::HEADER_BYTES as u64) <= room

@@ -14,6 +14,8 @@ use super::{CHUNK_BYTES, ObjectReader, pack_path};
 
 /// No frame before the directory stores more: chunks are kept compressed only if that is smaller.
 const MAX_STORED_BYTES: usize = CHUNK_BYTES;
+/// Read at once where a frame is looked for byte by byte.
+const SEARCH_BYTES: usize = 1 << 20;
 
 /// An open pack. Holds its file and its directory, 48 bytes for each object.
 #[derive(Debug)]
@@ -54,6 +56,21 @@ impl Pack {
         let entries =
             read_directory(file.as_ref(), &trailer).map_err(|error| error.at(trailer.directory))?;
         Ok(Self { path: path.to_owned(), file, trailer, entries })
+    }
+
+    /// Pack `number` with a directory that its frames make, where its own cannot be read: for a repair.
+    ///
+    /// Header, directory and trailer are not looked at. An object is named by the hash of its bytes,
+    /// so what is read by such a directory is what was stored.
+    pub(crate) fn rebuild(storage: &dyn Storage, number: u64) -> Result<Self> {
+        let path = pack_path(number);
+        let file = storage.open(&path).map_err(|cause| Error::opening(&path, cause))?;
+        let end = file.bytes().map_err(|cause| Error::io("measure", &path, cause))?;
+        let trailer = Trailer { directory: end, directory_bytes: 0, hash: [0; 32] };
+        let mut pack = Self { path, file, trailer, entries: Vec::new() };
+        let found = pack.walk(&mut Vec::new()).into_values();
+        pack.entries = found.filter(|entry| layout::fits(entry, end)).collect();
+        Ok(pack)
     }
 
     pub(super) fn path(&self) -> &str {
@@ -174,10 +191,34 @@ impl Pack {
         }
     }
 
-    /// Behind a damaged frame its length is not to be trusted: the next object's start is.
+    /// Behind a damaged frame its length is not to be trusted: the next object's start is or, without
+    /// a directory, the next frame that is whole.
     fn resume_behind(&self, offset: u64) -> u64 {
+        if self.entries.is_empty() {
+            return self.next_frame(offset.saturating_add(1));
+        }
         let starts = self.entries.iter().map(|entry| entry.first).filter(|first| *first > offset);
         starts.min().unwrap_or(self.trailer.directory)
+    }
+
+    /// Where the first whole frame of an object begins, from an offset on.
+    fn next_frame(&self, mut from: u64) -> u64 {
+        let end = self.trailer.directory;
+        let mut window = Vec::new();
+        while end.saturating_sub(from) >= frame::HEADER_BYTES as u64 {
+            let left = usize::try_from(end - from).unwrap_or(usize::MAX);
+            window.resize(left.min(SEARCH_BYTES), 0);
+            // What the storage does not give has no whole frame.
+            if read_at(self.file.as_ref(), from, &mut window).is_ok() {
+                let heads = window.windows(frame::HEADER_BYTES).zip(from..);
+                let mut likely = heads.filter(|(head, _)| may_be_frame(head)).map(|(_, at)| at);
+                if let Some(found) = likely.find(|at| self.frame_at(*at).is_ok()) {
+                    return found;
+                }
+            }
+            from += (window.len() - frame::HEADER_BYTES + 1) as u64;
+        }
+        end
     }
 
     fn read_through(self: &Arc<Self>, entry: Entry) -> Result<()> {
@@ -187,6 +228,16 @@ impl Pack {
     fn damage(&self, message: String, offset: u64) -> Error {
         Error::corrupt(message).in_file(self.path.as_str()).at(offset)
     }
+}
+
+/// Can a chunk's or an object's frame have this header? Its checksum is another question.
+fn may_be_frame(head: &[u8]) -> bool {
+    let mut fields = Reader::new(head);
+    let stored = fields.u32().map_or(usize::MAX, |stored| stored as usize);
+    let (raw, kind) = (fields.u32(), fields.u8());
+    raw.is_some_and(|raw| raw as usize <= CHUNK_BYTES)
+        && stored <= MAX_STORED_BYTES
+        && matches!(kind, Some(kind::CHUNK | kind::OBJECT))
 }
 
 fn read_directory(file: &dyn ReadFile, trailer: &Trailer) -> Result<Vec<Entry>> {

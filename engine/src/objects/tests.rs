@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::layout::{HEADER_BYTES, TRAILER_BYTES};
 use super::*;
 use crate::error::{Error, ErrorKind};
-use crate::storage::{FileName, LockGuard, Memory, ReadFile, Storage, WriteFile};
+use crate::storage::bent::Bend;
+use crate::storage::{Memory, Storage, WriteFile};
 use crate::types::ContentAddress;
 
 const ARCHIVE: [u8; 16] = *b"an archive's uid";
@@ -240,6 +241,31 @@ fn damage_in_one_object_leaves_the_others_readable() {
 }
 
 #[test]
+fn a_pack_whose_directory_is_damaged_is_rebuilt_from_its_frames() {
+    let objects = [Vec::new(), noise(300_000, 1), b"text ".repeat(90_000), noise(300_000, 3)];
+    let (storage, _) = sealed(&objects);
+    let mut bytes = all_bytes(&storage, &pack_path(1));
+    let sound = open(&storage).unwrap();
+    let end = bytes.len();
+    bytes[..HEADER_BYTES].fill(0x55);
+    bytes[end - TRAILER_BYTES - 100..].fill(0x55);
+    assert!(open(&with_bytes(&bytes)).is_err());
+    let pack = Arc::new(Pack::rebuild(with_bytes(&bytes).as_ref(), 1).unwrap());
+    assert_eq!(pack.objects(), sound.objects());
+    for object in &objects {
+        assert!(read_back(&pack, &address(object)).unwrap() == *object);
+    }
+    // A frame that is damaged as well costs its own object.
+    let damaged = usize::try_from(sound.find(&address(&objects[1])).unwrap().first).unwrap();
+    bytes[damaged..damaged + 40].fill(0x55);
+    let pack = Arc::new(Pack::rebuild(with_bytes(&bytes).as_ref(), 1).unwrap());
+    let is_whole = |object: &Vec<u8>| {
+        pack.find(&address(object)).is_some() && read_back(&pack, &address(object)).is_ok()
+    };
+    assert_eq!(objects.each_ref().map(is_whole), [true, false, true, true]);
+}
+
+#[test]
 fn chunks_under_a_wrong_address_are_noticed_at_the_last_one() {
     let storage = memory();
     let mut writer = PackWriter::start(Arc::clone(&storage), 1, ARCHIVE).unwrap();
@@ -286,41 +312,13 @@ impl WriteFile for FullFile {
     }
 }
 
-impl Storage for Full {
-    fn create(&self, path: &str) -> io::Result<Box<dyn WriteFile>> {
+impl Bend for Full {
+    fn below(&self) -> &dyn Storage {
+        &self.0
+    }
+
+    fn created(&self, path: &str) -> io::Result<Box<dyn WriteFile>> {
         Ok(Box::new(FullFile(self.0.create(path)?, self.1)))
-    }
-
-    fn open(&self, path: &str) -> io::Result<Arc<dyn ReadFile>> {
-        self.0.open(path)
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.0.remove(path)
-    }
-
-    fn list(&self, folder: &str) -> io::Result<Vec<FileName>> {
-        self.0.list(folder)
-    }
-
-    fn make_folder(&self, folder: &str) -> io::Result<()> {
-        self.0.make_folder(folder)
-    }
-
-    fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        self.0.sync_folder(folder)
-    }
-
-    fn try_lock(&self, path: &str, holder: &str) -> io::Result<Option<Box<dyn LockGuard>>> {
-        self.0.try_lock(path, holder)
-    }
-
-    fn local_folder(&self, folder: &str) -> Option<std::path::PathBuf> {
-        self.0.local_folder(folder)
     }
 }
 

@@ -4,6 +4,8 @@
 //! Nothing here interprets bytes. [`Disk`] is a folder; [`Memory`] is for tests and trials, and
 //! crash and fault tests wrap either.
 
+#[cfg(test)]
+pub(crate) mod bent;
 mod disk;
 mod memory;
 #[cfg(test)]

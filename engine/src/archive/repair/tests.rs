@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::{RepairReport, Spare, repair};
-use crate::archive::tests::{Place, bytes, document, offer, options, place, replace};
-use crate::archive::{Archive, Depth, Origin, verify};
+use crate::archive::tests::{
+    Place, bytes, document, offer, offer_the_rest, options, paths, place, replace,
+};
+use crate::archive::{Archive, Depth, verify};
 use crate::error::ErrorKind;
 use crate::options::Host;
 use crate::scan::{Scan, Versions};
 use crate::snapshot::Stored;
-use crate::types::{Custodian, MessageKey, RecordKind};
+use crate::types::ContentAddress;
 
 const PER_CHAT: u64 = 40;
 const FOLDERS: [&str; 5] = ["", "manifest", "journal", "segments", "objects"];
@@ -26,22 +28,8 @@ fn specimen() -> Place {
         let _ = offer(&archive, "anna", &of_chat(chat));
         archive.seal().unwrap();
     }
-    let object = archive.put_object(&mut &b"a picture"[..]).unwrap();
-    let mut batch = archive.batch(archive.begin_run("second").unwrap());
-    let (ben, origin) = (Custodian::user("ben"), Origin { source: "x", offset: 7 });
-    batch.quarantine(&ben, b"no document", "not JSON", origin);
-    for document in &of_chat(0)[..5] {
-        batch.offer(&ben, RecordKind::Message, document.as_bytes(), origin);
-    }
-    let key = MessageKey {
-        record: RecordKind::Message,
-        conversation: "19:chat0000@thread.v2".into(),
-        reply_to: None,
-        id: "1700000000000".into(),
-    };
-    batch.link(&key, "attachment", object);
-    batch.checkpoint("position", b"17");
-    drop(batch.commit().unwrap());
+    let _ = offer(&archive, "ben", &of_chat(0)[..5]);
+    offer_the_rest(&archive);
     archive.seal().unwrap();
     let _ = offer(&archive, "ben", &of_chat(1)[..3]);
     let _ = offer(&archive, "carl", &[document(7, 1), document(2, 0)]);
@@ -49,31 +37,19 @@ fn specimen() -> Place {
     place
 }
 
-fn paths(place: &Place) -> Vec<String> {
-    let list = |folder: &&str| {
-        let files = place.list(folder).unwrap().into_iter();
-        let path = |name: String| match *folder {
-            "" => name,
-            folder => format!("{folder}/{name}"),
-        };
-        files.map(|file| path(file.name)).collect::<Vec<String>>()
-    };
-    FOLDERS.iter().flat_map(list).collect()
-}
-
 fn fork(from: &Place) -> Place {
     let to = place();
     for folder in FOLDERS {
         to.make_folder(folder).unwrap();
     }
-    for path in paths(from) {
+    for path in paths(from, &FOLDERS) {
         to.create(&path).unwrap().write_at(0, &bytes(from, &path)).unwrap();
     }
     to
 }
 
 fn sealed(place: &Place, suffix: &str) -> Vec<String> {
-    paths(place).into_iter().filter(|path| path.ends_with(suffix)).collect()
+    paths(place, &FOLDERS).into_iter().filter(|path| path.ends_with(suffix)).collect()
 }
 
 /// Turns a bit over in the keys of a segment's first row group.
@@ -102,7 +78,8 @@ fn answers(place: &Place) -> Vec<Stored> {
 /// Repairs, and checks what always holds.
 fn repaired(source: &Place, spares: &[&Place]) -> (RepairReport, Place) {
     let spares: Vec<Spare> = spares.iter().map(|place| Spare::Archive(Arc::clone(place))).collect();
-    let contents = || paths(source).iter().map(|path| bytes(source, path)).collect::<Vec<_>>();
+    let contents =
+        || paths(source, &FOLDERS).iter().map(|path| bytes(source, path)).collect::<Vec<_>>();
     let (before, target) = (contents(), place());
     let hosts = [source, &target].map(|place| Host::new(Arc::clone(place)));
     let report = repair(&hosts[0], &hosts[1], &spares, &mut |_, _| true).unwrap();
@@ -126,7 +103,7 @@ fn a_whole_archive_comes_over_row_for_row() {
     let archive = Archive::open_read_only(Host::new(Arc::clone(&target)), options()).unwrap();
     let snapshot = archive.snapshot().unwrap();
     assert_eq!(archive.checkpoint("position").unwrap(), Some(b"17".to_vec()));
-    assert_eq!(snapshot.quarantine().unwrap().count(), 1);
+    assert_eq!(snapshot.quarantine().unwrap().count(), 2);
     assert_eq!(snapshot.custodians().unwrap().len(), 3);
 }
 
@@ -187,6 +164,21 @@ fn what_is_damaged_in_different_places_here_and_in_a_copy_is_whole_again() {
     assert_eq!((report.lost, report.repaired.rows_lost), (Vec::new(), 0));
     assert!(report.from_copies.contains(&segments[0]), "{:?}", report.from_copies);
     assert!(answers(&sound) == answers(&target));
+}
+
+#[test]
+fn an_object_is_found_by_its_frames_where_the_directory_of_its_pack_is_damaged() {
+    let source = specimen();
+    let path = sealed(&source, ".pack").remove(0);
+    let mut wrong = bytes(&source, &path);
+    let end = wrong.len();
+    wrong[end - 60 - 20..].fill(0x55);
+    replace(&source, &path, &wrong);
+    let (report, target) = repaired(&source, &[]);
+    assert_eq!((report.lost, report.objects, report.repaired.objects_lost), (Vec::new(), 1, 0));
+    let archive = Archive::open_read_only(Host::new(target), options()).unwrap();
+    let picture = ContentAddress(*blake3::hash(b"a picture").as_bytes());
+    assert_eq!(archive.snapshot().unwrap().object_bytes(&picture).unwrap(), Some(9));
 }
 
 #[test]

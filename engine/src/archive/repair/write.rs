@@ -177,22 +177,22 @@ impl<'a> Writing<'a> {
 
     fn take_pack(&mut self, entry: &FileEntry, spares: &[Spare]) -> Result<()> {
         let archive = self.source.archive;
-        let own = put_object::open_pack(&*self.source.host.storage, archive, entry);
+        let place = &*self.source.host.storage;
+        let own = put_object::open_pack(place, archive, entry);
         let copies = spares.iter().filter_map(|spare| match spare {
             Spare::Archive(storage) => put_object::open_pack(&**storage, archive, entry).ok(),
             Spare::File(_) => None,
         });
         let mut packs: Vec<Arc<Pack>> = copies.map(Arc::new).collect();
-        match own {
-            Ok(own) => packs.insert(0, Arc::new(own)),
-            Err(error) if packs.is_empty() => {
-                self.lost_objects.push((error, entry.rows));
-                return Ok(());
-            }
-            Err(_) => {}
+        let failed = own.as_ref().err().cloned();
+        let own = own.or_else(|_| Pack::rebuild(place, entry.number));
+        if let Ok(own) = own {
+            packs.insert(0, Arc::new(own));
         }
         let objects: BTreeSet<ContentAddress> =
             packs.iter().flat_map(|pack| pack.objects()).map(|object| object.address).collect();
+        let gone = entry.rows.saturating_sub(objects.len() as u64);
+        self.lost_objects.extend(failed.filter(|_| gone > 0).map(|error| (error, gone)));
         let storage = Arc::clone(&self.target.storage);
         let mut writer = PackWriter::start(storage, entry.number, self.archive)?;
         for address in objects {
