@@ -2,7 +2,7 @@
 //! `offered = stored + variants + duplicates + quarantined`, for every run and custodian, with as
 //! many rows and quarantined copies as are counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::book::{Book, SegmentRanges};
@@ -13,6 +13,7 @@ use super::super::record::{self, Commit, Home, HomeSighting};
 use super::super::repaired::Repaired;
 use super::super::report::Depth;
 use super::super::slab::SlabRow;
+use super::arrivals::{Arrivals, is_early};
 use super::{Findings, rows};
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
@@ -44,6 +45,7 @@ pub(super) struct Accounts {
     outcasts: BTreeMap<ContentAddress, (bool, String)>,
     /// Custodians that something is about, and a file that says so.
     named: BTreeMap<u32, String>,
+    pub(super) arrivals: Arc<Arrivals>,
     /// A file of the sums could not be read: then they say nothing.
     incomplete: bool,
 }
@@ -70,6 +72,8 @@ impl Accounts {
         }
         let wanted = Wanted::behind(manifest, hash, false);
         accounts.take_journal(storage, (manifest, wanted), acknowledged, depth);
+        let incomplete = accounts.incomplete || !Repaired::of(manifest).is_empty();
+        accounts.arrivals().incomplete = incomplete;
         accounts
     }
 
@@ -82,8 +86,15 @@ impl Accounts {
         let path = entry.path();
         let ledger = ledger::read(storage, manifest.archive, entry.number, &path)?;
         self.take_book(&ledger.book, &path);
+        self.arrivals().know_book(&ledger.book);
+        self.arrivals().join(&ledger.ranges);
         self.take_ranges(&ledger.ranges, manifest, &path);
         Ok(())
+    }
+
+    /// Nobody else has it while it is filled.
+    fn arrivals(&mut self) -> &mut Arrivals {
+        Arc::make_mut(&mut self.arrivals)
     }
 
     fn take_book(&mut self, book: &Book, path: &str) {
@@ -93,14 +104,20 @@ impl Accounts {
 
     fn take_ranges(&mut self, ranges: &SegmentRanges, manifest: &Manifest, path: &str) {
         for (segment, ranges) in ranges {
-            let Some(rows) = segment_rows(manifest, *segment) else { continue };
+            let Some(entry) = segment_of(manifest, *segment) else { continue };
+            let rows = entry.rows;
             for range in ranges.all() {
                 self.name(range.custodian, path);
+                self.arrivals().name(range.sequence, path);
+                let place = format!("rows {}..{} of segment {segment}", range.start, range.end);
                 if range.start >= range.end || u64::from(range.end) > rows {
-                    let message = format!(
-                        "sightings of rows {}..{} of segment {segment}, which has {rows}",
-                        range.start, range.end
-                    );
+                    let message = format!("sightings of {place}, which has {rows}");
+                    self.findings.add(&Error::corrupt(message).in_file(path));
+                }
+                if is_early(range, entry) {
+                    let commit = range.sequence;
+                    let message =
+                        format!("{place} were delivered in commit {commit}, before any was stored");
                     self.findings.add(&Error::corrupt(message).in_file(path));
                 }
             }
@@ -192,6 +209,8 @@ impl Accounts {
             self.findings.add(&Error::corrupt(message).in_file(place));
         }
         self.incomplete |= commits.unreadable;
+        self.arrivals().know(commits.slabs.keys().copied());
+        commits.delivered.iter().for_each(|commit| self.arrivals().name(*commit, JOURNAL));
         self.book.absorb(&commits.book);
         commits.refused.iter().for_each(|refused| self.take_refused(refused, JOURNAL));
         commits.named.iter().for_each(|custodian| self.name(*custodian, JOURNAL));
@@ -228,6 +247,11 @@ impl Accounts {
                 let message = format!("names custodian {custodian}, who has no name");
                 findings.add(&Error::corrupt(message).in_file(&**path));
             }
+        }
+        for (commit, path) in self.arrivals.unknown() {
+            let message =
+                format!("something was delivered in commit {commit}, which nothing knows");
+            findings.add(&Error::corrupt(message).in_file(path));
         }
         let known = |(is_kept, _): &(bool, String)| *is_kept || self.incomplete;
         let repaired = Repaired::of(manifest);
@@ -288,9 +312,8 @@ impl Accounts {
     }
 }
 
-fn segment_rows(manifest: &Manifest, number: u64) -> Option<u64> {
-    let file = manifest.file(number).filter(|file| file.kind == FileKind::Segment)?;
-    Some(file.rows)
+fn segment_of(manifest: &Manifest, number: u64) -> Option<&FileEntry> {
+    manifest.file(number).filter(|file| file.kind == FileKind::Segment)
 }
 
 /// What the journal holds beyond the manifest.
@@ -307,6 +330,8 @@ struct Commits<'m> {
     slabs: BTreeMap<u64, u64>,
     refused: Vec<Refused>,
     named: Vec<u32>,
+    /// Commits in which rows were delivered that were there.
+    delivered: BTreeSet<u64>,
     damages: Vec<Error>,
     files: u64,
     /// A commit could not be read.
@@ -330,6 +355,7 @@ impl<'m> Commits<'m> {
             slabs: BTreeMap::new(),
             refused: Vec::new(),
             named: Vec::new(),
+            delivered: BTreeSet::new(),
             damages: Vec::new(),
             files: 0,
             unreadable: false,
@@ -374,6 +400,11 @@ impl<'m> Commits<'m> {
             let what = format!("has a sighting of row {row}, which is not there");
             self.damage(sequence, &what, None);
         }
+        if let Some((_, first, ..)) = sightings.iter().find(|sighting| self.is_early(sighting)) {
+            let what = format!("has a sighting in commit {first}, before its row was stored");
+            self.damage(sequence, &what, None);
+        }
+        self.delivered.extend(sightings.iter().map(|(_, first, ..)| *first));
         self.named.extend(book.counts.keys().map(|(_, custodian)| *custodian));
         self.named.extend(rows.iter().flat_map(|row| &row.custodians));
         self.named.extend(sightings.iter().map(|(.., custodian)| *custodian));
@@ -407,9 +438,18 @@ impl<'m> Commits<'m> {
     fn is_there(&self, (home, _, row, _): &HomeSighting) -> bool {
         let rows = match home {
             Home::Slab(sequence) => self.slabs.get(sequence).copied(),
-            Home::Segment(number) => segment_rows(self.manifest, *number),
+            Home::Segment(number) => segment_of(self.manifest, *number).map(|file| file.rows),
         };
         rows.is_none_or(|rows| u64::from(*row) < rows)
+    }
+
+    /// Does a sighting say that a row was delivered before it can have been stored?
+    fn is_early(&self, (home, first, ..): &HomeSighting) -> bool {
+        let stored = match home {
+            Home::Slab(sequence) => Some(*sequence),
+            Home::Segment(number) => segment_of(self.manifest, *number).map(|file| file.first.0),
+        };
+        stored.is_some_and(|stored| *first < stored)
     }
 
     fn damage(&mut self, sequence: Sequence, what: &str, cause: Option<Error>) {

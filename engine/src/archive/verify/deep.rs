@@ -10,6 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use super::Verification;
+use super::arrivals::Arrivals;
 use super::files::Readable;
 use super::rows::{Kept, RowCheck};
 use crate::error::{Error, Result, Touched};
@@ -130,7 +131,8 @@ impl Reader {
         if readable.damaged.contains(&group) {
             return read;
         }
-        if let Err(error) = self.try_read(segment, number, group, &mut read) {
+        let arrivals = &readable.arrivals;
+        if let Err(error) = self.try_read((segment, arrivals), number, group, &mut read) {
             read.damage = Some(error.in_file(segment.path()));
         }
         read
@@ -138,7 +140,7 @@ impl Reader {
 
     fn try_read(
         &mut self,
-        segment: &Arc<Segment>,
+        (segment, arrivals): (&Arc<Segment>, &Arrivals),
         number: usize,
         index: usize,
         read: &mut GroupRead,
@@ -171,7 +173,12 @@ impl Reader {
             let place = Place::of(kept, address);
             let ordered = last.as_ref().is_none_or(|last| last.precedes(&place));
             let differs = differs.or((!ordered).then_some("place in the order"));
-            wrong.add(kept, differs);
+            let differs =
+                differs.map(|key| format!("{key} of row {row} is not that of its document"));
+            let set = tables.sets.get(keys.set(local)).map_or(&[][..], Vec::as_slice);
+            let place_of_row = (segment.meta.number, row);
+            let unlikely = || arrivals.wrong(place_of_row, keys.sequence(local), set);
+            wrong.add(kept, differs.or_else(unlikely));
             read.addresses.push(address);
             read.messages += u32::from(!keys.is_sibling(local));
             read.raw_bytes += document.len() as u64;
@@ -202,18 +209,18 @@ fn check_bounds(group: &Group, keys: &Keys) -> Result<()> {
     if same { Ok(()) } else { Err(Error::corrupt("bounds of a row group do not fit its rows")) }
 }
 
-/// Rows of a group that do not agree with their documents: the first one, and how many.
+/// Rows of a group with which something is wrong: what it is with the first one, and how many.
 #[derive(Debug, Default)]
 struct Wrong {
-    first: Option<(u32, &'static str)>,
+    first: Option<String>,
     rows: u64,
     conversations: Vec<String>,
 }
 
 impl Wrong {
-    fn add(&mut self, kept: Kept<'_>, differs: Option<&'static str>) {
-        let Some(key) = differs else { return };
-        let _ = self.first.get_or_insert((kept.row, key));
+    fn add(&mut self, kept: Kept<'_>, wrong: Option<String>) {
+        let Some(wrong) = wrong else { return };
+        let _ = self.first.get_or_insert(wrong);
         self.rows += 1;
         let conversation = kept.tables.conversation(kept.row);
         if self.conversations.last().is_none_or(|last| last != conversation) {
@@ -222,9 +229,7 @@ impl Wrong {
     }
 
     fn into_damage(self, group: &Group) -> Option<Error> {
-        let (row, key) = self.first?;
-        let more = self.rows - 1;
-        let message = format!("{key} of row {row} is not that of its document ({more} rows more)");
+        let message = format!("{} ({} rows more)", self.first?, self.rows - 1);
         let touched = Touched { rows: Some(self.rows), ..group.touched(self.conversations) };
         Some(Error::corrupt(message).at(group.keys.offset).touching(touched))
     }

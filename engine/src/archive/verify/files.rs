@@ -9,6 +9,7 @@ use super::super::disposal::TRASH;
 use super::super::repaired::Repaired;
 use super::super::state::State;
 use super::accounts::Accounts;
+use super::arrivals::Arrivals;
 use super::{Damage, Depth, Verification};
 use crate::cache::Cache;
 use crate::error::{Error, Result, Touched};
@@ -28,6 +29,7 @@ pub(super) struct Readable {
     pub(super) segment: Arc<Segment>,
     /// Row groups whose damage is known already.
     pub(super) damaged: BTreeSet<usize>,
+    pub(super) arrivals: Arc<Arrivals>,
 }
 
 /// Where a file of the manifest is by now.
@@ -227,7 +229,10 @@ impl Verification<'_> {
         }
         let checked = segment.tables().and_then(|tables| check_tables(&tables, entry, accounts));
         match checked {
-            Ok(()) => Some(Readable { segment: Arc::new(segment), damaged }),
+            Ok(()) => {
+                let arrivals = Arc::clone(&accounts.arrivals);
+                Some(Readable { segment: Arc::new(segment), damaged, arrivals })
+            }
             // The frames say already what is wrong.
             Err(_) if located => None,
             Err(error) => {

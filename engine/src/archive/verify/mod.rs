@@ -8,10 +8,12 @@
 //!
 //! - [`accounts`]: ledgers, quarantine and journal, and the conservation law between them and the
 //!   rows.
+//! - [`arrivals`]: who delivered rows, and in which commits.
 //! - [`files`]: length and hash of every file; what segments and packs say about themselves; links.
 //! - [`deep`]: every row of every segment, on all cores; [`rows`] is what is asked of a row.
 
 mod accounts;
+mod arrivals;
 mod deep;
 mod files;
 mod rows;

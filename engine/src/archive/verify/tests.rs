@@ -1,35 +1,25 @@
 //! Archives in memory: sound ones, and the same with one thing wrong.
 
-use super::super::Origin;
 use super::super::book::Counts;
-use super::super::tests::{Place, bytes, document, documents, offer, options, place, replace};
+use super::super::ledger;
+use super::super::ranges::Ranges;
+use super::super::tests::{
+    Place, bytes, document, documents, offer, offer_the_rest, options, paths, place, replace,
+};
+use super::arrivals::Arrivals;
 use super::deep::{GroupRead, Reader};
 use super::files::Readable;
 use super::*;
 use crate::cache::Cache;
 use crate::options::Host;
 use crate::segment::{Effort, NewRow, Segment, Source, Visit, build};
-use crate::types::{
-    ContentAddress, Custodian, MessageKey, MessageKind, RecordKind, Sequence, Timestamp,
-};
+use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
 
 /// Segment, ledger, quarantine, pack and journal, all with something in them.
 fn full(place: &Place) -> Archive {
     let archive = Archive::create(Host::new(Arc::clone(place)), options()).unwrap();
     let _ = offer(&archive, "anna", &documents(3, 40));
-    let object = archive.put_object(&mut &b"a picture"[..]).unwrap();
-    let mut batch = archive.batch(archive.begin_run("second").unwrap());
-    let (anna, ben) = (Custodian::user("anna"), Custodian::user("ben"));
-    batch.quarantine(&anna, b"no document", "not JSON", Origin { source: "x", offset: 7 });
-    batch.quarantine(&ben, b"nor this", "not JSON", Origin { source: "y", offset: 9 });
-    let key = MessageKey {
-        record: RecordKind::Message,
-        conversation: "19:chat0000@thread.v2".into(),
-        reply_to: None,
-        id: "1700000000000".into(),
-    };
-    batch.link(&key, "attachment", object);
-    drop(batch.commit().unwrap());
+    offer_the_rest(&archive);
     archive.seal().unwrap();
     let _ = offer(&archive, "ben", &documents(4, 20));
     let _ = offer(&archive, "carl", &[String::from("{}")]);
@@ -41,11 +31,8 @@ fn verify(archive: &Archive, depth: Depth) -> VerifyReport {
 }
 
 fn files(place: &Place) -> Vec<String> {
-    let list = |folder: &str| {
-        let files = place.list(folder).unwrap().into_iter();
-        files.map(|file| format!("{folder}/{}", file.name)).collect::<Vec<String>>()
-    };
-    FOLDERS[1..].iter().flat_map(|folder| list(folder)).chain(["FORMAT".to_owned()]).collect()
+    let all = paths(place, &FOLDERS).into_iter();
+    all.filter(|path| path != "LOCK").collect()
 }
 
 #[test]
@@ -220,6 +207,41 @@ fn a_busy_writer_is_not_taken_for_damage() {
     });
 }
 
+/// What verification says once a ledger has one more sighting of a segment's row.
+fn with_sighting(at: (u32, u32, u64), depth: Depth) -> Vec<String> {
+    let place = place();
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    let _ = offer(&archive, "anna", &documents(1, 5));
+    let _ = offer(&archive, "ben", &documents(2, 5));
+    archive.seal().unwrap();
+    let manifest = Arc::clone(&archive.shared.state().manifest);
+    let of_kind = |kind| manifest.files.iter().find(|file| file.kind == kind).unwrap();
+    let entry = of_kind(manifest::FileKind::Ledger);
+    let path = entry.path();
+    let mut ledger = ledger::read(&*place, manifest.archive, entry.number, &path).unwrap();
+    let segment = of_kind(manifest::FileKind::Segment).number;
+    drop(ledger.ranges.insert(segment, Ranges::of(vec![at])));
+    let bytes = ledger::encode(manifest.archive, entry.number, &ledger).unwrap();
+    replace(&place, &path, &bytes);
+    let damages = verify(&archive, depth).damages.into_iter();
+    let hash = |message: &String| message.contains("BLAKE3") || message.contains("file has");
+    damages.map(|damage| damage.message).filter(|message| !hash(message)).collect()
+}
+
+#[test]
+fn a_sighting_in_a_commit_that_is_unknown_or_before_its_row_is_damage() {
+    let told = |at, depth, expected: &str| {
+        let messages = with_sighting(at, depth);
+        assert!(messages.iter().any(|one| one.contains(expected)), "{expected}: {messages:?}");
+    };
+    // Rows 5 to 9 came with commit 2, for ben.
+    assert_eq!(with_sighting((0, 7, 2), Depth::Deep), Vec::<String>::new());
+    told((0, 7, 9), Depth::Structure, "delivered in commit 9, which nothing knows");
+    told((0, 7, 0), Depth::Structure, "rows 7..8 of segment 1 were delivered in commit 0");
+    assert_eq!(with_sighting((0, 7, 1), Depth::Structure), Vec::<String>::new());
+    told((0, 7, 1), Depth::Deep, "row 7 was delivered in commit 1, before it was stored");
+}
+
 /// Rows with one key changed.
 struct Forged {
     rows: Vec<(String, ContentAddress)>,
@@ -274,7 +296,10 @@ fn read_forged(change: Change) -> GroupRead {
     place.create("1.seg").unwrap().write_at(0, &built.file).unwrap();
     let cache = Arc::new(Cache::new(1 << 20));
     let segment = Segment::open(&*place, [1; 16], 1, "1.seg", cache).unwrap();
-    let readable = Readable { segment: Arc::new(segment), damaged: std::iter::empty().collect() };
+    let mut arrivals = Arrivals::default();
+    arrivals.know([1]);
+    let (segment, arrivals) = (Arc::new(segment), Arc::new(arrivals));
+    let readable = Readable { segment, damaged: std::iter::empty().collect(), arrivals };
     Reader::default().read(&readable, 0, 0)
 }
 
@@ -282,6 +307,12 @@ fn read_forged(change: Change) -> GroupRead {
 fn a_row_under_a_wrong_key_is_found_though_every_checksum_fits() {
     let sound = read_forged(|_| ());
     assert!(sound.damage.is_none() && sound.whole && sound.addresses.len() == 20);
+    let early = read_forged(|row| (row.sequence, row.sightings) = (Sequence(9), &[(0, 9)]));
+    let early = early.damage.unwrap();
+    assert!(
+        early.to_string().contains("row 5 was delivered in commit 9, which nothing"),
+        "{early}"
+    );
     let cases: [(&str, Change); 8] = [
         ("tag", |row| row.address.0[0] ^= 1),
         ("reply_to", |row| row.reply_to = Some("1699999999999")),
