@@ -30,7 +30,8 @@ pub enum ErrorKind {
     NoSpace,
     /// The system refused access, or the place is read-only: change permissions or the mount.
     Denied,
-    /// Stored bytes are wrong, cut short or missing: run `verify`, restore from a copy.
+    /// Stored bytes are wrong, cut short or missing: run `verify`; read what is whole with salvage,
+    /// repair the archive into a new one, or put the files back from a copy.
     Corrupt,
     /// An earlier write or sync failed: reopen to see what survived. The error's sources say what
     /// failed: free space first if one of them is `NoSpace`.

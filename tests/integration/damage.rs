@@ -291,6 +291,82 @@ fn salvage_serves_what_is_whole_and_names_the_rest_once() {
     }
 }
 
+/// What the newest manifest is about when it is lost.
+#[derive(Clone, Copy, Debug)]
+enum Last {
+    Seal,
+    Object,
+    Merge,
+}
+
+#[test]
+fn salvage_takes_in_the_files_that_only_a_lost_manifest_named() {
+    for last in [Last::Seal, Last::Object, Last::Merge] {
+        let disk = specimen();
+        let archive = Archive::open(host(&disk.storage()), small()).unwrap();
+        let mut batch = archive.batch(archive.begin_run("last").unwrap());
+        batch.offer(&ben(), RecordKind::Message, message(2, 900).as_bytes(), ORIGIN);
+        batch.offer(&ben(), RecordKind::Message, message(2, 3).as_bytes(), ORIGIN);
+        batch.quarantine(&ben(), b"nor this", "not JSON", ORIGIN);
+        drop(batch.commit().unwrap());
+        match last {
+            Last::Seal => archive.seal().unwrap(),
+            Last::Object => {
+                let _ = archive.put_object(&mut &b"another picture"[..]).unwrap();
+                archive.seal().unwrap();
+            }
+            Last::Merge => assert!(archive.compact(&mut go_on).unwrap().finished),
+        }
+        let snapshot = archive.snapshot().unwrap();
+        let expected = rows(&snapshot, &everything()).unwrap();
+        let custodians = snapshot.custodians().unwrap();
+        let objects = archive.stat().unwrap().objects;
+        drop((snapshot, archive));
+        for gone in [true, false] {
+            let storage = disk.fork().storage();
+            let (newest, _) = files_in(&*storage, "manifest").unwrap().pop().unwrap();
+            if gone {
+                storage.remove(&newest).unwrap();
+            } else {
+                wipe(&*storage, &newest);
+            }
+            assert!(Archive::open_read_only(host(&storage), small()).is_err());
+            let options = Options { salvage: true, ..small() };
+            let archive = Archive::open_read_only(host(&storage), options).unwrap();
+            let snapshot = archive.snapshot().unwrap();
+            assert!(rows(&snapshot, &everything()).unwrap() == expected, "{last:?}");
+            assert_eq!(snapshot.custodians().unwrap(), custodians, "{last:?}");
+            assert_eq!(snapshot.quarantine().unwrap().count(), 2, "{last:?}");
+            assert_eq!(archive.stat().unwrap().objects, objects, "{last:?}");
+            let missing = snapshot.look_for_damage().unwrap();
+            let files: Vec<&str> = missing.iter().map(|damage| &*damage.file).collect();
+            assert_eq!(files, [&*newest], "{last:?}: {missing:?}");
+        }
+    }
+}
+
+#[test]
+fn what_only_a_lost_manifest_named_and_nothing_proves_is_named_as_lost() {
+    let disk = specimen();
+    let archive = Archive::open(host(&disk.storage()), small()).unwrap();
+    commit(&archive, &ben(), &[message(2, 900).as_bytes()]);
+    archive.seal().unwrap();
+    drop(archive);
+    let storage = disk.fork().storage();
+    let (newest, _) = files_in(&*storage, "manifest").unwrap().pop().unwrap();
+    let ledger = sealed(&*storage, ".led").pop().unwrap();
+    wipe(&*storage, &newest);
+    wipe(&*storage, &ledger);
+    let options = Options { salvage: true, ..small() };
+    let archive = Archive::open_read_only(host(&storage), options).unwrap();
+    let all = 3 * u64::try_from(PER_CHAT).unwrap();
+    assert_eq!(count(&archive, &everything()), Ok(all), "all but the last commit");
+    let missing = archive.missing();
+    let told = |file: &String| missing.iter().any(|damage| damage.file == *file);
+    let segment = sealed(&*storage, ".seg").pop().unwrap();
+    assert!([&newest, &ledger, &segment].into_iter().all(told), "{missing:?}");
+}
+
 #[test]
 fn salvage_reads_on_behind_a_damaged_journal_frame() {
     let disk = Volatile::new();

@@ -35,6 +35,7 @@ mod sightings;
 mod slab;
 mod stat;
 mod state;
+mod stranded;
 mod summary;
 #[cfg(test)]
 mod tests;

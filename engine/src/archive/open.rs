@@ -22,6 +22,7 @@ use super::recall::Recall;
 use super::record::{self, Home, HomeSighting};
 use super::slab::{Moves, RowRef, Seen, Slab};
 use super::state::{Live, State};
+use super::stranded;
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::head::{Head, PATH};
@@ -116,7 +117,8 @@ fn head(storage: &dyn Storage) -> Result<Head> {
     if manifests.iter().all(|number| *number == 1) {
         return Err(Error::new(ErrorKind::NotFound, "there is no archive here").caused_by(error));
     }
-    let message = "file is missing: put it back, or finish the copy that was begun here";
+    let message = "file is missing: put it back, finish the copy that was begun here, or repair the \
+                   archive into a new one";
     Err(Error::corrupt(message).in_file(PATH))
 }
 
@@ -134,7 +136,8 @@ fn clear_unfinished(storage: &dyn Storage) -> Result<()> {
         first.iter().any(|first| first == path)
     };
     if let Some(other) = left.iter().find(|path| !ours(path)) {
-        let message = "files of an archive are here, but no FORMAT: restore it from a copy";
+        let message = "files of an archive are here, but no FORMAT: put it back from a copy, or repair \
+                       the archive into a new one";
         return Err(Error::new(ErrorKind::Exists, message).in_file(other.clone()));
     }
     left.iter().try_for_each(|path| whole::discard(storage, path))
@@ -327,7 +330,16 @@ impl Shared {
         let before = self.state();
         let newest = before.missing.pass(manifest::load(storage, self.archive))?;
         let readable = || manifest::newest_readable(storage, Some(self.archive));
-        let (manifest, manifest_hash) = newest.or_else(readable).ok_or_else(no_manifest)?;
+        let is_damaged = newest.is_none();
+        let (mut manifest, manifest_hash) = newest.or_else(readable).ok_or_else(no_manifest)?;
+        if before.missing.salvage() {
+            let recorded = journal::newest_recorded(storage, self.archive);
+            // Otherwise a writer has published since, and it is not lost but loaded next.
+            let is_newest = manifest::numbers(storage)?.last() == Some(&manifest.number);
+            if is_damaged || (is_newest && recorded > Some(manifest.number)) {
+                manifest = stranded::take_in(storage, manifest, &before.missing)?;
+            }
+        }
         let mut base = Book::default();
         let mut ranges: BTreeMap<u64, Ranges> = BTreeMap::new();
         let mut lost_ledgers = Vec::new();
@@ -365,7 +377,9 @@ impl Shared {
                     packs.push(Held::of(open_pack(storage, self.archive, entry)));
                 }
                 FileKind::Quarantine => {
-                    outcasts.push(Arc::new(Outcasts::open(storage, self.archive, entry)));
+                    let place = self.place_of(entry);
+                    let file = Outcasts::open_at(storage, self.archive, entry, place);
+                    outcasts.push(Arc::new(file));
                 }
                 FileKind::Ledger => {}
             }
@@ -413,6 +427,9 @@ impl Shared {
         };
         let recovery = match journal::recover(storage, wanted, &mut visit) {
             Err(error) if missing.salvage() && error.is_unreadable() => {
+                if error.file().is_some_and(|file| file.starts_with(names::MANIFEST)) {
+                    let _ = missing.pass::<()>(Err(error))?;
+                }
                 for damage in journal::salvage(storage, wanted, &mut visit)? {
                     let _ = missing.pass::<()>(Err(damage))?;
                 }

@@ -236,7 +236,16 @@ pub(crate) struct Outcasts {
 
 impl Outcasts {
     pub(crate) fn open(storage: &dyn Storage, archive: [u8; 16], entry: &FileEntry) -> Self {
-        let path = entry.path();
+        Self::open_at(storage, archive, entry, entry.path())
+    }
+
+    /// The same of a file that is somewhere else.
+    pub(crate) fn open_at(
+        storage: &dyn Storage,
+        archive: [u8; 16],
+        entry: &FileEntry,
+        path: String,
+    ) -> Self {
         let file = storage.open(&path).map_err(|cause| Error::opening(&path, cause));
         Self { entry: entry.clone(), archive, path, file }
     }

@@ -22,7 +22,7 @@ mod writer;
 pub(crate) use frames::{Chain, FileHeader, Recorded};
 pub(crate) use prefix::prefix;
 pub use recover::{DroppedTail, Unproven};
-pub(crate) use recover::{Recovery, Wanted, recover};
+pub(crate) use recover::{Recovery, Wanted, newest_recorded, recover};
 pub(crate) use salvage::{salvage, whole_frames};
 pub(crate) use writer::Journal;
 

@@ -188,6 +188,12 @@ fn recorded_in(storage: &dyn Storage, archive: [u8; 16], number: u64) -> Result<
     Ok(walk.recorded)
 }
 
+/// The number of the newest manifest that the newest journal file records, if that can be read.
+pub(crate) fn newest_recorded(storage: &dyn Storage, archive: [u8; 16]) -> Option<u64> {
+    let newest = *numbers(storage).ok()?.last()?;
+    recorded_in(storage, archive, newest).ok().map(|recorded| recorded.number)
+}
+
 /// The files behind one that says that the journal goes on.
 fn following(storage: &dyn Storage, walk: &Walk) -> Result<Vec<u64>> {
     let next = walk.header.number + 1;

@@ -30,6 +30,12 @@ pub(crate) fn salvage(
     let mut reading =
         Reading { wanted, last: wanted.after, damages: Vec::new(), codec, raw: Vec::new(), visit };
     let mut expected = wanted.from;
+    if let Some(first) = numbers.first()
+        && goes_on_behind(storage, *first).is_some_and(|last| last <= wanted.after)
+    {
+        // What was before it is in sealed files.
+        expected = expected.max(*first);
+    }
     for (at, number) in numbers.iter().enumerate() {
         for gone in expected..*number {
             reading.damages.push(Error::corrupt("journal file is missing").in_file(journal(gone)));
