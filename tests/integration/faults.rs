@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Error, ErrorKind, Memory, RecordKind, Result, Storage};
-use chatvault_support::storage::{Fault, Faulty, Operation, Survival, Volatile};
-use chatvault_support::{Draft, Random};
+use chatvault_engine::{
+    Archive, Error, ErrorKind, Host, Memory, Options, RecordKind, Result, Storage,
+};
+use chatvault_support::storage::{Fault, Faulty, Operation, Survival, Volatile, files_in};
+use chatvault_support::{Draft, Random, SteppingClock};
 
 use crate::kit::{ORIGIN, ada, everything, go_on, host, rows, seeds, small};
 
@@ -91,6 +93,40 @@ fn a_full_disk_loses_nothing_and_the_archive_opens_again() {
         assert_kept(&found, &acknowledged, tried);
         assert_eq!(batches(&disk), found);
     }
+}
+
+#[test]
+fn compact_on_a_full_disk_frees_the_trash_and_merges_what_there_is_room_for() {
+    let disk: Arc<dyn Storage> = Arc::new(Memory::new());
+    let faulty = Faulty::over(Arc::clone(&disk));
+    let clock = Arc::new(SteppingClock::new(1));
+    let own = Host { storage: faulty.storage(), clock: Arc::<SteppingClock>::clone(&clock) };
+    let archive = Archive::create(own, Options { grace_seconds: 3_600, ..small() }).unwrap();
+    let fill = |from: u64| {
+        for number in from..from + 8 {
+            write(&archive, number).unwrap();
+            archive.seal().unwrap();
+        }
+    };
+    let segments = || archive.stat().unwrap().segments;
+    let trashed = || files_in(&*disk, "trash").unwrap();
+    fill(0);
+    assert!(archive.compact(&mut go_on).unwrap().finished);
+    fill(8);
+    let (before, old) = (segments(), trashed());
+    assert!(before == 9 && old.len() >= 8, "{before} segments, {old:?}");
+    faulty.fill_after(500);
+    let refused = archive.compact(&mut go_on).unwrap_err();
+    assert_eq!((refused.kind(), segments()), (ErrorKind::NoSpace, before), "room for no merge");
+    clock.advance_ms(2 * 3_600_000);
+    let compacted = archive.compact(&mut go_on);
+    let told = |error: &Error| error.kind() == ErrorKind::NoSpace;
+    assert!(compacted.as_ref().err().is_none_or(told), "{compacted:?}");
+    assert!(trashed().iter().all(|file| !old.contains(file)), "past its grace");
+    assert!(segments() < before, "{} segments, {before} before", segments());
+    drop(archive);
+    faulty.release();
+    assert_eq!(batches(&disk), (0..16).collect::<Vec<_>>());
 }
 
 #[test]

@@ -33,9 +33,12 @@ impl Archive {
     /// go on meanwhile. `progress` is told (rows done, all rows) and stops it by saying false;
     /// what is not finished then changes nothing. `InvalidInput` on a reader.
     ///
-    /// On a disk that has no room for everything anew it merges as many segments at once as there
+    /// First it frees what is in the trash past its grace. On a disk that has no room for everything
+    /// anew it merges as many segments at once as there
     /// is room for; `NoSpace` says that some are left, and the archive goes on as it is.
     pub fn compact(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<CompactReport> {
+        // On a full disk this is the room for what follows.
+        self.shared.free_trash()?;
         self.shared.seal_now()?;
         let mut report = CompactReport::default();
         let _turn = self.shared.merging.lock().unwrap_or_else(PoisonError::into_inner);

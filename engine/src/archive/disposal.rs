@@ -29,6 +29,14 @@ impl Shared {
         self.empty_trash(now, manifest.number)
     }
 
+    /// Removes from the trash what is past its grace, without moving anything into it.
+    pub(crate) fn free_trash(&self) -> Result<()> {
+        let writer = self.writer()?;
+        writer.journal.settle_records()?;
+        self.need_lock()?;
+        self.empty_trash(self.host.clock.now(), self.state().manifest.number)
+    }
+
     /// Removes what came before the grace time and before the last two manifests: a clock that
     /// jumps ahead does not empty the trash at once. Without a grace time all of it goes.
     fn empty_trash(&self, now: Timestamp, newest: u64) -> Result<()> {

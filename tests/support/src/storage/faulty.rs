@@ -183,7 +183,8 @@ impl Faulty {
         faults.steps.load(Ordering::SeqCst) > faults.last_step.load(Ordering::SeqCst)
     }
 
-    /// Takes no more than `bytes` of further writing, until [`Faulty::release`].
+    /// Takes no more than `bytes` of further writing, until [`Faulty::release`]. A file that is
+    /// removed makes room again.
     pub fn fill_after(&self, bytes: i64) {
         self.faults.room.store(bytes, Ordering::SeqCst);
     }
@@ -241,6 +242,12 @@ impl Faults {
             Err(_) => bytes,
         }
     }
+
+    fn give_room(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let grow = |room: i64| (room != i64::MAX).then(|| room.saturating_add(bytes));
+        let _before = self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, grow);
+    }
 }
 
 impl Storage for Faulty {
@@ -259,7 +266,10 @@ impl Storage for Faulty {
     }
 
     fn remove(&self, path: &str) -> Result<()> {
-        self.faults.pass(Operation::Remove, || self.below.remove(path))
+        let bytes = self.below.open(path).and_then(|file| file.bytes()).unwrap_or(0);
+        self.faults.pass(Operation::Remove, || self.below.remove(path))?;
+        self.faults.give_room(bytes);
+        Ok(())
     }
 
     fn list(&self, folder: &str) -> Result<Vec<FileName>> {
