@@ -134,7 +134,8 @@ fn of_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::NoSpace => FREE_SPACE,
         ErrorKind::Denied => GIVE_ACCESS,
         ErrorKind::Corrupt => {
-            "run `chatvault verify ARCHIVE` to see the damage, then restore those files from a copy"
+            "run `chatvault verify ARCHIVE` to see the damage; --salvage reads what is whole, and `chatvault \
+             repair ARCHIVE NEW --from COPY` makes a healthy archive of it and of a copy"
         }
         ErrorKind::Stopped => "run the command again: opening the archive shows what survived",
         ErrorKind::Closed => "the archive was closed before the command was done: run it again",

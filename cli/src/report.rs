@@ -41,58 +41,58 @@ impl From<Counts> for Copies {
     }
 }
 
-/// What a crash left behind the last commit.
+/// What stands at the end of the journal and is no part of any answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Dropped {
+pub(crate) struct Tail {
     file: String,
-    offset: u64,
+    #[serde(flatten)]
+    what: What,
     bytes: u64,
 }
 
-impl From<DroppedTail> for Dropped {
-    fn from(tail: DroppedTail) -> Self {
-        let DroppedTail { file, offset, bytes } = tail;
-        Self { file, offset, bytes }
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    /// Torn bytes behind this offset: a crash left them.
+    Offset(u64),
+    /// Whole commits that a reader does not show yet.
+    Commits(u64),
+}
+
+impl From<DroppedTail> for Tail {
+    fn from(DroppedTail { file, offset, bytes }: DroppedTail) -> Self {
+        Self { file, what: What::Offset(offset), bytes }
     }
 }
 
-impl Dropped {
+impl From<Unproven> for Tail {
+    fn from(Unproven { file, commits, bytes }: Unproven) -> Self {
+        Self { file, what: What::Commits(commits), bytes }
+    }
+}
+
+impl Tail {
     /// For people, in one line.
     pub(crate) fn line(&self) -> String {
-        format!(
-            "dropped: {}: offset {}: {} bytes behind the last commit, never acknowledged: a crash \
-             came before",
-            self.file, self.offset, self.bytes
-        )
+        let Self { file, what, bytes } = self;
+        match what {
+            What::Offset(offset) => format!(
+                "dropped: {file}: offset {offset}: {bytes} bytes behind the last commit, never \
+                 acknowledged: a crash came before"
+            ),
+            What::Commits(commits) => format!(
+                "not shown: {file}: {}, {bytes} bytes, not known to be durable: somebody writes, or \
+                 this place lets no reader sync",
+                text::plural(*commits, "commit"),
+            ),
+        }
     }
 }
 
-/// Commits that a reader does not show yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Held {
-    file: String,
-    commits: u64,
-    bytes: u64,
-}
-
-impl From<Unproven> for Held {
-    fn from(unproven: Unproven) -> Self {
-        let Unproven { file, commits, bytes } = unproven;
-        Self { file, commits, bytes }
-    }
-}
-
-impl Held {
-    /// For people, in one line.
-    pub(crate) fn line(&self) -> String {
-        format!(
-            "not shown: {}: {}, {} bytes, not known to be durable: somebody writes, or this place \
-             lets no reader sync",
-            self.file,
-            text::plural(self.commits, "commit"),
-            self.bytes
-        )
-    }
+/// Rows that were stored though they may equal others: `None` without any.
+pub(crate) fn beside_line(rows: u64) -> Option<String> {
+    let rows = Some(rows).filter(|rows| *rows > 0).map(|rows| text::plural(rows, "row"));
+    rows.map(|rows| format!("stored beside others that could not be read: {rows}"))
 }
 
 /// Each custodian's counters under its typed id.

@@ -60,6 +60,8 @@ pub(crate) struct View {
     state: Arc<State>,
     /// Commits up to this one are seen.
     until: Sequence,
+    /// Rows come without their sightings.
+    bare: bool,
     known: OnceLock<Known>,
     delivered: OnceLock<Delivered>,
     slab_siblings: OnceLock<SlabSiblings>,
@@ -83,6 +85,14 @@ impl Snapshot {
     pub fn as_of(&self, commit: Sequence) -> Self {
         let (shared, state) = (Arc::clone(&self.view.shared), Arc::clone(&self.view.state));
         Self { view: Arc::new(View::new(shared, state, commit.min(self.view.until))) }
+    }
+
+    /// The same rows without who delivered them, which a lost ledger may have known: a row that is
+    /// whole can be read then.
+    #[must_use]
+    pub fn without_sightings(&self) -> Self {
+        let (shared, state) = (Arc::clone(&self.view.shared), Arc::clone(&self.view.state));
+        Self { view: Arc::new(View { bare: true, ..View::new(shared, state, self.view.until) }) }
     }
 
     /// The number of the last commit in it.
@@ -288,6 +298,7 @@ impl View {
             shared,
             state,
             until,
+            bare: false,
             known: OnceLock::new(),
             delivered: OnceLock::new(),
             slab_siblings: OnceLock::new(),
@@ -325,6 +336,9 @@ impl View {
 
     /// Who delivered a row up to a commit.
     pub(crate) fn sightings(&self, at: RowId, until: u64) -> Result<Vec<Sighting>> {
+        if self.bare {
+            return Ok(Vec::new());
+        }
         self.need_sightings(at)?;
         let sightings = self.delivered().of_row(&self.state, at, until)?;
         let known = self.known();

@@ -74,6 +74,8 @@ pub struct Summary {
     pub commits: u64,
     /// All copies together.
     pub counts: Counts,
+    /// Rows stored though they may equal one that could not be read.
+    pub stored_beside: u64,
     /// The copies of each custodian.
     pub by_custodian: BTreeMap<Custodian, Counts>,
     /// Files that did not come in, or not to their end. In the order of their names.

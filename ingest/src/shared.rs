@@ -90,6 +90,7 @@ impl<'a> Shared<'a> {
         let summary = &mut self.outcome().summary;
         summary.commits += 1;
         summary.counts += report.counts;
+        summary.stored_beside += report.stored_beside;
         for (custodian, counts) in report.by_custodian {
             *summary.by_custodian.entry(custodian).or_default() += counts;
         }

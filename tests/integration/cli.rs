@@ -12,7 +12,7 @@ use crate::kit::command::{Ran, chatvault, done, json};
 use crate::kit::{files, small};
 
 const AT: i64 = 1_700_000_000_000;
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 27] = [
     &["init"],
     &["import"],
     &["sync"],
@@ -33,6 +33,8 @@ const COMMANDS: [&[&str]; 25] = [
     &["stat"],
     &["verify"],
     &["compact"],
+    &["copy"],
+    &["repair"],
     &["quarantine"],
     &["index"],
     &["catalog"],
@@ -395,4 +397,93 @@ fn the_demo_shows_what_was_saved_and_can_be_repeated() {
     files::write(&foreign.join("notes.txt"), b"keep me");
     assert_eq!(chatvault(&["demo", foreign.to_str().unwrap()]).code, 1);
     assert_eq!(files::read(&foreign.join("notes.txt")), b"keep me");
+}
+
+#[test]
+fn copy_makes_a_backup_brings_it_up_to_date_and_refuses_other_folders() {
+    let sample = sample();
+    let at = |name: &str| sample.folder.path().join(name);
+    let (to, linked, foreign) = (at("copy.cvault"), at("linked.cvault"), at("foreign"));
+    let copy = |to: &Path, options: &[&str]| {
+        let (code, report) =
+            json(&[&["copy", &sample.archive, to.to_str().unwrap()], options].concat());
+        assert_eq!((code, &report["finished"]), (0, &Value::Bool(true)), "{report}");
+        report
+    };
+    let first = copy(&to, &[]);
+    assert!(first["files"].as_u64() > Some(1), "{first}");
+    assert_eq!(first["copied_files"], first["files"]);
+    let messages = |archive: &str| chatvault(&["query", archive, "--versions", "variants"]).out;
+    assert_eq!(messages(to.to_str().unwrap()), messages(&sample.archive));
+    let verified = done(&["verify", to.to_str().unwrap(), "--deep"]);
+    assert_eq!(verified["sound"], Value::Bool(true));
+    assert_eq!(copy(&to, &[])["copied_files"], 0, "nothing is new");
+    let more = at("more.jsonl");
+    files::write(&more, Draft::chat("19:c", AT).text("More").json().as_bytes());
+    let import = ["import", &sample.archive, "--custodian", "ben", more.to_str().unwrap()];
+    assert_eq!(chatvault(&import).code, 0);
+    let again = copy(&to, &[]);
+    let copied = again["copied_files"].as_u64().unwrap();
+    assert!(copied > 0 && Some(copied) < again["files"].as_u64(), "new files only: {again}");
+    assert_eq!(messages(to.to_str().unwrap()), messages(&sample.archive));
+    drop(copy(&linked, &["--link"]));
+    let segment = "segments/0000000000000001.seg";
+    assert!(files::are_one(Path::new(&sample.archive), &linked, segment));
+    assert!(!files::are_one(Path::new(&sample.archive), &to, segment));
+    files::write(&foreign.join("notes.txt"), b"mine");
+    let refused = chatvault(&["copy", &sample.archive, foreign.to_str().unwrap()]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains("notes.txt"), "{}", refused.err);
+    assert_eq!(files::below(&foreign), [foreign.join("notes.txt")]);
+}
+
+#[test]
+fn a_message_is_printed_though_the_ledger_that_knew_who_delivered_it_is_lost() {
+    let sample = sample();
+    let archive = Path::new(&sample.archive);
+    let is_ledger = |path: &PathBuf| path.extension().is_some_and(|end| end == "led");
+    let ledger = files::below(archive).into_iter().rfind(is_ledger).unwrap();
+    files::write(&ledger, &vec![0x55; files::read(&ledger).len()]);
+    let of_message = ["--chat", "19:a", "--id", &AT.to_string()];
+    let got = sample.run("get", &of_message);
+    assert_eq!((got.code, got.out.as_bytes()), (0, sample.documents[1].as_bytes()), "{got:?}");
+    let asked = sample.run("get", &[&of_message[..], &["--json"]].concat());
+    assert_eq!((asked.code, &*asked.out), (1, ""), "{asked:?}");
+    for way in ["--salvage", "chatvault repair ARCHIVE NEW", "chatvault verify ARCHIVE"] {
+        assert!(asked.err.contains(way), "{way}: {}", asked.err);
+    }
+    let salvaged = sample.run("get", &[&of_message[..], &["--json", "--salvage"]].concat());
+    assert_eq!(salvaged.code, 3, "{salvaged:?}");
+}
+
+#[test]
+fn rows_stored_beside_damage_are_told_by_import_and_verify() {
+    let sample = sample();
+    let archive = Path::new(&sample.archive);
+    let segment = archive.join("segments/0000000000000001.seg");
+    let mut bytes = files::read(&segment);
+    bytes[32 + 16 + 5] ^= 1;
+    files::write(&segment, &bytes);
+    let file = sample.folder.path().join("ann.jsonl");
+    let import = ["import", &sample.archive, "--custodian", "ann", file.to_str().unwrap()];
+    let (code, report) = json(&import);
+    assert_eq!(code, 3, "{report}");
+    let beside = report["stored_beside"].as_u64().unwrap();
+    assert_eq!((beside, &report["stored"]), (13, &Value::from(13)), "{report}");
+    let (code, verified) = json(&["verify", &sample.archive]);
+    assert_eq!((code, &verified["stored_beside"]), (1, &Value::from(13)), "{verified}");
+    let line = "stored beside others that could not be read: 13 rows";
+    let told = chatvault(&["verify", &sample.archive]).out;
+    assert!(told.contains(line), "{told}");
+    // Those that were stored now are known again.
+    assert_eq!(done_or_quarantined(&import)["stored_beside"], 0);
+    let plain = chatvault(&import).out;
+    assert!(!plain.contains("stored beside"), "{plain}");
+}
+
+/// The report of an import that has refused copies.
+fn done_or_quarantined(arguments: &[&str]) -> Value {
+    let (code, report) = json(arguments);
+    assert_eq!(code, 3, "{report}");
+    report
 }

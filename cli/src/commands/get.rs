@@ -90,6 +90,7 @@ struct Link {
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let snapshot = arguments.salvage.open(&arguments.archive)?.snapshot()?;
+    let snapshot = if arguments.json { snapshot } else { snapshot.without_sightings() };
     let Some(row) = find(arguments, &snapshot)? else {
         let _ = missing::tell(&snapshot.missing(), console)?;
         bail!("no such message in {}", arguments.archive.display());

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
 use crate::progress::Progress;
-use crate::report::{Copies, Dropped, by_custodian, print_custodians};
+use crate::report::{Copies, Tail, beside_line, by_custodian, print_custodians};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -40,7 +40,8 @@ Exit codes: 0 done; 1 a file could not be read, or stopped before the end; 2 wro
 copies in quarantine (see `chatvault quarantine`).
 
 JSON fields: finished, run, files, hidden_files (not read), bytes, commits, copies, stored (new \
-versions), variants, duplicates, quarantined, failures and warnings (lists of file, message), seconds, \
+versions), variants, duplicates, quarantined, stored_beside (of these stored though they may equal a row that \
+could not be read, see `verify`), failures and warnings (lists of file, message), seconds, \
 copies_per_second, dropped_tail (what an earlier crash left behind the last commit, never acknowledged: \
 file, offset, bytes; or null), and with --by-custodian: by_custodian \
 (custodian to copies, stored, variants, duplicates, quarantined). Sizes are in bytes.";
@@ -87,11 +88,12 @@ struct Report {
     commits: u64,
     #[serde(flatten)]
     counts: Copies,
+    stored_beside: u64,
     failures: Vec<Remark>,
     warnings: Vec<Remark>,
     seconds: f64,
     copies_per_second: f64,
-    dropped_tail: Option<Dropped>,
+    dropped_tail: Option<Tail>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_custodian: Option<BTreeMap<String, Copies>>,
 }
@@ -108,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let folder = &arguments.archive;
     let archive = super::open_to_write(folder, options(arguments.memory))?;
     let known = archive.snapshot()?.custodians()?;
-    let dropped_tail = archive.dropped_tail().map(Dropped::from);
+    let dropped_tail = archive.dropped_tail().map(Tail::from);
     let start = now();
     let summary = deliver(&archive, sources, &import_options(arguments), console)?;
     // Sealing belongs to the time: what is reported is in its place.
@@ -169,6 +171,7 @@ fn report(summary: Summary, time: Duration, with_custodians: bool) -> Report {
         bytes: summary.bytes,
         commits: summary.commits,
         counts: summary.counts.into(),
+        stored_beside: summary.stored_beside,
         failures: remarks(summary.failures),
         warnings: remarks(summary.warnings),
         seconds,
@@ -189,6 +192,9 @@ fn print(report: &Report, console: &mut Console<'_>) -> anyhow::Result<()> {
     }
     if let Some(tail) = &report.dropped_tail {
         console.line(tail.line())?;
+    }
+    if let Some(line) = beside_line(report.stored_beside) {
+        console.line(line)?;
     }
     for failure in &report.failures {
         console.line(format!("not read: {}: {}", failure.file, failure.message))?;

@@ -11,7 +11,9 @@ use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::missing::{self, Finding};
-use crate::report::{Copies, Dropped, Held, TRASH, by_custodian, bytes_in_use, print_custodians};
+use crate::report::{
+    Copies, TRASH, Tail, beside_line, by_custodian, bytes_in_use, print_custodians,
+};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -82,8 +84,8 @@ struct Report {
     bytes_per_version: f64,
     compression_ratio: f64,
     troubles: Vec<Trouble>,
-    dropped_tail: Option<Dropped>,
-    unproven: Option<Held>,
+    dropped_tail: Option<Tail>,
+    unproven: Option<Tail>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by_custodian: Option<BTreeMap<String, Copies>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,8 +149,8 @@ impl Report {
             bytes_per_version: text::ratio(bytes, stat.versions),
             compression_ratio: text::ratio(stat.raw_bytes, bytes),
             troubles: stat.health.troubles.into_iter().map(trouble).collect(),
-            dropped_tail: stat.dropped_tail.map(Dropped::from),
-            unproven: stat.unproven.map(Held::from),
+            dropped_tail: stat.dropped_tail.map(Tail::from),
+            unproven: stat.unproven.map(Tail::from),
             by_custodian: None,
             missing: None,
             repaired: stat.repaired.iter().map(Repair::from).collect(),
@@ -211,16 +213,15 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     for line in report.lines() {
         console.line(line)?;
     }
-    if report.stored_beside > 0 {
-        let rows = text::count(report.stored_beside);
-        console.line(format!("{rows} rows were stored beside others that could not be read"))?;
+    if let Some(line) = beside_line(report.stored_beside) {
+        console.line(line)?;
     }
     for Repair { from, commit, rows_lost, objects_lost } in &report.repaired {
         let lost = format!("{rows_lost} rows and {objects_lost} objects were lost");
         console.line(format!("repaired from archive {from} as of commit {commit}; {lost}"))?;
     }
-    let dropped = report.dropped_tail.as_ref().map(Dropped::line);
-    for line in dropped.into_iter().chain(report.unproven.as_ref().map(Held::line)) {
+    let dropped = report.dropped_tail.as_ref().map(Tail::line);
+    for line in dropped.into_iter().chain(report.unproven.as_ref().map(Tail::line)) {
         console.line(line)?;
     }
     print_custodians(console, report.by_custodian.as_ref())?;

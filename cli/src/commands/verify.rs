@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::failure::Outcome;
 use crate::missing::{self, Finding};
 use crate::progress::Progress;
-use crate::report::{Copies, Dropped};
+use crate::report::{Copies, Tail, beside_line};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -26,9 +26,13 @@ Exit code 0: sound. 1: damaged (each damage on a line), or stopped by Ctrl-C bef
 Files that are none of the archive's are listed; they are no damage and are never read.
 
 JSON fields: sound, finished, deep, files, bytes, rows, custodians, copies, stored, variants, \
-duplicates, quarantined, damages (list of kind, corrupt or io; file, offset, message, conversations, \
+duplicates, quarantined, stored_beside (rows stored though they may equal one that could not be read), \
+damages (list of kind, corrupt or io; file, offset, message, conversations, \
 rows, created_from, created_to, first_commit, last_commit: null where not known), dropped_tail (what a \
 crash left behind the last commit, never acknowledged and no damage: file, offset, bytes; or null), strangers.";
+
+const KEEP: &str = "keep the damaged files: put them back from a copy of the archive, or make a healthy archive \
+                    with `chatvault repair ARCHIVE NEW --from COPY`; meanwhile --salvage reads what is whole";
 
 /// Check that an archive is whole, and name what is damaged
 #[derive(Debug, Args)]
@@ -56,8 +60,9 @@ struct Report<'a> {
     custodians: u64,
     #[serde(flatten)]
     counts: Copies,
+    stored_beside: u64,
     damages: Vec<Finding>,
-    dropped_tail: Option<Dropped>,
+    dropped_tail: Option<Tail>,
     strangers: &'a [String],
 }
 
@@ -99,8 +104,9 @@ fn as_json(report: &VerifyReport, deep: bool) -> Report<'_> {
         rows: report.rows,
         custodians: report.custodians,
         counts: report.counts.into(),
+        stored_beside: report.stored_beside,
         damages: missing::findings(&report.damages),
-        dropped_tail: report.dropped_tail.clone().map(Dropped::from),
+        dropped_tail: report.dropped_tail.clone().map(Tail::from),
         strangers: &report.strangers,
     }
 }
@@ -111,7 +117,10 @@ pub(super) fn print(report: &VerifyReport, console: &mut Console<'_>) -> anyhow:
         console.line(format!("damage: {}", missing::line(damage)))?;
     }
     if let Some(tail) = report.dropped_tail.clone() {
-        console.line(Dropped::from(tail).line())?;
+        console.line(Tail::from(tail).line())?;
+    }
+    if let Some(line) = beside_line(report.stored_beside) {
+        console.line(line)?;
     }
     for stranger in &report.strangers {
         console.line(format!("not part of the archive, never read: {stranger}"))?;
@@ -130,7 +139,7 @@ pub(super) fn print(report: &VerifyReport, console: &mut Console<'_>) -> anyhow:
     } else {
         let count = u64::try_from(report.damages.len())?;
         console.line(format!("damaged: {} found in {checked}", text::plural(count, "damage")))?;
-        console.remark("keep the damaged files, and restore them from a copy of the archive; meanwhile --salvage reads what is whole")?;
+        console.remark(KEEP)?;
     }
     Ok(())
 }
