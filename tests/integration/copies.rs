@@ -9,7 +9,7 @@ use chatvault_engine::{
     Archive, CopyOptions, CopyReport, Depth, ErrorKind, Host, Memory, Options, RecordKind, Result,
     Storage,
 };
-use chatvault_support::storage::{Faulty, files_in, read_whole};
+use chatvault_support::storage::{Faulty, Operation, files_in, read_whole};
 use chatvault_support::{Draft, SteppingClock};
 
 use crate::kit::{ORIGIN, ada, everything, files, go_on, host, rows, small};
@@ -174,6 +174,33 @@ fn a_copy_that_a_newer_manifest_overtook_leaves_nothing_behind() {
     assert!(report.finished && looks > 4);
     assert_eq!(contents(&to), contents(&from));
     check(&to, &archive, report.sequence.0);
+}
+
+/// The writer goes on in a new journal file while sealed files are copied, and its seal never comes to
+/// an end: no manifest says that there is another moment by now.
+#[test]
+fn a_journal_file_begun_after_the_copied_moment_is_left_out() {
+    let (from, to) = (place(), place());
+    let faulty = Faulty::over(Arc::clone(&from));
+    let options = Options { memtable_bytes: 1, ..small() };
+    let archive = Archive::create(host(&faulty.storage()), options).unwrap();
+    write(&archive, 1);
+    archive.seal().unwrap();
+    write(&archive, 2);
+    let newest = |place: &Arc<dyn Storage>| files_in(&**place, "journal").unwrap().pop().unwrap().0;
+    let (moment, before) = (archive.snapshot().unwrap().sequence(), newest(&from));
+    let report = archive.copy_to(&host(&to), CopyOptions::default(), &mut |_, _| {
+        if newest(&from) == before {
+            // The first file that is made is the journal's, the second one the segment's.
+            faulty.fail_after(Operation::Create, 1);
+            write(&archive, 3);
+        }
+        true
+    });
+    let report = report.unwrap();
+    assert!(newest(&from) > before, "the writer went on in another file");
+    assert_eq!((report.finished, report.sequence, newest(&to)), (true, moment, before));
+    check(&to, &archive, moment.0);
 }
 
 /// Tells the writer to stop, also when a copy beside it was found wrong.

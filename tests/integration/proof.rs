@@ -211,6 +211,33 @@ fn a_torn_tail_is_told_with_its_place_and_is_no_damage() {
     }
 }
 
+/// Nothing tells it from one that a power cut tore in the middle of closing, and nothing is lost by it.
+#[test]
+fn an_end_frame_that_is_damaged_is_told_as_a_dropped_tail() {
+    let disk = Volatile::new();
+    let archive = Archive::create(host(&disk.storage()), small()).unwrap();
+    let _ = write(&archive, 1).unwrap();
+    link(&archive, b"a picture");
+    archive.close().unwrap();
+    let expected = all(&reader(&disk.storage())).unwrap();
+    let path = newest(&disk, "journal");
+    let bytes = read_whole(&disk, &path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64 + 1;
+    let start = end.next_multiple_of(8) - 56;
+    for bit in (start * 8..end * 8).step_by(5) {
+        let storage = disk.fork().storage();
+        flip_bit(&storage, &path, bit).unwrap();
+        for open in WAYS {
+            let report = reader(&storage).verify(Depth::Deep, &mut go_on).unwrap();
+            let archive = open(host(&storage), small()).unwrap();
+            let tail = archive.dropped_tail().unwrap();
+            assert_eq!((&*tail.file, tail.offset), (&*path, start), "bit {bit}");
+            assert_eq!((report.damages, report.dropped_tail), (vec![], Some(tail)), "bit {bit}");
+            assert!(all(&archive).unwrap() == expected, "bit {bit}");
+        }
+    }
+}
+
 /// A writer is killed at a folder sync, another goes on, then the power fails.
 #[test]
 fn names_that_no_sync_made_durable_are_made_so_before_they_are_believed() {
