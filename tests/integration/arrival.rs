@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::{Custodian, Memory, Scan, Sequence, Sighting, Versions};
+use chatvault_engine::{Custodian, Depth, Memory, Scan, Sequence, Sighting, Versions};
 use chatvault_support::Draft;
 
-use crate::kit::{self, Vault, ada, ben, everything, rows};
+use crate::kit::{self, Vault, ada, ben, commit, everything, go_on, rows};
 
 const AT: i64 = 1_700_000_000_000;
 const VERSIONS: [Versions; 3] = [Versions::Latest, Versions::All, Versions::EveryVariant];
@@ -186,4 +186,36 @@ fn a_question_for_one_custodian_since_a_commit_reads_only_where_he_delivered() {
     let explain = vault.archive().snapshot().unwrap().explain(&scan).unwrap();
     assert_eq!((explain.groups, explain.groups_touched), (30, 1), "{:?}", explain.lines);
     vault.check_scan(&scan);
+}
+
+#[test]
+fn sightings_that_come_while_segments_are_merged_are_kept() {
+    let vault = Vault::create(Arc::new(Memory::new()));
+    let archive = vault.archive();
+    let text = |at: i64| Draft::chat("19:merged", at).json();
+    let texts: Vec<String> = (1..=40).map(text).collect();
+    let documents: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+    for half in documents.chunks(20) {
+        commit(archive, &ada(), half);
+        archive.seal().unwrap();
+    }
+    let mut came = None;
+    let report = archive.compact(&mut |_, _| {
+        if came.is_none() {
+            commit(archive, &ben(), &documents[..30]);
+            archive.seal().unwrap();
+            came = Some(archive.snapshot().unwrap().sequence());
+        }
+        true
+    });
+    assert!(report.unwrap().finished);
+    let snapshot = archive.snapshot().unwrap();
+    let by_ben = Scan { custodians: vec![ben()], ..everything() };
+    let found = rows(&snapshot, &by_ben).unwrap();
+    assert_eq!(found.len(), 30);
+    for row in found {
+        let of_ben = row.sightings.iter().find(|sighting| sighting.custodian == ben());
+        assert_eq!(of_ben.map(|sighting| sighting.sequence), came);
+    }
+    assert_eq!(archive.verify(Depth::Deep, &mut go_on).unwrap().damages, []);
 }

@@ -26,7 +26,10 @@ const FAULTS: [(&str, &str); 18] = [
         "bind an index to a number",
         "search::an_index_of_another_past_is_refused_by_queries_and_built_anew_by_index",
     ),
-    ("call a variant a duplicate", "versions::of_variants_all_are_kept_and_the_longest_is_shown"),
+    (
+        "call a variant a duplicate",
+        "versions::of_equally_long_variants_the_smallest_address_is_shown",
+    ),
     (
         "call what cannot be read a duplicate",
         "damage::a_copy_that_cannot_be_compared_is_stored_again_marked_and_counted",
@@ -43,7 +46,7 @@ const FAULTS: [(&str, &str); 18] = [
     ("go on after a failed sync", "faults::a_failed_sync_stops_the_writer_for_good"),
     (
         "lose sightings in a merge",
-        "model::random_work_and_random_questions_agree_with_the_reference",
+        "arrival::sightings_that_come_while_segments_are_merged_are_kept",
     ),
     (
         "reuse a sequence",
@@ -54,7 +57,10 @@ const FAULTS: [(&str, &str); 18] = [
         "proof::a_reader_does_not_show_a_commit_whose_sync_failed_and_its_number_is_not_used_again",
     ),
     ("take damage for the end", "proof::damage_in_the_journal_is_found_by_a_reader_too"),
-    ("tell sightings of now", "moment::a_snapshot_as_of_a_commit_is_what_the_archive_held_then"),
+    (
+        "tell sightings of now",
+        "arrival::what_a_custodian_delivered_is_asked_as_of_a_commit_and_since_one",
+    ),
     ("trust a stale catalog", "catalog::a_catalog_of_another_past_is_noticed"),
     (
         "write blindly",
