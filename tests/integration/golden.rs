@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chatvault_engine::{
-    Archive, Counts, Custodian, Depth, Memory, MessageKey, RecordKind, RunId, Scan, Sequence,
-    Snapshot, Storage, Stored,
+    Archive, Clock, Counts, Custodian, Depth, Host, Memory, MessageKey, RecordKind, RunId, Scan,
+    Sequence, Snapshot, Storage, Stored, Timestamp,
 };
 use chatvault_support::fixtures::{self, START_MS};
 use chatvault_support::storage::{AUTHORITATIVE, files_in, read_whole, write_whole};
-use chatvault_support::{Draft, Random, quoted, stamp};
+use chatvault_support::{Draft, Random, SteppingClock, quoted, stamp};
 use serde_json::{Value, json};
 
 use crate::kit::{ORIGIN, ada, ben, files, go_on, host, rows, small};
@@ -102,8 +102,8 @@ fn write_golden_archives() {
             files::write(&folder.join(path), &bytes);
         }
         let archive = Archive::open_read_only(host(&stored(name)), small()).unwrap();
-        let text: String = lines(&archive).iter().map(|line| format!("{line}\n")).collect();
-        files::write(&golden(&format!("{name}.jsonl")), text.as_bytes());
+        let text = lines(&archive).iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+        files::write(&golden(&format!("{name}.jsonl")), (text + "\n").as_bytes());
         assert!(archive.verify(Depth::Deep, &mut go_on).unwrap().damages.is_empty());
     }
 }
@@ -122,15 +122,33 @@ fn contents(storage: &dyn Storage) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
+/// A clock that stands still: how often the program looks at it changes no byte.
+#[derive(Debug)]
+struct Still(SteppingClock);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(START_MS)
+    }
+
+    fn random(&self) -> [u8; 16] {
+        self.0.random()
+    }
+}
+
 /// An archive as the program writes it today, left as a crash would.
 fn written(name: &str) -> BTreeMap<String, Vec<u8>> {
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
-    let archive = Archive::create(host(&storage), small()).unwrap();
+    let host = |seed| Host {
+        storage: Arc::clone(&storage),
+        clock: Arc::new(Still(SteppingClock::new(seed))),
+    };
+    let archive = Archive::create(host(1), small()).unwrap();
     arrive(&archive);
     match name {
         "journal" => {
             drop(archive);
-            let archive = Archive::open(host(&storage), small()).unwrap();
+            let archive = Archive::open(host(2), small()).unwrap();
             come_again(&archive);
             drop(archive);
         }
@@ -326,8 +344,8 @@ fn link_lines(snapshot: &Snapshot, row: &Stored) -> Vec<Value> {
     let mut lines = Vec::new();
     for (attachment, object) in snapshot.links(key).unwrap() {
         let there = |at: &u64| {
-            let links = snapshot.as_of(Sequence(*at)).links(key).unwrap();
-            links.contains(&(attachment.clone(), object))
+            let by_then = snapshot.as_of(Sequence(*at)).links(key).unwrap();
+            by_then.contains(&(attachment.clone(), object))
         };
         let added = (0..=snapshot.sequence().0).find(there).unwrap();
         lines.push(json!({
@@ -361,5 +379,5 @@ fn with_counts(mut line: Value, counts: Counts) -> Value {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
