@@ -144,6 +144,12 @@ impl Custodian {
         }
     }
 
+    /// As it is stored: with what it is the export of.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        let typed = text.starts_with("user:") || text.starts_with("team:");
+        typed.then(|| Self(text.into()))
+    }
+
     /// The same as [`Custodian::parse`]; `InvalidInput` for an id that is empty or blank.
     pub fn try_parse(text: &str) -> Result<Self> {
         let custodian = Self::parse(text);

@@ -138,19 +138,17 @@ pub(crate) struct Book {
 
 impl Book {
     /// Adds what another book added.
-    pub(crate) fn absorb(&mut self, other: &Self) {
-        self.custodians.extend(other.custodians.iter().map(|(n, name)| (*n, name.clone())));
-        self.runs.extend(other.runs.iter().map(|(n, run)| (*n, run.clone())));
-        for (place, counts) in &other.counts {
-            *self.counts.entry(*place).or_default() += *counts;
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.custodians.extend(other.custodians);
+        self.runs.extend(other.runs);
+        for (place, counts) in other.counts {
+            *self.counts.entry(place).or_default() += counts;
         }
-        let checkpoints = other.checkpoints.iter();
-        self.checkpoints.extend(checkpoints.map(|(name, value)| (name.clone(), value.clone())));
-        for (key, links) in &other.links {
-            let known = self.links.entry(key.clone()).or_default();
-            unite(known, links);
+        self.checkpoints.extend(other.checkpoints);
+        for (key, links) in other.links {
+            unite(self.links.entry(key).or_default(), links);
         }
-        self.commits.extend_from_slice(&other.commits);
+        self.commits.extend(other.commits);
         if !self.commits.is_sorted_by_key(|commit| commit.sequence) {
             self.commits.sort_by_key(|commit| commit.sequence);
         }
@@ -163,10 +161,12 @@ impl Book {
 
     /// The same to a book that is everything: checkpoints that were taken back go, since nothing
     /// before them is left that they would have to hide.
-    pub(crate) fn learn(&mut self, other: &Self) {
+    pub(crate) fn learn(&mut self, other: Self) {
+        let taken_back = other.checkpoints.iter().filter(|(_, value)| value.is_empty());
+        let taken_back: Vec<String> = taken_back.map(|(name, _)| name.clone()).collect();
         self.absorb(other);
-        for (name, _) in other.checkpoints.iter().filter(|(_, value)| value.is_empty()) {
-            drop(self.checkpoints.remove(name));
+        for name in taken_back {
+            drop(self.checkpoints.remove(&name));
         }
     }
 
@@ -242,7 +242,7 @@ impl Book {
         for first in once_true(reader.count(list::CUSTODIANS)?) {
             let step = reader.varint32().filter(|step| first || *step > 0)?;
             number = number.checked_add(step).filter(|number| is_custodian(*number))?;
-            drop(book.custodians.insert(number, Custodian::parse(reader.text()?)));
+            drop(book.custodians.insert(number, Custodian::stored(reader.text()?)?));
         }
         for _ in 0..reader.count(list::RUNS)? {
             let number = reader.varint32().filter(|run| *run <= limits::RUN)?;
@@ -283,8 +283,8 @@ fn once_true(count: usize) -> impl Iterator<Item = bool> {
 }
 
 /// Adds links that are not there yet; of equal ones the first counts.
-fn unite(known: &mut Vec<Link>, links: &[Link]) {
-    known.extend_from_slice(links);
+fn unite(known: &mut Vec<Link>, links: Vec<Link>) {
+    known.extend(links);
     let place = |link: &Link| (link.attachment.clone(), link.object);
     let mut first: BTreeMap<(String, ContentAddress), u64> = BTreeMap::new();
     for link in known.iter() {

@@ -574,7 +574,7 @@ impl Compare {
         let document = std::mem::take(&mut self.document);
         let found = self.document(&document);
         self.document = document;
-        found
+        found.map_err(|error| error.in_file(live.entry.path()))
     }
 
     fn address(&mut self, live: &Live, row: u32) -> Result<ContentAddress> {

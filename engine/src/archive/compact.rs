@@ -287,7 +287,7 @@ impl Shared {
         for entry in of(FileKind::Ledger) {
             let (storage, path) = (&*self.host.storage, entry.path());
             match ledger::read(storage, self.archive, entry.number, &path) {
-                Ok(ledger) => sum.book.learn(&ledger.book),
+                Ok(ledger) => sum.book.learn(ledger.book),
                 // The order of ledgers counts: none is summed up around one that is unknown.
                 Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(()),
                 Err(error) => return Err(error),

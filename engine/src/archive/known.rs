@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::book::{Book, Committed, Counts, Run, RunSummary};
 use super::state::State;
 use crate::error::{Error, Result};
+use crate::format::names;
 use crate::types::{ContentAddress, Custodian, MessageKey, RunId, Sequence};
 
 /// See the module's description.
@@ -21,7 +22,7 @@ pub(crate) struct Known {
 impl Known {
     pub(crate) fn of(state: &State) -> Self {
         let mut added = Book::default();
-        state.slabs.iter().for_each(|slab| added.absorb(&slab.book));
+        state.slabs.iter().for_each(|slab| added.absorb(slab.book.clone()));
         Self { base: Arc::clone(&state.base), added }
     }
 
@@ -40,7 +41,8 @@ impl Known {
             None if state.missing.salvage() => Ok(lost_name(number)),
             None => {
                 state.need_ledgers()?;
-                Err(Error::corrupt(format!("custodian {number} has no name")))
+                let place = names::manifest(state.manifest.number);
+                Err(Error::corrupt(format!("custodian {number} has no name")).in_file(place))
             }
         }
     }

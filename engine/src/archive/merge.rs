@@ -312,7 +312,8 @@ impl Reading<'_> {
         let absolute = |(custodian, age): &(u32, u64)| (*custodian, sequence.saturating_add(*age));
         set.extend(own.into_iter().flatten().map(absolute));
         self.sweep.add(row, set);
-        let (address, _) = compare.document(document)?;
+        let address = compare.document(document);
+        let (address, _) = address.map_err(|error| error.in_file(self.input.live.entry.path()))?;
         let sender = (keys.sender(local) as usize).checked_sub(1);
         let (record, kind) = keys.kind(local);
         each(&NewRow {

@@ -20,6 +20,7 @@ use super::quarantine::Outcasts;
 use super::ranges::Ranges;
 use super::recall::Recall;
 use super::record::{self, Home, HomeSighting};
+use super::repaired::Repaired;
 use super::slab::{Moves, RowRef, Seen, Slab};
 use super::state::{Live, State};
 use super::stranded;
@@ -340,6 +341,7 @@ impl Shared {
                 manifest = stranded::take_in(storage, manifest, &before.missing)?;
             }
         }
+        let _ = before.missing.pass(Repaired::check(&manifest))?;
         let mut base = Book::default();
         let mut ranges: BTreeMap<u64, Ranges> = BTreeMap::new();
         let mut lost_ledgers = Vec::new();
@@ -352,7 +354,7 @@ impl Shared {
                         continue;
                     }
                 };
-            base.learn(&ledger.book);
+            base.learn(ledger.book);
             for (segment, more) in ledger.ranges {
                 if manifest.file(segment).is_some() {
                     let known = ranges.entry(segment).or_default();

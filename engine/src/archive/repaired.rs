@@ -7,11 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_varint};
 use crate::format::limits::list;
+use crate::format::names;
 use crate::manifest::{Manifest, Record};
 use crate::types::{ContentAddress, Sequence};
 
+/// Where a manifest's body begins.
+const BODY: u64 = 24;
 /// The kind of such a record.
 const KIND: u8 = 1;
 
@@ -69,6 +73,16 @@ impl Repaired {
         reader.is_empty().then_some(repaired)
     }
 
+    /// `Corrupt` if a record of a repair cannot be read.
+    pub(crate) fn check(manifest: &Manifest) -> Result<()> {
+        let records = manifest.records.iter().filter(|record| record.kind == KIND).count();
+        if Self::of(manifest).len() == records {
+            return Ok(());
+        }
+        let message = "record of a repair is damaged or over a limit";
+        Err(Error::corrupt(message).in_file(names::manifest(manifest.number)).at(BODY))
+    }
+
     /// All repairs that led to an archive, the first one first.
     pub(crate) fn of(manifest: &Manifest) -> Vec<Self> {
         let records = manifest.records.iter().filter(|record| record.kind == KIND);
@@ -98,5 +112,9 @@ mod tests {
         let mut manifest = Manifest::first([1; 16], crate::types::Timestamp(0), 1);
         manifest.records = vec![Record { kind: 9, bytes: Vec::new() }, record];
         assert_eq!(Repaired::of(&manifest), [repaired]);
+        assert!(Repaired::check(&manifest).is_ok());
+        assert!(manifest.records[1].bytes.pop().is_some());
+        let error = Repaired::check(&manifest).unwrap_err();
+        assert_eq!(error.file(), Some("manifest/0000000000000001.mft"));
     }
 }

@@ -107,11 +107,11 @@ impl Shared {
         let ranges = sightings::new_ranges(&state, &arrived);
         let mut book = Book::default();
         for slab in slabs {
-            book.absorb(&slab.book);
+            book.absorb(slab.book.clone());
         }
         let mut base = Arc::clone(&state.base);
         if !book.is_empty() {
-            Arc::make_mut(&mut base).learn(&book);
+            Arc::make_mut(&mut base).learn(book.clone());
         }
         if !book.is_empty() || !ranges.is_empty() {
             let ledger = Ledger { book, ranges: ranges.clone() };

@@ -86,7 +86,7 @@ impl<'a> SetReader<'a> {
             (keys.set(local), keys.sequence(local))
         };
         let (set, sequence) = self.group.as_ref().map_or((0, 0), place);
-        Ok((self.tables.sets.get(set).map_or(&[], Vec::as_slice), sequence))
+        Ok((self.tables.sets.get(set).unwrap_or_default(), sequence))
     }
 
     fn has(&mut self, row: u32, custodian: u32) -> Result<bool> {

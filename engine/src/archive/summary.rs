@@ -94,7 +94,7 @@ fn summarize(segment: &Segment, hash: [u8; 32]) -> Result<Summary> {
         rows: u64::from(meta.rows),
         conversations: probes(&tables.conversations),
         senders: probes(&tables.senders),
-        custodians: tables.sets.iter().flatten().map(|(custodian, _)| *custodian).collect(),
+        custodians: tables.sets.custodians().collect(),
         days,
         created: (meta.created.low, meta.created.high),
         modified: (meta.modified.low, meta.modified.high),

@@ -52,11 +52,11 @@ pub(crate) mod list {
     pub(crate) const REPLACED: Limit = Limit::new(1 << 20, 37);
     pub(crate) const REPLACEMENTS: Limit = Limit::new(1 << 16, 1);
     pub(crate) const DISPOSED: Limit = Limit::new(1 << 20, 35);
-    pub(crate) const RECORDS: Limit = Limit::new(1 << 20, 2);
+    pub(crate) const RECORDS: Limit = Limit::new(1 << 16, 2);
     pub(crate) const LOST_OBJECTS: Limit = Limit::new(1 << 24, 32);
     pub(crate) const LOST_COPIES: Limit = Limit::new(1 << 24, 3);
 
-    pub(crate) const CUSTODIANS: Limit = Limit::new(1 << 20, 2);
+    pub(crate) const CUSTODIANS: Limit = Limit::new(1 << 20, 7);
     pub(crate) const RUNS: Limit = Limit::new(1 << 22, 3);
     pub(crate) const COUNTERS: Limit = Limit::new(1 << 25, 7);
     /// Of an archive's whole life: a bulk import makes some hundred a million copies.
@@ -78,7 +78,7 @@ pub(crate) mod list {
     pub(crate) const GROUP_CODES: Limit = Limit::new(1 << 12, 1);
     pub(crate) const KEY_TEXTS: Limit = Limit::new(1 << 12, 2);
     pub(crate) const SIBLINGS: Limit = Limit::new(1 << 12, 1);
-    pub(crate) const TEMPLATES: Limit = Limit::new(1 << 18, 2);
+    pub(crate) const TEMPLATES: Limit = Limit::new(1 << 16, 2);
     pub(crate) const HOLES: Limit = Limit::new(1 << 22, 1);
     pub(crate) const COLUMNS: Limit = Limit::new(1 << 18, 6);
     pub(crate) const ENTRIES: Limit = Limit::new(1 << 22, 1);

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Disposed, FileEntry, FileKind, Manifest, Record, Replaced, Why, codec};
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
+use crate::format::names;
 use crate::types::{Sequence, Timestamp};
 
 /// What the next manifest does differently.
@@ -64,7 +65,9 @@ pub(crate) fn successor(current: &Manifest, hash: [u8; 32], change: Change) -> R
     let above = next.files.last().map_or(0, |file| file.number.saturating_add(1));
     next.next_file = next.next_file.max(above);
     next.records.extend(change.records);
-    check_step(current, hash, &next)?;
+    // What it names holds something else than it says.
+    let place = names::manifest(current.number);
+    check_step(current, hash, &next).map_err(|error| error.in_file(place))?;
     Ok(next)
 }
 

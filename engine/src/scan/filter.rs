@@ -151,7 +151,7 @@ impl Filter {
         let senders = codes.map(|code| u32::try_from(code + 1).unwrap_or(u32::MAX)).collect();
         let (mut ages, mut beside) = (Vec::new(), false);
         if let Some(custodians) = &self.custodians {
-            let age = |set: &Vec<(u32, u64)>| {
+            let age = |set: &[(u32, u64)]| {
                 let theirs = set.iter().filter(|(one, _)| custodians.contains(one));
                 theirs.map(|(_, age)| *age).min()
             };

@@ -287,7 +287,10 @@ impl<'a> Row<'a> {
         if let Some(slab) = self.query.slab(source) {
             return Ok(slab.rows[row as usize].address);
         }
-        self.query.view.with_addresses(|addresses| addresses.of_document(self.json()))
+        let address = self.query.view.with_addresses(|found| found.of_document(self.json()));
+        let live = self.query.view.state().segments.get(source as usize);
+        let place = || live.map(|live| live.entry.path()).unwrap_or_default();
+        address.map_err(|error| error.in_file(place()))
     }
 
     fn text(&self, range: &std::ops::Range<usize>) -> &'a str {

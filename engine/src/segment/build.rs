@@ -14,9 +14,9 @@ use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
 use super::stream::Packer;
 use super::{NewRow, Source};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::bytes::{Reader, put_varint};
+use crate::format::bytes::put_varint;
 use crate::format::frame::{self, Codec};
-use crate::format::limits::{self, list};
+use crate::format::limits;
 use crate::format::merkle;
 use crate::format::multiset::Multiset;
 
@@ -522,14 +522,6 @@ fn put_set(out: &mut Vec<u8>, set: &[(u32, u64)]) {
         put_varint(out, u64::from(custodian - std::mem::replace(&mut before, *custodian)));
         put_varint(out, *age);
     }
-}
-
-pub(super) fn read_set(reader: &mut Reader<'_>) -> Option<Vec<(u32, u64)>> {
-    let mut custodian = 0_u32;
-    reader.list(list::SET_CUSTODIANS, |reader| {
-        custodian = custodian.checked_add(reader.varint32()?)?;
-        Some((custodian, reader.varint()?))
-    })
 }
 
 fn text_packer(level: i32, dictionary: &[u8]) -> Result<zstd::bulk::Compressor<'static>> {

@@ -17,6 +17,7 @@ mod keys;
 mod layout;
 mod open;
 mod program;
+mod sets;
 mod stream;
 #[cfg(test)]
 mod tests;

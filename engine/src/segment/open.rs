@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::block::{Block, Cursor, Text, View};
 use super::bound::Bound;
-use super::build::read_set;
 use super::columns::{ColumnTable, read_tables};
 use super::footer;
 use super::keys::Keys;
 use super::layout::{self, Group, Kind, Meta, Place, Strings};
+use super::sets::Sets;
 use crate::cache::{Cache, CacheKey, Cached, Part};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::Reader;
@@ -24,7 +24,7 @@ pub(crate) struct Tables {
     pub(crate) conversations: Strings,
     pub(crate) starts: Vec<u32>,
     pub(crate) senders: Strings,
-    pub(crate) sets: Vec<Vec<(u32, u64)>>,
+    pub(crate) sets: Sets,
     dictionary: Option<zstd::dict::DecoderDictionary<'static>>,
     bytes: usize,
 }
@@ -187,6 +187,11 @@ impl Segment {
                 .collect();
         }
         let mut rows = Vec::new();
+        // Without tables no group can be read: one error says it for all.
+        if let Err(error) = self.tables() {
+            unread.push(error);
+            return rows;
+        }
         for (number, group) in self.meta.groups.iter().enumerate() {
             match self.keys(number) {
                 Ok(keys) => {
@@ -295,7 +300,7 @@ impl Segment {
         })?;
         let columns = self.section(Kind::Strings, |bytes| read_tables(bytes, senders.len()))?;
         let sets = self.section(Kind::Sets, |bytes| {
-            read_sets(bytes, rows).ok_or_else(|| damaged("custodian sets"))
+            Sets::read(bytes, rows).ok_or_else(|| damaged("custodian sets"))
         })?;
         let dictionary = self.section(Kind::Dictionary, |bytes| Ok(bytes.to_vec()))?;
         let used = [&conversations, &senders].iter().map(|list| list.bytes()).sum::<usize>();
@@ -303,8 +308,8 @@ impl Segment {
         let bytes = used
             + entries.sum::<usize>()
             + starts.len() * 4
-            + sets.iter().map(|set| set.len() * 16 + 24).sum::<usize>()
-            + templates.len() * 1024
+            + sets.bytes()
+            + templates.iter().map(|template| template.bytes() + 128).sum::<usize>()
             + dictionary.len() * 2;
         let dictionary =
             (!dictionary.is_empty()).then(|| zstd::dict::DecoderDictionary::copy(&dictionary));
@@ -352,11 +357,6 @@ fn read_senders(bytes: &[u8], rows: u32) -> Option<Strings> {
     let limit = list::SENDERS.within(rows as usize);
     let is_text = |_: Option<&[u8]>, text: &[u8]| std::str::from_utf8(text).is_ok();
     Strings::read(reader, limit, is_text).filter(|_| reader.is_empty())
-}
-
-fn read_sets(bytes: &[u8], rows: u32) -> Option<Vec<Vec<(u32, u64)>>> {
-    let reader = &mut Reader::new(bytes);
-    reader.list(list::SETS.within(rows as usize), read_set).filter(|_| reader.is_empty())
 }
 
 pub(super) fn read_at(file: &dyn ReadFile, place: Place) -> Result<Vec<u8>> {

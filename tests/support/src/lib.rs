@@ -7,6 +7,7 @@ pub mod ask;
 mod clock;
 mod draft;
 pub mod fixtures;
+pub mod forge;
 pub mod fuzz;
 pub mod generate;
 pub mod json;

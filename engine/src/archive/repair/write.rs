@@ -283,7 +283,7 @@ impl<'a> Writing<'a> {
             used.extend(live.ranges.all().iter().map(|range| range.custodian));
             let tables = live.segment().and_then(|segment| segment.tables());
             if let Some(tables) = self.state.missing.pass(tables)? {
-                used.extend(tables.sets.iter().flatten().map(|(custodian, _)| *custodian));
+                used.extend(tables.sets.custodians());
             }
         }
         for slab in &self.state.slabs {

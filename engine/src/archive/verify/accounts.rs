@@ -44,7 +44,7 @@ pub(super) struct Accounts {
     /// What is refused: is its content kept, and a file that counts copies of it.
     outcasts: BTreeMap<ContentAddress, (bool, String)>,
     /// Custodians that something is about, and a file that says so.
-    named: BTreeMap<u32, String>,
+    named: BTreeMap<u32, Arc<str>>,
     pub(super) arrivals: Arc<Arrivals>,
     /// A file of the sums could not be read: then they say nothing.
     incomplete: bool,
@@ -85,9 +85,9 @@ impl Accounts {
     ) -> Result<()> {
         let path = entry.path();
         let ledger = ledger::read(storage, manifest.archive, entry.number, &path)?;
-        self.take_book(&ledger.book, &path);
         self.arrivals().know_book(&ledger.book);
         self.arrivals().join(&ledger.ranges);
+        self.take_book(ledger.book, &path);
         self.take_ranges(&ledger.ranges, manifest, &path);
         Ok(())
     }
@@ -97,8 +97,8 @@ impl Accounts {
         Arc::make_mut(&mut self.arrivals)
     }
 
-    fn take_book(&mut self, book: &Book, path: &str) {
-        book.counts.keys().for_each(|(_, custodian)| self.name(*custodian, path));
+    fn take_book(&mut self, book: Book, path: &str) {
+        self.name(book.counts.keys().map(|(_, custodian)| *custodian), path);
         self.book.absorb(book);
     }
 
@@ -106,8 +106,8 @@ impl Accounts {
         for (segment, ranges) in ranges {
             let Some(entry) = segment_of(manifest, *segment) else { continue };
             let rows = entry.rows;
+            self.name(ranges.all().iter().map(|range| range.custodian), path);
             for range in ranges.all() {
-                self.name(range.custodian, path);
                 self.arrivals().name(range.sequence, path);
                 let place = format!("rows {}..{} of segment {segment}", range.start, range.end);
                 if range.start >= range.end || u64::from(range.end) > rows {
@@ -147,14 +147,18 @@ impl Accounts {
     }
 
     fn take_refused(&mut self, refused: &Refused, path: &str) {
-        self.name(refused.custodian, path);
+        self.name(std::iter::once(refused.custodian), path);
         *self.refused.entry((refused.run, refused.custodian)).or_default() += refused.copies;
         let known = self.outcasts.entry(refused.address);
         known.or_insert_with(|| (false, path.to_owned())).0 |= refused.kept.is_some();
     }
 
-    fn name(&mut self, custodian: u32, path: &str) {
-        let _ = self.named.entry(custodian).or_insert_with(|| path.to_owned());
+    /// Something is about these custodians.
+    fn name(&mut self, custodians: impl Iterator<Item = u32>, path: &str) {
+        let path: Arc<str> = path.into();
+        for custodian in custodians {
+            let _ = self.named.entry(custodian).or_insert_with(|| Arc::clone(&path));
+        }
     }
 
     /// Reads the journal to its end. What seems lost may be a frame that is being written: then
@@ -170,7 +174,7 @@ impl Accounts {
         for _ in 0..MAX_READS {
             let (commits, recovery) = Commits::read(storage, (manifest, wanted), depth);
             let error = match recovery {
-                Ok(recovery) => return self.take_commits(&commits, &recovery, acknowledged),
+                Ok(recovery) => return self.take_commits(commits, &recovery, acknowledged),
                 Err(error) => error,
             };
             let now = format!("{error} {:?} {:?}", error.file(), error.offset());
@@ -198,7 +202,7 @@ impl Accounts {
         }
     }
 
-    fn take_commits(&mut self, commits: &Commits<'_>, recovery: &Recovery, acknowledged: Sequence) {
+    fn take_commits(&mut self, commits: Commits<'_>, recovery: &Recovery, acknowledged: Sequence) {
         if recovery.last < acknowledged {
             let message = format!(
                 "lost acknowledged data: the journal ends behind commit {}, {} was acknowledged",
@@ -211,9 +215,9 @@ impl Accounts {
         self.incomplete |= commits.unreadable;
         self.arrivals().know(commits.slabs.keys().copied());
         commits.delivered.iter().for_each(|commit| self.arrivals().name(*commit, JOURNAL));
-        self.book.absorb(&commits.book);
+        self.book.absorb(commits.book);
         commits.refused.iter().for_each(|refused| self.take_refused(refused, JOURNAL));
-        commits.named.iter().for_each(|custodian| self.name(*custodian, JOURNAL));
+        self.name(commits.named.iter().copied(), JOURNAL);
         commits.damages.iter().for_each(|damage| self.findings.add(damage));
         self.journal_rows = commits.rows;
         self.stored_beside = commits.beside;
@@ -238,15 +242,21 @@ impl Accounts {
     /// The law, and that every custodian has a name.
     pub(super) fn check(&self, manifest: &Manifest, findings: &mut Findings) {
         let place = names::manifest(manifest.number);
+        if let Err(error) = Repaired::check(manifest) {
+            findings.add(&error);
+        }
         let lost = Repaired::of(manifest);
         for message in self.broken_laws(rows(manifest), &lost) {
             findings.add(&Error::corrupt(message).in_file(&*place));
         }
-        for (custodian, path) in &self.named {
-            if !self.knows(*custodian) {
-                let message = format!("names custodian {custodian}, who has no name");
-                findings.add(&Error::corrupt(message).in_file(&**path));
-            }
+        let mut unknown: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
+        for (custodian, path) in self.named.iter().filter(|(number, _)| !self.knows(**number)) {
+            unknown.entry(path).or_insert((*custodian, 0)).1 += 1;
+        }
+        for (path, (first, count)) in unknown {
+            let more = if count > 1 { format!(" ({} more)", count - 1) } else { String::new() };
+            let message = format!("names custodian {first}, who has no name{more}");
+            findings.add(&Error::corrupt(message).in_file(path));
         }
         for (commit, path) in self.arrivals.unknown() {
             let message =
@@ -410,7 +420,7 @@ impl<'m> Commits<'m> {
         self.named.extend(sightings.iter().map(|(.., custodian)| *custodian));
         self.named.sort_unstable();
         self.named.dedup();
-        self.book.absorb(&book);
+        self.book.absorb(book);
         let counted = |refused| Refused { bytes: Vec::new(), ..refused };
         self.refused.extend(refused.into_iter().map(counted));
     }

@@ -175,7 +175,7 @@ impl Reader {
             let differs = differs.or((!ordered).then_some("place in the order"));
             let differs =
                 differs.map(|key| format!("{key} of row {row} is not that of its document"));
-            let set = tables.sets.get(keys.set(local)).map_or(&[][..], Vec::as_slice);
+            let set = tables.sets.get(keys.set(local)).unwrap_or_default();
             let place_of_row = (segment.meta.number, row);
             let unlikely = || arrivals.wrong(place_of_row, keys.sequence(local), set);
             wrong.add(kept, differs.or_else(unlikely));

@@ -285,7 +285,7 @@ fn check_tables(tables: &Tables, entry: &FileEntry, accounts: &Accounts) -> Resu
     if !rising || !covering {
         return Err(Error::corrupt("conversations are out of order"));
     }
-    for set in &tables.sets {
+    for set in tables.sets.iter() {
         if !set.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(Error::corrupt("a custodian set is out of order"));
         }

@@ -227,14 +227,19 @@ impl Progress<'_> {
 #[derive(Debug, Default)]
 struct Findings {
     damages: Vec<Damage>,
+    /// Their files, offsets and messages.
+    told: HashSet<(String, Option<u64>, String), RandomState>,
 }
 
 impl Findings {
     /// Takes down what is wrong, once.
     fn add(&mut self, error: &Error) {
-        let damage = Damage::of(error);
+        self.take(Damage::of(error));
+    }
+
+    fn take(&mut self, damage: Damage) {
         // A manifest that cannot be loaded is damaged in the chain as well.
-        if !self.damages.contains(&damage) {
+        if self.told.insert((damage.file.clone(), damage.offset, damage.message.clone())) {
             self.damages.push(damage);
         }
     }
@@ -267,7 +272,7 @@ impl Verification<'_> {
         self.report.counts = accounts.book.total();
         self.report.custodians = accounts.custodians();
         accounts.check(&self.manifest, &mut self.findings);
-        self.findings.damages.extend(accounts.findings.damages.iter().cloned());
+        accounts.findings.damages.iter().for_each(|damage| self.findings.take(damage.clone()));
         let segments = self.check_files(accounts, state);
         if !self.progress.stopped {
             self.check_links(&accounts.book);

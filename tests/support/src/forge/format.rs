@@ -1,0 +1,335 @@
+//! What is in the files of an archive: the tables of FORMAT.md as data.
+//!
+//! A change of bytes changes this file, and forgers, hostile files and fuzz targets follow.
+
+use super::shape::Shape::{
+    self, Block, Chain, Choice, Fixed, Frame, Inside, List, Number, Repeat, Rest, Signed,
+};
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileKind {
+    /// `FORMAT`.
+    Format,
+    /// A manifest.
+    Manifest,
+    /// A journal file.
+    Journal,
+    /// A segment.
+    Segment,
+    /// A ledger.
+    Ledger,
+    /// A quarantine.
+    Quarantine,
+    /// A pack of objects.
+    Pack,
+}
+
+/// A kind of piece: what it is called and what is in it.
+pub(super) type Kind = (&'static str, &'static [Shape]);
+
+impl FileKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Format,
+        Self::Manifest,
+        Self::Journal,
+        Self::Segment,
+        Self::Ledger,
+        Self::Quarantine,
+        Self::Pack,
+    ];
+
+    /// The kind of the file at a path; `None` for one that nobody has to read.
+    pub fn of(path: &str) -> Option<Self> {
+        let suffix = path.rsplit_once('.').map_or(path, |(_, suffix)| suffix);
+        let suffixes = ["FORMAT", "mft", "log", "seg", "led", "qtn", "pack"];
+        Self::ALL
+            .into_iter()
+            .zip(suffixes)
+            .find_map(|(kind, known)| (known == suffix).then_some(kind))
+    }
+
+    /// Bytes before the first frame, without their checksum.
+    pub(super) fn head_bytes(self) -> usize {
+        match self {
+            Self::Format => 0,
+            Self::Manifest => 24,
+            Self::Journal => 4092,
+            Self::Segment | Self::Ledger | Self::Quarantine => 32,
+            Self::Pack => 44,
+        }
+    }
+
+    /// Bytes behind the last frame, without their checksum.
+    pub(super) fn tail_bytes(self) -> usize {
+        match self {
+            Self::Segment => 16,
+            Self::Pack => 56,
+            _ => 0,
+        }
+    }
+
+    /// What is before the first frame.
+    pub(super) fn head(self) -> Kind {
+        match self {
+            Self::Manifest => ("head", &[Fixed(8), Fixed(4), Fixed(4), Fixed(8)]),
+            Self::Journal => ("head", JOURNAL_HEAD),
+            Self::Pack => ("head", &[Fixed(8), Fixed(4), Fixed(4), Fixed(4), Fixed(16), Fixed(8)]),
+            _ => ("head", &[Fixed(8), Fixed(16), Fixed(8)]),
+        }
+    }
+
+    /// What is behind the last frame.
+    pub(super) fn tail(self) -> Kind {
+        match self {
+            Self::Pack => ("trailer", &[Fixed(8), Fixed(8), Fixed(32), Fixed(8)]),
+            _ => ("trailer", &[Fixed(4), Fixed(4), Fixed(8)]),
+        }
+    }
+
+    /// A frame's header without its checksums.
+    pub(super) fn frame_head(self) -> Kind {
+        match self {
+            Self::Journal => ("frame", JOURNAL_FRAME),
+            _ => ("frame", &[Fixed(4), Fixed(4), Fixed(1), Fixed(1), Fixed(1), Fixed(1)]),
+        }
+    }
+
+    /// What a frame holds, by the kind in its header. What has no frames has one, of kind 0.
+    pub(super) fn contents(self, frame: u8) -> Kind {
+        match (self, frame) {
+            (Self::Format, _) => ("lines", &[Rest]),
+            (Self::Manifest, _) => ("body", MANIFEST),
+            (Self::Journal, 1) => ("commit", COMMIT),
+            (Self::Journal, 4) => ("record of a manifest", &[Fixed(8), Fixed(32)]),
+            (Self::Segment, 1) => ("keys", KEYS),
+            (Self::Segment, 2) => ("columns", COLUMNS),
+            (Self::Segment, 3) => ("text", &[Rest]),
+            (Self::Segment, 4) => ("templates", TEMPLATES),
+            (Self::Segment, 5) => ("tables", TABLES),
+            (Self::Segment, 6) => (
+                "conversations",
+                &[List("conversations", &[Block]), List("conversations", &[Number])],
+            ),
+            (Self::Segment, 7) => ("senders", &[List("senders", &[Block])]),
+            (Self::Segment, 8) => ("sets", SETS),
+            (Self::Segment, 9) => ("dictionary", &[Rest]),
+            (Self::Segment, 10) => ("footer", FOOTER),
+            (Self::Ledger, _) => ("ledger", LEDGER),
+            (Self::Quarantine, 1) => ("index", &[List("records of refused copies", REFUSED)]),
+            (Self::Quarantine, _) => ("copies", &[Rest]),
+            (Self::Pack, 2) => ("entry", ENTRY),
+            (Self::Pack, 3) => ("directory", &[Repeat(ENTRY)]),
+            (Self::Pack, _) => ("chunk", &[Rest]),
+            (Self::Journal, _) => ("nothing", &[Rest]),
+            (Self::Segment, _) => ("unknown", &[Rest]),
+        }
+    }
+}
+
+const MANIFEST: &[Shape] = &[
+    Fixed(16),
+    Fixed(32),
+    Number,
+    Signed,
+    Number,
+    Number,
+    Number,
+    Number,
+    List("features", &[Block]),
+    List("features", &[Block]),
+    List("files", FILE),
+    List("replaced files", REPLACED),
+    List("disposed rows", &[Fixed(1), Number, Fixed(32), Number]),
+    List("records", &[Choice(&[(1, &[Inside(REPAIRED)])], &[Block])]),
+];
+
+/// An entry of the list of files. The binding of a file to its manifest counts on this order.
+pub(super) const FILE: &[Shape] =
+    &[Fixed(1), Fixed(1), Number, Number, Number, Number, Number, Fixed(32), Fixed(32)];
+
+const REPLACED: &[Shape] = &[
+    Fixed(1),
+    Number,
+    Number,
+    Fixed(32),
+    Choice(&[(1, &[List("files that took the rows of one", &[Number])]), (2, &[Number])], &[]),
+];
+
+const REPAIRED: &[Shape] = &[
+    Fixed(16),
+    Number,
+    Number,
+    Number,
+    List("linked objects lost", &[Fixed(32)]),
+    List("quarantined copies lost", &[Number, Number, Number]),
+];
+
+const JOURNAL_HEAD: &[Shape] = &[
+    Fixed(8),
+    Fixed(4),
+    Fixed(4),
+    Fixed(16),
+    Fixed(16),
+    Fixed(8),
+    Fixed(8),
+    Fixed(16),
+    Fixed(8),
+    Fixed(8),
+    Fixed(32),
+    Fixed(3964),
+];
+
+const JOURNAL_FRAME: &[Shape] = &[
+    Fixed(4),
+    Fixed(4),
+    Fixed(4),
+    Fixed(4),
+    Fixed(1),
+    Fixed(1),
+    Fixed(1),
+    Fixed(5),
+    Fixed(8),
+    Fixed(8),
+    Fixed(16),
+];
+
+const COMMIT: &[Shape] = &[
+    Number,
+    List("custodians", CUSTODIAN),
+    List("runs", RUN),
+    List("counters", COUNTERS),
+    List("checkpoints", &[Block, Block]),
+    List("messages with links", LINKED_IN_COMMIT),
+    List("rows of a commit", &[Choice(&[(1, COPILOT)], ROW)]),
+    List("records of refused copies", REFUSED_IN_COMMIT),
+    List("homes", &[Fixed(1), Number, Number, List("sightings of a home", &[Signed, Signed])]),
+];
+
+const CUSTODIAN: &[Shape] = &[Number, Block];
+const RUN: &[Shape] = &[Number, Block, Signed];
+const COUNTERS: &[Shape] = &[Number, Signed, Number, Number, Number, Number, Number];
+
+const LINKED_IN_COMMIT: &[Shape] =
+    &[Fixed(1), Block, Fixed(1), Block, Block, List("links of a message", &[Block, Fixed(32)])];
+
+const LINKED: &[Shape] = &[
+    Fixed(1),
+    Block,
+    Fixed(1),
+    Block,
+    Block,
+    List("links of a message", &[Block, Fixed(32), Number]),
+];
+
+const ROW: &[Shape] = &[Fixed(1), Number, Fixed(32), List("custodians of a row", &[Number]), Block];
+const COPILOT: &[Shape] =
+    &[Fixed(1), Number, Fixed(32), List("custodians of a row", &[Number]), Block, Block];
+
+const REFUSED: &[Shape] = &[
+    Fixed(32),
+    Number,
+    Number,
+    Number,
+    Choice(&[(1, &[Number, Block, Block, Number, Number])], &[]),
+];
+
+const REFUSED_IN_COMMIT: &[Shape] = &[
+    Fixed(32),
+    Number,
+    Number,
+    Number,
+    Choice(&[(1, &[Number, Block, Block, Number, Block])], &[]),
+];
+
+const LEDGER: &[Shape] = &[
+    List("custodians", CUSTODIAN),
+    List("runs", RUN),
+    List("counters", COUNTERS),
+    List("checkpoints", &[Block, Block]),
+    List("messages with links", LINKED),
+    List("commits", &[Number, Signed, Fixed(8)]),
+    List(
+        "segments of a ledger",
+        &[Number, List("ranges of a segment", &[Number, Number, Number, Signed])],
+    ),
+];
+
+const STREAM: &[Shape] = &[Choice(&[(1, &[Number, Block])], &[Block])];
+const NUMBERS: Shape = Choice(&[(1, STREAM), (2, STREAM)], &[Number]);
+const KEY_TEXTS: Shape =
+    List("ids of a group that are no numbers; roots likewise", &[Number, Block]);
+
+const KEYS: &[Shape] = &[
+    Number,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    KEY_TEXTS,
+    NUMBERS,
+    KEY_TEXTS,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    List("siblings of a group", &[Number]),
+    List("siblings of a group", &[Number]),
+    Choice(&[(1, &[Number, Block])], &[Block]),
+];
+
+const COLUMNS: &[Shape] = &[NUMBERS, Number, NUMBERS, Chain(&[Number, NUMBERS])];
+
+const TEMPLATES: &[Shape] = &[List("templates", &[Block, List("holes of a template", BINDING)])];
+const BINDING: &[Shape] =
+    &[Choice(&[(1, &[Number]), (2, &[Number]), (3, &[Number]), (4, &[Number])], &[])];
+
+const TABLES: &[Shape] =
+    &[List("columns", &[Fixed(1), Number, List("entries of a column", &[Block]), Number, NUMBERS])];
+
+const SETS: &[Shape] = &[List("custodian sets", &[List("custodians of a set", &[Number, Number])])];
+
+/// The binding of a segment to its manifest counts on the first fields.
+const FOOTER: &[Shape] = &[
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Fixed(32),
+    Fixed(32),
+    Signed,
+    Number,
+    Signed,
+    Number,
+    Signed,
+    Number,
+    List("row groups", GROUP),
+    Frame,
+    Frame,
+    Frame,
+    Frame,
+    Frame,
+    Frame,
+];
+
+const GROUP: &[Shape] = &[
+    Number,
+    Frame,
+    Frame,
+    List("text chunks of a group", &[Number, Frame]),
+    Signed,
+    Number,
+    Signed,
+    Number,
+    Signed,
+    Number,
+    Fixed(1),
+    Number,
+    List("sender codes of a group; set numbers of a group", &[Number]),
+    List("sender codes of a group; set numbers of a group", &[Number]),
+];
+
+const ENTRY: &[Shape] = &[Fixed(32), Fixed(8), Fixed(8)];
