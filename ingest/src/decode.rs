@@ -1,8 +1,8 @@
 //! Takes the compression off a file, told by its first bytes and never by its name.
 
-use std::io::{BufReader, Chain, Cursor, Read, Result};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read, Result};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 /// A zstd frame may ask for this much memory (2^27 = 128 MiB, `zstd --long=27`) and no more.
 const ZSTD_WINDOW_LOG: u32 = 27;
@@ -41,13 +41,52 @@ pub(crate) fn unpack<'r>(
     let whole: Whole<_> = Cursor::new(head.to_vec()).chain(rest);
     Ok(match packing {
         Packing::Plain => Box::new(whole),
-        Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(64 << 10, whole))),
+        Packing::Gzip => Box::new(Members {
+            member: Some(GzDecoder::new(BufReader::with_capacity(64 << 10, whole))),
+        }),
         Packing::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::new(whole)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Box::new(decoder)
         }
     })
+}
+
+/// The members of a gzip file one after the other. Zeros behind the last one are its end: tapes and
+/// `dd` fill their blocks with them, and `gzip -d` passes them over, too.
+struct Members<R> {
+    /// `None` behind the last one.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, room: &mut [u8]) -> Result<usize> {
+        while let Some(member) = &mut self.member {
+            let count = member.read(room)?;
+            if count > 0 || room.is_empty() {
+                return Ok(count);
+            }
+            self.member =
+                self.member.take().map(GzDecoder::into_inner).map(next).transpose()?.flatten();
+        }
+        Ok(0)
+    }
+}
+
+/// The member that follows, behind any zeros.
+fn next<R: BufRead>(mut rest: R) -> Result<Option<GzDecoder<R>>> {
+    loop {
+        let bytes = rest.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        let has_more = zeros < bytes.len();
+        rest.consume(zeros);
+        if has_more {
+            return Ok(Some(GzDecoder::new(rest)));
+        }
+    }
 }
 
 /// What a file that is no JSON seems to be, and what to do about it.
@@ -94,12 +133,19 @@ mod tests {
         let cases = [
             b"one two".to_vec(),
             [gzip(b"one "), gzip(b""), gzip(b"two")].concat(),
+            [gzip(b"one "), vec![0; 3], gzip(b"two"), vec![0; 200_000]].concat(),
             [zstd(b"one "), zstd(b""), zstd(b"two")].concat(),
             [empty_skippable, zstd(b"one two")].concat(),
         ];
         for packed in cases {
             assert_eq!(unpacked(&packed, MAGIC_BYTES), (b"one two".to_vec(), true));
         }
+    }
+
+    #[test]
+    fn what_stands_behind_a_gzip_member_and_is_none_is_an_error() {
+        let packed = [gzip(b"one two"), vec![0; 9], b"x".to_vec()].concat();
+        assert_eq!(unpacked(&packed, MAGIC_BYTES), (b"one two".to_vec(), false));
     }
 
     #[test]

@@ -12,12 +12,17 @@ use crate::cut::Cutter;
 use crate::queue::{Group, Job, Piece};
 use crate::shared::{Shared, add, name};
 use crate::source::{self, Place};
-use crate::split::{Remarks, Shape, offer_lines, quarantine_overlong, shape, split_documents};
+use crate::split::{
+    Lead, Remarks, Shape, lead, offer_lines, quarantine_overlong, shape, split_documents,
+};
 use crate::window::Window;
 
 /// Files that a thread takes at once: enough for small custodians to stay in one piece, few enough
 /// for two threads to share a large one.
 const GROUP_FILES: usize = 64;
+
+/// A file with nothing but white space.
+const EMPTY: &str = "is empty";
 
 pub(crate) struct Worker<'a> {
     shared: &'a Shared<'a>,
@@ -76,12 +81,16 @@ impl<'a> Worker<'a> {
 
     fn file(&mut self, custodian: &Custodian, path: &Path) {
         let file: Arc<str> = name(path).into();
-        let remarks = match source::open(path) {
+        let mut remarks = match source::open(path) {
             Ok(reader) => self.read(custodian, &file, reader),
             Err(cause) => {
                 Remarks { failure: Some(source::unreadable(&cause)), ..Remarks::default() }
             }
         };
+        // A folder may have empty files in it; a command that gives nothing has failed.
+        if source::is_standard_input(path) && remarks.warning.as_deref() == Some(EMPTY) {
+            remarks.failure = remarks.warning.take();
+        }
         self.shared.remark(&file, remarks);
         add(&self.shared.files, 1);
     }
@@ -109,12 +118,12 @@ impl<'a> Worker<'a> {
     ) -> Remarks {
         let mut remarks = Remarks::default();
         match shape(window, &self.cutter) {
-            Shape::Lines => self.lines(custodian, file, window),
+            Shape::Lines => return self.lines(custodian, file, window),
             Shape::Documents => {
                 let mut sink = self.copies.of(custodian, file);
                 return split_documents(window, &mut self.cutter, &mut sink);
             }
-            Shape::Empty => remarks.warn(|| "is empty".to_owned()),
+            Shape::Empty => remarks.warn(|| EMPTY.to_owned()),
             Shape::Stranger(why) => {
                 remarks.fail(|| format!("offset {}: {why}", window.offset()));
             }
@@ -123,21 +132,40 @@ impl<'a> Worker<'a> {
     }
 
     /// Cuts pieces at line ends; other threads take them, or this one when they are busy.
-    fn lines(&mut self, custodian: &Custodian, file: &Arc<str>, window: &mut Window<'_>) {
+    fn lines(
+        &mut self,
+        custodian: &Custodian,
+        file: &Arc<str>,
+        window: &mut Window<'_>,
+    ) -> Remarks {
+        let mut remarks = Remarks::default();
         while !self.shared.stopped() {
-            let count = window.whole_lines();
+            let whole = window.whole_lines();
+            let lines = window.bytes().get(..whole).unwrap_or_default();
+            let is_last = window.ended() && whole == window.bytes().len();
+            let count = match lead(lines, is_last) {
+                Lead::Lines(count) => count,
+                Lead::Other => {
+                    let mut sink = self.copies.of(custodian, file);
+                    remarks.join(split_documents(window, &mut self.cutter, &mut sink));
+                    break;
+                }
+                Lead::ReadOn if window.more() => continue,
+                Lead::ReadOn => whole,
+            };
             if count == 0 {
                 let mut sink = self.copies.of(custodian, file);
                 if window.bytes().is_empty() || !quarantine_overlong(window, &mut sink) {
-                    return;
+                    break;
                 }
             } else if !self.hand_over(custodian, file, window, count) {
                 let lines = window.bytes().get(..count).unwrap_or_default();
                 let mut sink = self.copies.of(custodian, file);
-                let _going_on = offer_lines(lines, window.offset(), &mut sink);
+                let _going_on = offer_lines(lines, window.offset(), (&mut sink, &mut remarks));
                 window.consume(count);
             }
         }
+        remarks
     }
 
     /// Gives lines to another thread; false if they are the last or nobody has room for them.
@@ -162,7 +190,9 @@ impl<'a> Worker<'a> {
     fn piece(&mut self, piece: Piece) {
         let lines = piece.buffer.get(piece.lines).unwrap_or_default();
         let mut sink = self.copies.of(&piece.custodian, &piece.file);
-        let _going_on = offer_lines(lines, piece.offset, &mut sink);
+        let mut remarks = Remarks::default();
+        let _going_on = offer_lines(lines, piece.offset, (&mut sink, &mut remarks));
+        self.shared.remark(&piece.file, remarks);
         self.shared.queue.give_back(piece.buffer);
     }
 }

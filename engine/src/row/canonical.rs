@@ -3,6 +3,8 @@
 //! Keys sorted by code point, no insignificant white space, shortest string escapes, number
 //! tokens as written, members with equal keys in their order.
 
+use memchr::memmem;
+
 use super::escape;
 use super::parse::{Shape, Span};
 use super::template::{HoleKind, Step, TemplateId, Templates};
@@ -37,7 +39,8 @@ impl Canonical {
         &self.out
     }
 
-    /// The content address of a parsed document, and the length of its canonical form.
+    /// The content address of a parsed document, and the length of its canonical form without the
+    /// replies that may have come with a post: they say nothing of the post.
     pub(crate) fn address(
         &mut self,
         templates: &Templates,
@@ -45,7 +48,7 @@ impl Canonical {
         shape: &Shape,
     ) -> (ContentAddress, usize) {
         let form = self.render(templates, document, shape);
-        (ContentAddress(*blake3::hash(form).as_bytes()), form.len())
+        (ContentAddress(*blake3::hash(form).as_bytes()), form.len() - replies_bytes(form))
     }
 
     fn node(&mut self, walk: &Walk<'_>, at: Position) {
@@ -83,6 +86,53 @@ impl Canonical {
             next = walk.behind_node(next);
         }
     }
+}
+
+/// The bytes of the members of a canonical form that hold the replies to a post: `replies` and what
+/// the service says of it.
+fn replies_bytes(form: &[u8]) -> usize {
+    if memmem::find(form, b"\"replies").is_none() {
+        return 0;
+    }
+    let (mut depth, mut at, mut start, mut bytes) = (0_usize, 0, None, 0);
+    while let Some(byte) = form.get(at) {
+        match byte {
+            b'"' => {
+                let text = form.get(at..).unwrap_or_default();
+                let is_key = depth == 1 && matches!(form.get(at - 1), Some(b'{' | b','));
+                let is_about =
+                    [&b"\"replies\":"[..], b"\"replies@"].iter().any(|key| text.starts_with(key));
+                if is_key && is_about && start.is_none() {
+                    start = Some(at);
+                }
+                at += text_bytes(text);
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+        let ends = depth == 0 || (depth == 1 && *byte == b',');
+        if let Some(first) = start.filter(|_| ends) {
+            bytes += at - first;
+            start = None;
+        }
+    }
+    bytes
+}
+
+/// The bytes of a string with its quotes, of a text that starts with one.
+fn text_bytes(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    text.len()
 }
 
 struct Walk<'a> {
@@ -166,6 +216,26 @@ mod tests {
             assert_eq!(canonical(document).as_deref(), Ok(wanted), "{document}");
             assert_eq!(canonical(wanted).as_deref(), Ok(wanted), "the canonical form is its own");
         }
+    }
+
+    #[test]
+    fn replies_that_came_with_a_post_do_not_make_it_longer() {
+        let plain = r#"{"body":{"replies":[1],"t":"\"replies\":[2]"},"id":"1","repliesX":0,"z":1}"#;
+        let with =
+            |members: &str| plain.replace(r#""repliesX""#, &format!(r#"{members},"repliesX""#));
+        assert_eq!(replies_bytes(plain.as_bytes()), 0);
+        for members in [
+            r#""replies":[]"#,
+            r#""replies":[{"id":"2","body":{"t":"a\\\",]"}},{"replies":[]}]"#,
+            r#""replies":null"#,
+            r#""replies@odata.context":"c,}","replies@odata.count":2"#,
+            r#""replies":[{"a":[]}],"replies@odata.nextLink":"n""#,
+        ] {
+            let form = canonical(&with(members)).unwrap();
+            assert_eq!(form.len() - replies_bytes(form.as_bytes()), plain.len(), "{members}");
+        }
+        assert_eq!(replies_bytes(br#"{"id":"1","replies":[]}"#), 13);
+        assert_eq!(replies_bytes(br#"{"id":"1","replies@"#), 0);
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! Splits pages, arrays and documents that stand one after the other.
+//! Splits pages, arrays, answers to `$batch` and documents that stand one after the other, or in
+//! an array that holds them.
 //!
 //! A small state machine ([`Place`]) walks over the frame; where the frame or an item is broken,
 //! [`super::recover`] finds the next item and the walk goes on from there.
+
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -9,7 +12,7 @@ use crate::cut::{Cutter, is_first_key};
 use crate::scan::space;
 use crate::sink::Sink;
 use crate::split::envelope::{self, Envelope, Member, Top};
-use crate::split::{Remarks, recover};
+use crate::split::{Remarks, recover, replies};
 use crate::strict;
 use crate::window::{Endless, VALUE_BYTES, Window};
 
@@ -30,6 +33,23 @@ pub(super) enum Place {
     Done,
 }
 
+/// What holds items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    /// An object with members beside its array.
+    #[default]
+    Page,
+    /// A bare array: of documents, of pages, of arrays.
+    Array,
+    /// The array in the answer to a `$batch`, with members beside it.
+    Batch,
+    /// One answer in it, around a body.
+    Answer,
+}
+
+/// Arrays in arrays are read to this depth; a file has two or three.
+const MOST_DEPTH: usize = 16;
+
 /// The page or array that the walk is in.
 #[derive(Debug, Default)]
 pub(super) struct Page {
@@ -37,8 +57,7 @@ pub(super) struct Page {
     start: u64,
     /// Its array has not ended yet.
     pub(super) open: bool,
-    /// It is an object with members, not a bare array.
-    enveloped: bool,
+    kind: Kind,
     /// Something was wrong with it: its count proves nothing.
     pub(super) broken: bool,
     count: Option<u64>,
@@ -51,6 +70,8 @@ pub(super) struct Splitter<'a, 'r> {
     pub(super) sink: &'a mut dyn Sink,
     pub(super) remarks: Remarks,
     pub(super) page: Page,
+    /// What it is in, the innermost last.
+    outer: Vec<Page>,
     /// Bytes that may still be scanned in vain. Without a limit a hostile file could make every
     /// item start a scan to the end of the file.
     pub(super) patience: usize,
@@ -59,7 +80,7 @@ pub(super) struct Splitter<'a, 'r> {
 impl Page {
     /// What a walk is in that starts in the middle: nobody knows.
     pub(super) fn unknown() -> Self {
-        Self { enveloped: true, ..Self::default() }
+        Self::default()
     }
 }
 
@@ -70,7 +91,8 @@ impl<'a, 'r> Splitter<'a, 'r> {
         sink: &'a mut dyn Sink,
     ) -> Self {
         let (remarks, page) = (Remarks::default(), Page::default());
-        Self { window, cutter, sink, remarks, page, patience: 32 * VALUE_BYTES }
+        let (outer, patience) = (Vec::new(), 32 * VALUE_BYTES);
+        Self { window, cutter, sink, remarks, page, outer, patience }
     }
 
     pub(super) fn run(mut self) -> Remarks {
@@ -90,22 +112,64 @@ impl<'a, 'r> Splitter<'a, 'r> {
     fn top(&mut self) -> Place {
         match self.window.next_token() {
             None => Place::Done,
-            Some(b'[') => self.enter(1, None, false),
-            Some(b'{') => match envelope::top(self.window) {
-                Top::Page { bytes, count } => self.enter(bytes, count, true),
-                Top::Document { bytes } => self.document(bytes),
-                Top::Error { bytes, message } => self.error_answer(bytes, &message),
-                Top::Broken => Place::Broken,
-            },
+            Some(b'[') => self.enter(1, Kind::Array),
+            Some(b'{') => self.object(),
+            Some(b',') => {
+                self.window.consume(1);
+                Place::Top
+            }
             Some(_) => Place::Broken,
         }
     }
 
-    fn enter(&mut self, bytes: usize, count: Option<u64>, enveloped: bool) -> Place {
+    /// An object that is no item of a page.
+    fn object(&mut self) -> Place {
+        match envelope::top(self.window) {
+            Top::Page { bytes, count, strangers } => {
+                for stranger in &strangers {
+                    self.stranger(stranger.clone());
+                }
+                let place = self.enter(bytes, Kind::Page);
+                (self.page.count, self.page.broken) = (count, !strangers.is_empty());
+                place
+            }
+            Top::Batch { bytes } => self.enter(bytes, Kind::Batch),
+            Top::Document { bytes } => self.document(bytes),
+            Top::Error { bytes, message } => self.error_answer(bytes, &message),
+            Top::Broken => Place::Broken,
+        }
+    }
+
+    fn enter(&mut self, bytes: usize, kind: Kind) -> Place {
         let start = self.window.offset();
-        self.page = Page { start, open: true, enveloped, count, ..Page::default() };
+        self.page = Page { start, open: kind != Kind::Answer, kind, ..Page::default() };
         self.window.consume(bytes);
         Place::Item
+    }
+
+    /// The same, inside of the present one.
+    fn enter_nested(&mut self, bytes: usize, kind: Kind) -> Place {
+        self.outer.push(std::mem::take(&mut self.page));
+        self.enter(bytes, kind)
+    }
+
+    /// Behind a document or page that is no item: what follows is told by what it stands in.
+    fn behind(&mut self) -> Place {
+        match self.page.kind {
+            Kind::Answer => Place::Tail,
+            _ if self.page.open => {
+                self.page.items += 1;
+                Place::Gap
+            }
+            _ => Place::Top,
+        }
+    }
+
+    /// A member of a page that is none of the service's.
+    fn stranger(&mut self, bytes: Range<usize>) {
+        let offset = self.window.offset() + bytes.start as u64;
+        let bytes = self.window.bytes().get(bytes).unwrap_or_default();
+        self.sink.quarantine(bytes, "no member of a page", offset);
     }
 
     fn document(&mut self, bytes: usize) -> Place {
@@ -114,8 +178,23 @@ impl<'a, 'r> Splitter<'a, 'r> {
             return self.give_up(bytes);
         }
         self.sink.offer(json, self.window.offset());
+        self.offer_replies(bytes);
         self.window.consume(bytes);
-        if self.sink.keep_going() { Place::Top } else { Place::Done }
+        if self.sink.keep_going() { self.behind() } else { Place::Done }
+    }
+
+    /// Replies that were fetched with their post are messages, too.
+    fn offer_replies(&mut self, bytes: usize) {
+        let (post, offset) =
+            (self.window.bytes().get(..bytes).unwrap_or_default(), self.window.offset());
+        let replies = replies::of(post);
+        for reply in &replies.items {
+            let json = post.get(reply.clone()).unwrap_or_default();
+            self.sink.offer(json, offset + reply.start as u64);
+        }
+        if replies.goes_on {
+            self.remarks.fail(|| format!("offset {offset}: {}", replies::GOES_ON));
+        }
     }
 
     fn error_answer(&mut self, bytes: usize, message: &str) -> Place {
@@ -126,7 +205,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
             )
         });
         self.window.consume(bytes);
-        Place::Top
+        self.behind()
     }
 
     fn item(&mut self) -> Place {
@@ -135,11 +214,50 @@ impl<'a, 'r> Splitter<'a, 'r> {
             Some(b']') => {
                 self.window.consume(1);
                 self.page.open = false;
-                if self.page.enveloped { Place::Tail } else { self.leave() }
+                if self.page.kind == Kind::Array { self.leave() } else { Place::Tail }
+            }
+            Some(b'{') if self.page.kind == Kind::Batch => self.answer(),
+            Some(b'{') if self.is_page() => {
+                self.outer.push(std::mem::take(&mut self.page));
+                self.object()
             }
             Some(b'{') => self.objects(),
+            Some(b'[') if self.is_array() => self.enter_nested(1, Kind::Array),
             Some(_) => self.no_object(),
         }
+    }
+
+    /// An answer of a `$batch`: its body is a page, a document or an error.
+    fn answer(&mut self) -> Place {
+        match envelope::body(self.window) {
+            Some(body) if self.outer.len() < MOST_DEPTH => {
+                let _item = self.enter_nested(body, Kind::Answer);
+                self.object()
+            }
+            _ => self.no_object(),
+        }
+    }
+
+    /// Is the object here a page, in an array? What opens like the items before it is none.
+    fn is_page(&mut self) -> bool {
+        self.page.kind == Kind::Array
+            && self.outer.len() < MOST_DEPTH
+            && !self.cutter.is_familiar(self.window.bytes())
+            && matches!(
+                envelope::top(self.window),
+                Top::Page { .. } | Top::Batch { .. } | Top::Error { .. }
+            )
+    }
+
+    /// Is the array here one of items? In an array it is; a page has arrays only where a bracket is
+    /// too many.
+    fn is_array(&mut self) -> bool {
+        let may = self.outer.len() < MOST_DEPTH;
+        may && (self.page.kind == Kind::Array || {
+            let end = self.window.value_end(0).unwrap_or(0);
+            let array = self.window.bytes().get(..end).unwrap_or_default();
+            recover::holds_item(array, self.cutter, &mut self.patience)
+        })
     }
 
     /// The hot loop: items whose end was guessed and proven, up to one that has to be scanned.
@@ -148,7 +266,8 @@ impl<'a, 'r> Splitter<'a, 'r> {
             let bytes = self.window.bytes();
             let guess = self.cutter.guess(bytes);
             let Some(end) = guess else { return self.scanned_object(None) };
-            if !self.sink.offer_if_known(bytes.get(..end).unwrap_or_default()) {
+            let item = bytes.get(..end).unwrap_or_default();
+            if replies::may_have(item) || !self.sink.offer_if_known(item) {
                 return self.scanned_object(guess);
             }
             self.page.items += 1;
@@ -170,6 +289,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
         let bytes = self.window.bytes();
         self.sink.offer(bytes.get(..end).unwrap_or_default(), self.window.offset());
         self.cutter.see_gap(bytes.get(end..).unwrap_or_default());
+        self.offer_replies(end);
         self.passed(end)
     }
 
@@ -240,7 +360,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
                 Place::Item
             }
             Some(b']') => Place::Item,
-            Some(b'{' | b'[') if !self.page.open => Place::Top,
+            Some(b'{' | b'[') if !self.page.open && self.outer.is_empty() => Place::Top,
             Some(b'{') => self.missing_comma(),
             Some(_) => Place::Broken,
         }
@@ -261,7 +381,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
                 self.leave()
             }
             Some(b',') => self.tail_member().unwrap_or(Place::Broken),
-            Some(b'{' | b'[') if self.page.broken => Place::Top,
+            Some(b'{' | b'[') if self.page.broken && self.outer.is_empty() => Place::Top,
             Some(b'{') if self.cutter.may_start(self.window.bytes()) => self.open_again(),
             Some(_) => Place::Broken,
         }
@@ -278,17 +398,24 @@ impl<'a, 'r> Splitter<'a, 'r> {
         let (key, _) = self.window.token_at(1)?;
         let mut envelope = Envelope::default();
         match envelope.member(self.window, key)? {
-            Member::Items(bytes) => {
+            Member::Items(bytes) if self.page.kind != Kind::Answer => {
                 self.window.consume(bytes);
                 self.page.open = true;
                 Some(Place::Item)
             }
+            Member::Items(start) | Member::Responses(start) | Member::Body(start) => {
+                let end = self.window.value_end(start - 1).ok()?;
+                self.page.broken = true;
+                self.stranger(key..end);
+                self.window.consume(end);
+                Some(Place::Tail)
+            }
             Member::Other(end) => {
                 let bytes = self.window.bytes().get(key..end).unwrap_or_default();
-                if !bytes.starts_with(b"\"@") && envelope.error.is_none() {
+                let is_strange = !bytes.starts_with(b"\"@") && envelope.error.is_none();
+                if is_strange && self.page.kind != Kind::Answer {
                     self.page.broken = true;
-                    let offset = self.window.offset() + key as u64;
-                    self.sink.quarantine(bytes, "no member of a page", offset);
+                    self.stranger(key..end);
                 }
                 self.window.consume(end);
                 self.page.count = envelope.count.or(self.page.count);
@@ -305,11 +432,18 @@ impl<'a, 'r> Splitter<'a, 'r> {
         let (page, end) = (&self.page, self.window.offset());
         if let Some(count) = page.count.filter(|count| *count != page.items && !page.broken) {
             let (start, items) = (page.start, page.items);
-            self.remarks.warn(|| {
+            let told = || {
                 format!("offset {start} to {end}: @odata.count is {count}, the page has {items}")
-            });
+            };
+            if count > items { self.remarks.fail(told) } else { self.remarks.warn(told) }
         }
-        Place::Top
+        match self.outer.pop() {
+            Some(outer) => {
+                self.page = outer;
+                self.behind()
+            }
+            None => Place::Top,
+        }
     }
 
     /// The file ends inside a page. What is broken already was said to be so.

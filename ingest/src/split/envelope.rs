@@ -1,8 +1,11 @@
-//! The object around a page: `{"@odata.count":50,"@odata.nextLink":"…","value":[ … ]}`, in any
-//! order and with any white space.
+//! The object around a page: `{"@odata.count":50,"@odata.nextLink":"…","value":[ … ]}`, and the
+//! answer to a `$batch`: `{"responses":[{"id":"1","status":200,"body":{ … }}]}`, in any order and
+//! with any white space.
+
+use std::ops::Range;
 
 use crate::scan::end_of_value;
-use crate::window::Window;
+use crate::window::{VALUE_BYTES, Window};
 
 /// An error's own words are quoted up to this length.
 const QUOTE_BYTES: usize = 300;
@@ -11,7 +14,14 @@ const QUOTE_BYTES: usize = 300;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Top {
     /// A page, whose first item is looked for behind `bytes`.
-    Page { bytes: usize, count: Option<u64> },
+    Page {
+        bytes: usize,
+        count: Option<u64>,
+        /// Members in front of its items that are none of the service's.
+        strangers: Vec<Range<usize>>,
+    },
+    /// Answers to a `$batch`, whose first one is looked for behind `bytes`.
+    Batch { bytes: usize },
     /// A document that is this long.
     Document { bytes: usize },
     /// An answer that reports an error; what it says, and how long it is.
@@ -25,6 +35,10 @@ pub(crate) enum Top {
 pub(crate) enum Member {
     /// `value` with an array; the array's inside starts here.
     Items(usize),
+    /// `responses` with an array; the array's inside starts here.
+    Responses(usize),
+    /// `body` with an object; the object's inside starts here.
+    Body(usize),
     /// Any other member, which ends here.
     Other(usize),
 }
@@ -45,11 +59,23 @@ pub(crate) fn top(window: &mut Window<'_>) -> Top {
 
 fn walk(window: &mut Window<'_>) -> Option<Top> {
     let mut envelope = Envelope::default();
+    let mut strangers = Vec::new();
     let (mut at, mut byte) = window.token_at(1)?;
     while byte != b'}' {
-        match envelope.member(window, at)? {
-            Member::Items(bytes) => return Some(Top::Page { bytes, count: envelope.count }),
-            Member::Other(end) => (at, byte) = window.token_at(end)?,
+        let end = match envelope.member(window, at)? {
+            Member::Items(bytes) => {
+                return Some(Top::Page { bytes, count: envelope.count, strangers });
+            }
+            Member::Responses(bytes) if strangers.is_empty() => return Some(Top::Batch { bytes }),
+            Member::Responses(start) | Member::Body(start) => value_end(window, start)?,
+            Member::Other(end) => end,
+        };
+        if !window.bytes().get(at..)?.starts_with(b"\"@") {
+            strangers.push(at..end);
+        }
+        (at, byte) = window.token_at(end)?;
+        if at > VALUE_BYTES {
+            return None;
         }
         match byte {
             b',' => (at, byte) = window.token_at(at + 1)?,
@@ -63,6 +89,27 @@ fn walk(window: &mut Window<'_>) -> Option<Top> {
     })
 }
 
+/// Where a value ends whose first byte was read before `inside`.
+fn value_end(window: &mut Window<'_>, inside: usize) -> Option<usize> {
+    window.value_end(inside.checked_sub(1)?).ok()
+}
+
+/// Where the object starts that is the body of an answer in a `$batch`; `None` if it has none.
+pub(crate) fn body(window: &mut Window<'_>) -> Option<usize> {
+    let mut envelope = Envelope::default();
+    let (mut at, mut byte) = window.token_at(1)?;
+    while byte == b'"' {
+        let end = match envelope.member(window, at)? {
+            Member::Body(start) => return Some(start - 1),
+            Member::Items(start) | Member::Responses(start) => value_end(window, start)?,
+            Member::Other(end) => end,
+        };
+        let (comma, b',') = window.token_at(end)? else { return None };
+        (at, byte) = window.token_at(comma + 1)?;
+    }
+    None
+}
+
 impl Envelope {
     /// Reads the member whose key starts at `at`; `None` if it is broken.
     pub(crate) fn member(&mut self, window: &mut Window<'_>, at: usize) -> Option<Member> {
@@ -73,8 +120,11 @@ impl Envelope {
         let (colon, b':') = window.token_at(key_end)? else { return None };
         let (start, first) = window.token_at(colon + 1)?;
         let key = window.bytes().get(at + 1..key_end - 1)?;
-        if key == b"value" && first == b'[' {
-            return Some(Member::Items(start + 1));
+        match (key, first) {
+            (b"value", b'[') => return Some(Member::Items(start + 1)),
+            (b"responses", b'[') => return Some(Member::Responses(start + 1)),
+            (b"body", b'{') => return Some(Member::Body(start + 1)),
+            _ => {}
         }
         let name = Name::of(key);
         let end = window.value_end(start).ok()?;

@@ -1,14 +1,16 @@
 //! From the bytes of a file to the documents in it.
 //!
 //! Three shapes of input, told by content: pages and arrays ([`documents`]), lines ([`lines`]),
-//! and what is neither. Every byte of the first two ends in exactly one place: in a document that
-//! was offered, in the quarantine, or in the frame around them (brackets, commas, white space and
-//! a page's own members).
+//! and what is neither. Lines that turn into something else go on as documents. Every byte of the
+//! first two ends in exactly one place: in a document that was offered, in the quarantine, or in
+//! the frame around them (brackets, commas, white space and a page's own members). Replies in a
+//! post are offered beside it: they are messages, and the post's bytes stay as they came.
 
 mod documents;
 mod envelope;
 mod lines;
 mod recover;
+mod replies;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +20,7 @@ use crate::sink::Sink;
 use crate::window::Window;
 use envelope::Top;
 
-pub(crate) use lines::{offer_lines, quarantine_overlong};
+pub(crate) use lines::{Lead, lead, offer_lines, quarantine_overlong};
 
 /// What people should know about a file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,12 @@ impl Remarks {
     /// Only the first of a kind is kept: what follows is mostly its consequence.
     pub(crate) fn fail(&mut self, message: impl FnOnce() -> String) {
         let _first = self.failure.get_or_insert_with(message);
+    }
+
+    /// What was said of a later part of the file.
+    pub(crate) fn join(&mut self, later: Self) {
+        self.failure = self.failure.take().or(later.failure);
+        self.warning = self.warning.take().or(later.warning);
     }
 
     pub(crate) fn warn(&mut self, message: impl FnOnce() -> String) {
@@ -66,11 +74,11 @@ pub(crate) fn shape(window: &mut Window<'_>, cutter: &Cutter) -> Shape {
 
 fn object_shape(window: &mut Window<'_>) -> Shape {
     match envelope::top(window) {
-        Top::Page { .. } | Top::Error { .. } => Shape::Documents,
+        Top::Page { .. } | Top::Batch { .. } | Top::Error { .. } => Shape::Documents,
         Top::Broken => first_line_shape(window),
         Top::Document { bytes } => {
             let rest = window.bytes().get(bytes..).unwrap_or_default();
-            let after = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+            let after = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b','));
             let one_line = window.line_end().is_none_or(|end| end > bytes);
             if one_line && matches!(after, None | Some(b'\n')) {
                 Shape::Lines

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::cut::Cutter;
 use crate::graph::client::Answer;
 use crate::sink::Sink;
-use crate::split::{Shape, offer_lines, shape, split_documents};
+use crate::split::{Shape, shape, split_documents};
 use crate::window::Window;
 
 /// A batch is committed when it has taken so many bytes of pages.
@@ -189,11 +189,8 @@ fn salvage(batch: &mut Batch, page: &Page, cutter: &mut Cutter) {
     let mut window = Window::open(Box::new(Cursor::new(page.answer.body.clone())), Vec::new());
     let mut sink = BatchSink { batch, page };
     match shape(&mut window, cutter) {
-        Shape::Documents => drop(split_documents(&mut window, cutter, &mut sink)),
-        Shape::Lines => {
-            let count = window.whole_lines();
-            let lines = window.bytes().get(..count).unwrap_or_default().to_vec();
-            let _going_on = offer_lines(&lines, 0, &mut sink);
+        Shape::Documents | Shape::Lines => {
+            drop(split_documents(&mut window, cutter, &mut sink));
         }
         Shape::Empty => {}
         Shape::Stranger(why) => sink.quarantine(&page.answer.body, why, 0),

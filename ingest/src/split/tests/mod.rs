@@ -67,17 +67,26 @@ impl Notes {
         match shape(&mut window, cutter) {
             Shape::Documents => split_documents(&mut window, cutter, self),
             Shape::Lines => {
+                let mut remarks = Remarks::default();
                 loop {
-                    let count = window.whole_lines();
-                    if count == 0 {
-                        break;
-                    }
-                    if !offer_lines(&window.bytes()[..count], window.offset(), self) {
+                    let whole = window.whole_lines();
+                    let count = match lead(&window.bytes()[..whole], window.ended()) {
+                        Lead::Lines(0) => break,
+                        Lead::Lines(count) => count,
+                        Lead::Other => {
+                            remarks.join(split_documents(&mut window, cutter, self));
+                            break;
+                        }
+                        Lead::ReadOn if window.more() => continue,
+                        Lead::ReadOn => whole,
+                    };
+                    let lines = &window.bytes()[..count];
+                    if !offer_lines(lines, window.offset(), (self, &mut remarks)) {
                         break;
                     }
                     window.consume(count);
                 }
-                Remarks::default()
+                remarks
             }
             Shape::Empty => Remarks { warning: Some("empty".to_owned()), failure: None },
             Shape::Stranger(why) => Remarks { failure: Some(why.to_owned()), warning: None },
@@ -95,7 +104,7 @@ fn messages() -> Vec<String> {
         r#""body":{"content":"plain"}"#,
         r#""body":{"content":"}],{\"id\":\"9\",\"etag\":\"9\"}"}"#,
         r#""attachments":[{"id":"f1","name":"a"},{"id":"f2","name":"b"}],"body":null"#,
-        r#""replies":[{"id":"r1","etag":"1"},{"id":"r2","etag":"2"}]"#,
+        r#""mentions":[{"id":"r1","etag":"1"},{"id":"r2","etag":"2"}]"#,
         r#""body":{"content":"back\\slash\\"},"mentions":[]"#,
         r#""body":{"content":"สมชาย 😀"}"#,
     ]
@@ -132,7 +141,7 @@ fn every_form_gives_the_same_documents() {
         page(&messages),
         format!("\u{feff}{}", page(&messages)),
         format!(r#"{{"value":[{joined}],"@odata.count":"6","@odata.nextLink":"n]}}"}}"#),
-        format!(" {{ \"a\" : [ {{ }} ] ,\r\n\t\"value\" : [ {joined} ] }} \n"),
+        format!(" {{ \"@a\" : [ {{ }} ] ,\r\n\t\"value\" : [ {joined} ] }} \n"),
         format!("{{\"value\": [\n{}\n]\n}}", messages.join(" ,\n    ")),
         format!("[{joined}]"),
         format!("[\n  {}\n]", messages.join(",\n  ")),
@@ -146,6 +155,122 @@ fn every_form_gives_the_same_documents() {
     ];
     for form in forms {
         check(&form, &messages);
+    }
+}
+
+#[test]
+fn files_of_several_shapes_one_behind_the_other_come_in_whole() {
+    let messages = messages();
+    let lines = messages[..2].join("\n");
+    let pretty = |message: &String| message.replacen(',', ",\n  ", 1).replacen('{', "{\n  ", 1);
+    let (page, pretties) = (page(&messages[2..4]), [pretty(&messages[4]), pretty(&messages[5])]);
+    let mut all = messages[..4].to_vec();
+    all.extend(pretties.clone());
+    for seam in ["\n", "\r\n", "\n\n"] {
+        let parts = [&lines, &page, &pretties[0], &pretties[1]];
+        check(&parts.map(String::as_str).join(seam), &all);
+        let parts = [&pretties[0], &page, &lines, &pretties[1]];
+        let order: Vec<String> = [&all[4..5], &all[2..4], &all[..2], &all[5..]].concat();
+        check(&parts.map(String::as_str).join(seam), &order);
+    }
+    let two_a_line = format!("{} {}\n{}{}", all[0], all[1], all[2], all[3]);
+    check(&two_a_line, &all[..4]);
+    check(&messages.join(",\n"), &messages);
+    check(&(messages.join(",\n") + ",\n"), &messages);
+}
+
+#[test]
+fn pages_and_arrays_in_arrays_are_read() {
+    let messages = messages();
+    let (first, second) = (page(&messages[..3]), page(&messages[3..]));
+    let joined = |items: &[String]| items.join(",");
+    for form in [
+        format!("[{first},{second}]"),
+        format!("[{first}]\n[{second}]"),
+        format!("[[{first}],[[{second}]]]"),
+        format!("[[{}],[],[{}]]", joined(&messages[..2]), joined(&messages[2..])),
+    ] {
+        check(&form, &messages);
+    }
+    // A bracket too many: everything comes in, and that something is odd is told.
+    for form in [
+        format!("[{},[{}]", joined(&messages[..2]), joined(&messages[2..])),
+        format!("{{\"value\":[{},[{}],\"a\":1}}", joined(&messages[..2]), joined(&messages[2..])),
+    ] {
+        let mut notes = Notes::default();
+        let remarks = notes.read(form.as_bytes());
+        assert_eq!(notes.documents(), messages, "{form}");
+        assert!(remarks != Remarks::default(), "{form}");
+    }
+    let deep = "[".repeat(10_000) + &messages[0];
+    let mut notes = Notes::default();
+    assert!(notes.read(deep.as_bytes()) != Remarks::default());
+    assert!(!notes.taken.offered.is_empty() || !notes.taken.quarantined.is_empty());
+}
+
+#[test]
+fn the_bodies_of_a_batch_answer_are_read() {
+    let messages = messages();
+    let (first, second) = (page(&messages[..3]), page(&messages[3..5]));
+    let input = format!(
+        r#"{{"@odata.context":"c","responses":[
+            {{"id":"1","status":200,"headers":{{"a":"b"}},"body":{first}}},
+            {{"status":200,"body":{second},"id":"2"}},
+            {{"id":"3","status":200,"body":{}}}]}}"#,
+        messages[5]
+    );
+    check(&input, &messages);
+    let refused = input.replace(&second, r#"{"error":{"code":"Forbidden","message":"no"}}"#);
+    let mut notes = Notes::default();
+    let remarks = notes.read(refused.as_bytes());
+    assert_eq!(notes.documents(), [&messages[..3], &messages[5..]].concat());
+    assert!(remarks.failure.unwrap().contains("Forbidden: no"));
+    let empty = r#"{"responses":[{"id":"1","status":204}]}"#;
+    let mut notes = Notes::default();
+    drop(notes.read(empty.as_bytes()));
+    assert_eq!(notes.taken.quarantined[0].1, r#"{"id":"1","status":204}"#);
+}
+
+#[test]
+fn members_of_a_page_that_mean_nothing_are_quarantined_wherever_they_stand() {
+    let message = r#"{"id":"1","etag":"1"}"#;
+    let strangers = [r#""id":"c""#, r#""note":{"keep":["me"]}"#];
+    for input in [
+        format!("{{{},{},\"@odata.count\":1,\"value\":[{message}]}}", strangers[0], strangers[1]),
+        format!("{{\"value\":[{message}],{},{}}}", strangers[0], strangers[1]),
+    ] {
+        let mut notes = Notes::default();
+        assert_eq!(notes.read(input.as_bytes()), Remarks::default());
+        assert_eq!(notes.documents(), [message], "{input}");
+        let aside = notes.taken.quarantined.iter().map(|(_, bytes)| bytes.as_str());
+        assert_eq!(aside.collect::<Vec<_>>(), strangers, "{input}");
+    }
+}
+
+#[test]
+fn replies_that_came_with_their_post_are_messages_too() {
+    let replies =
+        [r#"{"id":"2","etag":"2","replyToId":"1"}"#, r#"{"id":"3","etag":"3","replyToId":"1"}"#];
+    let post =
+        |more: &str| format!(r#"{{"id":"1","etag":"1","replies":[{}]{more}}}"#, replies.join(","));
+    let (whole, plain) = (post(""), r#"{"id":"4","etag":"4"}"#);
+    for form in [
+        format!("[{whole},{plain}]"),
+        format!("{whole}\n{plain}\n"),
+        format!("{{\"value\":[{whole},{plain}]}}"),
+    ] {
+        check(&form, &[&whole, replies[0], replies[1], plain].map(ToString::to_string));
+        // A post that is known was fetched by somebody else: the replies count for them.
+        let mut notes = Notes::knowing(&[whole.clone()]);
+        drop(notes.read(form.as_bytes()));
+        assert!(notes.documents().ends_with(&[replies[0], replies[1], plain]), "{form}");
+    }
+    for form in [
+        format!("[{}]", post(r#","replies@odata.nextLink":"n""#)),
+        post(r#","replies@odata.nextLink":"n""#),
+    ] {
+        let failure = Notes::default().read(form.as_bytes()).failure.unwrap();
+        assert!(failure.contains("more replies"), "{failure}");
     }
 }
 

@@ -14,7 +14,7 @@ use chatvault_engine::{
 
 pub use identity::{Identity, identify};
 
-use crate::json;
+use crate::json::{self, Value};
 
 /// One stored variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Row {
     pub identity: Identity,
     /// BLAKE3 of the canonical form.
     pub address: ContentAddress,
-    /// Length of the canonical form: the longest variant is shown.
+    /// Length of the canonical form without replies: the longest variant is shown.
     pub canonical_bytes: usize,
     /// Exactly what came first.
     pub json: Vec<u8>,
@@ -138,7 +138,7 @@ impl Model {
         custodian: &Custodian,
         bytes: &[u8],
     ) -> Outcome {
-        let Some((identity, canonical)) = self.read(bytes) else {
+        let Some((identity, canonical, canonical_bytes)) = self.read(bytes) else {
             self.quarantine.push(Outcast { custodian: custodian.clone(), bytes: bytes.to_vec() });
             return Outcome::Quarantined;
         };
@@ -152,7 +152,7 @@ impl Model {
         self.rows.push(Row {
             identity,
             address,
-            canonical_bytes: canonical.len(),
+            canonical_bytes,
             json: bytes.to_vec(),
             sequence,
             sightings: BTreeMap::from([(custodian.clone(), (run, sequence))]),
@@ -160,9 +160,9 @@ impl Model {
         if new { Outcome::Stored } else { Outcome::Variant }
     }
 
-    fn read(&self, bytes: &[u8]) -> Option<(Identity, String)> {
+    fn read(&self, bytes: &[u8]) -> Option<(Identity, String, usize)> {
         let value = (bytes.len() <= self.document_bytes).then(|| json::parse(bytes))??;
-        Some((identify(&value)?, value.canonical()))
+        Some((identify(&value)?, value.canonical(), without_replies(&value).canonical().len()))
     }
 
     /// The row with that address.
@@ -197,4 +197,13 @@ fn tally(outcome: Outcome) -> Counts {
         duplicates: one(Outcome::Duplicate),
         quarantined: one(Outcome::Quarantined),
     }
+}
+
+/// Replies that came with a post say nothing of the post.
+fn without_replies(value: &Value) -> Value {
+    let Value::Object(members) = value else { return value.clone() };
+    let key = |text: &str| -> Vec<u32> { text.chars().map(u32::from).collect() };
+    let (replies, about) = (key("replies"), key("replies@"));
+    let kept = members.iter().filter(|(name, _)| *name != replies && !name.starts_with(&about));
+    Value::Object(kept.cloned().collect())
 }
