@@ -8,6 +8,8 @@ use std::io::{Error as IoError, ErrorKind as IoKind};
 
 use chatvault_engine::{Error as EngineError, ErrorKind};
 use chatvault_ingest::sync::SyncError;
+use chatvault_query::Error as QueryError;
+use chatvault_query::resolve::Unresolved;
 
 type Link<'e> = &'e (dyn Cause + 'static);
 
@@ -41,6 +43,11 @@ pub(crate) fn line(error: &anyhow::Error) -> String {
 /// One cause without what is below it.
 fn said(link: Link<'_>) -> String {
     let text = link.to_string();
+    if let Some(QueryError::Value { field, .. } | QueryError::Conflict { field, .. }) =
+        link.downcast_ref()
+    {
+        return text.replacen(field, &option(field), 1);
+    }
     let Some(error) = link.downcast_ref::<EngineError>() else { return text };
     match error.kind() {
         kind @ (ErrorKind::NotFound | ErrorKind::InvalidInput) => {
@@ -48,6 +55,18 @@ fn said(link: Link<'_>) -> String {
             rest.trim_start_matches(": ").to_owned()
         }
         _ => text,
+    }
+}
+
+/// The option by which a command takes a field of a query.
+fn option(field: &str) -> String {
+    match field {
+        "chats" | "senders" | "custodians" | "kinds" => {
+            format!("--{}", field.trim_end_matches('s'))
+        }
+        "by" => "--count-by".to_owned(),
+        "as_of_sequence" => "--as-of-seq".to_owned(),
+        _ => format!("--{}", field.replace('_', "-")),
     }
 }
 
@@ -71,6 +90,9 @@ fn of_link(link: Link<'_>) -> Option<&'static str> {
     if let Some(error) = link.downcast_ref::<IoError>() {
         return of_system(error);
     }
+    if let Some(unresolved) = link.downcast_ref::<Unresolved>() {
+        return Some(of_unresolved(unresolved));
+    }
     match link.downcast_ref::<SyncError>()? {
         SyncError::Service(failure) => Some(failure.kind.advice()),
         // The error may show its cause as its own text: then the chain does not hold it.
@@ -85,6 +107,20 @@ fn of_link(link: Link<'_>) -> Option<&'static str> {
              again with --fresh",
         ),
         _ => None,
+    }
+}
+
+fn of_unresolved(unresolved: &Unresolved) -> &'static str {
+    match unresolved {
+        Unresolved::Nobody { kind: "chat", .. } => "`chatvault chats ARCHIVE` lists them",
+        Unresolved::Nobody { kind: "account", .. } => "`chatvault account list ARCHIVE` lists them",
+        Unresolved::Nobody { kind: "custodian", .. } => {
+            "`chatvault query ARCHIVE --count-by custodian` lists them"
+        }
+        Unresolved::Nobody { .. } => {
+            "`chatvault people ARCHIVE` lists everybody whom messages name"
+        }
+        _ => "name one by its id",
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 
+use anstream::{AutoStream, ColorChoice};
 use clap::Parser;
 use serde::Serialize;
 
@@ -83,9 +84,15 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Help is a result; a wrong command line is an error.
+    /// Help is a result; a wrong command line is an error. Colours are for terminals that want them:
+    /// `NO_COLOR`, `CLICOLOR` and `TERM` are heeded.
     fn teach(mut self, usage: &clap::Error) -> u8 {
-        let watched = if usage.use_stderr() { self.err_is_terminal } else { self.out_is_terminal };
+        let may = |choice| choice != ColorChoice::Never;
+        let watched = if usage.use_stderr() {
+            self.err_is_terminal && may(AutoStream::choice(&io::stderr()))
+        } else {
+            self.out_is_terminal && may(AutoStream::choice(&io::stdout()))
+        };
         let styled = usage.render();
         let text = if watched { styled.ansi().to_string() } else { styled.to_string() };
         if usage.use_stderr() {

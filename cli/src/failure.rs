@@ -66,7 +66,8 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let is_usage = error.is::<WrongUsage>()
         || export.is_some_and(chatvault_export::Error::is_wrong_request)
         || query.is_some_and(chatvault_query::Error::is_wrong_query)
-        || sync.is_some_and(|error| matches!(error, SyncError::Input(_)));
+        || sync.is_some_and(|error| matches!(error, SyncError::Input(_)))
+        || matches!(error.downcast_ref(), Some(chatvault_ingest::Error::InputTwice));
     if is_usage { WRONG_USAGE } else { FAILED }
 }
 

@@ -14,7 +14,9 @@ mod args;
 mod commands;
 mod console;
 mod demo_data;
+mod empty;
 mod failure;
+mod meant;
 mod missing;
 mod plain;
 mod progress;
@@ -23,6 +25,7 @@ mod stop;
 mod sync_report;
 mod table;
 mod text;
+mod when;
 
 use std::ffi::OsString;
 use std::io::Write;

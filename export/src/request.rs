@@ -104,7 +104,8 @@ pub enum TimeField {
 
 /// What an export is asked for. Everything may be left out. Unknown fields are refused.
 ///
-/// Times are text: RFC 3339 with a zone, a date (midnight UTC) or a month. Ranges are half-open.
+/// Times are text: RFC 3339 with a zone, or a date, month or year (its first midnight UTC). Ranges are
+/// half-open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -370,6 +371,11 @@ impl Request {
     pub(crate) fn range_of(&self, window: Window) -> Range {
         let is_open = self.all_time && window.number == window.of;
         Range { start: Some(window.start), end: (!is_open).then_some(window.end) }
+    }
+
+    /// What a pinned request asks the archive.
+    pub fn question(&self) -> Result<Query> {
+        Ok(self.query(self.whole_range()?))
     }
 
     /// The question to the archive, in a range.

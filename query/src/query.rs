@@ -23,7 +23,7 @@ pub(crate) const MAX_ID_BYTES: usize = 1_024;
 /// A question about messages. Everything may be left out; fields narrow each other down, the values
 /// of one list widen it. Unknown fields are refused.
 ///
-/// Times are text: RFC 3339 with a zone, a date (midnight UTC) or a month (its first midnight).
+/// Times are text: RFC 3339 with a zone, or a date, month or year (its first midnight UTC).
 /// Ranges are half-open: `from` is in, `to` is not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

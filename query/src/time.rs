@@ -7,21 +7,22 @@ use crate::error::{Error, Result};
 
 /// What [`parse_time`] takes, for errors and help texts.
 pub(crate) const ACCEPTED: &str = "RFC 3339 with up to 7 fraction digits and a zone, such as \
-    2016-05-01T09:30:00Z or 2016-05-01T09:30:00.25+02:00; a date (its midnight UTC) 2016-05-01; \
-    or a month (its first midnight UTC) 2016-05";
+    2016-05-01T09:30:00Z or 2016-05-01T09:30:00.25+02:00; a date, month or year (its first \
+    midnight UTC) 2016-05-01, 2016-05, 2016";
 
 const TICKS_PER_SECOND: i64 = 10_000_000;
 const NANOS_PER_TICK: u32 = 100;
 /// A point and the digits of a tick.
 const FRACTION_BYTES: usize = 8;
 
-/// Reads a time: RFC 3339 with a zone, a date (midnight UTC) or a month (its first midnight UTC).
+/// Reads a time: RFC 3339 with a zone, or a date, month or year (its first midnight UTC).
 ///
 /// `field` is named in the error. Ranges are half-open, so `2016-05` to `2016-06` is the whole of
 /// May and nothing else.
 pub fn parse_time(field: &'static str, text: &str) -> Result<Timestamp> {
     let wrong = || Error::value(field, text, ACCEPTED);
     let time = match text.len() {
+        4 => midnight(&format!("{text}-01-01")),
         7 => midnight(&format!("{text}-01")),
         10 => midnight(text),
         _ => DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc()),
@@ -93,6 +94,7 @@ mod tests {
     #[test]
     fn what_people_write_becomes_the_same_instant() {
         for (text, written) in [
+            ("2016", "2016-01-01T00:00:00Z"),
             ("2016-05", "2016-05-01T00:00:00Z"),
             ("2016-05-01", "2016-05-01T00:00:00Z"),
             ("2016-05-01T09:30:00Z", "2016-05-01T09:30:00Z"),
@@ -113,7 +115,7 @@ mod tests {
     fn a_time_that_could_mean_two_things_is_refused() {
         for text in [
             "",
-            "2016",
+            "201",
             "2016-5-1",
             "2016-13",
             "2016-+5",

@@ -204,7 +204,7 @@ fn query_prints_the_exact_messages_a_line_each() {
         (&["--kind", "system"], &documents[12..]),
         (&["--kind", "other"], &[]),
         (&["--custodian", "ann", "--kind", "system"], &documents[12..]),
-        (&["--custodian", "ben"], &[]),
+        (&["--custodian", "ann", "--sender", "ada", "--chat", "19:b"], &[]),
         (&["--created-from", "2023-11-14T22:13:20.05Z"], &documents[12..]),
         (&["--created-to", "2023-11-14T22:13:20.002Z"], &documents[1..3]),
         (&["--modified-from", "2023-11-14T22:13:29Z"], &documents[1..2]),

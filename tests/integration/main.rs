@@ -23,6 +23,7 @@ mod golden;
 mod ingest;
 mod kinds;
 mod kit;
+mod meant;
 mod model;
 mod moment;
 mod objects;

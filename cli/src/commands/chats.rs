@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use chatvault_engine::{Snapshot, Timestamp};
+use chatvault_export::entry::Zone;
 use chatvault_query::people::{Conversation, Conversations, Participant, People};
 use chatvault_query::{format_time, parse_time};
 use clap::Args;
@@ -12,9 +13,11 @@ use serde::Serialize;
 use super::query::time;
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::meant::Meant;
 use crate::progress::Progress;
 use crate::table::{Column, Listing};
 use crate::text;
+use crate::when::Here;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,8 +42,8 @@ and topic and names are those of the time).";
 pub(crate) struct Arguments {
     /// The archive's folder
     archive: PathBuf,
-    /// Show this chat or channel in full (may be given several times)
-    #[arg(long, value_name = "ID")]
+    /// Show this chat or channel in full: its id, the start of it, or its topic (several)
+    #[arg(long, value_name = "CHAT")]
     chat: Vec<String>,
     /// As it was at this time
     #[arg(long, value_name = "TIME", value_parser = time, requires = "chat")]
@@ -94,9 +97,12 @@ struct Member<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let at = arguments.at.as_deref().map(|at| parse_time("at", at)).transpose()?;
-    let snapshot = super::open_to_read(&arguments.archive)?.snapshot()?;
-    let (conversations, people) = collect(arguments, &snapshot, console)?;
+    let at = Here::in_zone(Zone::Utc).option("--at", arguments.at.as_deref())?;
+    let at = at.map(|at| parse_time("at", &at)).transpose()?;
+    let archive = super::open_to_read(&arguments.archive)?;
+    let snapshot = archive.snapshot()?;
+    let chats = Meant { archive: &archive, snapshot: &snapshot }.chats(&arguments.chat, console)?;
+    let (conversations, people) = collect(&chats, &snapshot, console)?;
     let view = View { people, at, is_full: !arguments.chat.is_empty() };
     if arguments.json {
         let entries = conversations.iter().map(|one| view.entry(one)).collect();
@@ -108,16 +114,12 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     } else {
         list(&conversations, console)?;
     }
-    let is_missing = view.is_full && conversations.is_empty();
-    if is_missing && !arguments.json {
-        console.line("no such conversation")?;
-    }
-    Ok(if is_missing { Outcome::Failed } else { Outcome::Done })
+    Ok(Outcome::Done)
 }
 
 /// Names only where they are shown.
 fn collect(
-    arguments: &Arguments,
+    chats: &[String],
     snapshot: &Snapshot,
     console: &Console<'_>,
 ) -> anyhow::Result<(Conversations, People)> {
@@ -126,7 +128,6 @@ fn collect(
         progress.say(format!("reading messages: {}", text::count(done)));
         true
     };
-    let chats = &arguments.chat;
     let all = Conversations::collect(snapshot, chats, &mut on_progress)?.context("stopped")?;
     if chats.is_empty() {
         return Ok((all, People::default()));

@@ -1,7 +1,8 @@
 //! `exports`: which exports lie in folders, and how far they are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use chatvault_engine::Disk;
 use chatvault_export::job::{Listed, list};
 use clap::Args;
@@ -68,6 +69,7 @@ const COLUMNS: [Column; 6] = [
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let mut exports = Vec::new();
     for folder in &arguments.folders {
+        ensure!(is_folder(folder), "{} is no folder", folder.display());
         let listed = list(&Disk::new(folder))?;
         exports.extend(listed.into_iter().map(|one| shown(folder.display().to_string(), one)));
     }
@@ -93,6 +95,11 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     }
     console.lines(Some(listing.lines()))?;
     Ok(Outcome::Done)
+}
+
+#[expect(clippy::disallowed_methods, reason = "what the user names is outside of any archive")]
+fn is_folder(path: &Path) -> bool {
+    path.is_dir()
 }
 
 fn shown(folder: String, listed: Listed) -> One {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::meant::Meant;
 use crate::missing::{self, Finding};
 use crate::report::RowFacts;
 
@@ -44,7 +45,7 @@ pub(crate) struct Arguments {
     /// The message's content address, as `history` and `get --json` show it: 64 hexadecimal digits
     #[arg(conflicts_with_all = ["id", "reply_to", "version"])]
     address: Option<ContentAddress>,
-    /// The conversation's id: of a chat or a channel
+    /// The chat or channel: its id, the start of it, or its topic
     #[arg(long, value_name = "ID", requires = "id")]
     chat: Option<String>,
     /// The message's id in its conversation
@@ -89,9 +90,15 @@ struct Link {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let snapshot = arguments.salvage.open(&arguments.archive)?.snapshot()?;
+    let archive = arguments.salvage.open(&arguments.archive)?;
+    let snapshot = archive.snapshot()?;
     let snapshot = if arguments.json { snapshot } else { snapshot.without_sightings() };
-    let Some(row) = find(arguments, &snapshot)? else {
+    let mut key = arguments.key();
+    if let Some(key) = &mut key {
+        let meant = Meant { archive: &archive, snapshot: &snapshot };
+        key.conversation = meant.chat(&key.conversation, console)?;
+    }
+    let Some(row) = find(arguments, key, &snapshot)? else {
         let _ = missing::tell(&snapshot.missing(), console)?;
         bail!("no such message in {}", arguments.archive.display());
     };
@@ -111,8 +118,12 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     missing::tell(&snapshot.missing(), console)
 }
 
-fn find(arguments: &Arguments, snapshot: &Snapshot) -> anyhow::Result<Option<Stored>> {
-    let found = match (&arguments.address, arguments.key(), arguments.version) {
+fn find(
+    arguments: &Arguments,
+    key: Option<MessageKey>,
+    snapshot: &Snapshot,
+) -> anyhow::Result<Option<Stored>> {
+    let found = match (&arguments.address, key, arguments.version) {
         (Some(address), _, _) => snapshot.get(address)?,
         (None, Some(key), Some(version)) => version_of(snapshot, &key, version)?,
         (None, Some(key), None) => snapshot.latest(&key)?,

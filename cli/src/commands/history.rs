@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::meant::Meant;
 use crate::missing::{self, Finding};
 use crate::report::RowFacts;
 use crate::text;
@@ -42,7 +43,7 @@ removed, added) and text), and with --salvage missing (as damages of `verify`)."
 pub(crate) struct Arguments {
     /// The archive's folder
     archive: PathBuf,
-    /// The conversation's id: of a chat or a channel
+    /// The chat or channel: its id, the start of it, or its topic
     #[arg(long, value_name = "ID")]
     chat: String,
     /// The message's id in its conversation
@@ -113,13 +114,15 @@ struct Told {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    let archive = arguments.salvage.open(&arguments.archive)?;
+    let snapshot = archive.snapshot()?;
+    let meant = Meant { archive: &archive, snapshot: &snapshot };
     let key = MessageKey {
         record: RecordKind::Message,
-        conversation: arguments.chat.clone(),
+        conversation: meant.chat(&arguments.chat, console)?,
         reply_to: arguments.reply_to.clone(),
         id: arguments.id.clone(),
     };
-    let snapshot = arguments.salvage.open(&arguments.archive)?.snapshot()?;
     let rows = snapshot.history(&key)?;
     if rows.is_empty() {
         let _ = missing::tell(&snapshot.missing(), console)?;

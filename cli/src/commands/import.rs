@@ -1,6 +1,6 @@
 //! `import`: an export's files into an archive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -29,9 +29,10 @@ Without --custodian each PATH is a folder with a folder per custodian, named aft
 for a user, team_ID for a team; every file below is that custodian's. With --custodian each PATH is a \
 file, a folder of files, or - for standard input.
 
-Files are what the service returned: pages (a JSON object with `value`), arrays, single messages, or \
-JSON lines with one message a line; each may be compressed (gzip, zstd), which is told by content. What \
-is not readable goes to quarantine with its file and offset, and the rest is imported.
+Files are what the service returned: pages (a JSON object with `value`), answers to $batch, arrays of \
+these, single messages, or JSON lines, in one file one behind the other if need be; each file may be \
+compressed (gzip, zstd), which is told by content. Replies that came in their post ($expand=replies) are \
+messages, too. What is not readable goes to quarantine with its file and offset, and the rest is imported.
 
 Import again whenever you like: what is there already is only counted, so an import that was stopped \
 (Ctrl-C, a power cut) is finished by starting it again. Everything reported is durable.
@@ -196,13 +197,33 @@ fn print(report: &Report, console: &mut Console<'_>) -> anyhow::Result<()> {
     if let Some(line) = beside_line(report.stored_beside) {
         console.line(line)?;
     }
-    for failure in &report.failures {
-        console.line(format!("not read: {}: {}", failure.file, failure.message))?;
-    }
-    for warning in &report.warnings {
-        console.line(format!("odd: {}: {}", warning.file, warning.message))?;
-    }
+    tell("not read", &report.failures, console)?;
+    tell("odd", &report.warnings, console)?;
     print_custodians(console, report.by_custodian.as_ref())
+}
+
+/// Files of which the same is to be said are named up to this number.
+const NAMED_FILES: usize = 3;
+
+/// What is to be known of files: what is said of many, once.
+fn tell(word: &str, remarks: &[Remark], console: &mut Console<'_>) -> anyhow::Result<()> {
+    let mut unnamed: Vec<(&str, u64)> = Vec::new();
+    let mut named: HashMap<&str, usize> = HashMap::new();
+    for Remark { file, message } in remarks {
+        let count = named.entry(message).or_default();
+        *count += 1;
+        if *count <= NAMED_FILES {
+            console.line(format!("{word}: {file}: {message}"))?;
+        } else if let Some((_, more)) = unnamed.iter_mut().find(|(other, _)| other == message) {
+            *more += 1;
+        } else {
+            unnamed.push((message, 1));
+        }
+    }
+    for (message, more) in unnamed {
+        console.line(format!("{word}: {}: {message}", text::plural(more, "more file")))?;
+    }
+    Ok(())
 }
 
 fn lines(report: &Report) -> Vec<String> {
@@ -228,7 +249,8 @@ fn advise(report: &Report, arguments: &Arguments, console: &mut Console<'_>) -> 
     }
     if !report.failures.is_empty() {
         let count = text::plural(u64::try_from(report.failures.len())?, "file");
-        console.remark(format!("{count} could not be read to the end; the rest was imported"))?;
+        let rest = if report.counts.offered > 0 { "; the rest was imported" } else { "" };
+        console.remark(format!("{count} could not be read to the end{rest}"))?;
     }
     if report.hidden_files > 0 {
         let count = text::plural(report.hidden_files, "hidden file");

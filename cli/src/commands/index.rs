@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chatvault_engine::{Host, Snapshot};
 use chatvault_query::search::{Index, Update};
 use clap::Args;
@@ -135,16 +135,48 @@ fn lines(report: &Report) -> Vec<String> {
     text::aligned(&lines)
 }
 
-/// The index of an archive; without one, what to do.
-pub(super) fn open(folder: &std::path::Path, snapshot: &Snapshot) -> anyhow::Result<Index> {
+/// Up to so many rows are read for a search without an index.
+const FEW_ROWS: u64 = if cfg!(test) { 1 } else { 50_000 };
+
+/// The index of an archive; without one, `None` for a small archive, else what to do.
+pub(super) fn open(folder: &std::path::Path, snapshot: &Snapshot) -> anyhow::Result<Option<Index>> {
     let advice = || format!("build it with: chatvault index {}", folder.display());
     let index = Index::open(&Host::disk(folder).storage, snapshot).with_context(advice)?;
-    index.with_context(|| format!("this archive has no search index: {}", advice()))
+    let (rows, _) = snapshot.content();
+    let told = || format!("this archive has no search index: {}", advice());
+    ensure!(index.is_some() || rows <= FEW_ROWS, told());
+    Ok(index)
 }
 
 #[cfg(test)]
 mod tests {
+    use chatvault_engine::{Archive, Custodian, Options, Origin, RecordKind};
+
     use super::*;
+
+    #[test]
+    fn only_a_small_archive_is_searched_without_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::create(Host::disk(folder.path()), Options::default()).unwrap();
+        for (id, found) in [(1, "none is needed"), (2, "no search index: build it with")] {
+            let mut batch = archive.batch(archive.begin_run("test").unwrap());
+            let json = format!(
+                r#"{{"id":"{id}","etag":"{id}","chatId":"19:a","messageType":"message",
+                    "createdDateTime":"2024-05-01T10:00:00Z",
+                    "lastModifiedDateTime":"2024-05-01T10:00:00Z"}}"#
+            );
+            let origin = Origin { source: "test", offset: 0 };
+            batch.offer(&Custodian::user("ann"), RecordKind::Message, json.as_bytes(), origin);
+            assert_eq!(batch.commit().unwrap().counts.stored, 1);
+            let told = match open(folder.path(), &archive.snapshot().unwrap()) {
+                Ok(index) => {
+                    index.map_or("none is needed".to_owned(), |_| "there is one".to_owned())
+                }
+                Err(error) => error.to_string(),
+            };
+            assert!(told.contains(found), "{told}");
+        }
+    }
 
     #[test]
     fn what_was_done_is_told_in_lines() {

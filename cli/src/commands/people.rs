@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use chatvault_engine::Timestamp;
+use chatvault_export::entry::Zone;
 use chatvault_query::people::{KnownName, People, Person};
 use chatvault_query::{format_time, parse_time};
 use clap::Args;
@@ -12,9 +13,11 @@ use serde::Serialize;
 use super::query::time;
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::meant::Meant;
 use crate::progress::Progress;
 use crate::table::{Column, Listing};
 use crate::text;
+use crate::when::Here;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,8 +42,8 @@ pub(crate) struct Arguments {
     archive: PathBuf,
     /// A part of a name, an address or an id; everybody if left out
     text: Option<String>,
-    /// Only who is named in this chat or channel (may be given several times)
-    #[arg(long, value_name = "ID")]
+    /// Only who is named in this chat or channel: its id, the start of it, or its topic (several)
+    #[arg(long, value_name = "CHAT")]
     chat: Vec<String>,
     /// Call them as they were called at this time
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -88,14 +91,17 @@ impl<'a> From<&'a KnownName> for Name<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let at = arguments.at.as_deref().map(|at| parse_time("at", at)).transpose()?;
-    let snapshot = super::open_to_read(&arguments.archive)?.snapshot()?;
+    let at = Here::in_zone(Zone::Utc).option("--at", arguments.at.as_deref())?;
+    let at = at.map(|at| parse_time("at", &at)).transpose()?;
+    let archive = super::open_to_read(&arguments.archive)?;
+    let snapshot = archive.snapshot()?;
+    let chats = Meant { archive: &archive, snapshot: &snapshot }.chats(&arguments.chat, console)?;
     let progress = Progress::in_words(console);
     let mut on_progress = |done| {
         progress.say(format!("reading messages: {}", text::count(done)));
         true
     };
-    let people = People::collect(&snapshot, &arguments.chat, &mut on_progress)?;
+    let people = People::collect(&snapshot, &chats, &mut on_progress)?;
     drop(progress);
     let people = people.context("stopped")?;
     let found = people.search(arguments.text.as_deref().unwrap_or_default());

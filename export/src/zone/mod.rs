@@ -9,7 +9,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use chatvault_engine::Timestamp;
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
+use chrono::{
+    DateTime, Datelike, FixedOffset, LocalResult, NaiveDateTime, Offset, TimeZone, Timelike, Utc,
+};
 use chrono_tz::Tz;
 
 /// A time zone.
@@ -75,6 +77,16 @@ impl Zone {
     pub fn local(&self, time: Timestamp) -> Option<DateTime<FixedOffset>> {
         let utc = utc(time)?;
         Some(utc.with_timezone(&self.offset(&utc.naive_utc())))
+    }
+
+    /// The moments at which the clocks there show this: one, two when they are put back, none when
+    /// they are put on.
+    pub fn instants(&self, clock: NaiveDateTime) -> LocalResult<DateTime<FixedOffset>> {
+        match self {
+            Self::Utc => Utc.fix().from_local_datetime(&clock),
+            Self::Fixed(offset) => offset.from_local_datetime(&clock),
+            Self::Named(place) => place.from_local_datetime(&clock).map(|time| time.fixed_offset()),
+        }
     }
 
     /// The day and the clock there at a time. `None` outside the years 0 to 9999.

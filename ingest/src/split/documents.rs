@@ -12,7 +12,7 @@ use crate::cut::{Cutter, is_first_key};
 use crate::scan::space;
 use crate::sink::Sink;
 use crate::split::envelope::{self, Envelope, Member, Top};
-use crate::split::{Remarks, recover, replies};
+use crate::split::{Remarks, may_be_page, recover, replies};
 use crate::strict;
 use crate::window::{Endless, VALUE_BYTES, Window};
 
@@ -114,7 +114,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
             None => Place::Done,
             Some(b'[') => self.enter(1, Kind::Array),
             Some(b'{') => self.object(),
-            Some(b',') => {
+            Some(b',') if !self.page.broken => {
                 self.window.consume(1);
                 Place::Top
             }
@@ -129,11 +129,11 @@ impl<'a, 'r> Splitter<'a, 'r> {
                 for stranger in &strangers {
                     self.stranger(stranger.clone());
                 }
-                let place = self.enter(bytes, Kind::Page);
+                let place = self.enter_inside(bytes, Kind::Page);
                 (self.page.count, self.page.broken) = (count, !strangers.is_empty());
                 place
             }
-            Top::Batch { bytes } => self.enter(bytes, Kind::Batch),
+            Top::Batch { bytes } => self.enter_inside(bytes, Kind::Batch),
             Top::Document { bytes } => self.document(bytes),
             Top::Error { bytes, message } => self.error_answer(bytes, &message),
             Top::Broken => Place::Broken,
@@ -147,7 +147,12 @@ impl<'a, 'r> Splitter<'a, 'r> {
         Place::Item
     }
 
-    /// The same, inside of the present one.
+    /// The same, inside of the present one if that goes on.
+    fn enter_inside(&mut self, bytes: usize, kind: Kind) -> Place {
+        let goes_on = self.page.open || self.page.kind == Kind::Answer;
+        if goes_on { self.enter_nested(bytes, kind) } else { self.enter(bytes, kind) }
+    }
+
     fn enter_nested(&mut self, bytes: usize, kind: Kind) -> Place {
         self.outer.push(std::mem::take(&mut self.page));
         self.enter(bytes, kind)
@@ -217,10 +222,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
                 if self.page.kind == Kind::Array { self.leave() } else { Place::Tail }
             }
             Some(b'{') if self.page.kind == Kind::Batch => self.answer(),
-            Some(b'{') if self.is_page() => {
-                self.outer.push(std::mem::take(&mut self.page));
-                self.object()
-            }
+            Some(b'{') if self.is_page() => self.object(),
             Some(b'{') => self.objects(),
             Some(b'[') if self.is_array() => self.enter_nested(1, Kind::Array),
             Some(_) => self.no_object(),
@@ -238,11 +240,11 @@ impl<'a, 'r> Splitter<'a, 'r> {
         }
     }
 
-    /// Is the object here a page, in an array? What opens like the items before it is none.
+    /// Is the object here a page, in an array?
     fn is_page(&mut self) -> bool {
         self.page.kind == Kind::Array
             && self.outer.len() < MOST_DEPTH
-            && !self.cutter.is_familiar(self.window.bytes())
+            && may_be_page(self.window.bytes())
             && matches!(
                 envelope::top(self.window),
                 Top::Page { .. } | Top::Batch { .. } | Top::Error { .. }

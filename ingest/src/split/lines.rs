@@ -20,13 +20,14 @@ pub(crate) enum Lead {
     ReadOn,
 }
 
-/// How a page or an answer to a `$batch` starts that is on one line.
-const PAGE_KEYS: [&[u8]; 5] = [
+/// How a page, an answer to a `$batch` or an error starts; the first two hold the items.
+const PAGE_KEYS: [&[u8]; 6] = [
     b"\"value\"",
     b"\"responses\"",
     b"\"@odata.context\"",
     b"\"@odata.count\"",
     b"\"@odata.nextLink\"",
+    b"\"error\"",
 ];
 
 /// Looks at whole lines; `is_last` if nothing follows them.
@@ -57,11 +58,15 @@ pub(crate) fn lead(lines: &[u8], is_last: bool) -> Lead {
 }
 
 fn is_page(line: &[u8]) -> bool {
-    let inside = line.get(1..).unwrap_or_default();
+    let has_items = |key: &&[u8]| memmem::find(line, key).is_some();
+    may_be_page(line) && PAGE_KEYS[..2].iter().any(has_items)
+}
+
+/// Does this object start as a page or an answer may?
+pub(super) fn may_be_page(object: &[u8]) -> bool {
+    let inside = object.get(1..).unwrap_or_default();
     let inside = inside.get(space(inside)..).unwrap_or_default();
-    let has_items =
-        [PAGE_KEYS[0], PAGE_KEYS[1]].iter().any(|key| memmem::find(line, key).is_some());
-    PAGE_KEYS.iter().any(|key| inside.starts_with(key)) && has_items
+    PAGE_KEYS.iter().any(|key| inside.starts_with(key))
 }
 
 /// Lines of an array that has lost its brackets end in commas.

@@ -20,6 +20,7 @@ use crate::sink::Sink;
 use crate::window::Window;
 use envelope::Top;
 
+use lines::may_be_page;
 pub(crate) use lines::{Lead, lead, offer_lines, quarantine_overlong};
 
 /// What people should know about a file.

@@ -3,20 +3,21 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use chatvault_export::entry::{Guard, SystemEvents, Zone};
+use chatvault_export::entry::{Guard, SystemEvents};
 use chatvault_export::{Format, Request, TimeField};
-use chatvault_query::Commit;
+use chatvault_query::{Commit, parse_time};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::check;
 use crate::commands::Salvage;
-use crate::commands::query::{condition, time};
+use crate::commands::query::{condition, time, zone};
 use crate::failure::WrongUsage;
+use crate::when::{Here, TIMES};
 
 const EXAMPLES: &str = "\
 Examples:
-  chatvault export team.cvault --format eml --custodian ann --out ann/
+  chatvault export team.cvault --format eml --custodian ann@contoso.com --out ann/
   chatvault export team.cvault --format pdf --chat 19:abc@thread.v2 --from 2024-01 --to 2024-07 --out case-17/
   chatvault export team.cvault --format csv --all --text-only --out all/
   chatvault export team.cvault --format html --custodian ann --all --plan
@@ -60,7 +61,7 @@ attachments, attachment_bytes, estimated_bytes, estimated_parts, exact.";
 
 /// Hand out messages as files that people and programs read, in zip parts with proof
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = format!("{EXAMPLES}\n\n{TIMES}"), args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(super) action: Option<Action>,
@@ -115,23 +116,23 @@ pub(super) enum Action {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which messages")]
 struct Selection {
-    /// Delivered by this custodian's export: user:ID, team:ID, or a bare id for a user (several)
-    #[arg(long, value_name = "ID")]
+    /// Delivered by this custodian's export: id, the start of it, address or name (several)
+    #[arg(long, value_name = "PERSON")]
     custodian: Vec<String>,
-    /// In this chat or channel (may be given several times)
-    #[arg(long, value_name = "ID")]
+    /// In this chat or channel: its id, the start of it, or its topic (may be given several times)
+    #[arg(long, value_name = "CHAT")]
     chat: Vec<String>,
-    /// Sent by this user or app (may be given several times)
-    #[arg(long, value_name = "ID")]
+    /// Sent by this user or app: id, the start of it, address or name (several)
+    #[arg(long, value_name = "PERSON")]
     sender: Vec<String>,
     /// Meeting this condition in the $filter language (see `chatvault query --help`)
     #[arg(long, value_name = "TEXT", value_parser = condition)]
     filter: Option<String>,
     /// Sent at or after
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, visible_alias = "created-from", value_name = "TIME", value_parser = time)]
     from: Option<String>,
     /// Sent before
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, visible_alias = "created-to", value_name = "TIME", value_parser = time)]
     to: Option<String>,
     /// From the first message to the last
     #[arg(long, conflicts_with_all = ["from", "to"])]
@@ -169,7 +170,8 @@ struct Rendering {
     /// left out (and counted)
     #[arg(long, value_enum, default_value_t = Events::Text)]
     system_events: Events,
-    /// In which zone people read times: UTC, +02:00 or a name such as Europe/Berlin
+    /// In which zone people read times, and days and times of options are meant: UTC, +02:00 or a
+    /// name such as Europe/Berlin
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     tz: String,
     /// eml: one mail for each chat and day
@@ -222,39 +224,48 @@ fn format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::NAMES).try_map(|name| Format::from_str(&name))
 }
 
-/// Checks a zone where the parser can name the option.
-fn zone(text: &str) -> Result<String, String> {
-    text.parse::<Zone>().map(|_| text.to_owned()).map_err(|error| error.to_string())
-}
-
 impl Arguments {
+    /// Is it said from when to when?
+    pub(super) fn has_range(&self) -> bool {
+        let Selection { from, to, all, .. } = &self.selection;
+        *all || from.is_some() || to.is_some()
+    }
+
     /// The archive's folder.
     pub(super) fn archive(&self) -> Result<&PathBuf, WrongUsage> {
         self.archive.as_ref().ok_or_else(|| WrongUsage("name the archive's folder".to_owned()))
     }
 
     /// The request as the export crate takes it.
-    pub(super) fn request(&self) -> Request {
+    ///
+    /// Times that count back do so from --at, or now.
+    pub(super) fn request(&self) -> Result<Request, WrongUsage> {
         let (selection, rendering) = (&self.selection, &self.rendering);
-        Request {
+        let zone = rendering.tz.parse().map_err(|error| WrongUsage(format!("{error}")))?;
+        let here = Here::in_zone(zone);
+        let at = here.option("--at", selection.at.as_deref())?;
+        let now = at.as_deref().and_then(|at| parse_time("at", at).ok()).unwrap_or(here.now);
+        let here = Here { now, ..here };
+        let time = |option: &str, text: &Option<String>| here.option(option, text.as_deref());
+        Ok(Request {
             format: self.format.unwrap_or_default(),
             name: self.name.clone().unwrap_or_default(),
             chats: selection.chat.clone(),
             custodians: selection.custodian.clone(),
             senders: selection.sender.clone(),
             filter: selection.filter.clone(),
-            from: selection.from.clone(),
-            to: selection.to.clone(),
+            from: time("--from", &selection.from)?,
+            to: time("--to", &selection.to)?,
             all_time: selection.all,
             time_field: match selection.time_field {
                 By::Created => TimeField::Created,
                 By::Modified => TimeField::Modified,
             },
             window_days: self.window_days,
-            as_of: selection.as_of.clone(),
+            as_of: time("--as-of", &selection.as_of)?,
             as_of_sequence: selection.as_of_seq,
             since: selection.since,
-            at: selection.at.clone(),
+            at,
             all_versions: rendering.versions,
             system_events: match rendering.system_events {
                 Events::Text => SystemEvents::Text,
@@ -277,7 +288,7 @@ impl Arguments {
             tenant: rendering.tenant.clone(),
             requested_by: rendering.requested_by.clone(),
             collected: Vec::new(),
-        }
+        })
     }
 }
 
@@ -315,12 +326,12 @@ mod tests {
             custodians: list("ann"),
             senders: list("s"),
             filter: text("subject eq null"),
-            from: text("2024-01"),
-            to: text("2024-02"),
+            from: text("2023-12-31T22:00:00Z"),
+            to: text("2024-01-31T22:00:00Z"),
             all_time: false,
             time_field: TimeField::Modified,
             window_days: 7,
-            as_of: text("2024-03"),
+            as_of: text("2024-02-29T22:00:00Z"),
             as_of_sequence: Some(9.into()),
             since: Some(3.into()),
             at: None,
@@ -339,12 +350,12 @@ mod tests {
             requested_by: text("r"),
             collected: Vec::new(),
         };
-        assert_eq!(parse(&words).unwrap().request(), expected);
+        assert_eq!(parse(&words).unwrap().request().unwrap(), expected);
     }
 
     #[test]
     fn defaults_are_those_of_the_library() {
-        let request = parse(&["a", "--format", "eml", "--out", "o"]).unwrap().request();
+        let request = parse(&["a", "--format", "eml", "--out", "o"]).unwrap().request().unwrap();
         assert_eq!(request, Request::default());
     }
 

@@ -5,13 +5,14 @@ mod check;
 mod key;
 mod report;
 mod resume;
+mod selection;
 mod why;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Clock, Custodian, Disk, Storage, SystemClock, Timestamp};
+use chatvault_engine::{Archive, Clock, Custodian, Disk, Snapshot, Storage, SystemClock, Timestamp};
 use chatvault_export::job::{foreign, list};
 use chatvault_export::manifest::Index;
 use chatvault_export::{Collected, Error, Export, Phase, Progress as Done, Request, Run};
@@ -23,6 +24,7 @@ use why::Why;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
+use crate::meant::Meant;
 use crate::missing;
 use crate::progress::Progress;
 use crate::text;
@@ -34,27 +36,38 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let archive = arguments.salvage.open(arguments.archive()?)?;
     let snapshot = archive.snapshot()?;
     let now = SystemClock.now();
+    let request = request(arguments, (&archive, &snapshot), console)?;
     if arguments.plan {
-        let export = Export::new(&snapshot, request(arguments, &archive)?, now)?;
+        let export = Export::new(&snapshot, request, now)?;
         let plan = export.plan()?;
         let planned = report::plan(&export, &plan, arguments.json, console)?;
-        return Ok(planned.and(missing::tell(&archive.missing(), console)?));
+        let selected = selection::tell(&export, &snapshot, arguments.has_range(), console)?;
+        return Ok(planned.and(selected).and(missing::tell(&archive.missing(), console)?));
     }
     let Some(out) = &arguments.out else {
         return Err(WrongUsage("name the folder for the parts with --out DIR".to_owned()).into());
     };
     let folder: Arc<dyn Storage> = Arc::new(Disk::new(out));
-    let begun = if arguments.resume { resume::find(&*folder, arguments)? } else { None };
+    let begun = if arguments.resume { resume::find(&*folder, arguments, &request)? } else { None };
     let export = match &begun {
         Some(index) => Export::of_index(&snapshot, index)?,
-        None => Export::new(&snapshot, request(arguments, &archive)?, now)?,
+        None => Export::new(&snapshot, request, now)?,
     };
-    write(&archive, &export, (folder, begun.is_some()), (arguments, console))
+    let has_range = begun.is_some() || arguments.has_range();
+    let selected = selection::tell(&export, &snapshot, has_range, console)?;
+    let written = write(&archive, &export, (folder, begun.is_some()), (arguments, console))?;
+    Ok(selected.and(written))
 }
 
 /// What is asked for, and how far the asked custodians were collected by `sync`.
-fn request(arguments: &Arguments, archive: &Archive) -> anyhow::Result<Request> {
-    let mut request = arguments.request();
+fn request(
+    arguments: &Arguments,
+    (archive, snapshot): (&Archive, &Snapshot),
+    console: &mut Console<'_>,
+) -> anyhow::Result<Request> {
+    let mut request = arguments.request()?;
+    let asked = (&mut request.custodians, &mut request.senders, &mut request.chats);
+    Meant { archive, snapshot }.settle(asked, console)?;
     let asked: Vec<Custodian> = request.custodians.iter().map(|id| Custodian::parse(id)).collect();
     let accounts = sync::accounts(archive)?.into_iter();
     let is_asked = |one: &sync::Account| asked.is_empty() || asked.contains(&one.custodian);

@@ -13,7 +13,13 @@ use super::Arguments;
 use crate::failure::WrongUsage;
 
 /// The export that was begun in a folder; `None` if there is none, so that it is begun now.
-pub(super) fn find(folder: &dyn Storage, arguments: &Arguments) -> anyhow::Result<Option<Index>> {
+///
+/// `given` is what the options ask for now.
+pub(super) fn find(
+    folder: &dyn Storage,
+    arguments: &Arguments,
+    given: &Request,
+) -> anyhow::Result<Option<Index>> {
     let mut begun = Vec::new();
     for Listed { name, index, .. } in list(folder)? {
         if arguments.name.as_ref().is_some_and(|wanted| *wanted != name) {
@@ -39,7 +45,7 @@ pub(super) fn find(folder: &dyn Storage, arguments: &Arguments) -> anyhow::Resul
         }
         return Ok(None);
     };
-    if let Some(field) = contradiction(&arguments.request(), arguments.format.is_some(), &index) {
+    if let Some(field) = contradiction(given, arguments.format.is_some(), &index) {
         bail!(WrongUsage(format!(
             "the export that was begun has another {field}: leave the options away to go on with it"
         )));
@@ -50,8 +56,9 @@ pub(super) fn find(folder: &dyn Storage, arguments: &Arguments) -> anyhow::Resul
 /// A field that was given now and is another one than at the beginning. Times are compared as the
 /// request has them, so those are left to what was pinned.
 fn contradiction(given: &Request, has_format: bool, index: &Index) -> Option<String> {
-    const PINNED: [&str; 9] =
-        ["name", "from", "to", "all_time", "at", "as_of_sequence", "since", "tenant", "format"];
+    const PINNED: [&str; 10] = [
+        "name", "from", "to", "all_time", "at", "as_of_sequence", "since", "tenant", "format", "collected",
+    ];
     let begun = index.head.selection.more.get("request")?;
     let since = begun.get("since").and_then(|since| Commit::deserialize(since).ok());
     if given.since.is_some() && given.since.map(Commit::sequence) != since.map(Commit::sequence) {

@@ -3,20 +3,23 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use chatvault_export::entry::Zone;
 use chatvault_query::search::Search;
 use chatvault_query::statistics::By;
-use chatvault_query::{Commit, Filter as Condition, Kind, Order, Query, Versions, parse_time};
+use chatvault_query::{Commit, Filter as Condition, Kind, Order, Query, Versions};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::commands::Salvage;
+use crate::failure::WrongUsage;
+use crate::when::{Here, TIMES};
 
 const EXAMPLES: &str = "\
 Examples:
   chatvault query team.cvault --chat 19:abc@thread.v2 --format table
   chatvault query team.cvault --created-from 2024-05 --created-to 2024-06 > may.jsonl
-  chatvault query team.cvault --sender ann --order created --limit 20
-  chatvault query team.cvault --custodian ann --count
+  chatvault query team.cvault --sender ann@contoso.com --from 30d --order created --limit 20
+  chatvault query team.cvault --custodian \"Ann Lee\" --count
   chatvault query team.cvault --as-of 2024-05-01T12:00:00Z --kind message --kind system
   chatvault query team.cvault --since 17                     what arrived after commit 17
   chatvault query team.cvault --modified-from 2024-05 --explain
@@ -24,10 +27,6 @@ Examples:
   chatvault query team.cvault --count-by sender --created-from 2024-05
   chatvault query team.cvault --search 'budget \"offer letter\" pay* -draft' --order created --format table
   chatvault query team.cvault --search 'attachment:invoice OR subject:(invoice paid)' --custodian ann
-
-Times (TIME): RFC 3339 with a zone (2024-05-01T09:30:00Z, 2024-05-01T09:30:00.25+02:00), a date (its \
-midnight UTC: 2024-05-01) or a month (its first midnight UTC: 2024-05). Ranges are half-open: `from` is \
-in, `to` is not, so --created-from 2024-05 --created-to 2024-06 is the whole of May.
 
 Several values of one option widen the answer, several options narrow it. Which version of a message \
 counts is decided before anything else is compared; with --custodian, among the versions that this \
@@ -48,8 +47,8 @@ Searches (WORDS of --search): words that a message has to have, in any order, in
 names of attachments, cards or event; \"…\" for words in a row, pay* for words that start so, OR, NOT or - \
 before what must not be there, brackets. In one part only: body: subject: attachment: card: event: before a \
 word, phrase or bracket. Upper and lower case are the same; a word without accents is found with them, too; \
-Chinese, Japanese, Korean, Thai and the like are found by any part of a text; emoji are words. Needs the \
-index that `chatvault index` makes.
+Chinese, Japanese, Korean, Thai and the like are found by any part of a text; emoji are words. An archive \
+of more than 50,000 versions needs the index that `chatvault index` makes.
 
 JSONL output has one message a line, the exact stored bytes. A stored line end between two JSON tokens \
 is printed as a space, so that a line stays a line; `chatvault get` prints it as it was.
@@ -67,7 +66,7 @@ rows, rows_touched, journal_rows, lines.";
 
 /// Find messages: print them as JSON lines or a table, or count them
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{EXAMPLES}\n\n{TIMES}"))]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line")]
 pub(crate) struct Arguments {
     /// The archive's folder
@@ -124,23 +123,23 @@ pub(super) enum Format {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which messages")]
 pub(super) struct Filter {
-    /// In this chat or channel (may be given several times)
-    #[arg(long, value_name = "ID")]
+    /// In this chat or channel: its id, the start of it, or its topic (may be given several times)
+    #[arg(long, value_name = "CHAT")]
     chat: Vec<String>,
-    /// Sent by this user or app (may be given several times)
-    #[arg(long, value_name = "ID")]
+    /// Sent by this user or app: id, the start of it, address or name (several)
+    #[arg(long, value_name = "PERSON")]
     sender: Vec<String>,
-    /// Delivered by this custodian's export: user:ID, team:ID, or a bare id for a user (several)
-    #[arg(long, value_name = "ID")]
+    /// Delivered by this custodian's export: id, the start of it, address or name (several)
+    #[arg(long, value_name = "PERSON")]
     custodian: Vec<String>,
     /// Written by somebody, an event of the service, or anything else (several)
     #[arg(long, value_parser = one_of::<Kind>(Kind::NAMES))]
     kind: Vec<Kind>,
     /// Created at or after
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, visible_alias = "from", value_name = "TIME", value_parser = time)]
     created_from: Option<String>,
     /// Created before
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, visible_alias = "to", value_name = "TIME", value_parser = time)]
     created_to: Option<String>,
     /// Last modified at or after
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -148,11 +147,14 @@ pub(super) struct Filter {
     /// Last modified before
     #[arg(long, value_name = "TIME", value_parser = time)]
     modified_to: Option<String>,
+    /// The zone of times without one, and of days: UTC, +02:00 or a name such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
+    tz: String,
     /// Meeting this condition in the $filter language (see below)
     #[arg(long, value_name = "TEXT", value_parser = condition)]
     #[expect(clippy::struct_field_names, reason = "the option is called --filter")]
     filter: Option<String>,
-    /// Having these words (see below); needs the index that `chatvault index` makes
+    /// Having these words (see below); a large archive needs the index that `chatvault index` makes
     #[arg(long, value_name = "WORDS", value_parser = words, allow_hyphen_values = true)]
     search: Option<String>,
 }
@@ -200,31 +202,36 @@ fn words(text: &str) -> Result<String, String> {
     }
 }
 
-/// Checks a time where the parser can name the option.
+/// Checks a time where the parser can name the option; only its zone says which one it is.
 pub(in crate::commands) fn time(text: &str) -> Result<String, String> {
-    match parse_time("time", text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+    Here::in_zone(Zone::Utc).instant(text).map(|_| text.to_owned())
+}
+
+/// Checks a zone where the parser can name the option.
+pub(in crate::commands) fn zone(text: &str) -> Result<String, String> {
+    text.parse::<Zone>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 impl Arguments {
     /// The question as the query crate takes it.
-    pub(super) fn query(&self) -> Query {
+    pub(super) fn query(&self) -> Result<Query, WrongUsage> {
         let (filter, version) = (&self.filter, &self.version);
-        Query {
+        let here =
+            Here::in_zone(filter.tz.parse().map_err(|error| WrongUsage(format!("{error}")))?);
+        let time = |option: &str, text: &Option<String>| here.option(option, text.as_deref());
+        Ok(Query {
             chats: filter.chat.clone(),
             senders: filter.sender.clone(),
             custodians: filter.custodian.clone(),
             kinds: filter.kind.clone(),
-            created_from: filter.created_from.clone(),
-            created_to: filter.created_to.clone(),
-            modified_from: filter.modified_from.clone(),
-            modified_to: filter.modified_to.clone(),
+            created_from: time("--created-from", &filter.created_from)?,
+            created_to: time("--created-to", &filter.created_to)?,
+            modified_from: time("--modified-from", &filter.modified_from)?,
+            modified_to: time("--modified-to", &filter.modified_to)?,
             filter: filter.filter.clone(),
             search: filter.search.clone(),
             versions: version.versions,
-            as_of: version.as_of.clone(),
+            as_of: time("--as-of", &version.as_of)?,
             as_of_sequence: version.as_of_seq,
             since: version.since,
             order: self.order,
@@ -232,7 +239,7 @@ impl Arguments {
             limit: self.limit,
             // A script's first page has an empty cursor.
             cursor: self.cursor.clone().filter(|text| !text.is_empty()),
-        }
+        })
     }
 }
 
@@ -246,7 +253,7 @@ mod tests {
     fn parse(options: &[&str]) -> Result<Query, clap::Error> {
         let line = ["chatvault", "query", "a"].into_iter().chain(options.iter().copied());
         match args::Arguments::try_parse_from(line)?.command {
-            args::Command::Query(arguments) => Ok(arguments.query()),
+            args::Command::Query(arguments) => Ok(arguments.query().unwrap()),
             other => panic!("parsed as {other:?}"),
         }
     }
@@ -299,9 +306,9 @@ mod tests {
             senders: vec!["s".to_owned()],
             custodians: vec!["team:t".to_owned()],
             kinds: vec![Kind::System, Kind::Other],
-            created_from: some("2024-05"),
-            created_to: some("2024-06"),
-            modified_from: some("2024-05-01"),
+            created_from: some("2024-05-01T00:00:00Z"),
+            created_to: some("2024-06-01T00:00:00Z"),
+            modified_from: some("2024-05-01T00:00:00Z"),
             modified_to: some("2024-05-02T00:00:00Z"),
             filter: some("importance eq 'high'"),
             search: some("-tea \"offer letter\""),
@@ -315,14 +322,14 @@ mod tests {
             cursor: some("abc"),
         };
         assert_eq!(query, expected);
-        assert_eq!(parse(&["--as-of", "2024-05"]).unwrap().as_of, some("2024-05"));
+        assert_eq!(parse(&["--as-of", "2024-05"]).unwrap().as_of, some("2024-05-01T00:00:00Z"));
         assert_eq!(parse(&["--cursor", ""]).unwrap(), Query::default());
     }
 
     #[test]
     fn wrong_values_are_refused_with_the_option_and_what_it_takes() {
         for (options, parts) in [
-            (&["--created-to", "noon"][..], ["--created-to <TIME>", "RFC 3339"]),
+            (&["--created-to", "noon"][..], ["--created-to <TIME>", "no time; write"]),
             (&["--kind", "chat"], ["--kind", "message, system, other"]),
             (&["--versions", "newest"], ["--versions", "latest, all, variants"]),
             (&["--order", "size"], ["--order", "conversation, created, modified"]),

@@ -12,22 +12,27 @@ use chatvault_query::search::Index;
 use serde::Serialize;
 
 pub(crate) use arguments::Arguments;
-pub(super) use arguments::{condition, time};
+pub(super) use arguments::{condition, time, zone};
 pub(super) use rows::print_table;
 
 use crate::console::Console;
+use crate::empty;
 use crate::failure::Outcome;
+use crate::meant::Meant;
 use crate::missing::{self, Finding};
 use crate::text;
 use arguments::Format;
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
-    let query = arguments.query();
+    let mut query = arguments.query()?;
     // A wrong query is told before the archive is touched.
     drop(query.scan()?);
-    let snapshot = arguments.salvage.open(&arguments.archive)?.snapshot()?;
+    let archive = arguments.salvage.open(&arguments.archive)?;
+    let snapshot = archive.snapshot()?;
+    let asked = (&mut query.custodians, &mut query.senders, &mut query.chats);
+    Meant { archive: &archive, snapshot: &snapshot }.settle(asked, console)?;
     let index = match &query.search {
-        Some(_) => Some(super::index::open(&arguments.archive, &snapshot)?),
+        Some(_) => super::index::open(&arguments.archive, &snapshot)?,
         None => None,
     };
     let (snapshot, index) = (&snapshot, index.as_ref());
@@ -37,6 +42,9 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         statistics::print(by.parse()?, &query, (snapshot, index), how)?;
     } else if arguments.count {
         let count = query.count_with(snapshot, index)?;
+        if count == 0 {
+            empty::tell(&query, (snapshot, index), (false, &mut *console))?;
+        }
         print_count(&Count { count, missing: found() }, arguments.json, console)?;
     } else if arguments.explain {
         explain(query.explain_with(snapshot, index)?, arguments.json, console)?;
@@ -118,6 +126,9 @@ fn answer(
         Format::Jsonl => rows::print_lines(&mut rows, console)?,
         Format::Table => print_table(&mut rows, arguments.order, console)?,
     };
+    if printed == 0 && query.cursor.is_none() && query.limit != Some(0) {
+        empty::tell(query, (snapshot, index), (false, &mut *console))?;
+    }
     // The rows first: a script that sees the cursor has seen what is before it.
     console.out.flush()?;
     let cursor = rows.cursor().map(|cursor| cursor.to_text()).or_else(|| query.cursor.clone());

@@ -167,10 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn a_time_or_an_account_that_is_none_is_wrong_usage() {
-        for line in [["a", "--start", "noon"], ["a", "--account", "nobody"]] {
+    fn a_time_that_is_none_is_wrong_usage_and_an_account_that_is_none_a_failure() {
+        for (line, code) in [
+            (["a", "--start", "noon"], crate::failure::WRONG_USAGE),
+            (["a", "--account", "nobody"], crate::failure::FAILED),
+        ] {
             let error = options(&parsed(&line), &[]).unwrap_err();
-            assert_eq!(crate::failure::code(&error), crate::failure::WRONG_USAGE, "{error}");
+            assert_eq!(crate::failure::code(&error), code, "{error}");
         }
     }
 }

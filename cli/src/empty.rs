@@ -1,0 +1,45 @@
+//! Why an answer is empty, told to people.
+
+use chatvault_engine::Snapshot;
+use chatvault_query::search::Index;
+use chatvault_query::{Query, Without};
+
+use crate::console::Console;
+use crate::text;
+
+/// How the options are called by which a query and an export take a condition.
+const OPTIONS: [(&str, &str, &str); 10] = [
+    ("chats", "--chat", "--chat"),
+    ("senders", "--sender", "--sender"),
+    ("custodians", "--custodian", "--custodian"),
+    ("kinds", "--kind", "--kind"),
+    ("created", "--created-from and --created-to", "--from and --to (--all)"),
+    ("modified", "--modified-from and --modified-to", "--from and --to (--all)"),
+    ("filter", "--filter", "--filter"),
+    ("search", "--search", "--search"),
+    ("as_of", "--as-of", "--as-of"),
+    ("since", "--since", "--since"),
+];
+
+/// Says for which conditions nothing answers a query; `is_export` says whose options are named.
+pub(crate) fn tell(
+    query: &Query,
+    (snapshot, index): (&Snapshot, Option<&Index>),
+    (is_export, console): (bool, &mut Console<'_>),
+) -> anyhow::Result<()> {
+    let reasons = query.why_empty(snapshot, index)?;
+    for Without { field, rows } in &reasons {
+        let (_, in_query, in_export) =
+            OPTIONS.iter().find(|(name, ..)| name == field).copied().unwrap_or_default();
+        let option = if is_export { in_export } else { in_query };
+        let rows = text::plural(*rows, "message");
+        console.remark(format!("nothing is selected: {rows} without {option}"))?;
+    }
+    if reasons.is_empty() {
+        let has_any = Query { limit: Some(1), ..Query::default() }.count(snapshot)? > 0;
+        let why =
+            if has_any { "no one condition is the reason" } else { "the archive has no messages" };
+        console.remark(format!("nothing is selected: {why}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Whom the options of a command mean: ids for what people typed.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use chatvault_engine::{Archive, Custodian, Scan, Snapshot};
+use chatvault_ingest::sync::{self, Account};
+use chatvault_query::Query;
+use chatvault_query::people::{Conversations, People};
+use chatvault_query::resolve::{Candidate, Unresolved, resolve};
+use chatvault_query::statistics::{By, Statistics};
+
+use crate::console::Console;
+use crate::progress::Progress;
+use crate::text;
+
+/// An account as somebody who can be meant.
+pub(crate) fn account(account: &Account) -> Candidate {
+    Candidate {
+        id: account.custodian.to_string(),
+        addresses: account.address.iter().cloned().collect(),
+        names: account.name.iter().cloned().collect(),
+    }
+}
+
+/// Finds whom the conditions of a question mean, and says so where an id was not typed.
+///
+/// An id that the archive has is looked up in its index. Only what is none is compared with the
+/// accounts, and only what is called like none of them with the names in messages, which all are
+/// read for that.
+pub(crate) struct Meant<'a> {
+    pub(crate) archive: &'a Archive,
+    pub(crate) snapshot: &'a Snapshot,
+}
+
+impl Meant<'_> {
+    /// Puts ids into the place of what was typed.
+    pub(crate) fn settle(
+        &self,
+        (custodians, senders, chats): (&mut Vec<String>, &mut Vec<String>, &mut Vec<String>),
+        console: &mut Console<'_>,
+    ) -> anyhow::Result<()> {
+        for custodian in custodians {
+            *custodian = self.custodian(custodian, console)?;
+        }
+        for sender in senders {
+            *sender = self.sender(sender, console)?;
+        }
+        *chats = self.chats(chats, console)?;
+        Ok(())
+    }
+
+    /// The conversations that are meant.
+    pub(crate) fn chats(
+        &self,
+        typed: &[String],
+        console: &mut Console<'_>,
+    ) -> anyhow::Result<Vec<String>> {
+        typed.iter().map(|typed| self.chat(typed, console)).collect()
+    }
+
+    fn custodian(&self, typed: &str, console: &mut Console<'_>) -> anyhow::Result<String> {
+        let known = self.snapshot.custodians()?;
+        if Custodian::try_parse(typed).is_ok_and(|custodian| known.contains_key(&custodian)) {
+            return Ok(typed.to_owned());
+        }
+        let delivered =
+            known.keys().map(|one| Candidate { id: one.to_string(), ..Candidate::default() });
+        let mut candidates = joined(delivered.chain(self.accounts()?));
+        self.find("custodian", typed, (&mut candidates, "user:"), console)
+    }
+
+    fn sender(&self, typed: &str, console: &mut Console<'_>) -> anyhow::Result<String> {
+        if self.is_there(Scan { senders: vec![typed.to_owned()], ..Scan::default() })? {
+            return Ok(typed.to_owned());
+        }
+        let senders = Statistics::count(&Query::default(), By::Sender, self.snapshot)?.groups;
+        let senders = senders.into_iter().filter_map(|group| group.key);
+        let senders = senders.map(|id| Candidate { id, ..Candidate::default() });
+        let users = self.accounts()?.filter_map(|one| {
+            Some(Candidate { id: one.id.strip_prefix("user:")?.to_owned(), ..one })
+        });
+        let mut candidates = joined(senders.chain(users));
+        self.find("sender", typed, (&mut candidates, ""), console)
+    }
+
+    /// The conversation that is meant.
+    pub(crate) fn chat(&self, typed: &str, console: &mut Console<'_>) -> anyhow::Result<String> {
+        if self.is_there(Scan { conversations: vec![typed.to_owned()], ..Scan::default() })? {
+            return Ok(typed.to_owned());
+        }
+        let all = {
+            let progress = Progress::in_words(console);
+            let mut on = |done| told(&progress, "events", done);
+            Conversations::collect(self.snapshot, &[], &mut on)?.context("stopped")?
+        };
+        let candidates: Vec<Candidate> = all
+            .iter()
+            .map(|one| {
+                let mut names: Vec<String> = one.topic().map(str::to_owned).into_iter().collect();
+                names.extend(one.topics().map(|(_, topic)| topic.to_owned()));
+                Candidate { id: one.id.clone(), addresses: Vec::new(), names }
+            })
+            .collect();
+        self.accept("chat", typed, resolve("chat", typed, &candidates), console)
+    }
+
+    fn is_there(&self, scan: Scan) -> anyhow::Result<bool> {
+        Ok(self.snapshot.count(&Scan { limit: Some(1), ..scan })? > 0)
+    }
+
+    fn accounts(&self) -> anyhow::Result<impl Iterator<Item = Candidate> + use<>> {
+        let accounts: Vec<Candidate> = sync::accounts(self.archive)?.iter().map(account).collect();
+        Ok(accounts.into_iter())
+    }
+
+    /// Among those that the archive has, then by the names that messages give them.
+    fn find(
+        &self,
+        kind: &'static str,
+        typed: &str,
+        (candidates, prefix): (&mut BTreeMap<String, Candidate>, &str),
+        console: &mut Console<'_>,
+    ) -> anyhow::Result<String> {
+        let found = resolve(kind, typed, &Vec::from_iter(candidates.values().cloned())).cloned();
+        if !matches!(found, Err(Unresolved::Nobody { .. })) {
+            return self.accept(kind, typed, found.as_ref().map_err(Clone::clone), console);
+        }
+        let people = {
+            let progress = Progress::in_words(console);
+            let mut on = |done| told(&progress, "messages for names", done);
+            People::collect(self.snapshot, &[], &mut on)?.context("stopped")?
+        };
+        for person in people.iter() {
+            let Some(one) = candidates.get_mut(&format!("{prefix}{}", person.id)) else { continue };
+            one.addresses.extend(person.addresses.iter().cloned());
+            one.names.extend(person.name().map(str::to_owned));
+            one.names.extend(person.names().iter().map(|known| known.name.clone()));
+        }
+        let candidates: Vec<Candidate> = candidates.values().cloned().collect();
+        self.accept(kind, typed, resolve(kind, typed, &candidates), console)
+    }
+
+    /// Says who was found. In a damaged archive somebody may be there and not be seen.
+    fn accept(
+        &self,
+        kind: &'static str,
+        typed: &str,
+        found: Result<&Candidate, Unresolved>,
+        console: &mut Console<'_>,
+    ) -> anyhow::Result<String> {
+        match found {
+            Ok(one) => {
+                if !one.id.eq_ignore_ascii_case(typed) {
+                    console.remark(format!("{kind} {typed}: {one}"))?;
+                }
+                Ok(one.id.clone())
+            }
+            Err(Unresolved::Nobody { .. }) if !self.snapshot.missing().is_empty() => {
+                Ok(typed.to_owned())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// One candidate for each id.
+fn joined(candidates: impl Iterator<Item = Candidate>) -> BTreeMap<String, Candidate> {
+    let mut all: BTreeMap<String, Candidate> = BTreeMap::new();
+    for one in candidates {
+        let known = all
+            .entry(one.id.clone())
+            .or_insert_with(|| Candidate { id: one.id.clone(), ..Candidate::default() });
+        known.addresses.extend(one.addresses);
+        known.names.extend(one.names);
+    }
+    all
+}
+
+fn told(progress: &Progress, what: &str, done: u64) -> bool {
+    progress.say(format!("reading {what}: {}", text::count(done)));
+    true
+}
