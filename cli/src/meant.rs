@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use chatvault_engine::{Archive, Custodian, Scan, Snapshot};
 use chatvault_ingest::sync::{self, Account};
-use chatvault_query::Query;
 use chatvault_query::people::{Conversations, People};
 use chatvault_query::resolve::{Candidate, Unresolved, resolve};
 use chatvault_query::statistics::{By, Statistics};
+use chatvault_query::{Query, Record};
 
 use crate::console::Console;
 use crate::progress::Progress;
@@ -31,6 +31,15 @@ pub(crate) fn account(account: &Account) -> Candidate {
 pub(crate) struct Meant<'a> {
     pub(crate) archive: &'a Archive,
     pub(crate) snapshot: &'a Snapshot,
+    /// Whose conversations and senders are meant.
+    pub(crate) record: Record,
+}
+
+impl<'a> Meant<'a> {
+    /// Of messages.
+    pub(crate) fn of_messages(archive: &'a Archive, snapshot: &'a Snapshot) -> Self {
+        Self { archive, snapshot, record: Record::Message }
+    }
 }
 
 impl Meant<'_> {
@@ -74,9 +83,7 @@ impl Meant<'_> {
         if self.is_there(Scan { senders: vec![typed.to_owned()], ..Scan::default() })? {
             return Ok(typed.to_owned());
         }
-        let senders = Statistics::count(&Query::default(), By::Sender, self.snapshot)?.groups;
-        let senders = senders.into_iter().filter_map(|group| group.key);
-        let senders = senders.map(|id| Candidate { id, ..Candidate::default() });
+        let senders = self.ids(By::Sender)?.into_iter();
         let users = self.accounts()?.filter_map(|one| {
             Some(Candidate { id: one.id.strip_prefix("user:")?.to_owned(), ..one })
         });
@@ -88,6 +95,15 @@ impl Meant<'_> {
     pub(crate) fn chat(&self, typed: &str, console: &mut Console<'_>) -> anyhow::Result<String> {
         if self.is_there(Scan { conversations: vec![typed.to_owned()], ..Scan::default() })? {
             return Ok(typed.to_owned());
+        }
+        if self.record != Record::Message {
+            let candidates = self.ids(By::Conversation)?;
+            return self.accept(
+                "conversation",
+                typed,
+                resolve("conversation", typed, &candidates),
+                console,
+            );
         }
         let all = {
             let progress = Progress::in_words(console);
@@ -106,7 +122,16 @@ impl Meant<'_> {
     }
 
     fn is_there(&self, scan: Scan) -> anyhow::Result<bool> {
-        Ok(self.snapshot.count(&Scan { limit: Some(1), ..scan })? > 0)
+        let one = Scan { record: self.record.into(), limit: Some(1), ..scan };
+        Ok(self.snapshot.count(&one)? > 0)
+    }
+
+    /// Everybody, or every conversation, by id only.
+    fn ids(&self, by: By) -> anyhow::Result<Vec<Candidate>> {
+        let query = Query { record: self.record, ..Query::default() };
+        let groups = Statistics::count(&query, by, self.snapshot)?.groups;
+        let ids = groups.into_iter().filter_map(|group| group.key);
+        Ok(ids.map(|id| Candidate { id, ..Candidate::default() }).collect())
     }
 
     fn accounts(&self) -> anyhow::Result<impl Iterator<Item = Candidate> + use<>> {

@@ -22,7 +22,17 @@ pub(crate) fn words(message: &Value) -> String {
     if let Some(event) = event(message) {
         return event;
     }
-    let subject = message.get("subject").and_then(Value::as_str).unwrap_or_default();
+    let text = |key: &str| message.get(key).and_then(Value::as_str).unwrap_or_default();
+    if message.get("body").is_none() && message.get("subject").is_none() {
+        // What is stored beside messages: when a call was, or how somebody or something is called.
+        let call = (text("createdDateTime"), text("endDateTime"));
+        let names = ["displayName", "topic", "userPrincipalName", "mail", "email"].map(text);
+        let names =
+            names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ");
+        let is_call = message.get("meetingId").is_some() || message.get("callId").is_some();
+        return if is_call { format!("call {} to {}", call.0, call.1) } else { names };
+    }
+    let subject = text("subject");
     let body = body(message);
     match (subject.is_empty(), body.is_empty()) {
         (false, false) => format!("{subject}: {body}"),

@@ -61,7 +61,7 @@ pub use commit::Commit;
 pub use empty::Without;
 pub use error::{Error, Result};
 pub use filter::{Facts, Filter};
-pub use names::{Kind, Order, Versions};
+pub use names::{Kind, Order, Record, Versions};
 pub use plan::Plan;
 pub use query::Query;
 pub use rest::Rest;

@@ -1,7 +1,8 @@
-//! The words of a query for kinds, versions and orders.
+//! The words of a query for records, kinds, versions and orders.
 
 use std::str::FromStr;
 
+use chatvault_engine::RecordKind;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -16,6 +17,29 @@ pub enum Kind {
     System,
     /// Any other type.
     Other,
+}
+
+/// What was stored: messages, or what the service has beside them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// A message of a chat or channel.
+    #[default]
+    Message,
+    /// A prompt to Copilot or its answer.
+    Copilot,
+    /// A recording of a call; the film is its object.
+    Recording,
+    /// A transcript of a call; the text is its object.
+    Transcript,
+    /// A chat's own properties.
+    Chat,
+    /// A member of a chat, team or channel.
+    Member,
+    /// A user of the directory.
+    User,
+    /// A team's own properties.
+    Team,
 }
 
 /// Which versions of a message.
@@ -42,6 +66,54 @@ pub enum Order {
     Created,
     /// By last modified time over all conversations.
     Modified,
+}
+
+impl Record {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::Message,
+        Self::Copilot,
+        Self::Recording,
+        Self::Transcript,
+        Self::Chat,
+        Self::Member,
+        Self::User,
+        Self::Team,
+    ];
+
+    /// Every name, for help texts and errors.
+    pub const NAMES: [&'static str; 8] =
+        ["message", "copilot", "recording", "transcript", "chat", "member", "user", "team"];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+}
+
+impl FromStr for Record {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let accepted = "message, copilot, recording, transcript, chat, member, user or team";
+        let found = Self::ALL.into_iter().find(|record| record.name() == text);
+        found.ok_or_else(|| Error::value("record", text, accepted))
+    }
+}
+
+impl From<Record> for RecordKind {
+    fn from(record: Record) -> Self {
+        match record {
+            Record::Message => Self::Message,
+            Record::Copilot => Self::CopilotInteraction,
+            Record::Recording => Self::CallRecording,
+            Record::Transcript => Self::CallTranscript,
+            Record::Chat => Self::Chat,
+            Record::Member => Self::Member,
+            Record::User => Self::User,
+            Record::Team => Self::Team,
+        }
+    }
 }
 
 impl Kind {
@@ -129,19 +201,24 @@ impl From<Order> for chatvault_engine::Order {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn every_listed_name_is_read_and_written_as_it_is() {
-        fn check<T: FromStr<Err = Error> + Serialize>(names: [&str; 3]) {
+        fn check<T: FromStr<Err = Error> + Serialize>(names: &[&str]) {
             for name in names {
                 let value: T = name.parse().unwrap();
                 assert_eq!(serde_json::to_string(&value).unwrap(), format!("\"{name}\""));
             }
         }
-        check::<Kind>(Kind::NAMES);
-        check::<Versions>(Versions::NAMES);
-        check::<Order>(Order::NAMES);
+        check::<Record>(&Record::NAMES);
+        check::<Kind>(&Kind::NAMES);
+        check::<Versions>(&Versions::NAMES);
+        check::<Order>(&Order::NAMES);
+        let all: HashSet<RecordKind> = Record::ALL.into_iter().map(RecordKind::from).collect();
+        assert_eq!(all.len(), RecordKind::ALL.len());
     }
 
     #[test]

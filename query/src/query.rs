@@ -9,7 +9,7 @@ use crate::answer::Answer;
 use crate::commit::Commit;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Left};
-use crate::names::{Kind, Order, Versions};
+use crate::names::{Kind, Order, Record, Versions};
 use crate::plan::Plan;
 use crate::rest::Rest;
 use crate::search::{Index, Search};
@@ -28,7 +28,11 @@ pub(crate) const MAX_ID_BYTES: usize = 1_024;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Query {
-    /// Conversations: chat ids or channel ids, as the service writes them.
+    /// What was stored: `message` (the default), `copilot`, `recording`, `transcript`, `chat`,
+    /// `member`, `user`, `team`.
+    pub record: Record,
+    /// Conversations: chat ids or channel ids, as the service writes them; of recordings and
+    /// transcripts the ids of meetings.
     pub chats: Vec<String>,
     /// Ids of the users or apps that sent it.
     pub senders: Vec<String>,
@@ -106,7 +110,7 @@ impl Query {
         let mut plan = self.checked_plan(snapshot)?;
         if let Plan::Rows(rows) = &mut plan
             && let (scan, Some(rest)) = &mut **rows
-            && let Some(index) = index
+            && let Some(index) = index.filter(|_| self.record == Record::Message)
             && !rest.ask(index, snapshot, scan)?
         {
             plan = Plan::Nothing(rest.lines());
@@ -123,6 +127,7 @@ impl Query {
             return Err(Error::value("custodians", id, "user:ID or team:ID, with an ID"));
         }
         Ok(Scan {
+            record: self.record.into(),
             conversations: self.chats.clone(),
             senders: self.senders.clone(),
             custodians: self.custodians.iter().map(|id| Custodian::parse(id)).collect(),
@@ -142,7 +147,6 @@ impl Query {
             backwards: self.reverse,
             limit: self.limit,
             cursor: self.cursor.as_deref().map(read_cursor).transpose()?,
-            ..Scan::default()
         })
     }
 
@@ -294,6 +298,7 @@ mod tests {
     #[test]
     fn every_field_reaches_the_scan() {
         let query = Query {
+            record: Record::Chat,
             chats: vec!["19:a".to_owned()],
             senders: vec!["s".to_owned()],
             custodians: vec!["u".to_owned(), "team:t".to_owned()],
@@ -315,6 +320,7 @@ mod tests {
         };
         let time = |text| Some(parse_time("x", text).unwrap());
         let expected = Scan {
+            record: chatvault_engine::RecordKind::Chat,
             conversations: vec!["19:a".to_owned()],
             senders: vec!["s".to_owned()],
             custodians: vec![Custodian::user("u"), Custodian::team("t")],

@@ -34,6 +34,7 @@ mod proof;
 mod query;
 mod questions;
 mod readers;
+mod records;
 mod scan;
 mod search;
 mod simulate;

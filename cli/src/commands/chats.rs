@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let at = at.map(|at| parse_time("at", &at)).transpose()?;
     let archive = super::open_to_read(&arguments.archive)?;
     let snapshot = archive.snapshot()?;
-    let chats = Meant { archive: &archive, snapshot: &snapshot }.chats(&arguments.chat, console)?;
+    let chats = Meant::of_messages(&archive, &snapshot).chats(&arguments.chat, console)?;
     let (conversations, people) = collect(&chats, &snapshot, console)?;
     let view = View { people, at, is_full: !arguments.chat.is_empty() };
     if arguments.json {

@@ -1,16 +1,18 @@
 //! `get`: one message, byte for byte as the service sent it.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use chatvault_engine::{
-    ContentAddress, MessageKey, RecordKind, Scan, Snapshot, Stored, TimeRange, Timestamp, Versions,
+    ContentAddress, MessageKey, Scan, Snapshot, Stored, TimeRange, Timestamp, Versions,
 };
+use chatvault_query::Record;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use crate::commands::Salvage;
+use crate::commands::query::one_of;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::meant::Meant;
@@ -23,6 +25,7 @@ Examples:
   chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000 --version 1714556460000
   chatvault get team.cvault 5f1e0c…64 hexadecimal digits… > message.json
   chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000 --json
+  chatvault get team.cvault --record recording --chat MEETING --id ID --file > call.mp4
 
 Prints exactly the stored bytes: nothing is added, except a line end when a person looks (output to a \
 terminal). Without --version it is the latest version. Exit code 1: not in the archive.
@@ -45,6 +48,10 @@ pub(crate) struct Arguments {
     /// The message's content address, as `history` and `get --json` show it: 64 hexadecimal digits
     #[arg(conflicts_with_all = ["id", "reply_to", "version"])]
     address: Option<ContentAddress>,
+    /// What it is: a message, or what is stored beside messages
+    #[arg(long, value_parser = one_of::<Record>(&Record::NAMES), default_value = "message")]
+    #[arg(conflicts_with = "address")]
+    record: Record,
     /// The chat or channel: its id, the start of it, or its topic
     #[arg(long, value_name = "ID", requires = "id")]
     chat: Option<String>,
@@ -57,6 +64,11 @@ pub(crate) struct Arguments {
     /// The version's number (the etag); the latest one if left out
     #[arg(long, value_name = "NUMBER", requires = "id")]
     version: Option<u64>,
+    /// Instead of it, its file: the film of a recording, the text of a transcript, an attachment or
+    /// image; of several the one with this id (see links in --json)
+    #[arg(long, value_name = "ATTACHMENT", num_args = 0..=1, default_missing_value = "")]
+    #[arg(conflicts_with = "json")]
+    file: Option<String>,
     #[command(flatten)]
     salvage: Salvage,
     /// Print what is known about it, as one JSON object, instead of the message
@@ -69,7 +81,7 @@ impl Arguments {
     fn key(&self) -> Option<MessageKey> {
         let (conversation, id) = (self.chat.clone()?, self.id.clone()?);
         let reply_to = self.reply_to.clone();
-        Some(MessageKey { record: RecordKind::Message, conversation, reply_to, id })
+        Some(MessageKey { record: self.record.into(), conversation, reply_to, id })
     }
 }
 
@@ -95,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let snapshot = if arguments.json { snapshot } else { snapshot.without_sightings() };
     let mut key = arguments.key();
     if let Some(key) = &mut key {
-        let meant = Meant { archive: &archive, snapshot: &snapshot };
+        let meant = Meant { archive: &archive, snapshot: &snapshot, record: arguments.record };
         key.conversation = meant.chat(&key.conversation, console)?;
     }
     let Some(row) = find(arguments, key, &snapshot)? else {
@@ -111,11 +123,39 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         console.json(&Facts { row: RowFacts::from(&row), links, missing })?;
         return missing::tell(&snapshot.missing(), console);
     }
+    if let Some(attachment) = &arguments.file {
+        write_file(&row.key, attachment, &snapshot, console)?;
+        return missing::tell(&snapshot.missing(), console);
+    }
     console.out.write_all(&row.json)?;
     if console.out_is_terminal {
         console.out.write_all(b"\n")?;
     }
     missing::tell(&snapshot.missing(), console)
+}
+
+/// The file that belongs to a message: the only one, or the one that is named.
+fn write_file(
+    key: &MessageKey,
+    attachment: &str,
+    snapshot: &Snapshot,
+    console: &mut Console<'_>,
+) -> anyhow::Result<()> {
+    let links = snapshot.links(key)?;
+    let mut fitting = links.iter().filter(|(id, _)| attachment.is_empty() || id == attachment);
+    let names = || links.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", ");
+    match (fitting.next(), fitting.next()) {
+        (Some((id, address)), None) => {
+            let object = snapshot.object(address)?;
+            let mut object =
+                object.with_context(|| format!("the file of {id} is not in the archive"))?;
+            let _bytes = io::copy(&mut object, &mut console.out)?;
+            Ok(())
+        }
+        (Some(_), Some(_)) => bail!("it has several files: name one with --file: {}", names()),
+        (None, _) if links.is_empty() => bail!("it has no file in the archive"),
+        (None, _) => bail!("it has no file {attachment}, but {}", names()),
+    }
 }
 
 fn find(

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use chatvault_engine::{MessageKey, RecordKind, Stored};
-use chatvault_query::change::{Change, Mark, Piece, ReactionChange, Side, What, text_change};
-use chatvault_query::format_time;
+use chatvault_engine::{MessageKey, Stored};
+use chatvault_query::change::{
+    Change, LoggedReaction, Mark, Piece, ReactionChange, Side, What, reaction_log, text_change,
+};
+use chatvault_query::{Record, format_time};
 use clap::Args;
 use serde::Serialize;
 
 use crate::commands::Salvage;
+use crate::commands::query::one_of;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::meant::Meant;
@@ -29,13 +32,15 @@ archive has), text edited, reactions, attachments, deleted, restored, or other f
 content under one version number (a variant) has an entry of its own. Pass an entry's address to \
 `chatvault get` for its exact bytes. Exit code 1: not in the archive.
 
-With --diff the words of an edit: [-removed-] and {+added+}, of the text without its formatting.
+With --diff the words of an edit: [-removed-] and {+added+}, of the text without its formatting. Lines \
+that start with `reaction` are the service's own log of reactions, as the last version has it: also those \
+that came and went between two versions.
 
 JSON fields: conversation, reply_to, id, versions (list of address, conversation, reply_to, id, \
 version, created, modified, sender, kind, sequence, bytes, sightings, changed (of created, edited, \
 reacted, attachments, deleted, restored, updated), reactions (list of change, reaction, user), \
 attachments (list of change, id, name), fields; with --diff also diff: null, or a list of mark (kept, \
-removed, added) and text), and with --salvage missing (as damages of `verify`).";
+removed, added) and text), reaction_log (list of at, action, reaction, user, name), and with --salvage missing (as damages of `verify`).";
 
 /// List every version of one message, and who delivered it
 #[derive(Debug, Args)]
@@ -43,6 +48,9 @@ removed, added) and text), and with --salvage missing (as damages of `verify`)."
 pub(crate) struct Arguments {
     /// The archive's folder
     archive: PathBuf,
+    /// What it is: a message, or what is stored beside messages
+    #[arg(long, value_parser = one_of::<Record>(&Record::NAMES), default_value = "message")]
+    record: Record,
     /// The chat or channel: its id, the start of it, or its topic
     #[arg(long, value_name = "ID")]
     chat: String,
@@ -69,6 +77,7 @@ struct History<'a> {
     reply_to: Option<&'a str>,
     id: &'a str,
     versions: Vec<VersionFacts<'a>>,
+    reaction_log: Vec<LogFacts<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<Finding>>,
 }
@@ -94,6 +103,15 @@ struct ReactionFacts<'a> {
 }
 
 #[derive(Serialize)]
+struct LogFacts<'a> {
+    at: Option<&'a str>,
+    action: &'a str,
+    reaction: Option<&'a str>,
+    user: Option<&'a str>,
+    name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct AttachmentFacts<'a> {
     change: &'static str,
     id: &'a str,
@@ -116,9 +134,9 @@ struct Told {
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let archive = arguments.salvage.open(&arguments.archive)?;
     let snapshot = archive.snapshot()?;
-    let meant = Meant { archive: &archive, snapshot: &snapshot };
+    let meant = Meant { archive: &archive, snapshot: &snapshot, record: arguments.record };
     let key = MessageKey {
-        record: RecordKind::Message,
+        record: arguments.record.into(),
         conversation: meant.chat(&arguments.chat, console)?,
         reply_to: arguments.reply_to.clone(),
         id: arguments.id.clone(),
@@ -128,6 +146,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         let _ = missing::tell(&snapshot.missing(), console)?;
         bail!("no such message in {}", arguments.archive.display());
     }
+    let log = rows.last().map(|newest| reaction_log(&newest.json)).unwrap_or_default();
     let told = tell(rows, arguments.diff);
     if arguments.json {
         let facts = |one| VersionFacts::new(one, arguments.diff);
@@ -136,11 +155,12 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
             reply_to: key.reply_to.as_deref(),
             id: &key.id,
             versions: told.iter().map(facts).collect(),
+            reaction_log: log.iter().map(LogFacts::from).collect(),
             missing: arguments.salvage.findings(&snapshot.missing()),
         })?;
         return missing::tell(&snapshot.missing(), console);
     }
-    for line in told.iter().flat_map(lines) {
+    for line in told.iter().flat_map(lines).chain(log.iter().map(logged)) {
         console.line(line)?;
     }
     missing::tell(&snapshot.missing(), console)
@@ -157,6 +177,18 @@ fn tell(rows: Vec<Stored>, diff: bool) -> Vec<Told> {
         told.push(Told { row, change, words });
     }
     told
+}
+
+impl<'a> From<&'a LoggedReaction> for LogFacts<'a> {
+    fn from(one: &'a LoggedReaction) -> Self {
+        Self {
+            at: one.at.as_deref(),
+            action: &one.action,
+            reaction: one.kind.as_deref(),
+            user: one.who.as_deref(),
+            name: one.name.as_deref(),
+        }
+    }
 }
 
 impl<'a> VersionFacts<'a> {
@@ -184,6 +216,15 @@ impl<'a> VersionFacts<'a> {
             diff: diff.then_some(words),
         }
     }
+}
+
+/// `reaction  2024-05-01T10:00:00Z  like by Ann added`, as the service logged it.
+fn logged(one: &LoggedReaction) -> String {
+    let at = one.at.as_deref().unwrap_or("at an unknown time");
+    let kind = one.kind.as_deref().unwrap_or("of an unknown kind");
+    let who = one.name.as_deref().or(one.who.as_deref()).unwrap_or("somebody");
+    let action = one.side.map_or(one.action.as_str(), |side| side_name(side));
+    format!("reaction        {at}  {kind} by {who} {action}")
 }
 
 fn side_name(side: Side) -> &'static str {

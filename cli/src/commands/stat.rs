@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chatvault_engine::{Repaired, Stat};
+use chatvault_engine::{Repaired, Snapshot, Stat};
+use chatvault_query::{Query, Record};
 use clap::Args;
 use serde::Serialize;
 
@@ -27,7 +28,8 @@ content under the same version; a duplicate is a copy of what was there. Always:
 copies = versions and variants stored + duplicates + quarantined. Trash is what merges have replaced and \
 the archive will remove by itself; `on disk` and `per version` do not count it.
 
-JSON fields: copies, stored, versions, variants, duplicates, quarantined, messages, conversations, \
+JSON fields: copies, stored, versions, variants, duplicates, quarantined, messages, \
+records (of each kind, how many: message, copilot, recording, transcript, chat, member, user, team), conversations, \
 senders, custodians, segments, runs, sequence (number of the last commit), commit (its number and hash, for \
 --since and --as-of-seq), journal_rows (not yet in a segment), stored_beside (stored though they may equal a \
 row that could not be read), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
@@ -67,6 +69,7 @@ struct Report {
     duplicates: u64,
     quarantined: u64,
     messages: u64,
+    records: BTreeMap<&'static str, u64>,
     conversations: u64,
     senders: u64,
     custodians: u64,
@@ -132,6 +135,7 @@ impl Report {
             duplicates: stat.counts.duplicates,
             quarantined: stat.counts.quarantined,
             messages: stat.messages,
+            records: BTreeMap::new(),
             conversations: stat.conversations,
             senders: stat.senders,
             custodians: stat.custodians,
@@ -157,6 +161,17 @@ impl Report {
         }
     }
 
+    /// Tells messages from what is stored beside them.
+    fn count_records(&mut self, snapshot: &Snapshot) -> anyhow::Result<()> {
+        for record in Record::ALL.into_iter().filter(|record| *record != Record::Message) {
+            let rows = Query { record, ..Query::default() }.count(snapshot)?;
+            self.messages = self.messages.saturating_sub(rows);
+            let _ = self.records.insert(record.name(), rows);
+        }
+        let _ = self.records.insert(Record::Message.name(), self.messages);
+        Ok(())
+    }
+
     fn lines(&self) -> Vec<String> {
         let mut rows: Vec<(&str, String)> = [
             ("copies delivered", self.copies),
@@ -175,6 +190,9 @@ impl Report {
         ]
         .map(|(name, number)| (name, text::count(number)))
         .into();
+        let others =
+            self.records.iter().filter(|(record, rows)| **record != "message" && **rows > 0);
+        rows.extend(others.map(|(record, number)| (*record, text::count(*number))));
         rows.push(("last commit", self.commit.clone()));
         rows.push(("on disk", text::size(self.bytes)));
         let in_use = self.bytes_by_part.iter().filter(|(part, _)| *part != TRASH);
@@ -202,6 +220,7 @@ fn trouble(trouble: chatvault_engine::Trouble) -> Trouble {
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let archive = arguments.salvage.open(&arguments.archive)?;
     let mut report = Report::new(archive.stat()?);
+    report.count_records(&archive.snapshot()?)?;
     if arguments.by_custodian {
         report.by_custodian = Some(by_custodian(&archive.snapshot()?.custodians()?));
     }

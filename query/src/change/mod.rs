@@ -4,6 +4,7 @@
 //! own. What happened is read from the two versions, not from their times: members that differ,
 //! where `null`, an empty text and an empty list are the same nothing.
 
+mod log;
 mod version;
 mod words;
 
@@ -12,6 +13,7 @@ use crate::json::{self, Raw};
 use crate::message::Message;
 use version::{Version, differ};
 
+pub use log::{LoggedReaction, reaction_log};
 pub use words::{Mark, Piece, words};
 
 /// What happened to a message; several may hold of one version.

@@ -12,7 +12,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Clock, Custodian, Disk, Snapshot, Storage, SystemClock, Timestamp};
+use chatvault_engine::{
+    Archive, Clock, Custodian, Disk, Snapshot, Storage, SystemClock, Timestamp,
+};
 use chatvault_export::job::{foreign, list};
 use chatvault_export::manifest::Index;
 use chatvault_export::{Collected, Error, Export, Phase, Progress as Done, Request, Run};
@@ -67,7 +69,7 @@ fn request(
 ) -> anyhow::Result<Request> {
     let mut request = arguments.request()?;
     let asked = (&mut request.custodians, &mut request.senders, &mut request.chats);
-    Meant { archive, snapshot }.settle(asked, console)?;
+    Meant::of_messages(archive, snapshot).settle(asked, console)?;
     let asked: Vec<Custodian> = request.custodians.iter().map(|id| Custodian::parse(id)).collect();
     let accounts = sync::accounts(archive)?.into_iter();
     let is_asked = |one: &sync::Account| asked.is_empty() || asked.contains(&one.custodian);

@@ -57,7 +57,16 @@ pub(super) fn find(
 /// request has them, so those are left to what was pinned.
 fn contradiction(given: &Request, has_format: bool, index: &Index) -> Option<String> {
     const PINNED: [&str; 10] = [
-        "name", "from", "to", "all_time", "at", "as_of_sequence", "since", "tenant", "format", "collected",
+        "name",
+        "from",
+        "to",
+        "all_time",
+        "at",
+        "as_of_sequence",
+        "since",
+        "tenant",
+        "format",
+        "collected",
     ];
     let begun = index.head.selection.more.get("request")?;
     let since = begun.get("since").and_then(|since| Commit::deserialize(since).ok());

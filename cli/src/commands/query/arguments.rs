@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chatvault_export::entry::Zone;
 use chatvault_query::search::Search;
 use chatvault_query::statistics::By;
-use chatvault_query::{Commit, Filter as Condition, Kind, Order, Query, Versions};
+use chatvault_query::{Commit, Filter as Condition, Kind, Order, Query, Record, Versions};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
@@ -22,6 +22,7 @@ Examples:
   chatvault query team.cvault --custodian \"Ann Lee\" --count
   chatvault query team.cvault --as-of 2024-05-01T12:00:00Z --kind message --kind system
   chatvault query team.cvault --since 17                     what arrived after commit 17
+  chatvault query team.cvault --record recording --format table
   chatvault query team.cvault --modified-from 2024-05 --explain
   chatvault query team.cvault --filter \"from/user/id eq 'ann' and lastModifiedDateTime gt 2024-05-01T00:00:00Z\"
   chatvault query team.cvault --count-by sender --created-from 2024-05
@@ -78,7 +79,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     version: VersionChoice,
     /// Sort by this; `conversation` is how the archive lies on disk, and fastest
-    #[arg(long, value_parser = one_of::<Order>(Order::NAMES))]
+    #[arg(long, value_parser = one_of::<Order>(&Order::NAMES))]
     #[arg(default_value = "conversation", help_heading = "Order and pages")]
     pub(super) order: Order,
     /// From the last to the first
@@ -123,6 +124,9 @@ pub(super) enum Format {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which messages")]
 pub(super) struct Filter {
+    /// Messages, or what is stored beside them; `chatvault get --record` brings their files
+    #[arg(long, value_parser = one_of::<Record>(&Record::NAMES), default_value = "message")]
+    record: Record,
     /// In this chat or channel: its id, the start of it, or its topic (may be given several times)
     #[arg(long, value_name = "CHAT")]
     chat: Vec<String>,
@@ -133,7 +137,7 @@ pub(super) struct Filter {
     #[arg(long, value_name = "PERSON")]
     custodian: Vec<String>,
     /// Written by somebody, an event of the service, or anything else (several)
-    #[arg(long, value_parser = one_of::<Kind>(Kind::NAMES))]
+    #[arg(long, value_parser = one_of::<Kind>(&Kind::NAMES))]
     kind: Vec<Kind>,
     /// Created at or after
     #[arg(long, visible_alias = "from", value_name = "TIME", value_parser = time)]
@@ -164,7 +168,7 @@ pub(super) struct Filter {
 #[command(next_help_heading = "Which versions")]
 pub(super) struct VersionChoice {
     /// The newest of each message, all of them, or also different content under one version
-    #[arg(long, value_parser = one_of::<Versions>(Versions::NAMES))]
+    #[arg(long, value_parser = one_of::<Versions>(&Versions::NAMES))]
     #[arg(default_value = "latest")]
     versions: Versions,
     /// The newest version that was not modified after this time
@@ -179,7 +183,9 @@ pub(super) struct VersionChoice {
 }
 
 /// Takes one of a few names, and lists them in help and errors.
-fn one_of<T>(names: [&'static str; 3]) -> impl TypedValueParser<Value = T>
+pub(in crate::commands) fn one_of<T>(
+    names: &'static [&'static str],
+) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = chatvault_query::Error> + Clone + Send + Sync + 'static,
 {
@@ -220,6 +226,7 @@ impl Arguments {
             Here::in_zone(filter.tz.parse().map_err(|error| WrongUsage(format!("{error}")))?);
         let time = |option: &str, text: &Option<String>| here.option(option, text.as_deref());
         Ok(Query {
+            record: filter.record,
             chats: filter.chat.clone(),
             senders: filter.sender.clone(),
             custodians: filter.custodian.clone(),
@@ -261,6 +268,8 @@ mod tests {
     #[test]
     fn every_option_reaches_the_query() {
         let query = parse(&[
+            "--record",
+            "chat",
             "--chat",
             "c1",
             "--chat",
@@ -302,6 +311,7 @@ mod tests {
         .unwrap();
         let some = |text: &str| Some(text.to_owned());
         let expected = Query {
+            record: Record::Chat,
             chats: vec!["c1".to_owned(), "c2".to_owned()],
             senders: vec!["s".to_owned()],
             custodians: vec!["team:t".to_owned()],

@@ -12,7 +12,7 @@ use chatvault_query::search::Index;
 use serde::Serialize;
 
 pub(crate) use arguments::Arguments;
-pub(super) use arguments::{condition, time, zone};
+pub(super) use arguments::{condition, one_of, time, zone};
 pub(super) use rows::print_table;
 
 use crate::console::Console;
@@ -30,7 +30,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let archive = arguments.salvage.open(&arguments.archive)?;
     let snapshot = archive.snapshot()?;
     let asked = (&mut query.custodians, &mut query.senders, &mut query.chats);
-    Meant { archive: &archive, snapshot: &snapshot }.settle(asked, console)?;
+    Meant { archive: &archive, snapshot: &snapshot, record: query.record }
+        .settle(asked, console)?;
     let index = match &query.search {
         Some(_) => super::index::open(&arguments.archive, &snapshot)?,
         None => None,

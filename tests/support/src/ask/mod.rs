@@ -167,6 +167,7 @@ impl Ask {
             _ => None,
         };
         query::Query {
+            record: query::Record::Message,
             chats: scan.conversations.clone(),
             senders: scan.senders.clone(),
             custodians: scan.custodians.iter().map(ToString::to_string).collect(),
