@@ -11,6 +11,7 @@
     reason = "a broken promise has to stop the fuzzer, and a page is a file"
 )]
 
+pub mod archive;
 mod export;
 mod service;
 mod time;
@@ -38,7 +39,7 @@ pub use time::timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 15] = [
     ("page", page),
     ("message", message),
     ("canonical", canonical),
@@ -47,6 +48,13 @@ pub const TARGETS: [Target; 8] = [
     ("timestamp", timestamp),
     ("envelope", envelope),
     ("export", export),
+    ("archive_format", archive::format),
+    ("archive_manifest", archive::manifest),
+    ("archive_journal", archive::journal),
+    ("archive_segment", archive::segment),
+    ("archive_ledger", archive::ledger),
+    ("archive_quarantine", archive::quarantine),
+    ("archive_pack", archive::pack),
 ];
 
 /// Any bytes as one document: they are given back exactly, from the journal and from a segment,
