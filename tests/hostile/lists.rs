@@ -10,8 +10,8 @@ use chatvault_support::forge::{
 
 use crate::{SPECIMEN, alone, check, check_steps};
 
-/// Bytes of a list: packed as far as readers take it, 16 KB of a file.
-const BYTES: usize = 1 << 20;
+/// Bytes of a list: packed as far as readers take it, 8 KB of a file.
+const BYTES: usize = 1 << 19;
 /// Items that no list has.
 const TOO_MANY: u64 = 300_000_000;
 /// Zeros that are packed tight for as many items.

@@ -60,7 +60,9 @@ pub(super) fn set_u32(bytes: &mut [u8], at: usize, number: usize) {
 
 pub(super) fn crc(parts: &[&[u8]]) -> [u8; 4] {
     let mut hasher = crc32fast::Hasher::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     hasher.finalize().to_le_bytes()
 }
 
