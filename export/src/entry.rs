@@ -195,8 +195,7 @@ pub struct Context<'a> {
 /// How people were called over time; as [`Names`] at the window's end.
 pub trait History: Names {
     /// The name at a time.
-    fn name_at(&self, id: &str, at: Timestamp) -> Option<&str> {
-        let _whenever = at;
+    fn name_at(&self, id: &str, _at: Timestamp) -> Option<&str> {
         self.name(id)
     }
 }
@@ -380,7 +379,7 @@ impl Person {
 
 impl Window {
     /// From when to when, for people. The end of all time is inside: nothing comes behind it.
-    pub(crate) fn words(&self, zone: &Zone) -> String {
+    pub(crate) fn words(&self, zone: Zone) -> String {
         let start = zone.show(self.start);
         let last = Timestamp::from_ms(self.end.ms().saturating_sub(1));
         format!("from {start} to {}, both included", zone.show_ms(last))

@@ -258,9 +258,10 @@ impl Request {
         let given = |field, text: &Option<String>| {
             text.as_deref().map(|text| time(field, text)).transpose()
         };
-        let (from, to) = match self.all_time {
-            false => (given("from", &self.from)?, given("to", &self.to)?),
-            true => (None, None),
+        let (from, to) = if self.all_time {
+            (None, None)
+        } else {
+            (given("from", &self.from)?, given("to", &self.to)?)
         };
         let before = |end: Timestamp| {
             Timestamp::from_ms(end.ms().saturating_sub(i64::from(DEFAULT_DAYS) * DAY_MS))

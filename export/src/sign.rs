@@ -105,10 +105,6 @@ mod tests {
     use super::*;
     use crate::part::tests::{EXPORT, read};
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     /// The example of RFC 8410.
     const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
@@ -119,7 +115,8 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 -----END PUBLIC KEY-----
 ";
     /// What `openssl pkeyutl -sign -rawin` makes of `{"an":"index"}` with it.
-    const SIGNATURE: &str = "a909a8572412c83e24a63bdb7f45fda84b7386ba78ec5319ec906b7f32e30b9a8596fb2c4303f3a85e65598b3dac84af77d4bd936aba6a7cb0ed2d592e8ced0f";
+    const SIGNATURE: &str = "a909a8572412c83e24a63bdb7f45fda84b7386ba78ec5319ec906b7f32e30b9a\
+        8596fb2c4303f3a85e65598b3dac84af77d4bd936aba6a7cb0ed2d592e8ced0f";
 
     fn folder(index: &str) -> Arc<dyn Storage> {
         let memory = Memory::new();
@@ -139,7 +136,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
         SigningKey::from_pem(PRIVATE).unwrap().sign(&folder, EXPORT).unwrap();
         assert!(is_signed(&*folder, EXPORT));
         let signature = read(&*folder, &signature_name(EXPORT));
-        assert_eq!(hex(&signature), SIGNATURE);
+        assert_eq!(crate::digest::hex(&signature), SIGNATURE);
         assert_eq!(public.check(&*folder, EXPORT).unwrap(), None);
     }
 

@@ -50,7 +50,7 @@ fn custodians(request: &Request, names: &dyn Names) -> String {
     if request.custodians.is_empty() {
         return "everybody whose export is in the archive".to_owned();
     }
-    let named = |id: &String| {
+    let words = |id: &String| {
         let custodian = Custodian::parse(id);
         let known = request.collected.iter().find(|one| one.custodian == custodian.as_str());
         let user = custodian.as_str().strip_prefix("user:");
@@ -64,7 +64,7 @@ fn custodians(request: &Request, names: &dyn Names) -> String {
             known => format!("{} ({custodian})", known.join(", ")),
         }
     };
-    list(&request.custodians, named)
+    list(&request.custodians, words)
 }
 
 fn chosen(request: &Request, names: &dyn Names, zone: Zone) -> String {

@@ -4,7 +4,7 @@ use chatvault_engine::Storage;
 
 use crate::error::{Error, Result};
 use crate::manifest::Index;
-use crate::part::{is_named_after, lock_name};
+use crate::part::{is_named_after, is_zip, lock_name};
 
 /// What the names of indexes end with.
 const ENDING: &str = ".index.json";
@@ -56,5 +56,5 @@ pub fn foreign(folder: &dyn Storage, exports: &[Listed]) -> Result<Vec<String>> 
         })
     };
     let names = files.into_iter().map(|file| file.name);
-    Ok(names.filter(|name| name.ends_with(".zip") && !is_own(name)).collect())
+    Ok(names.filter(|name| is_zip(name) && !is_own(name)).collect())
 }

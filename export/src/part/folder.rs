@@ -27,8 +27,8 @@ impl Folder {
         let name = lock_name(&export);
         let lock = storage.try_lock(&name, "export").map_err(Error::folder("lock", &name))?;
         // A process that ended removed its lock file; a lock on that one excludes nobody.
-        let held = |lock: &Box<dyn LockGuard>| lock.still_held().is_ok_and(|held| held);
-        let lock = lock.filter(held).ok_or_else(|| Error::Locked { export: export.clone() })?;
+        let lock = lock.filter(|lock| lock.still_held().is_ok_and(|held| held));
+        let lock = lock.ok_or_else(|| Error::Locked { export: export.clone() })?;
         let folder = Self { storage, export, temporaries: 0, _lock: lock };
         folder.clear_temporaries()?;
         Ok(folder)

@@ -43,6 +43,8 @@ pub use group::{Group, Member, Record, RecordFile};
 pub(crate) use twin::Twin;
 pub use writer::{Progress, Writer};
 
+use std::path::Path;
+
 use crate::error::{Error, Result};
 use crate::manifest::WindowText;
 use crate::zip::{LEAST_PART_BYTES, MOST_PART_BYTES};
@@ -122,7 +124,12 @@ fn short_id(export_id: &str) -> &str {
 /// Is this the name of a part of the export with this id?
 pub(crate) fn is_named_after(file: &str, export_id: &str) -> bool {
     let id = format!("-{}_", short_id(export_id));
-    file.ends_with(".zip") && file.contains(&id)
+    is_zip(file) && file.contains(&id)
+}
+
+/// Is this the name of a zip file?
+pub(crate) fn is_zip(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"))
 }
 
 /// A part's file name.

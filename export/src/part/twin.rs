@@ -77,7 +77,7 @@ struct Part {
 
 impl Part {
     /// Compares; gives where the bytes differ first.
-    fn compare(&self, there: &dyn ReadFile, offset: u64, bytes: &[u8]) -> Result<Option<u64>> {
+    fn compare(there: &dyn ReadFile, offset: u64, bytes: &[u8]) -> Result<Option<u64>> {
         let mut buffer = vec![0; BUFFER_BYTES.min(bytes.len())];
         let mut at = offset;
         for piece in bytes.chunks(BUFFER_BYTES) {
@@ -115,7 +115,7 @@ impl WriteFile for Handle {
         // A header is written after what is behind it, and can differ first.
         let first = part.first_difference.load(Ordering::Acquire);
         if let Some(there) = part.there.as_ref().filter(|_| offset < first) {
-            let found = part.compare(&**there, offset, bytes)?.unwrap_or(u64::MAX);
+            let found = Part::compare(&**there, offset, bytes)?.unwrap_or(u64::MAX);
             let _first = part.first_difference.fetch_min(found, Ordering::AcqRel);
         }
         Ok(())
@@ -132,13 +132,11 @@ impl ReadFile for Handle {
         let whole = |there: &Arc<dyn ReadFile>| {
             there.bytes().is_ok_and(|bytes| offset + out.len() as u64 <= bytes)
         };
-        match self.0.there.as_ref().filter(|there| whole(there)) {
-            Some(there) => there.read_at(offset, out),
-            None => {
-                out.fill(0);
-                Ok(())
-            }
+        if let Some(there) = self.0.there.as_ref().filter(|there| whole(there)) {
+            return there.read_at(offset, out);
         }
+        out.fill(0);
+        Ok(())
     }
 
     fn bytes(&self) -> Result<u64> {
@@ -239,7 +237,7 @@ mod tests {
         }
         twin.publish(".x.tmp-part1", "any.zip").unwrap();
         assert_eq!(memory.list("").unwrap().len(), usize::from(there.is_some()));
-        there.into_iter().for_each(|there| assert_eq!(read(&memory, "p.zip"), there));
+        assert!(there.is_none_or(|there| read(&memory, "p.zip") == there), "nothing is written");
         twin.differences().get("p.zip").copied()
     }
 

@@ -112,12 +112,12 @@ impl Zone {
     }
 
     /// As [`Zone::show`], or that it is not known.
-    pub(crate) fn show_known(&self, time: Option<Timestamp>) -> String {
+    pub(crate) fn show_known(self, time: Option<Timestamp>) -> String {
         time.map_or_else(|| UNKNOWN_TIME.to_owned(), |time| self.show(time))
     }
 
     /// As [`Zone::show`], to the millisecond.
-    pub(crate) fn show_ms(&self, time: Timestamp) -> String {
+    pub(crate) fn show_ms(self, time: Timestamp) -> String {
         let shown = self.show(time);
         let ms = format!(".{:03}", time.ms().rem_euclid(1_000));
         match (self.local(time), shown.rfind(' ')) {

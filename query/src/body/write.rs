@@ -13,7 +13,7 @@ const MAX_PREFIX_BYTES: usize = 16;
 /// The plain text of a document that was made of `message`, without spaces around it.
 ///
 /// What the body does not place stands behind it.
-pub fn text(document: &Document, message: &Message<'_>) -> String {
+pub fn text<'m>(document: &'m Document, message: &'m Message<'m>) -> String {
     let mut writer = Writer::new(&message.attachments, message.body.content.len());
     writer.blocks(&document.blocks);
     for index in &document.unplaced {
@@ -51,12 +51,14 @@ struct Writer<'m> {
     prefix: String,
     /// Nothing is on the line yet, not even the prefix.
     is_fresh: bool,
+    /// Where the last link led whose address was written: one over many paragraphs says it once.
+    told: &'m str,
 }
 
 impl<'m> Writer<'m> {
     fn new(attachments: &'m [Attachment<'m>], bytes: usize) -> Self {
         let out = String::with_capacity(bytes);
-        Self { attachments, out, prefix: String::new(), is_fresh: true }
+        Self { attachments, out, prefix: String::new(), is_fresh: true, told: "" }
     }
 
     fn finish(mut self) -> String {
@@ -97,7 +99,7 @@ impl<'m> Writer<'m> {
         }
     }
 
-    fn blocks(&mut self, blocks: &[Block]) {
+    fn blocks(&mut self, blocks: &'m [Block]) {
         for (number, block) in blocks.iter().enumerate() {
             if number > 0 {
                 self.new_line();
@@ -106,7 +108,7 @@ impl<'m> Writer<'m> {
         }
     }
 
-    fn block(&mut self, block: &Block) {
+    fn block(&mut self, block: &'m Block) {
         match block {
             Block::Paragraph(inlines) | Block::Heading(_, inlines) => self.inlines(inlines),
             Block::Quote { of, blocks } => self.within("> ", |writer| {
@@ -135,7 +137,7 @@ impl<'m> Writer<'m> {
         self.prefix.truncate(before);
     }
 
-    fn items(&mut self, ordered: bool, items: &[Vec<Block>]) {
+    fn items(&mut self, ordered: bool, items: &'m [Vec<Block>]) {
         for (number, blocks) in items.iter().enumerate() {
             if number > 0 {
                 self.new_line();
@@ -149,7 +151,7 @@ impl<'m> Writer<'m> {
         }
     }
 
-    fn rows(&mut self, rows: &[Vec<Cell>]) {
+    fn rows(&mut self, rows: &'m [Vec<Cell>]) {
         for (number, cells) in rows.iter().enumerate() {
             if number > 0 {
                 self.new_line();
@@ -172,7 +174,7 @@ impl<'m> Writer<'m> {
         }
     }
 
-    fn inlines(&mut self, inlines: &[Inline]) {
+    fn inlines(&mut self, inlines: &'m [Inline]) {
         for inline in inlines {
             match inline {
                 Inline::Text(text) | Inline::CodeSpan(text) | Inline::Emoji(text) => {
@@ -203,11 +205,12 @@ impl<'m> Writer<'m> {
     }
 
     /// The words of a link, and behind them where it leads if they do not say so.
-    fn link(&mut self, url: &str, inner: &[Inline]) {
+    fn link(&mut self, url: &'m str, inner: &'m [Inline]) {
         let before = self.out.len();
         self.inlines(inner);
-        if !says(self.out.get(before..).unwrap_or_default(), url) {
+        if self.told != url && !says(self.out.get(before..).unwrap_or_default(), url) {
             self.address(url);
+            self.told = url;
         }
     }
 

@@ -176,7 +176,7 @@ impl Against {
         let how = Run { threads: self.threads, reasons: &reason, ..Run::default() };
         let bar = Progress::start(console, "checking", "messages");
         console.stop.heed();
-        let report = export.check((&folder, &scratch), how, &mut |step| {
+        let report = export.check((folder, &scratch), how, &mut |step| {
             match step {
                 Step::Reading(part, _) => bar.say(format!("checking: {part}")),
                 Step::Rendering(done) => super::show(&bar, "making again", done),
@@ -252,7 +252,8 @@ fn proved(one: &One) -> String {
     };
     if one.other_reasons > 0 {
         let reasons = text::plural(one.other_reasons, "reason");
-        words.push_str(&format!("; {reasons} for missing contents: the archive says others now"));
+        let told = ["; ", &reasons, " for missing contents: the archive says others now"];
+        words.extend(told);
     }
     match one.signed {
         "good" => words.push_str("; signed by this key"),

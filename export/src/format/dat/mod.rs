@@ -129,7 +129,7 @@ impl<'a> Records<'a> {
             first,
             last,
             custodian: named(context, context.options.custodian_of(entry).as_slice()),
-            custodians: named(context, &*entry.custodians),
+            custodians: named(context, &entry.custodians),
             participants: members.collect::<Vec<_>>().join("; "),
             title: holding(&self.titles, entry.created).map_or("", String::as_str),
             names: context.names_at(entry),

@@ -155,3 +155,24 @@ proptest! {
         prop_assert_eq!(records[1].len(), FIELDS.len());
     }
 }
+
+#[test]
+fn a_native_is_named_where_it_is_delivered_and_nowhere_else() {
+    let mut world = World::new();
+    let entry = entry(&[said(0, "first"), said(0, "second")]);
+    for (raw_json, versions) in [(false, true), (true, false), (true, true)] {
+        (world.options.raw_json, world.options.versions) = (raw_json, versions);
+        let natives = Records::new(world.context(), Dates::Compact).natives(&entry);
+        assert_eq!(natives.len(), usize::from(raw_json) + usize::from(raw_json && versions));
+        let (bytes, _) = write(&world, std::slice::from_ref(&entry));
+        for record in &read(&bytes)[1..] {
+            let path = field(record, "NATIVEPATH");
+            let native = natives.iter().find(|(name, _)| name == path);
+            assert_eq!(native.is_some(), raw_json, "{path}");
+            let expected = native
+                .map(|(_, version)| (version.json.len().to_string(), hex(&sha256(&version.json))));
+            let (size, hash) = expected.unwrap_or_default();
+            assert_eq!([field(record, "FILESIZE"), field(record, "SHA256HASH")], [size, hash]);
+        }
+    }
+}

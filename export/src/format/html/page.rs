@@ -63,7 +63,7 @@ pub(super) fn write_export_facts(html: &mut Html, options: &RenderOptions, tenan
 
 /// From when to when: the first instant in it and the first behind it.
 pub(super) fn write_window(html: &mut Html, options: &RenderOptions, window: &Window) {
-    fact(html, "Period", &window.words(&options.zone));
+    fact(html, "Period", &window.words(options.zone));
     if window.of > 1 {
         let words = format!("{} of {}", window.number, window.of);
         fact(html, "Part of a longer period", &words);

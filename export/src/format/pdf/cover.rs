@@ -88,7 +88,7 @@ fn about(context: &Context<'_>, facts: &Facts<'_>) -> Vec<(&'static str, String)
         rows.push(("Team", team.clone()));
     }
     rows.push(("Tenant", context.tenant.to_owned()));
-    rows.push(("Period", window.words(zone)));
+    rows.push(("Period", window.words(*zone)));
     if window.of > 1 {
         rows.push(("Part of a longer period", format!("{} of {}", window.number, window.of)));
     }

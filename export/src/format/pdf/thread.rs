@@ -43,15 +43,14 @@ impl Threads {
         let mut posts: HashMap<String, usize> = HashMap::new();
         for entry in entries {
             let post = entry.key.reply_to.as_ref().and_then(|root| posts.get(root).copied());
-            match post.and_then(|at| threads.get_mut(at)) {
-                Some(thread) => thread.push(Placed { entry, is_under: true }),
-                None => {
-                    if entry.key.reply_to.is_none() {
-                        let _twin = posts.insert(entry.key.id.clone(), threads.len());
-                    }
-                    threads.push(vec![Placed { entry, is_under: false }]);
-                }
+            if let Some(thread) = post.and_then(|at| threads.get_mut(at)) {
+                thread.push(Placed { entry, is_under: true });
+                continue;
             }
+            if entry.key.reply_to.is_none() {
+                let _twin = posts.insert(entry.key.id.clone(), threads.len());
+            }
+            threads.push(vec![Placed { entry, is_under: false }]);
         }
         threads.into_iter().flatten().collect()
     }

@@ -103,12 +103,9 @@ pub(super) fn lay_out(
     let mark = entry.sent().and_then(|sent| context.options.zone.mark(sent));
     let mark = mark.map(|mark| format!(" {mark}")).unwrap_or_default();
     let Some(latest) = entry.latest() else { return laid };
-    let message = match latest.message() {
-        Some(message) => message,
-        None => {
-            laid.lines = unreadable(shaper, latest, &format!("{clock}{mark}"));
-            return laid;
-        }
+    let Some(message) = latest.message() else {
+        laid.lines = unreadable(shaper, latest, &format!("{clock}{mark}"));
+        return laid;
     };
     laid.counts = count(entry, &message);
     if message.is_system() {

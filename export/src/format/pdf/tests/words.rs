@@ -1,7 +1,7 @@
 //! What the pages say.
 
 use super::*;
-use crate::entry::SystemEvents;
+use crate::entry::{Answered, SystemEvents};
 
 #[test]
 fn a_transcript_says_who_when_and_what_in_order() {
@@ -271,4 +271,59 @@ fn scripts_of_the_world_can_be_read_back() {
     assert_order(&all_text(&bytes(&pieces[0])), &samples);
     let names: Vec<&str> = summary.fonts.iter().map(|font| font.name.as_str()).collect();
     assert!(names.iter().any(|name| name.contains("Droid")), "{names:?}");
+}
+
+fn reply(seconds: i64, root: &Entry, content: &str) -> Entry {
+    let mut reply = text(seconds, content);
+    reply.key.reply_to = Some(root.key.id.clone());
+    reply.parent = Some(Answered { id: root.key.id.clone(), ..Answered::default() });
+    reply
+}
+
+#[test]
+fn replies_stand_under_their_post_with_author_and_day() {
+    let mut scene = Scene::new();
+    scene.chat.kind = ConversationKind::Channel;
+    let (first, second) = (text(0, "first post"), text(10, "second post"));
+    let late = reply(90_000, &first, "late answer");
+    let soon = reply(20, &second, "soon answer");
+    let missing = text(-90_000, "not here");
+    let mut lost = reply(30, &missing, "answer to what is not here");
+    lost.parent.as_mut().unwrap().sender = Some("Cyd Doe".to_owned());
+    let file = scene.file(vec![first, second, soon, lost, late]);
+    let order = ["first post", "Ann Lee 2021-06-04", "late answer", "second post", "soon answer"];
+    let text = all_text(&file);
+    assert_order(&text, &order);
+    let told = "In reply to a post of Cyd Doe, 2021-06-02 21:00:00 UTC (message";
+    assert_order(&text, &["soon answer", told, "answer to what is not here"]);
+}
+
+#[test]
+fn where_a_link_leads_stands_on_the_page() {
+    let link = "<p><a href=\"https://phish.example/login\">sign in</a> and \
+                <a href=\"https://x.example/\">x.example</a></p>";
+    let text = all_text(&Scene::new().file(vec![html(0, link)]));
+    assert_order(&text, &["sign in", "<https://phish.example/login>", "and", "x.example"]);
+    assert!(!text.contains("<https://x.example"), "{text}");
+}
+
+#[test]
+fn a_page_on_which_a_day_goes_on_says_which() {
+    let entries = (0..200).map(|at| text(at, &format!("message {at}"))).collect();
+    let text = all_text(&Scene::new().file(entries));
+    assert!(text.matches("Thursday, 3 June 2021, continued; times in UTC").count() > 2, "{text}");
+}
+
+#[test]
+fn a_deletion_in_between_is_called_so() {
+    let version = |more: Value| message(0, &more);
+    let body = |text: &str| json!({"contentType": "text", "content": text});
+    let deleted = json!({"body": body(""), "deletedDateTime": "2021-06-03T22:05:00Z"});
+    let entry = entry(&[
+        version(json!({"body": body("before")})),
+        version(deleted),
+        version(json!({"body": body("back again")})),
+    ]);
+    let text = all_text(&Scene::new().file(vec![entry]));
+    assert_order(&text, &["back again", "Version 2 of 3", ": deleted", "before"]);
 }
