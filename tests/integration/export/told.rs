@@ -42,10 +42,15 @@ fn texts(vault: &Vault, asked: Request) -> Vec<(String, String)> {
     members(&*folder).into_iter().map(text).collect()
 }
 
-/// The whole of the members with an ending.
+/// The members with an ending, as text.
+fn with_ending(vault: &Vault, asked: Request, ending: &str) -> Vec<(String, String)> {
+    let all = texts(vault, asked).into_iter();
+    all.filter(|(name, _)| name.ends_with(ending)).collect()
+}
+
+/// All of them, one behind the other.
 fn text(vault: &Vault, asked: Request, ending: &str) -> String {
-    let found = texts(vault, asked).into_iter().filter(|(name, _)| name.ends_with(ending));
-    found.map(|(_, text)| text).collect()
+    with_ending(vault, asked, ending).into_iter().map(|(_, text)| text).collect()
 }
 
 /// The rows of a table, by the names of its columns.
@@ -175,8 +180,7 @@ fn odd_dates_are_exported_as_what_they_are_and_block_nothing() {
     assert_eq!(created["first"], "0001-01-01T00:00:00.000Z");
     assert_eq!(created["last"], "9999-12-31T23:59:59.999Z");
     assert_eq!((&*created["none"], &*created["bad"]), ("", ""), "nobody knows");
-    let mails = texts(&vault, request(Format::Eml)).into_iter();
-    for (name, mail) in mails.filter(|(name, _)| name.ends_with(".eml")) {
+    for (name, mail) in with_ending(&vault, request(Format::Eml), ".eml") {
         let is_known = !name.contains("_none") && !name.contains("_bad");
         assert_eq!(mail.contains("\r\nX-Teams-Created: "), is_known, "{name}");
         assert_eq!(mail.starts_with("Date: "), is_known, "{name}");
@@ -303,12 +307,11 @@ fn names_topics_and_participants_are_those_of_each_message_s_time() {
     let there: Vec<bool> = rows.iter().map(has_cyd).collect();
     assert_eq!(there, [false, false, false, true, true, true, true]);
     assert!(rows[1]["body_text"].starts_with("Ada Single renamed"), "{}", rows[1]["body_text"]);
-    let mails = texts(&vault, request(Format::Eml)).into_iter();
+    let mails = with_ending(&vault, request(Format::Eml), ".eml").into_iter();
     let subject = |(_, mail): (String, String)| {
         MessageParser::default().parse(mail.as_bytes()).unwrap().subject().unwrap().to_owned()
     };
-    let subjects: Vec<String> =
-        mails.filter(|(name, _)| name.ends_with(".eml")).map(subject).collect();
+    let subjects: Vec<String> = mails.map(subject).collect();
     assert_eq!(subjects[1..], [first, first, first, second, second, second]);
     assert!(subjects[0].starts_with("Chat: "), "{subjects:?}");
 }
@@ -320,9 +323,8 @@ fn a_reply_has_the_subject_of_its_post() {
     let root = AT.to_string();
     let reply = Draft::channel("team", CHANNEL, AT + HOUR, Some(&root)).from_user("ben", "Ben Lee");
     put_all(&mut vault, &ada(), &[post.set("subject", "\"Lunch\""), reply.text("me")]);
-    let mails = texts(&vault, request(Format::Eml)).into_iter();
-    let mails: Vec<String> =
-        mails.filter(|(name, _)| name.ends_with(".eml")).map(|(_, mail)| mail).collect();
+    let mails = with_ending(&vault, request(Format::Eml), ".eml").into_iter();
+    let mails: Vec<String> = mails.map(|(_, mail)| mail).collect();
     assert!(mails[0].contains("\r\nSubject: Lunch\r\n"), "{}", mails[0]);
     assert!(mails[1].contains("\r\nSubject: Re: Lunch\r\n"), "{}", mails[1]);
     assert!(mails[1].contains("\r\nThread-Topic: Lunch\r\n"), "{}", mails[1]);
