@@ -29,9 +29,9 @@ pub(crate) fn tell(
 ) -> anyhow::Result<()> {
     let reasons = query.why_empty(snapshot, index)?;
     for Without { field, rows } in &reasons {
-        let (_, in_query, in_export) =
+        let (_, of_query, of_export) =
             OPTIONS.iter().find(|(name, ..)| name == field).copied().unwrap_or_default();
-        let option = if is_export { in_export } else { in_query };
+        let option = if is_export { of_export } else { of_query };
         let rows = text::plural(*rows, "message");
         console.remark(format!("nothing is selected: {rows} without {option}"))?;
     }

@@ -147,7 +147,8 @@ impl Meant<'_> {
         (candidates, prefix): (&mut BTreeMap<String, Candidate>, &str),
         console: &mut Console<'_>,
     ) -> anyhow::Result<String> {
-        let found = resolve(kind, typed, &Vec::from_iter(candidates.values().cloned())).cloned();
+        let known: Vec<Candidate> = candidates.values().cloned().collect();
+        let found = resolve(kind, typed, &known).cloned();
         if !matches!(found, Err(Unresolved::Nobody { .. })) {
             return self.accept(kind, typed, found.as_ref().map_err(Clone::clone), console);
         }

@@ -22,7 +22,7 @@ fn heads() -> Vec<Piece> {
         let kind = FileKind::of(&piece.path).unwrap();
         let contents = forge.name(&Piece { part: Part::Contents(at), ..piece.clone() });
         if contents != "footer" {
-            let _ = heads.insert((kind, contents), piece);
+            drop(heads.insert((kind, contents), piece));
         }
     }
     heads.into_values().collect()

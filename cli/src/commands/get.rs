@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(key(&[ADDRESS]).unwrap(), None);
         let options = ["--chat", "c", "--id", "1", "--reply-to", "0", "--version", "2"];
         let expected = MessageKey {
-            record: RecordKind::Message,
+            record: chatvault_engine::RecordKind::Message,
             conversation: "c".to_owned(),
             reply_to: Some("0".to_owned()),
             id: "1".to_owned(),

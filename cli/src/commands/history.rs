@@ -343,7 +343,7 @@ mod tests {
         };
         Stored {
             key: MessageKey {
-                record: RecordKind::Message,
+                record: chatvault_engine::RecordKind::Message,
                 conversation: "19:a".to_owned(),
                 reply_to: None,
                 id: "1".to_owned(),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::book::{Book, Committed, Counts, Run, RunSummary};
+use super::slab::Slab;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::format::names;
@@ -15,19 +16,42 @@ use crate::types::{ContentAddress, Custodian, MessageKey, RunId, Sequence};
 #[derive(Debug)]
 pub(crate) struct Known {
     base: Arc<Book>,
-    /// The sum of what the slabs add.
-    added: Book,
+    added: Added,
+}
+
+/// What the slabs add.
+#[derive(Debug)]
+enum Added {
+    /// That of the only one, as it is: a commit may say much.
+    Slab(Arc<Slab>),
+    /// Their sum.
+    Sum(Book),
 }
 
 impl Known {
     pub(crate) fn of(state: &State) -> Self {
-        let mut added = Book::default();
-        state.slabs.iter().for_each(|slab| added.absorb(slab.book.clone()));
+        let added = match state.slabs.as_slice() {
+            [only] => Added::Slab(Arc::clone(only)),
+            slabs => {
+                let mut sum = Book::default();
+                for slab in slabs {
+                    sum.absorb(slab.book.clone());
+                }
+                Added::Sum(sum)
+            }
+        };
         Self { base: Arc::clone(&state.base), added }
     }
 
+    fn added(&self) -> &Book {
+        match &self.added {
+            Added::Slab(slab) => &slab.book,
+            Added::Sum(sum) => sum,
+        }
+    }
+
     fn books(&self) -> [&Book; 2] {
-        [&self.base, &self.added]
+        [&self.base, self.added()]
     }
 
     pub(crate) fn custodian(&self, number: u32) -> Option<&Custodian> {
@@ -88,7 +112,7 @@ impl Known {
     /// All runs and custodians together.
     pub(crate) fn total(&self) -> Counts {
         let mut total = self.base.total();
-        total += self.added.total();
+        total += self.added().total();
         total
     }
 
@@ -153,7 +177,7 @@ impl Known {
     /// How many custodians and runs there are.
     pub(crate) fn sizes(&self) -> (u64, u64) {
         let added =
-            self.added.custodians.keys().filter(|at| !self.base.custodians.contains_key(at));
+            self.added().custodians.keys().filter(|at| !self.base.custodians.contains_key(at));
         let custodians = self.base.custodians.len() + added.count();
         (custodians as u64, self.runs().len() as u64)
     }
