@@ -42,7 +42,7 @@ fn the_header_is_fixed() {
     assert_eq!(with_mark, [BYTE_ORDER_MARK, &without].concat());
     assert_eq!(
         String::from_utf8(without).unwrap(),
-        "seq,record_type,tenant_id,chat_id,chat_type,chat_topic,team_id,channel_id,message_id,\
+        "commit,record_type,tenant_id,chat_id,chat_type,chat_topic,team_id,channel_id,message_id,\
          etag,version_no,version_count,is_latest,message_type,event_type,created_utc,\
          last_modified_utc,last_edited_utc,deleted_utc,sender_id,sender_name,sender_email,\
          sender_type,reply_to_id,subject,body_text,body_content_type,importance,mentions,\

@@ -79,8 +79,8 @@ fn a_message_says_who_wrote_what_to_whom() {
     let (bytes, _) = write(&world, &[entry(&[said(0, "one\ntwo")])]);
     let record = &read(&bytes)[1];
     for (name, value) in [
-        ("CUSTODIAN", "user:ann"),
-        ("ALLCUSTODIANS", "user:ann; user:bob"),
+        ("CUSTODIAN", "Ann"),
+        ("ALLCUSTODIANS", "Ann; Bob"),
         ("CONVERSATION_ID", "19:chat@thread.v2"),
         ("CONVERSATION_NAME", "Budget"),
         ("CONVERSATION_TYPE", "group"),

@@ -60,7 +60,7 @@ fn a_message_fills_its_columns() {
         {"reactionType": "custom", "displayName": "parrot", "user": {"user": {"id": "cy"}}}]);
     let rows = rows(&World::new(), &entry(&[message]));
     let expected = json!({
-        "seq": 101, "record_type": "message", "tenant_id": "tenant",
+        "commit": 101, "record_type": "message", "tenant_id": "tenant",
         "chat_id": "19:chat@thread.v2", "chat_type": "group", "chat_topic": "Budget",
         "team_id": "", "channel_id": "", "message_id": "1622462400000", "etag": "1622462400000",
         "version_no": 1, "version_count": 1, "is_latest": true, "message_type": "message",
@@ -151,12 +151,16 @@ fn the_lists_of_attachments_have_a_value_for_each() {
         attached("b", AttachedState::Unavailable { reason }),
         attached("c", AttachedState::Omitted),
     ];
+    entry.attached[0].versions = vec![0];
+    let latest = World::new();
+    let one = &rows(&latest, &entry)[0];
+    assert_eq!(one["attachment_files"], json!(["Attachments/0001_a.pdf", "", ""]));
+    let status = ["stored, of an earlier version", "unavailable: 403 forbidden", "omitted"];
+    assert_eq!(one["attachment_status"], json!(status));
     let rows = rows(&world, &entry);
-    assert_eq!(rows[0]["attachment_names"], json!(["old.txt", "a.pdf"]));
-    assert_eq!(rows[0]["attachment_status"], json!(["not in the latest version", "stored"]));
-    assert_eq!(rows[1]["attachment_files"], json!(["Attachments/0001_a.pdf", "", ""]));
-    let status = json!(["stored", "unavailable: 403 forbidden", "omitted"]);
-    assert_eq!(rows[1]["attachment_status"], status);
+    assert_eq!(rows[0]["attachment_names"], json!(["a.pdf"]), "each version has what it names");
+    assert_eq!(rows[0]["attachment_status"], json!(["stored"]));
+    assert_eq!(rows[1]["attachment_status"], json!(status[1..]));
     let kinds = ["version", "message", "attachment", "attachment", "attachment"];
     assert_eq!(column(&rows, "record_type"), kinds);
     assert_eq!(rows[3]["attachment_names"], json!(["b"]));

@@ -59,7 +59,7 @@ fn the_fields_come_in_the_order_of_the_format() {
          X-Teams-Last-Edited: 2021-06-03T23:22:47.100Z\r\n\
          X-Teams-Version: 1/1\r\n\
          X-Teams-Reactions: like=2; heart=1\r\n\
-         X-Archive-Address:\r\n blake3:{}\r\n\
+         X-Archive-Address: blake3:{}\r\n\
          X-Archive-Custodians: 2\r\n\
          Content-Type: text/plain; charset=utf-8\r\n\
          Content-Transfer-Encoding: quoted-printable\r\n\

@@ -178,7 +178,7 @@ pub(super) fn stored(
         index,
         versions: Vec::new(),
         name: "report (final).pdf".to_owned(),
-        media_type: "application/pdf".to_owned(),
+        media_type: if index.is_some() { "application/pdf" } else { "image/png" }.to_owned(),
         state: AttachedState::Stored {
             address,
             size,

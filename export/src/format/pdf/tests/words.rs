@@ -157,7 +157,7 @@ fn files_say_what_and_where_they_are_or_why_not() {
         },
     ];
     let (pieces, summary) = scene.make(vec![entry]);
-    assert_eq!((summary.counts.attachments, summary.counts.unavailable), (2, 1));
+    assert_eq!((summary.counts.attachments, summary.counts.unavailable), (1, 1));
     assert_order(
         &all_text(&bytes(&pieces[0])),
         &[
