@@ -23,7 +23,7 @@ pub(crate) fn words(message: &Value) -> String {
         return event;
     }
     let text = |key: &str| message.get(key).and_then(Value::as_str).unwrap_or_default();
-    if message.get("body").is_none() && message.get("subject").is_none() {
+    if ["body", "subject", "attachments"].iter().all(|key| message.get(key).is_none()) {
         // What is stored beside messages: when a call was, or how somebody or something is called.
         let call = (text("createdDateTime"), text("endDateTime"));
         let names = ["displayName", "topic", "userPrincipalName", "mail", "email"].map(text);
@@ -226,6 +226,11 @@ mod tests {
                 json!({"subject": "Lunch", "body": {"contentType": "text", "content": " a <b> "}}),
                 "Lunch: a <b>",
             ),
+            (
+                json!({"displayName": "Ann Lee", "mail": "ann@contoso.com"}),
+                "Ann Lee, ann@contoso.com",
+            ),
+            (json!({"callId": "c", "createdDateTime": "a", "endDateTime": "b"}), "call a to b"),
             (json!([]), ""),
             (json!({"body": 7, "attachments": {}, "eventDetail": [], "subject": {}}), ""),
         ] {

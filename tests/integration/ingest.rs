@@ -145,7 +145,7 @@ fn several_files_and_custodians_meet_in_one_archive() {
     };
     assert_eq!(
         (count("ann"), count("user:ann"), count("team:sales"), count("sales")),
-        (30, 30, 20, 0)
+        (30, 30, 20, 20)
     );
 }
 

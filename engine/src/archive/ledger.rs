@@ -40,9 +40,11 @@ pub(crate) fn fits(ledger: &Ledger) -> bool {
 fn payload(ledger: &Ledger) -> Vec<u8> {
     let mut payload = Vec::new();
     ledger.book.put(&mut payload, Part::Ledger);
-    put_varint(&mut payload, ledger.ranges.len() as u64);
+    // A reader refuses a segment of which nothing is said: a small file could say it of a million.
+    let segments = ledger.ranges.iter().filter(|(_, ranges)| !ranges.is_empty());
+    put_varint(&mut payload, segments.clone().count() as u64);
     let mut before = 0;
-    for (segment, ranges) in &ledger.ranges {
+    for (segment, ranges) in segments {
         put_varint(&mut payload, segment - std::mem::replace(&mut before, *segment));
         ranges.put(&mut payload);
     }
@@ -72,7 +74,8 @@ fn read_ranges(reader: &mut Reader<'_>) -> Option<SegmentRanges> {
     let mut number = 0_u64;
     for _ in 0..reader.count(list::LEDGER_SEGMENTS)? {
         number = number.checked_add(reader.varint()?)?;
-        drop(segments.insert(number, Ranges::read(reader)?));
+        let ranges = Ranges::read(reader)?;
+        drop(segments.insert(number, Some(ranges).filter(|ranges| !ranges.is_empty())?));
     }
     Some(segments)
 }

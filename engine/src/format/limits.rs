@@ -70,7 +70,7 @@ pub(crate) mod list {
     pub(crate) const REFUSED: Limit = Limit::new(1 << 23, 36);
     pub(crate) const HOMES: Limit = Limit::new(1 << 20, 3);
     pub(crate) const SIGHTINGS: Limit = Limit::new(1 << 27, 2);
-    pub(crate) const LEDGER_SEGMENTS: Limit = Limit::new(1 << 20, 2);
+    pub(crate) const LEDGER_SEGMENTS: Limit = Limit::new(1 << 20, 6);
     pub(crate) const RANGES: Limit = Limit::new(1 << 26, 4);
 
     pub(crate) const GROUPS: Limit = Limit::new(1 << 16, 16);

@@ -49,7 +49,7 @@ const DAMAGE: &[(&str, &str)] = &[
     ("a page that ends before an item", r#"$1;$2],«"mentions":[1]»};$3;$4$e"#),
     ("a bracket for a comma", "$1;$2]$3;$4$e"),
     ("a colon in front of an item", "$1;$2;«:»$3;$4$e"),
-    ("nested items in a valid one", r#"$1;‹@2,"replies":[$3;$4],"last":$5}›;$6$e"#),
+    ("nested items in a valid one", r#"$1;‹@2,"others":[$3;$4],"last":$5}›;$6$e"#),
     ("nested items in an invalid one", r#"$1;«@2,"last":$3,"x":nul,"replies":[»$4;$5]};$6;$7$e"#),
     (
         "an invalid item without any inside",
