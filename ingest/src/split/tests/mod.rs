@@ -259,9 +259,9 @@ fn replies_that_came_with_their_post_are_messages_too() {
         format!("{whole}\n{plain}\n"),
         format!("{{\"value\":[{whole},{plain}]}}"),
     ] {
-        check(&form, &[&whole, replies[0], replies[1], plain].map(ToString::to_string));
+        check(&form, &[&whole, replies[0], replies[1], plain].map(str::to_owned));
         // A post that is known was fetched by somebody else: the replies count for them.
-        let mut notes = Notes::knowing(&[whole.clone()]);
+        let mut notes = Notes::knowing(std::slice::from_ref(&whole));
         drop(notes.read(form.as_bytes()));
         assert!(notes.documents().ends_with(&[replies[0], replies[1], plain]), "{form}");
     }
