@@ -341,11 +341,10 @@ impl View {
         }
         self.need_sightings(at)?;
         let sightings = self.delivered().of_row(&self.state, at, until)?;
-        let known = self.known();
         let sighting = |(number, sequence): (u32, u64)| {
             let custodian = self.name(number)?;
             let sequence = Sequence(sequence);
-            let commit = known.commit_at(sequence).filter(|commit| commit.sequence == sequence.0);
+            let commit = self.state.commit_at(sequence).filter(|commit| commit.sequence == sequence.0);
             let run = match commit {
                 Some(commit) => RunId(commit.run),
                 // The ledger that knew it is lost.
@@ -369,7 +368,7 @@ impl View {
     }
 
     fn commit_at(&self, at: Sequence) -> CommitId {
-        self.known().commit_at(at).map_or_else(CommitId::default, Committed::id)
+        self.state.commit_at(at).map_or_else(CommitId::default, Committed::id)
     }
 
     pub(crate) fn check_commit(&self, commit: &CommitId) -> Result<()> {
@@ -405,7 +404,7 @@ impl View {
     }
 
     fn name(&self, number: u32) -> Result<Custodian> {
-        self.known().name(&self.state, number)
+        self.known().name(number)
     }
 
     /// Computes content addresses.

@@ -8,6 +8,7 @@
 mod chance;
 mod lists;
 mod sizes;
+mod snapshots;
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 

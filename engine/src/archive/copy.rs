@@ -13,7 +13,6 @@ use std::io::ErrorKind as IoKind;
 use std::sync::Arc;
 
 use super::disposal::TRASH;
-use super::known::Known;
 use super::open::{FOLDERS, in_the_way, lock};
 use super::{Archive, Shared, State};
 use crate::error::{Error, ErrorKind, Result};
@@ -169,8 +168,8 @@ impl Shared {
 
 /// Is the last commit of an earlier copy one of this archive's past?
 fn check_commit(there: &State, here: &State) -> Result<()> {
-    let last = Known::of(there).commit_at(there.sequence);
-    let same = last.and_then(|last| Known::of(here).commit_at(Sequence(last.sequence)));
+    let last = there.commit_at(there.sequence);
+    let same = last.and_then(|last| here.commit_at(Sequence(last.sequence)));
     if same == last {
         return Ok(());
     }

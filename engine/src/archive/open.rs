@@ -188,26 +188,27 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     settle_folders(&*host.storage)?;
     let mut shared = Shared::empty(host, options)?;
     shared.lock = Mutex::new(Some(lock));
-    let loaded = shared.load(false)?;
+    let Loaded { state, wanted, recovery } = shared.load(false)?;
+    let state = Arc::new(state);
     let storage = Arc::clone(&shared.host.storage);
     let nonce = shared.host.clock.random();
-    let journal = Journal::resume(&*storage, &loaded.wanted, nonce, &loaded.recovery)?;
+    let journal = Journal::resume(&*storage, &wanted, nonce, &recovery)?;
     if journal.base().0.checked_add(SEQUENCES_LEFT).is_none() {
         return Err(Error::corrupt("no commit number is left").in_file(names::JOURNAL));
     }
-    let next_file = next_file(&*storage, &loaded.state.manifest)?;
-    let mut writer = Writer::new(journal, next_file, &Known::of(&loaded.state));
-    if !loaded.state.lost_ledgers.is_empty() {
+    let next_file = next_file(&*storage, &state.manifest)?;
+    let mut writer = Writer::new(journal, next_file, &Known::of(&state));
+    if !state.lost_ledgers.is_empty() {
         writer.leave_numbers();
     }
-    for live in &loaded.state.segments {
+    for live in &state.segments {
         let _ = writer.homes.insert(live.generation, Home::Segment(live.entry.number));
     }
-    loaded.state.slabs.iter().for_each(|slab| writer.remember(slab));
+    state.slabs.iter().for_each(|slab| writer.remember(slab));
     shared.troubles = Mutex::new(health::load(&*storage));
-    shared.dropped_tail = Mutex::new(loaded.recovery.torn);
-    shared.open_catalog(&loaded.state);
-    shared.state = RwLock::new(Arc::new(loaded.state));
+    shared.dropped_tail = Mutex::new(recovery.torn);
+    shared.open_catalog(&state);
+    shared.state = RwLock::new(state);
     // By now the journal records the manifest that says what is not needed.
     shared.clear_out(&writer)?;
     shared.writer = Some(Mutex::new(writer));

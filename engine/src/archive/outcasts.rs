@@ -113,7 +113,7 @@ impl Quarantine {
     }
 
     fn name(&self, number: u32) -> Result<Custodian> {
-        self.known.name(&self.state, number)
+        self.known.name(number)
     }
 }
 

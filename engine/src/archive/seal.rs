@@ -105,17 +105,17 @@ impl Shared {
             files.push(entry);
         }
         let ranges = sightings::new_ranges(&state, &arrived);
-        let mut book = Book::default();
+        let mut ledger = Ledger { ranges, ..Ledger::default() };
         for slab in slabs {
-            book.absorb(slab.book.clone());
+            ledger.book.absorb(slab.book.clone());
         }
+        if !ledger.book.is_empty() || !ledger.ranges.is_empty() {
+            files.push(self.write_ledger(number + 1, &ledger)?);
+        }
+        let Ledger { book, ranges } = ledger;
         let mut base = Arc::clone(&state.base);
         if !book.is_empty() {
-            Arc::make_mut(&mut base).learn(book.clone());
-        }
-        if !book.is_empty() || !ranges.is_empty() {
-            let ledger = Ledger { book, ranges: ranges.clone() };
-            files.push(self.write_ledger(number + 1, &ledger)?);
+            Arc::make_mut(&mut base).learn(book);
         }
         let mut refused = slabs.iter().flat_map(|slab| &slab.refused).peekable();
         if refused.peek().is_some() {

@@ -53,7 +53,7 @@ impl Archive {
             journal_rows,
             stored_beside: metas().map(|meta| u64::from(meta.beside)).sum::<u64>() + beside,
             raw_rows: metas().map(|meta| u64::from(meta.whole_rows)).sum(),
-            commit: known.commit_at(state.sequence).map_or_else(Default::default, Committed::id),
+            commit: state.commit_at(state.sequence).map_or_else(Default::default, Committed::id),
             objects: objects as u64 + shared.unsealed_objects(),
             repaired: Repaired::of(&state.manifest),
             bytes_by_part: shared.bytes_by_part()?,

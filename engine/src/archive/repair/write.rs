@@ -299,9 +299,9 @@ impl<'a> Writing<'a> {
     }
 
     /// How many rows each run and custodian delivered first.
-    fn owners(&self, known: &Known, lost: u32) -> Result<BTreeMap<(u32, u32), u64>> {
+    fn owners(&self, lost: u32) -> Result<BTreeMap<(u32, u32), u64>> {
         let run_of = |sequence: u64| {
-            let commit = known.commit_at(Sequence(sequence));
+            let commit = self.state.commit_at(Sequence(sequence));
             commit.filter(|commit| commit.sequence == sequence).map_or(lost, |commit| commit.run)
         };
         let mut owners: BTreeMap<(u32, u32), u64> = BTreeMap::new();
@@ -326,7 +326,7 @@ impl<'a> Writing<'a> {
     /// Counts rows whose counters are lost: each under the run and custodian that delivered it first.
     fn recount(&self, known: &Known, mut uncounted: u64, book: &mut Book) -> Result<()> {
         let last = known.last_run().unwrap_or(0).saturating_add(1);
-        let owners = self.owners(known, last)?;
+        let owners = self.owners(last)?;
         let unknown = ((last, book.custodians.keys().next().copied().unwrap_or(0)), uncounted);
         let uncounted_places = owners.into_iter().filter(|(place, _)| !known.has_counts(*place));
         for (place, rows) in uncounted_places.chain([unknown]) {

@@ -35,7 +35,7 @@ pub use bytes::{Packing, put_block, put_varint};
 pub use format::FileKind;
 pub use mutate::mutated;
 pub use shape::{Field, Shape, Style, fields, put_item, with_field};
-pub use specimen::{Specimen, filled};
+pub use specimen::{Specimen, filled, host};
 pub use trial::{Step, Trial};
 
 /// A part of a file.

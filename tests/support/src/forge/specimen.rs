@@ -76,7 +76,8 @@ pub(super) fn options() -> Options {
     }
 }
 
-pub(super) fn host(storage: Arc<Memory>) -> Host {
+/// An archive in memory, whose time goes in steps.
+pub fn host(storage: Arc<Memory>) -> Host {
     Host { storage, clock: Arc::new(SteppingClock::new(1)) }
 }
 
