@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::archive::{
-    Committed, Counts, Damage, Delivered, Key, Known, Quarantine, RowId, Shared, State,
+    Committed, Counts, Damage, Delivered, Folded, Key, Known, Quarantine, RowId, Shared, State,
 };
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
@@ -216,14 +216,18 @@ impl Snapshot {
         self.view.with_addresses(|addresses| addresses.of_document(document))
     }
 
-    /// How many rows there are, and the sum of their content addresses: as little-endian numbers,
-    /// modulo 2^256. Merging segments changes neither, so equal sums are equal contents. Rows behind
-    /// the commit of [`Snapshot::as_of`] are counted too.
+    /// How many rows were stored, and the sum of their content addresses: as little-endian numbers,
+    /// modulo 2^256. Merging segments changes neither, so equal sums are equal contents. Rows that were
+    /// folded since and rows behind the commit of [`Snapshot::as_of`] are counted too.
     pub fn content(&self) -> (u64, [u8; 32]) {
         let (mut rows, mut sum) = (0, Multiset::default());
         for live in &self.view.state.segments {
             rows += live.entry.rows;
             sum += live.entry.multiset;
+        }
+        for folded in Folded::of(&self.view.state.manifest) {
+            rows += folded.rows;
+            sum += folded.multiset;
         }
         for row in self.view.state.slabs.iter().flat_map(|slab| &slab.rows) {
             rows += 1;
@@ -344,7 +348,8 @@ impl View {
         let sighting = |(number, sequence): (u32, u64)| {
             let custodian = self.name(number)?;
             let sequence = Sequence(sequence);
-            let commit = self.state.commit_at(sequence).filter(|commit| commit.sequence == sequence.0);
+            let commit =
+                self.state.commit_at(sequence).filter(|commit| commit.sequence == sequence.0);
             let run = match commit {
                 Some(commit) => RunId(commit.run),
                 // The ledger that knew it is lost.

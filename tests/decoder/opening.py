@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from basics import Input, Unsupported, need
 from blake3 import blake3
 
-KNOWN = {"draft-2"}
+DRAFT = {"draft-2"}
+KNOWN = DRAFT | {"folds"}
 KINDS = {1: "seg", 2: "led", 3: "pack", 4: "qtn"}
 FOLDERS = {"seg": "segments", "led": "segments", "qtn": "segments", "pack": "objects"}
 
@@ -21,7 +22,7 @@ def identify(root):
     need(lines[0] == "chatvault archive", "FORMAT: magic")
     values = dict(line.partition(" ")[::2] for line in lines[1:])
     required = set(values["required"].split())
-    if values["format"] != "1" or not KNOWN <= required or required - KNOWN:
+    if values["format"] != "1" or not DRAFT <= required or required - KNOWN:
         raise Unsupported(f"format {values['format']} with {values['required']}")
     return bytes.fromhex(values["archive"])
 
@@ -61,6 +62,8 @@ class Manifest:
     files: list = field(default_factory=list)
     # Rows that repairs could not save; the counters have them.
     lost: int = 0
+    # (run, custodian, rows) that were stored twice and made one; the counters have both as stored.
+    folded: list = field(default_factory=list)
 
     def of(self, kind):
         return [entry for entry in self.files if entry.kind == kind]
@@ -89,6 +92,17 @@ def rows_lost(record):
     return record.v()
 
 
+def fold(record):
+    """What a fold moved, how many rows left, and their multiset."""
+    _commit, rows, _first, _last = (record.v() for _ in range(4))
+    addresses = record.take(32)
+    moved = record.list(lambda: (record.v(), record.v(), record.v()))
+    record.end()
+    need(rows == sum(copies for *_, copies in moved), "rows of a fold")
+    need(len(moved) == len({place[:2] for place in moved}), "a run and custodian twice in a fold")
+    return moved, (rows, addresses)
+
+
 def read_manifest(data, archive, number):
     need(data[:8] == b"CVLTMNFS", "magic")
     head = Input(data[8:24])
@@ -110,10 +124,15 @@ def read_manifest(data, archive, number):
         raise Unsupported(f"manifest that requires {required}")
     manifest.files = body.list(lambda: entry(body))
     _dropped = body.list(lambda: replaced(body))
-    _disposed = body.list(lambda: (body.byte(), body.v(), body.take(32), body.v()))
+    disposed = body.list(lambda: (body.byte(), body.v(), body.take(32), body.v()))
     records = body.list(lambda: (body.byte(), body.block()))
     manifest.lost = sum(rows_lost(Input(block)) for kind, block in records if kind == 1)
     body.end()
+    folds = {at: fold(Input(block)) for at, (kind, block) in enumerate(records) if kind == 2}
+    manifest.folded = [place for moved, _ in folds.values() for place in moved]
+    for kind, rows, addresses, record in disposed:
+        accounted = record in folds and folds[record][1] == (rows, addresses)
+        need(kind == 1 and accounted, "rows left for which no record accounts")
     numbers = [file.number for file in manifest.files]
     need(numbers == sorted(set(numbers)), "numbers of files")
     need(all(number < manifest.next_file for number in numbers), "a number that is not given yet")

@@ -44,6 +44,10 @@ class Archive:
             for entry in self.manifest.of(kind):
                 self.read_file(entry, read)
         self.read_journal()
+        for run, custodian, copies in self.manifest.folded:
+            counts = self.book.counters[run, custodian]
+            need(counts["stored"] >= copies, f"a fold of {copies} rows that were not stored")
+            counts.update(stored=-copies, duplicates=copies)
 
     def read_file(self, entry, read):
         path = entry.path(self.root)
@@ -97,7 +101,8 @@ class Archive:
         rows = self.homes.get(place)
         for row, custodian, commit in pairs if rows is not None else []:
             need(row < len(rows), f"row {row} of {place} is not there")
-            rows[row].see(custodian, commit)
+            known = rows[row].sightings
+            known[custodian] = min(commit, known.get(custodian, commit))
 
     def lines(self):
         """Everything as values for JSON, in no order."""

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{ORIGIN, ada, ben, files, go_on, host, rows, small};
 
-const NAMES: [&str; 3] = ["journal", "sealed", "compacted"];
+const NAMES: [&str; 4] = ["journal", "sealed", "compacted", "folded"];
 /// Longer samples would fill the repository.
 const MOST_SAMPLE_BYTES: usize = 1_100;
 
@@ -158,6 +158,19 @@ fn written(name: &str) -> BTreeMap<String, Vec<u8>> {
             archive.seal().unwrap();
             come_late(&archive);
             drop(archive);
+        }
+        "folded" => {
+            archive.close().unwrap();
+            let (path, _) = files_in(&*storage, "segments").unwrap().remove(0);
+            let whole = read_whole(&*storage, &path).unwrap();
+            write_whole(&*storage, &path, &vec![0x55; whole.len()]).unwrap();
+            let archive = Archive::open(host(2), small()).unwrap();
+            come_again(&archive);
+            archive.close().unwrap();
+            write_whole(&*storage, &path, &whole).unwrap();
+            let archive = Archive::open(host(3), small()).unwrap();
+            assert!(archive.compact(&mut go_on).unwrap().finished);
+            archive.close().unwrap();
         }
         _ => {
             for part in 0..3 {

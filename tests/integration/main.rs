@@ -17,6 +17,7 @@ mod damage;
 mod exact;
 mod export;
 mod faults;
+mod folds;
 mod format;
 mod fuzz_corpus;
 mod golden;

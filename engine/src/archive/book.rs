@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::folded::CopiesMoved;
 use super::known::Known;
 use super::ranges::Ranges;
 use crate::error::{Error, Result};
@@ -168,6 +169,20 @@ impl Book {
         for name in taken_back {
             drop(self.checkpoints.remove(&name));
         }
+    }
+
+    /// Moves what folds moved; gives what is not counted here, because the ledger that counts it is lost.
+    pub(crate) fn fold(&mut self, moved: &CopiesMoved) -> CopiesMoved {
+        let mut left = moved.clone();
+        left.retain(|place, copies| {
+            let Some(counts) = self.counts.get_mut(place) else { return *copies > 0 };
+            let there = counts.stored.min(*copies);
+            counts.stored -= there;
+            counts.duplicates += there;
+            *copies -= there;
+            *copies > 0
+        });
+        left
     }
 
     /// The checkpoints whose names start with `prefix`, in name order.

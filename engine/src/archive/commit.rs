@@ -399,7 +399,6 @@ impl Committing<'_> {
         let mut keys: HashTable<(u64, u32)> = HashTable::new();
         for Fresh { mut row, prints, copies } in fresh {
             let hash = self.writer.index.hash(&row.key());
-            let first = copies.first().copied().unwrap_or(0) as usize;
             let mut found = self.look_up(&row)?;
             if let Found::New(standing) = &mut found {
                 let same = keys.iter_hash(hash).filter(|(there, _)| *there == hash);
@@ -418,16 +417,18 @@ impl Committing<'_> {
                     }
                 }
                 Found::New(Standing { sibling, variant, beside }) => {
-                    // Whoever can read the other row one day must know that there are two.
+                    // Whoever can read the other row one day must know that there are two, and where
+                    // the second one is counted.
                     (row.sibling, row.beside) = (sibling || beside, beside);
-                    let counts = &mut batch.counts;
-                    *(if variant {
-                        &mut counts[first].variants
-                    } else {
-                        &mut counts[first].stored
-                    }) += 1;
-                    for copy in copies.iter().skip(1) {
-                        counts[*copy as usize].duplicates += 1;
+                    let lowest = (0..copies.len()).min_by_key(|at| numbers[copies[*at] as usize]);
+                    let stored = lowest.filter(|_| beside).unwrap_or(0);
+                    for (at, copy) in copies.iter().enumerate() {
+                        let counts = &mut batch.counts[*copy as usize];
+                        *(match (at == stored, variant && !beside) {
+                            (true, true) => &mut counts.variants,
+                            (true, false) => &mut counts.stored,
+                            (false, _) => &mut counts.duplicates,
+                        }) += 1;
                     }
                     row.custodians = copies.iter().map(|copy| numbers[*copy as usize]).collect();
                     row.custodians.sort_unstable();

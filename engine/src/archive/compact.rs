@@ -4,16 +4,17 @@
 //! sightings that came meanwhile are carried over to the new rows, in the journal (written again)
 //! and in a new ledger; then one manifest puts the outputs in the inputs' place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use super::book::SegmentRanges;
+use super::folded::{Folded, Folding};
 use super::ledger::Ledger;
 use super::merge::{self, Merge};
 use super::quarantine::{self, Outcasts};
-use super::ranges::Ranges;
 use super::record::Home;
 use super::seal::with_ranges;
+use super::sightings::{Arrived, new_ranges};
 use super::slab::RowRef;
 use super::state::{Live, State};
 use super::{Archive, CompactReport, Shared, ledger};
@@ -173,7 +174,9 @@ impl Shared {
         level: u8,
         progress: &mut Progress<'_>,
     ) -> Result<bool> {
-        let merge = Merge::of(inputs, &self.state().missing)?;
+        let state = self.state();
+        let merge = Merge::of(inputs, &state.missing)?;
+        let mut folding = Folding::of(&state);
         let total: u64 = inputs.iter().map(|live| live.entry.rows).sum();
         let nowhere = RowRef { generation: 0, index: 0 };
         let rows = |live: &Arc<Live>| vec![nowhere; usize::try_from(live.entry.rows).unwrap_or(0)];
@@ -181,12 +184,13 @@ impl Shared {
             inputs: inputs.to_vec(),
             moves: inputs.iter().map(rows).collect(),
             lives: Vec::new(),
+            folded: Folded::default(),
         };
         let mut done = 0;
         for output in merge.outputs() {
             let number = self.file_number()?;
             let mut build = || {
-                let mut rows = merge.rows(&output)?;
+                let mut rows = merge.rows(&output, Some(&mut folding))?;
                 let mut source = Watched { rows: &mut rows, seen: 0, done, total, progress };
                 let built = segment::build(self.archive, number, effort, &mut source)?;
                 let entry = self.write_segment(&built, level)?;
@@ -204,6 +208,7 @@ impl Shared {
             }
             done += output.count;
         }
+        merged.folded = folding.folded;
         self.publish_merged(&merged)?;
         Ok(true)
     }
@@ -261,6 +266,7 @@ impl Shared {
         let mut change = Change::none(&state.manifest, self.host.clock.now());
         change.added = merged.lives.iter().map(|live| live.entry.clone()).collect();
         change.removed = merged.inputs.iter().map(|live| live.entry.number).collect();
+        merged.folded.put_into(&mut change, &state.manifest);
         if !late.is_empty() {
             let number = writer.next_file;
             writer.next_file += 1;
@@ -271,6 +277,9 @@ impl Shared {
         let mut next = self.publish(writer, &state, change)?;
         next.segments.retain(|live| !removed.contains(&live.entry.number));
         next.segments.extend(with_ranges(&merged.lives, &late));
+        if merged.folded.rows > 0 {
+            drop(Arc::make_mut(&mut next.base).fold(&merged.folded.moved));
+        }
         writer.homes.retain(|_, home| !matches!(home, Home::Segment(n) if removed.contains(n)));
         self.set_state(next);
         Ok(())
@@ -351,12 +360,13 @@ struct Merged {
     inputs: Vec<Arc<Live>>,
     moves: Vec<Vec<RowRef>>,
     lives: Vec<Arc<Live>>,
+    folded: Folded,
 }
 
 impl Merged {
     /// Sightings that ledgers added to the inputs while they were merged, for the outputs.
     fn late_ranges(&self, state: &State) -> SegmentRanges {
-        let mut late: BTreeMap<u64, Vec<(u32, u32, u64)>> = BTreeMap::new();
+        let mut late = Arrived::new();
         for (input, moves) in self.inputs.iter().zip(&self.moves) {
             let same = |live: &&Arc<Live>| live.generation == input.generation;
             let Some(now) = state.segments.iter().find(same) else { continue };
@@ -366,23 +376,13 @@ impl Merged {
                 let late_rows =
                     rows.filter(|(row, _)| input.ranges.first(range.custodian, *row).is_none());
                 for (_, to) in late_rows {
-                    self.carry(*to, (range.custodian, range.sequence), &mut late);
+                    let list = late.entry(to.generation).or_default();
+                    list.push((range.custodian, to.index, range.sequence));
                 }
             }
         }
-        late.into_iter().map(|(number, list)| (number, Ranges::of(list))).collect()
-    }
-
-    fn carry(
-        &self,
-        to: RowRef,
-        (custodian, sequence): (u32, u64),
-        late: &mut BTreeMap<u64, Vec<(u32, u32, u64)>>,
-    ) {
-        let output = self.lives.iter().find(|live| live.generation == to.generation);
-        if let Some(output) = output {
-            late.entry(output.entry.number).or_default().push((custodian, to.index, sequence));
-        }
+        // A row that another one was folded into may know them already.
+        new_ranges(&self.lives, &late)
     }
 }
 

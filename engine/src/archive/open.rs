@@ -8,16 +8,16 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Shared;
-use super::book::{Book, Committed};
+use super::book::{Book, Committed, SegmentRanges};
 use super::commit::Writer;
 use super::disposal::TRASH;
+use super::folded::Folded;
 use super::health;
 use super::held::{Held, Missing};
 use super::known::Known;
 use super::ledger;
 use super::put_object::open_pack;
 use super::quarantine::Outcasts;
-use super::ranges::Ranges;
 use super::recall::Recall;
 use super::record::{self, Home, HomeSighting};
 use super::repaired::Repaired;
@@ -342,27 +342,9 @@ impl Shared {
                 manifest = stranded::take_in(storage, manifest, &before.missing)?;
             }
         }
-        let _ = before.missing.pass(Repaired::check(&manifest))?;
-        let mut base = Book::default();
-        let mut ranges: BTreeMap<u64, Ranges> = BTreeMap::new();
-        let mut lost_ledgers = Vec::new();
-        for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
-            let ledger =
-                match ledger::read(storage, self.archive, entry.number, &self.place_of(entry)) {
-                    Ok(ledger) => ledger,
-                    Err(error) => {
-                        lost_ledgers.push((entry.number, error));
-                        continue;
-                    }
-                };
-            base.learn(ledger.book);
-            for (segment, more) in ledger.ranges {
-                if manifest.file(segment).is_some() {
-                    let known = ranges.entry(segment).or_default();
-                    *known = known.join(&more);
-                }
-            }
-        }
+        let checked = Repaired::check(&manifest).and_then(|()| Folded::check(&manifest));
+        let _ = before.missing.pass(checked)?;
+        let (base, mut ranges, lost_ledgers) = self.load_ledgers(&manifest);
         let mut segments = Vec::new();
         let (mut packs, mut outcasts) = (Vec::new(), Vec::new());
         for entry in &manifest.files {
@@ -396,6 +378,35 @@ impl Shared {
         #[rustfmt::skip]
         let state = State { manifest, manifest_hash, segments, base, slabs, packs, outcasts, lost_ledgers, missing, sequence };
         self.replay(state, wanted)
+    }
+
+    /// Everything that ledgers say, and those that cannot be read.
+    fn load_ledgers(&self, manifest: &Manifest) -> (Book, SegmentRanges, Vec<(u64, Error)>) {
+        let storage = &*self.host.storage;
+        let mut base = Book::default();
+        let mut ranges = SegmentRanges::new();
+        let mut lost_ledgers = Vec::new();
+        for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
+            let ledger =
+                match ledger::read(storage, self.archive, entry.number, &self.place_of(entry)) {
+                    Ok(ledger) => ledger,
+                    Err(error) => {
+                        lost_ledgers.push((entry.number, error));
+                        continue;
+                    }
+                };
+            base.learn(ledger.book);
+            for (segment, more) in ledger.ranges {
+                if manifest.file(segment).is_some() {
+                    let known = ranges.entry(segment).or_default();
+                    *known = known.join(&more);
+                }
+            }
+        }
+        for folded in Folded::of(manifest) {
+            drop(base.fold(&folded.moved));
+        }
+        (base, ranges, lost_ledgers)
     }
 
     fn replay(&self, mut state: State, wanted: Wanted) -> Result<Loaded> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::book::Counts;
+use super::folded::Folded;
 use super::health::Health;
 use super::repaired::Repaired;
 use crate::error::{Error, ErrorKind};
@@ -106,6 +107,8 @@ pub struct VerifyReport {
     pub damages: Vec<Damage>,
     /// Rows that were stored beside one that could not be read.
     pub stored_beside: u64,
+    /// Rows of that kind that were folded since: [`Stat::folded`].
+    pub folded: u64,
     /// Bytes at the end of the journal that were never acknowledged: no damage.
     pub dropped_tail: Option<DroppedTail>,
     /// Foreign or temporary files: reported, never read.
@@ -138,7 +141,8 @@ pub struct Stat {
     /// Rows not yet in a segment.
     pub journal_rows: u64,
     /// Rows that were stored though they may equal a row that is there: that one could not be read
-    /// when they arrived, and a damage never stops a commit. They count as stored.
+    /// when they arrived, and a damage never stops a commit. They count as stored, until a compaction
+    /// can read both and makes them one: [`Stat::folded`].
     pub stored_beside: u64,
     /// Rows kept whole because no template rendered them back.
     pub raw_rows: u64,
@@ -148,6 +152,8 @@ pub struct Stat {
     pub objects: u64,
     /// The repairs that it came from, the first one first.
     pub repaired: Vec<Repaired>,
+    /// Rows that were stored twice and made one again, the first ones first.
+    pub folded: Vec<Folded>,
     /// Bytes on disk by part: `segments`, `ledger`, `journal`, `manifest`, `objects`,
     /// `quarantine`, `catalog`, `search`, `trash`, `other`.
     pub bytes_by_part: BTreeMap<String, u64>,

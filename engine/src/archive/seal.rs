@@ -104,7 +104,7 @@ impl Shared {
             live = Some(Arc::new(self.open_live(&entry, Arc::default())?));
             files.push(entry);
         }
-        let ranges = sightings::new_ranges(&state, &arrived);
+        let ranges = sightings::new_ranges(&state.segments, &arrived);
         let mut ledger = Ledger { ranges, ..Ledger::default() };
         for slab in slabs {
             ledger.book.absorb(slab.book.clone());

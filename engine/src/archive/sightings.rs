@@ -34,9 +34,9 @@ fn arrived_at(slabs: &[Arc<Slab>], resolve: impl Fn(&mut [(RowRef, u32)])) -> Ar
 }
 
 /// What of these sightings segments do not know yet, as ranges by file number.
-pub(crate) fn new_ranges(state: &State, arrived: &Arrived) -> SegmentRanges {
+pub(crate) fn new_ranges(segments: &[Arc<Live>], arrived: &Arrived) -> SegmentRanges {
     let mut all = SegmentRanges::new();
-    for live in &state.segments {
+    for live in segments {
         let Some(list) = arrived.get(&live.generation) else { continue };
         let mut fresh = Vec::new();
         let tables = live.segment().and_then(|segment| segment.tables());

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::disposal::TRASH;
+use super::folded::Folded;
 use super::repaired::Repaired;
 use super::state::State;
 use super::{Archive, Committed, Known, Shared, Stat};
@@ -56,6 +57,7 @@ impl Archive {
             commit: state.commit_at(state.sequence).map_or_else(Default::default, Committed::id),
             objects: objects as u64 + shared.unsealed_objects(),
             repaired: Repaired::of(&state.manifest),
+            folded: Folded::of(&state.manifest),
             bytes_by_part: shared.bytes_by_part()?,
             dropped_tail: shared.dropped_tail(),
             unproven: shared.unproven(),

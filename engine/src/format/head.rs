@@ -15,8 +15,10 @@ pub(crate) const VERSION: u32 = 1;
 /// The draft of format 1 that this program writes and reads: until format 1 is released each
 /// change of bytes makes another one, and none reads the others.
 const DRAFT: &str = "draft-2";
+/// Required by manifests in whose past rows were folded.
+pub(crate) const FOLDS: &str = "folds";
 /// The required features that this program knows.
-const KNOWN_FEATURES: [&str; 1] = [DRAFT];
+const KNOWN_FEATURES: [&str; 2] = [DRAFT, FOLDS];
 const MAGIC: &str = "chatvault archive";
 const MAX_BYTES: u64 = 64 << 10;
 const MAX_NAME_BYTES: usize = 64;

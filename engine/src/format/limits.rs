@@ -55,6 +55,7 @@ pub(crate) mod list {
     pub(crate) const RECORDS: Limit = Limit::new(1 << 16, 2);
     pub(crate) const LOST_OBJECTS: Limit = Limit::new(1 << 24, 32);
     pub(crate) const LOST_COPIES: Limit = Limit::new(1 << 24, 3);
+    pub(crate) const MOVED: Limit = Limit::new(1 << 24, 3);
 
     pub(crate) const CUSTODIANS: Limit = Limit::new(1 << 20, 7);
     pub(crate) const RUNS: Limit = Limit::new(1 << 22, 3);
@@ -180,6 +181,7 @@ mod tests {
             ("records", list::RECORDS),
             ("linked objects lost", list::LOST_OBJECTS),
             ("quarantined copies lost", list::LOST_COPIES),
+            ("counters that a fold moved", list::MOVED),
             ("custodians", list::CUSTODIANS),
             ("runs", list::RUNS),
             ("counters", list::COUNTERS),

@@ -27,6 +27,8 @@ pub(crate) struct Change {
     pub(crate) disposed: Vec<Disposed>,
     /// Records to add.
     pub(crate) records: Vec<Record>,
+    /// Features that readers must know from now on.
+    pub(crate) required: Vec<String>,
 }
 
 impl Change {
@@ -41,6 +43,7 @@ impl Change {
             removed: Vec::new(),
             disposed: Vec::new(),
             records: Vec::new(),
+            required: Vec::new(),
         }
     }
 }
@@ -65,6 +68,9 @@ pub(crate) fn successor(current: &Manifest, hash: [u8; 32], change: Change) -> R
     let above = next.files.last().map_or(0, |file| file.number.saturating_add(1));
     next.next_file = next.next_file.max(above);
     next.records.extend(change.records);
+    next.required_features.extend(change.required);
+    next.required_features.sort();
+    next.required_features.dedup();
     // What it names holds something else than it says.
     let place = names::manifest(current.number);
     check_step(current, hash, &next).map_err(|error| error.in_file(place))?;

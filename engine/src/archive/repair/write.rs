@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{RepairReport, Spare};
 use crate::archive::book::{Book, Counts, Run};
+use crate::archive::folded::{CopiesMoved, Folded};
 use crate::archive::known::{Known, lost_name};
 use crate::archive::ledger::{self, Ledger};
 use crate::archive::merge::Merge;
@@ -147,7 +148,7 @@ impl<'a> Writing<'a> {
         let mut rows = 0;
         for output in merge.iter().flat_map(Merge::outputs) {
             let merge = merge.iter().next();
-            let Some(mut merged) = merge.map(|merge| merge.rows(&output)).transpose()? else {
+            let Some(mut merged) = merge.map(|merge| merge.rows(&output, None)).transpose()? else {
                 break;
             };
             if merged.is_empty() {
@@ -239,6 +240,10 @@ impl<'a> Writing<'a> {
         if let Some(uncounted) = expected.checked_sub(counted).filter(|rows| *rows > 0) {
             self.recount(&known, uncounted, &mut book)?;
             self.report.recounted += uncounted;
+        }
+        for (place, copies) in self.unfolded()? {
+            self.count_again(&known, place, copies, &mut book);
+            self.report.recounted += copies;
         }
         let (there, mut quarantined_lost) = (self.quarantined()?, known.quarantined());
         for (place, copies) in there {
@@ -333,15 +338,42 @@ impl<'a> Writing<'a> {
             let rows = rows.min(uncounted);
             uncounted -= rows;
             if rows > 0 {
-                let run = Run { label: "lost".to_owned(), started: self.target.clock.now() };
-                if !known.has_run(place.0) {
-                    let _ = book.runs.entry(place.0).or_insert(run);
-                }
-                let counts = Counts { offered: rows, stored: rows, ..Counts::default() };
-                *book.counts.entry(place).or_default() += counts;
+                self.count_again(known, place, rows, book);
             }
         }
         Ok(())
+    }
+
+    fn count_again(&self, known: &Known, place: (u32, u32), copies: u64, book: &mut Book) {
+        let (number, custodian) = place;
+        if !known.has_run(number) {
+            let run = Run { label: "lost".to_owned(), started: self.target.clock.now() };
+            let _ = book.runs.entry(number).or_insert(run);
+        }
+        if known.custodian(custodian).is_none() {
+            let _ = book.custodians.entry(custodian).or_insert_with(|| lost_name(custodian));
+        }
+        let counts = Counts { offered: copies, stored: copies, ..Counts::default() };
+        *book.counts.entry(place).or_default() += counts;
+    }
+
+    /// Copies that folds moved and that no counter of the new archive has: those are lost, and the
+    /// records of the folds stay.
+    fn unfolded(&self) -> Result<CopiesMoved> {
+        let (mut book, mut left) = (Book::default(), CopiesMoved::new());
+        let folds = Folded::of(&self.state.manifest);
+        if folds.is_empty() {
+            return Ok(left);
+        }
+        let storage = &*self.target.storage;
+        for entry in self.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
+            book.absorb(ledger::read(storage, self.archive, entry.number, &entry.path())?.book);
+        }
+        self.state.slabs.iter().for_each(|slab| book.absorb(slab.book.clone()));
+        for (place, copies) in folds.iter().flat_map(|folded| book.fold(&folded.moved)) {
+            *left.entry(place).or_default() += copies;
+        }
+        Ok(left)
     }
 
     /// Quarantined copies of the new archive, by run and custodian.
@@ -367,6 +399,7 @@ impl<'a> Writing<'a> {
         manifest.next_file = self.next_file;
         manifest.files.clone_from(&self.files);
         manifest.files.sort_by_key(|file| file.number);
+        manifest.required_features.clone_from(&old.required_features);
         manifest.records.clone_from(&old.records);
         manifest.records.push(self.report.repaired.record());
         open::found(self.target, &manifest, &mut |journal| {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::super::book::{Book, SegmentRanges};
 use super::super::commit::Compare;
+use super::super::folded::Folded;
 use super::super::ledger;
 use super::super::quarantine::{Outcasts, Records, Refused};
 use super::super::record::{self, Commit, Home, HomeSighting};
@@ -38,6 +39,8 @@ pub(super) struct Accounts {
     pub(super) journal_rows: u64,
     /// Rows of the journal that were stored beside one that could not be read.
     pub(super) stored_beside: u64,
+    /// Rows that were folded.
+    pub(super) folded: u64,
     pub(super) dropped_tail: Option<DroppedTail>,
     /// Refused copies by run and custodian.
     refused: BTreeMap<(u32, u32), u64>,
@@ -72,6 +75,7 @@ impl Accounts {
         }
         let wanted = Wanted::behind(manifest, hash, false);
         accounts.take_journal(storage, (manifest, wanted), acknowledged, depth);
+        accounts.take_folds(manifest);
         let incomplete = accounts.incomplete || !Repaired::of(manifest).is_empty();
         accounts.arrivals().incomplete = incomplete;
         accounts
@@ -144,6 +148,22 @@ impl Accounts {
         let message =
             format!("{copies} refused copies, the manifest names {} or others", entry.rows);
         Err(Error::corrupt(message).in_file(path))
+    }
+
+    /// Moves what folds moved in the counters.
+    fn take_folds(&mut self, manifest: &Manifest) {
+        let place = names::manifest(manifest.number);
+        for folded in Folded::of(manifest) {
+            self.folded += folded.rows;
+            let left = self.book.fold(&folded.moved);
+            for ((run, custodian), copies) in left.into_iter().filter(|_| !self.incomplete) {
+                let message = format!(
+                    "a fold moves {copies} copies of run {run} and custodian {custodian} that are \
+                     not counted as stored"
+                );
+                self.findings.add(&Error::corrupt(message).in_file(&*place));
+            }
+        }
     }
 
     fn take_refused(&mut self, refused: &Refused, path: &str) {
@@ -242,9 +262,8 @@ impl Accounts {
     /// The law, and that every custodian has a name.
     pub(super) fn check(&self, manifest: &Manifest, findings: &mut Findings) {
         let place = names::manifest(manifest.number);
-        if let Err(error) = Repaired::check(manifest) {
-            findings.add(&error);
-        }
+        let records = [Repaired::check(manifest), Folded::check(manifest)];
+        records.into_iter().filter_map(Result::err).for_each(|error| findings.add(&error));
         let lost = Repaired::of(manifest);
         for message in self.broken_laws(rows(manifest), &lost) {
             findings.add(&Error::corrupt(message).in_file(&*place));

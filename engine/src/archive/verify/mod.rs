@@ -269,6 +269,7 @@ impl Verification<'_> {
         self.report.bytes = accounts.bytes;
         self.report.rows = accounts.journal_rows;
         self.report.stored_beside = accounts.stored_beside;
+        self.report.folded = accounts.folded;
         self.report.counts = accounts.book.total();
         self.report.custodians = accounts.custodians();
         accounts.check(&self.manifest, &mut self.findings);

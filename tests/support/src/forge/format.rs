@@ -142,7 +142,7 @@ const MANIFEST: &[Shape] = &[
     List("files", FILE),
     List("replaced files", REPLACED),
     List("disposed rows", &[Fixed(1), Number, Fixed(32), Number]),
-    List("records", &[Choice(&[(1, &[Inside(REPAIRED)])], &[Block])]),
+    List("records", &[Choice(&[(1, &[Inside(REPAIRED)]), (2, &[Inside(FOLDED)])], &[Block])]),
 ];
 
 /// An entry of the list of files. The binding of a file to its manifest counts on this order.
@@ -164,6 +164,15 @@ const REPAIRED: &[Shape] = &[
     Number,
     List("linked objects lost", &[Fixed(32)]),
     List("quarantined copies lost", &[Number, Number, Number]),
+];
+
+const FOLDED: &[Shape] = &[
+    Number,
+    Number,
+    Number,
+    Number,
+    Fixed(32),
+    List("counters that a fold moved", &[Number, Number, Number]),
 ];
 
 const JOURNAL_HEAD: &[Shape] = &[

@@ -59,7 +59,7 @@ impl Specimen {
         let objects = std::mem::take(&mut maker.objects);
         let (rows, keys) = maker.contents().map_err(Error::other)?;
         drop(maker);
-        let forge = with_repair(Forge::take(&*storage)?)?;
+        let forge = with_records(Forge::take(&*storage)?)?;
         Ok(Self { forge, rows, keys, objects })
     }
 }
@@ -168,16 +168,22 @@ fn document(round: i64, at: i64, random: &mut Random) -> String {
     draft.text(&format!("{at} {}", text.join(" "))).json()
 }
 
-/// The newest manifest says that the archive was repaired, and lost nothing that is counted.
-fn with_repair(mut forge: Forge) -> Result<Forge> {
+/// The newest manifest says that the archive was repaired, and lost nothing that is counted; and that
+/// rows were folded, none of custodian 0 in run 0.
+fn with_records(mut forge: Forge) -> Result<Forge> {
     let Some(body) = forge.named(FileKind::Manifest, "body").pop() else { return Ok(forge) };
     let mut record = vec![9; 16];
     // Commit 1, no rows and objects lost; an object, and no copies of custodian 0 in run 0.
     record.extend_from_slice(&[1, 0, 0, 1]);
     record.extend_from_slice(&[5; 32]);
     record.extend_from_slice(&[1, 0, 0, 0]);
-    let mut list = vec![1, 1];
+    let mut folded = vec![1, 0, 0, 0];
+    folded.extend_from_slice(&[0; 32]);
+    folded.extend_from_slice(&[1, 0, 0, 0]);
+    let mut list = vec![2, 1];
     put_block(&mut list, &record);
+    list.push(2);
+    put_block(&mut list, &folded);
     let contents = forge.contents(&body);
     let found = fields(forge.shape(&body), contents).unwrap_or_default();
     let records = found.iter().position(|field| matches!(field.shape, Shape::List("records", _)));

@@ -1,19 +1,24 @@
 //! Merging segments: rows of several in one order, with everything that ledgers add to them.
 //!
 //! Which segments: of similar size, once there are enough; large ones only when asked. Outputs
-//! are cut between conversations, so memory is bounded by one output, whatever the inputs.
+//! are cut between conversations, so memory is bounded by one output, whatever the inputs. Rows that
+//! were stored beside an unreadable one are folded into it ([`Twins`]), if it is among the inputs now.
+
+mod twins;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::commit::Compare;
-use super::held::{Missing, in_gap};
-use super::sightings::Sweep;
-use super::slab::RowRef;
-use super::state::Live;
+use crate::archive::commit::Compare;
+use crate::archive::folded::Folding;
+use crate::archive::held::{Missing, in_gap};
+use crate::archive::sightings::Sweep;
+use crate::archive::slab::RowRef;
+use crate::archive::state::Live;
 use crate::error::Result;
 use crate::segment::{Keys, NewRow, RowReader, Segment, Source, Tables, Visit};
 use crate::types::{ContentAddress, Sequence, Timestamp};
+use twins::Twins;
 
 /// So many segments of a size are merged into one.
 const FANOUT: usize = 8;
@@ -63,6 +68,9 @@ struct Entry {
     version: u64,
     input: u32,
     row: u32,
+    beside: bool,
+    /// It is one with the row before it in the order.
+    folded: bool,
 }
 
 impl Merge {
@@ -110,8 +118,13 @@ impl Merge {
         starts.map(|start| (start, start)).collect()
     }
 
-    /// The rows of an output in segment order; can be gone through again.
-    pub(crate) fn rows<'m>(&'m self, output: &Output) -> Result<MergedRows<'m>> {
+    /// The rows of an output in segment order; can be gone through again. With `folding` a marked row
+    /// that equals an earlier one is folded into it.
+    pub(crate) fn rows<'m>(
+        &'m self,
+        output: &Output,
+        folding: Option<&mut Folding>,
+    ) -> Result<MergedRows<'m>> {
         let mut order = Vec::with_capacity(usize::try_from(output.count).unwrap_or(0));
         let mut names: Vec<&[u8]> = Vec::new();
         for (input, (start, end)) in self.inputs.iter().zip(&output.rows) {
@@ -129,10 +142,13 @@ impl Merge {
         let mut comparing =
             Comparing { inputs: &self.inputs, compare: Compare::default(), failed: None };
         order.sort_by(|a, b| comparing.compare(a, b));
-        match comparing.failed {
-            Some(error) => Err(error),
-            None => Ok(MergedRows { inputs: &self.inputs, order }),
+        if let Some(error) = comparing.failed {
+            return Err(error);
         }
+        if let Some(folding) = folding {
+            Twins::of(&self.inputs, folding).fold(&mut order)?;
+        }
+        Ok(MergedRows { inputs: &self.inputs, order })
     }
 }
 
@@ -188,6 +204,8 @@ impl Input {
                     version: keys.version(local),
                     input,
                     row,
+                    beside: keys.is_beside(local),
+                    folded: false,
                 });
                 row += 1;
             }
@@ -195,11 +213,31 @@ impl Input {
         Ok(())
     }
 
-    fn put_id(&self, row: u32, out: &mut Vec<u8>) -> Result<()> {
+    /// The keys of a row's group, and its place in there.
+    fn keys(&self, row: u32) -> Result<(Arc<Keys>, usize)> {
         let number = self.segment.group_of(row);
         let first = self.segment.group(number)?.first_row;
-        self.segment.keys(number)?.put_id((row - first) as usize, out);
+        Ok((self.segment.keys(number)?, (row - first) as usize))
+    }
+
+    fn put_id(&self, row: u32, out: &mut Vec<u8>) -> Result<()> {
+        let (keys, local) = self.keys(row)?;
+        keys.put_id(local, out);
         Ok(())
+    }
+
+    /// Adds who delivered a row, and in which commit first, in no order.
+    fn deliveries(&self, row: u32, out: &mut Vec<(u32, u64)>) -> Result<()> {
+        let (keys, local) = self.keys(row)?;
+        self.put_set(&keys, local, out);
+        self.live.ranges.of_row(row, out);
+        Ok(())
+    }
+
+    fn put_set(&self, keys: &Keys, local: usize, out: &mut Vec<(u32, u64)>) {
+        let (own, sequence) = (self.tables.sets.get(keys.set(local)), keys.sequence(local));
+        let absolute = |(custodian, age): &(u32, u64)| (*custodian, sequence.saturating_add(*age));
+        out.extend(own.into_iter().flatten().map(absolute));
     }
 }
 
@@ -266,10 +304,17 @@ impl MergedRows<'_> {
 
     /// Where the rows of each input went, given the generation of the output.
     pub(crate) fn moves(&self, generation: u32, moves: &mut [Vec<RowRef>]) {
-        for (index, entry) in self.order.iter().enumerate() {
+        for (index, twins) in self.twins().enumerate() {
             let place = RowRef { generation, index: narrow(index) };
-            moves[entry.input as usize][entry.row as usize] = place;
+            for entry in twins {
+                moves[entry.input as usize][entry.row as usize] = place;
+            }
         }
+    }
+
+    /// Each row, with those that are folded into it behind it.
+    fn twins(&self) -> impl Iterator<Item = &[Entry]> {
+        self.order.chunk_by(|_, next| next.folded)
     }
 }
 
@@ -282,7 +327,12 @@ impl Source for MergedRows<'_> {
             inputs.push(Reading { input, rows, sweep, group: None });
         }
         let mut row = RowBuffers::default();
-        for entry in &self.order {
+        for twins in self.twins() {
+            let Some((entry, folded)) = twins.split_first() else { continue };
+            row.set.clear();
+            for twin in folded {
+                self.inputs[twin.input as usize].deliveries(twin.row, &mut row.set)?;
+            }
             inputs[entry.input as usize].visit(entry.row, &mut row, each)?;
         }
         Ok(())
@@ -307,11 +357,13 @@ impl Reading<'_> {
         keys.put_id(local, id);
         let is_reply = keys.put_reply_to(local, reply_to);
         let tables = &self.input.tables;
-        set.clear();
-        let (own, sequence) = (tables.sets.get(keys.set(local)), keys.sequence(local));
-        let absolute = |(custodian, age): &(u32, u64)| (*custodian, sequence.saturating_add(*age));
-        set.extend(own.into_iter().flatten().map(absolute));
+        let of_twins = !set.is_empty();
+        self.input.put_set(&keys, local, set);
         self.sweep.add(row, set);
+        if of_twins {
+            set.sort_unstable();
+            set.dedup_by_key(|(custodian, _)| *custodian);
+        }
         let address = compare.document(document);
         let (address, _) = address.map_err(|error| error.in_file(self.input.live.entry.path()))?;
         let sender = (keys.sender(local) as usize).checked_sub(1);
@@ -327,7 +379,7 @@ impl Reading<'_> {
             modified: Timestamp(keys.modified[local]),
             sender: sender.map(|number| tables.senders.text(number)),
             kind,
-            sequence: Sequence(sequence),
+            sequence: Sequence(keys.sequence(local)),
             address,
             sightings: set,
             sibling: keys.is_sibling(local),
@@ -341,12 +393,10 @@ impl Reading<'_> {
         {
             return Ok((Arc::clone(keys), (row - first) as usize));
         }
-        let segment = &self.input.segment;
-        let number = segment.group_of(row);
-        let group = segment.group(number)?;
-        let keys = segment.keys(number)?;
-        self.group = Some((group.first_row, group.end_row(), Arc::clone(&keys)));
-        Ok((keys, (row - group.first_row) as usize))
+        let (keys, local) = self.input.keys(row)?;
+        let first = row - narrow(local);
+        self.group = Some((first, first + narrow(keys.rows()), Arc::clone(&keys)));
+        Ok((keys, local))
     }
 }
 
