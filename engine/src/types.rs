@@ -203,13 +203,13 @@ pub enum RecordKind {
     CallRecording,
     /// An entry of a call transcript.
     CallTranscript,
-    /// A chat's own properties.
+    /// A chat's or a channel's own properties; its conversation is itself.
     Chat,
-    /// A member of a chat, team or channel.
+    /// A member of a chat, team or channel: see [`Batch::offer_in`](crate::Batch::offer_in).
     Member,
-    /// A directory user.
+    /// A directory user; its conversation is itself.
     User,
-    /// A team's own properties.
+    /// A team's own properties; its conversation is itself.
     Team,
 }
 
@@ -225,6 +225,11 @@ impl RecordKind {
         Self::User,
         Self::Team,
     ];
+
+    /// Does a document lack something of its key, so that equal ones may be different rows?
+    pub(crate) fn is_keyed_outside(self) -> bool {
+        matches!(self, Self::CopilotInteraction | Self::Member)
+    }
 
     /// The number that stands for it on disk.
     pub(crate) fn code(self) -> u8 {

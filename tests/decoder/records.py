@@ -129,12 +129,14 @@ def read_commit(commit, book, quarantine):
     book.add(data, sequence)
 
     def row():
-        record, _flags, _canonical, _address = data.byte(), data.byte(), data.v(), data.take(32)
+        record, flags, _canonical, _address = data.byte(), data.byte(), data.v(), data.take(32)
         need(record in RECORDS, f"record kind {record}")
         sightings = dict.fromkeys(data.list(data.v), sequence)
         document = data.block()
-        if record == 1:
+        if record in (1, 5):
             _conversation = data.text()
+        if flags & 4:
+            _version = data.v()
         return Row(record, sequence, document, sightings)
 
     def home():

@@ -135,13 +135,25 @@ impl Batch {
         json: &[u8],
         origin: Origin<'_>,
     ) {
+        self.offer_in(custodian, (record, None), json, origin);
+    }
+
+    /// The same for a member, whose document does not say of which conversation: a chat's, channel's or
+    /// team's id. It counts for members only.
+    pub fn offer_in(
+        &mut self,
+        custodian: &Custodian,
+        (record, conversation): (RecordKind, Option<&str>),
+        json: &[u8],
+        origin: Origin<'_>,
+    ) {
         let json = trim(json);
         let custodian = self.custodian(custodian);
         let print = self.shared.recall.fingerprint(record, json);
         if self.offer_print(custodian, print) {
             return;
         }
-        if let Err(reason) = self.prepare(custodian, record, json, print) {
+        if let Err(reason) = self.prepare(custodian, (record, conversation), json, print) {
             self.reject(custodian, json, reason, origin);
         }
     }
@@ -243,7 +255,7 @@ impl Batch {
     fn prepare(
         &mut self,
         custodian: u32,
-        record: RecordKind,
+        (record, conversation): (RecordKind, Option<&str>),
         json: &[u8],
         print: Fingerprint,
     ) -> std::result::Result<(), String> {
@@ -252,11 +264,14 @@ impl Batch {
         let limit = self.shared.options.document_bytes.min(decoded::DOCUMENT);
         parser.parse(json, Limits::of(limit), shape)?;
         let name = &self.contents.custodians[custodian as usize];
-        let identity = identify(&parser.templates, json, shape, record, name)?;
+        let mut identity = identify(&parser.templates, json, shape, record, name)?;
+        if let Some(conversation) = conversation.filter(|_| record == RecordKind::Member) {
+            identity.conversation = conversation.into();
+        }
         let address = canonical.address(&parser.templates, json, shape);
         self.contents.counts[custodian as usize].offered += 1;
-        // A Copilot row's key names its user, so equal bytes may be rows of several users.
-        let shares = record != RecordKind::CopilotInteraction;
+        // Equal bytes may be rows of several keys, or of several versions.
+        let shares = !record.is_keyed_outside() && !identity.stamped;
         let canonical = self.shared.recall.canonical(record, &address.0);
         let contents = &mut self.contents;
         if let Some(row) = self.shared.recall.get(canonical).filter(|_| shares) {

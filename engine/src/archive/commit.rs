@@ -11,14 +11,13 @@ use hashbrown::{HashMap, HashTable};
 
 use super::batch::{Contents, Fresh, Rejected};
 use super::book::{Book, Committed, Counts, Link, Names, Run};
-use super::held::Missing;
 use super::known::Known;
+use super::lookup::{Found, Standing, twin};
 use super::quarantine::{self, Kept, Refused};
 use super::recall::Fingerprint;
 use super::record::{self, Home, HomeSighting};
 use super::slab::{Key, RowRef, Seen, Slab, SlabRow};
-use super::state::{Live, State, find_in_segment};
-use super::summary::Probe;
+use super::state::{Live, State};
 use super::{Report, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::limits::{self, decoded, list};
@@ -42,7 +41,7 @@ pub(crate) struct Writer {
     pub(crate) first_journal: u64,
     pub(crate) names: Names,
     /// Runs that no commit has written down yet.
-    new_runs: HashMap<u32, Run, Fast>,
+    pub(super) new_runs: HashMap<u32, Run, Fast>,
     /// `None` once the last number was given.
     next_run: Option<u32>,
     /// What is in quarantine by its address; `None` until something is refused.
@@ -99,21 +98,6 @@ impl Index {
 
 pub(crate) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the archive was closed: open it again")
-}
-
-/// What a fresh copy turned out to be.
-enum Found {
-    Duplicate(RowRef),
-    New(Standing),
-}
-
-/// How a new row stands to those that are there.
-#[derive(Clone, Copy, Debug, Default)]
-struct Standing {
-    sibling: bool,
-    variant: bool,
-    /// What it may equal could not be read.
-    beside: bool,
 }
 
 impl Writer {
@@ -275,11 +259,11 @@ struct Prepared {
     checkpoints: Vec<(String, Vec<u8>)>,
 }
 
-struct Committing<'s> {
-    shared: &'s Shared,
-    state: Arc<State>,
-    writer: MutexGuard<'s, Writer>,
-    compare: Compare,
+pub(super) struct Committing<'s> {
+    pub(super) shared: &'s Shared,
+    pub(super) state: Arc<State>,
+    pub(super) writer: MutexGuard<'s, Writer>,
+    pub(super) compare: Compare,
     /// (row, custodian index) of copies that are rows already.
     known: Vec<(RowRef, u32)>,
 }
@@ -302,7 +286,7 @@ impl Committing<'_> {
         for (_, custodian) in &self.known {
             batch.counts[*custodian as usize].duplicates += 1;
         }
-        let mut new = self.sort_out(fresh, &mut batch, &numbers)?;
+        let mut new = self.sort_out((run, fresh), &mut batch, &numbers)?;
         new.sort_by(|a, b| a.0.order(&b.0));
         let (rows, prints): (Vec<SlabRow>, Vec<Vec<Fingerprint>>) = new.into_iter().unzip();
         let mut sightings = std::mem::take(&mut self.known);
@@ -391,7 +375,7 @@ impl Committing<'_> {
     /// Tells new rows from copies of rows that are there; counts both.
     fn sort_out(
         &mut self,
-        fresh: Vec<Fresh>,
+        (run, fresh): (RunId, Vec<Fresh>),
         batch: &mut Prepared,
         numbers: &[u32],
     ) -> Result<Vec<(SlabRow, Vec<Fingerprint>)>> {
@@ -399,14 +383,27 @@ impl Committing<'_> {
         let mut keys: HashTable<(u64, u32)> = HashTable::new();
         for Fresh { mut row, prints, copies } in fresh {
             let hash = self.writer.index.hash(&row.key());
-            let mut found = self.look_up(&row)?;
+            let same = keys.iter_hash(hash).filter(|(there, _)| *there == hash);
+            let mut same: Vec<u32> = same.map(|(_, at)| *at).collect();
+            same.retain(|at| new[*at as usize].0.is_of(&row.key()));
+            if let Some(twin) = twin(&row, &same, &new) {
+                let (there, _) = &mut new[twin as usize];
+                there.custodians.extend(copies.iter().map(|copy| numbers[*copy as usize]));
+                there.custodians.sort_unstable();
+                there.custodians.dedup();
+                copies.iter().for_each(|copy| batch.counts[*copy as usize].duplicates += 1);
+                continue;
+            }
+            let newest = same.iter().map(|at| new[*at as usize].0.version).max();
+            let mut found = if row.stamped {
+                self.look_up_stamped(&mut row, (run, newest))?
+            } else {
+                self.look_up(&row)?
+            };
             if let Found::New(standing) = &mut found {
-                let same = keys.iter_hash(hash).filter(|(there, _)| *there == hash);
-                let same = same.map(|(_, at)| &new[*at as usize].0);
-                for other in same.filter(|other| other.is_of(&row.key())) {
-                    standing.sibling = true;
-                    standing.variant |= other.version == row.version;
-                }
+                standing.sibling |= !same.is_empty();
+                standing.variant |=
+                    same.iter().any(|at| new[*at as usize].0.version == row.version);
             }
             match found {
                 Found::Duplicate(place) => {
@@ -439,38 +436,6 @@ impl Committing<'_> {
             }
         }
         Ok(new)
-    }
-
-    /// Does the archive have this row?
-    fn look_up(&mut self, row: &SlabRow) -> Result<Found> {
-        let key = row.key();
-        let mut standing = Standing::default();
-        for (place, there) in self.writer.index.find(&key) {
-            standing.sibling = true;
-            if there.version == row.version {
-                if there.address == row.address {
-                    return Ok(Found::Duplicate(place));
-                }
-                standing.variant = true;
-            }
-        }
-        let conversation = Probe::of(row.conversation.as_bytes());
-        for live in &self.state.segments {
-            if !live.may_have(conversation) {
-                continue;
-            }
-            match look_up_in(live, row, (&mut self.compare, &mut standing)) {
-                Ok(Some(place)) => return Ok(Found::Duplicate(place)),
-                Ok(None) => {}
-                Err(_) if planted!("call what cannot be read a duplicate") => {
-                    return Ok(Found::Duplicate(RowRef { generation: live.generation, index: 0 }));
-                }
-                // What cannot be compared is stored again: damage never stops a backup.
-                Err(error) if error.is_unreadable() => standing.beside = true,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Found::New(standing))
     }
 
     /// Writes the commit to the journal; from here on others see it.
@@ -513,34 +478,6 @@ impl Committing<'_> {
     }
 }
 
-/// Looks for a row in a segment, and takes down how it stands to the rows of its message there.
-fn look_up_in(
-    live: &Live,
-    row: &SlabRow,
-    (compare, standing): (&mut Compare, &mut Standing),
-) -> Result<Option<RowRef>> {
-    let segment = live.segment()?;
-    for index in find_in_segment(segment, &row.key(), &Missing::default())? {
-        standing.sibling = true;
-        let group = segment.group_of(index);
-        let keys = segment.keys(group)?;
-        let local = (index - segment.group(group)?.first_row) as usize;
-        if keys.version(local) != row.version {
-            continue;
-        }
-        standing.variant = true;
-        if planted!("call a variant a duplicate") {
-            return Ok(Some(RowRef { generation: live.generation, index }));
-        }
-        if keys.tag(local) == &row.address.0[..keys.tag(local).len()]
-            && compare.address(live, index)? == row.address
-        {
-            return Ok(Some(RowRef { generation: live.generation, index }));
-        }
-    }
-    Ok(None)
-}
-
 fn report(sequence: Sequence, batch: &Prepared, rows: &[SlabRow]) -> Report {
     let stored_beside = rows.iter().filter(|row| row.beside).count() as u64;
     let mut report = Report { sequence, stored_beside, ..Report::default() };
@@ -578,7 +515,7 @@ impl Compare {
         found.map_err(|error| error.in_file(live.entry.path()))
     }
 
-    fn address(&mut self, live: &Live, row: u32) -> Result<ContentAddress> {
+    pub(super) fn address(&mut self, live: &Live, row: u32) -> Result<ContentAddress> {
         self.row(live, row).map(|(address, _)| address)
     }
 

@@ -19,6 +19,7 @@ mod health;
 mod held;
 mod known;
 mod ledger;
+mod lookup;
 mod maintain;
 mod merge;
 mod open;

@@ -41,6 +41,8 @@ pub(crate) struct Commit {
 const SIBLING: u8 = 1;
 /// It may equal a row that could not be read.
 const BESIDE: u8 = 2;
+/// Its version is not in its document, but behind it.
+const STAMPED: u8 = 4;
 
 /// Encodes a commit; sorts the sightings.
 pub(crate) fn put(
@@ -55,15 +57,20 @@ pub(crate) fn put(
     book.put(&mut out, Part::Commit);
     put_varint(&mut out, rows.len() as u64);
     for row in rows {
-        let flags = u8::from(row.sibling) * SIBLING + u8::from(row.beside) * BESIDE;
+        let flags = u8::from(row.sibling) * SIBLING
+            + u8::from(row.beside) * BESIDE
+            + u8::from(row.stamped) * STAMPED;
         out.extend_from_slice(&[row.record.code(), flags]);
         put_varint(&mut out, u64::from(row.canonical_bytes));
         out.extend_from_slice(&row.address.0);
         put_varint(&mut out, row.custodians.len() as u64);
         row.custodians.iter().for_each(|number| put_varint(&mut out, u64::from(*number)));
         put_block(&mut out, documents.get(row.document.clone()).unwrap_or_default());
-        if row.record == RecordKind::CopilotInteraction {
+        if row.record.is_keyed_outside() {
             put_block(&mut out, row.conversation.as_bytes());
+        }
+        if row.stamped {
+            put_varint(&mut out, row.version);
         }
     }
     put_varint(&mut out, refused.len() as u64);
@@ -137,18 +144,19 @@ struct StoredRow<'a> {
     custodians: Vec<u32>,
     document: &'a [u8],
     conversation: Option<&'a str>,
+    version: Option<u64>,
 }
 
 fn read_row<'a>(reader: &mut Reader<'a>) -> Option<StoredRow<'a>> {
     let record = RecordKind::from_code(reader.u8()?)?;
-    let flags = reader.u8().filter(|flags| flags & !(SIBLING | BESIDE) == 0)?;
+    let flags = reader.u8().filter(|flags| flags & !(SIBLING | BESIDE | STAMPED) == 0)?;
     let (sibling, beside) = (flags & SIBLING != 0, flags & BESIDE != 0);
     let canonical_bytes = reader.varint32()?;
     let address = ContentAddress(reader.array()?);
     let custodians = reader.list(list::ROW_CUSTODIANS, Reader::varint32)?;
     let document = reader.block()?;
-    let names_user = record == RecordKind::CopilotInteraction;
-    let conversation = if names_user { Some(reader.text()?) } else { None };
+    let conversation = if record.is_keyed_outside() { Some(reader.text()?) } else { None };
+    let version = if flags & STAMPED != 0 { Some(reader.varint()?) } else { None };
     Some(StoredRow {
         record,
         sibling,
@@ -158,6 +166,7 @@ fn read_row<'a>(reader: &mut Reader<'a>) -> Option<StoredRow<'a>> {
         custodians,
         document,
         conversation,
+        version,
     })
 }
 
@@ -181,6 +190,12 @@ fn revive(
     let mut row = SlabRow::new(identity, place, (stored.address, canonical));
     if let Some(conversation) = stored.conversation {
         row.conversation = conversation.into();
+    }
+    if row.stamped != stored.version.is_some() {
+        return Err(Error::corrupt("row of a commit has a version and states one, or has none"));
+    }
+    if let Some(version) = stored.version {
+        row.stamp(version);
     }
     (row.sibling, row.beside) = (stored.sibling, stored.beside);
     row.custodians.clone_from(&stored.custodians);

@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 
 use super::book::Book;
 use super::quarantine::Refused;
-use crate::row::Identity;
+use crate::row::{Identity, stamped_modified};
 use crate::segment::NewRow;
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
 
@@ -33,6 +33,8 @@ pub(crate) struct SlabRow {
     pub(crate) reply_to: Option<Box<str>>,
     pub(crate) id: Box<str>,
     pub(crate) version: u64,
+    /// The version is not the document's own.
+    pub(crate) stamped: bool,
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
     pub(crate) sender: Option<Box<str>>,
@@ -60,6 +62,7 @@ impl SlabRow {
             reply_to: identity.reply_to.map(own),
             id: own(identity.id),
             version: identity.version,
+            stamped: identity.stamped,
             created: identity.created,
             modified: identity.modified,
             sender: identity.sender.map(own),
@@ -70,6 +73,12 @@ impl SlabRow {
             beside: false,
             custodians: Vec::new(),
         }
+    }
+
+    /// Gives it a version, if its document states none.
+    pub(crate) fn stamp(&mut self, version: u64) {
+        self.version = version;
+        self.modified = stamped_modified(self.record, version, self.created);
     }
 
     /// Segment order.

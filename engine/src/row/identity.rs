@@ -16,6 +16,8 @@ pub(crate) struct Identity<'d> {
     pub(crate) reply_to: Option<Cow<'d, str>>,
     pub(crate) id: Cow<'d, str>,
     pub(crate) version: u64,
+    /// The document states no version: the commit that stores it gives it one.
+    pub(crate) stamped: bool,
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
     pub(crate) sender: Option<Cow<'d, str>>,
@@ -33,24 +35,47 @@ pub(crate) fn identify<'d>(
     let root = shape.nodes.first().ok_or("empty document")?;
     let fields = Fields { template: templates.get(TemplateId(*root)), document, shape, templates };
     let id = fields.text(Role::Id).filter(|id| !id.is_empty()).ok_or("no id")?;
-    let (conversation, reply_to) = place(&fields, record, custodian)?;
+    let (conversation, reply_to) = place(&fields, (record, &id), custodian)?;
     let etag = fields.text(Role::Etag).and_then(|etag| number(&etag));
     let stated = fields.time(Role::Modified);
-    let version = etag.or(stated.map(|at| clamp(at.ms()))).unwrap_or(0);
+    let known = etag.or(stated.map(|at| clamp(at.ms())));
+    let stamped = known.is_none() && record != RecordKind::Message;
+    let version = known.unwrap_or(0);
     let created = fields.time(Role::Created).or_else(|| epoch(number(&id)?)).unwrap_or_default();
     let modified = stated.or_else(|| epoch(etag?)).unwrap_or(created);
     let sender = [Role::User, Role::Application, Role::Device]
         .into_iter()
         .find_map(|role| fields.text(role).filter(|id| !id.is_empty()));
     let kind = kind(&fields);
-    Ok(Identity { record, conversation, reply_to, id, version, created, modified, sender, kind })
+    Ok(Identity {
+        record,
+        conversation,
+        reply_to,
+        id,
+        version,
+        stamped,
+        created,
+        modified,
+        sender,
+        kind,
+    })
+}
+
+/// When a row was changed last whose version was given to it. Chats, members, users and teams change
+/// and do not say when: then it is their version's time.
+pub(crate) fn stamped_modified(record: RecordKind, version: u64, created: Timestamp) -> Timestamp {
+    let changes = matches!(
+        record,
+        RecordKind::Chat | RecordKind::Member | RecordKind::User | RecordKind::Team
+    );
+    epoch(version).filter(|_| changes).unwrap_or(created)
 }
 
 type Text<'d> = Cow<'d, str>;
 
 fn place<'d>(
     fields: &Fields<'_, 'd>,
-    record: RecordKind,
+    (record, id): (RecordKind, &Text<'d>),
     custodian: &Custodian,
 ) -> Result<(Text<'d>, Option<Text<'d>>), String> {
     let text = |role| fields.text(role).filter(|id| !id.is_empty());
@@ -69,7 +94,8 @@ fn place<'d>(
         RecordKind::CallRecording | RecordKind::CallTranscript => {
             Ok((text(Role::Meeting).unwrap_or_default(), None))
         }
-        _ => Ok((text(Role::Chat).unwrap_or_default(), None)),
+        RecordKind::Member => Ok((text(Role::Chat).unwrap_or_default(), None)),
+        RecordKind::Chat | RecordKind::User | RecordKind::Team => Ok((id.clone(), None)),
     }
 }
 

@@ -13,6 +13,6 @@ mod template;
 pub(crate) mod time;
 
 pub(crate) use canonical::Canonical;
-pub(crate) use identity::{Identity, identify};
+pub(crate) use identity::{Identity, identify, stamped_modified};
 pub(crate) use parse::{Limits, Parser, Shape};
 pub(crate) use template::{Hole, HoleKind, PathId, Role, TemplateId, Templates};

@@ -93,7 +93,7 @@ impl World {
         let conversation = (*dice.pick(&CONVERSATIONS)).to_owned();
         let reply_to = (conversation == "19:d" && dice.one_in(2))
             .then(|| (BASE_MS + i64::try_from(dice.roll(3)).unwrap()).to_string());
-        let record = if dice.one_in(9) { RecordKind::Chat } else { RecordKind::Message };
+        let record = if dice.one_in(9) { RecordKind::Member } else { RecordKind::Message };
         let key = MessageKey { record, conversation, reply_to, id };
         let created = Timestamp::from_ms(ms);
         (record, self.json(&key, (created, created)))
@@ -167,7 +167,7 @@ impl World {
             (0..count).map(|_| (*dice.pick(all)).to_owned()).collect()
         };
         Scan {
-            record: if dice.one_in(6) { RecordKind::Chat } else { RecordKind::Message },
+            record: if dice.one_in(6) { RecordKind::Member } else { RecordKind::Message },
             conversations: some(dice, &["19:a@thread.v2", "19:bb", "19:d", "nowhere"]),
             senders: some(dice, &["s-one", "s-two", "nobody"]),
             custodians: (0..dice.roll(6).saturating_sub(3))

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
-use crate::row::{Canonical, Identity, Limits, Parser, Shape, identify};
+use crate::row::{Canonical, Identity, Limits, Parser, Shape, identify, stamped_modified};
 use crate::segment::{Keys, Tables};
 use crate::types::{ContentAddress, Custodian, RecordKind};
 
@@ -43,7 +43,7 @@ impl RowCheck {
         let templates = &self.parser.templates;
         let (address, _) = self.canonical.address(templates, document, &self.shape);
         let (record, _) = kept.keys.kind(kept.local);
-        // Whose Copilot interaction it is stands only in its conversation.
+        // Whose Copilot interaction it is, and of what a member, stands only in the conversation.
         let nobody = Custodian::user("");
         let identity = identify(templates, document, &self.shape, record, &nobody)
             .map_err(|reason| no_row("has no key any more", reason))?;
@@ -68,13 +68,18 @@ fn differing(kept: Kept<'_>, identity: &Identity<'_>, out: &mut Vec<u8>) -> Opti
     let reply_to = is_reply.then_some(&out[..]);
     let sender = (keys.sender(local) as usize).checked_sub(1);
     let sender = sender.map(|number| tables.senders.text(number));
+    let modified = if identity.stamped {
+        stamped_modified(identity.record, keys.version(local), identity.created)
+    } else {
+        identity.modified
+    };
     let checks = [
         ("conversation", same_conversation(tables.conversation(row), identity)),
         ("id", same_id),
         ("reply_to", reply_to == identity.reply_to.as_deref().map(str::as_bytes)),
-        ("version", keys.version(local) == identity.version),
+        ("version", identity.stamped || keys.version(local) == identity.version),
         ("created time", keys.created.get(local) == Some(&identity.created.0)),
-        ("modified time", keys.modified.get(local) == Some(&identity.modified.0)),
+        ("modified time", keys.modified.get(local) == Some(&modified.0)),
         ("sender", sender == identity.sender.as_deref()),
         ("kind", keys.kind(local) == (identity.record, identity.kind)),
     ];
@@ -82,8 +87,10 @@ fn differing(kept: Kept<'_>, identity: &Identity<'_>, out: &mut Vec<u8>) -> Opti
 }
 
 fn same_conversation(kept: &str, identity: &Identity<'_>) -> bool {
-    if identity.record != RecordKind::CopilotInteraction {
-        return kept == identity.conversation;
+    match identity.record {
+        RecordKind::CopilotInteraction => {}
+        RecordKind::Member => return true,
+        _ => return kept == identity.conversation,
     }
     let named: &Cow<'_, str> = &identity.conversation;
     named.split_once('/').is_some_and(|(_, session)| {
