@@ -93,7 +93,7 @@ impl Fetched {
 }
 
 /// Where a part of a body is in it.
-fn place(body: &[u8], part: &[u8]) -> Range<usize> {
+pub(super) fn place(body: &[u8], part: &[u8]) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
     start..start.saturating_add(part.len())
 }
@@ -207,6 +207,7 @@ impl Turn<'_> {
             page.answer.request_id.as_deref().unwrap_or("without an id")
         );
         let page = Page {
+            conversation: None,
             custodian: self.custodian.clone(),
             record: feed.record(),
             source,

@@ -34,6 +34,8 @@ pub(super) struct Work {
 pub(super) struct Page {
     pub(super) custodian: Custodian,
     pub(super) record: RecordKind,
+    /// Where members belong.
+    pub(super) conversation: Option<String>,
     /// Names the request in the quarantine.
     pub(super) source: String,
     pub(super) answer: Answer,
@@ -180,7 +182,8 @@ fn offer(batch: &mut Batch, page: &Page, cutter: &mut Cutter) {
     for item in items {
         let Some(json) = body.get(item.clone()) else { continue };
         let origin = Origin { source: &page.source, offset: item.start as u64 };
-        batch.offer(&page.custodian, page.record, json, origin);
+        let place = (page.record, page.conversation.as_deref());
+        batch.offer_in(&page.custodian, place, json, origin);
     }
 }
 

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use chatvault_engine::Custodian;
+use chatvault_engine::{Custodian, RecordKind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::account::{Account, Kept, Rule};
-use super::chain::End;
-use super::commit::Work;
+use super::chain::{End, place};
+use super::commit::{Page, Work};
 use super::report::Trouble;
 use super::run::{Halt, Run};
-use super::{SyncError, store};
+use super::{SyncError, places, store};
 use crate::graph::client::Request;
 use crate::graph::limits::Class;
 use crate::graph::link::Link;
@@ -96,6 +96,15 @@ impl List {
         let custodian = alone.add(self, serde_json::from_slice(item).ok()?)?;
         let kept = alone.accounts.remove(&custodian)?;
         Some(Account::of(custodian, kept, Vec::new(), 0))
+    }
+
+    /// What its entries are kept as; the recycle bin knows less than was known before.
+    fn record(self) -> Option<RecordKind> {
+        match self {
+            Self::Users => Some(RecordKind::User),
+            Self::Teams => Some(RecordKind::Team),
+            Self::DeletedUsers | Self::DeletedTeams => None,
+        }
     }
 
     fn is_deleted(self) -> bool {
@@ -197,9 +206,11 @@ async fn pages(
     loop {
         let request = Request { link: &link, class: Class::Directory, resource: None };
         let answer = run.unless_stopped(run.client.get(&request, meter)).await??;
-        let page = read_page(&answer.body);
+        let body = answer.body.clone();
+        let page = read_page(&body);
         let page = page.map_err(|broken| Failure::astray(&link, broken.to_string()))?;
         let mut checkpoints = Vec::new();
+        let items = page.items.iter().map(|item| place(&body, item)).collect();
         for item in &page.items {
             let Ok(entry) = serde_json::from_slice::<Entry>(item) else { continue };
             if let Some(changed) = discovery.add(list, entry) {
@@ -209,9 +220,17 @@ async fn pages(
             }
         }
         let next = page.next.filter(|next| next != link.as_str());
-        drop(answer);
-        if !checkpoints.is_empty() {
-            run.commit(Work { page: None, checkpoints }).await?;
+        let record = list.record().filter(|_| run.options.directory);
+        let page = record.map(|record| Page {
+            custodian: places::custodian(),
+            record,
+            conversation: None,
+            source: "graph: directory".to_owned(),
+            answer,
+            items: Some(items),
+        });
+        if page.is_some() || !checkpoints.is_empty() {
+            run.commit(Work { page, checkpoints }).await?;
         }
         let Some(next) = next else { return Ok(()) };
         link = Link::follow(run.client.cloud(), &next)?;

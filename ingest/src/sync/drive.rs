@@ -24,6 +24,7 @@ use super::directory::{self, Discovery};
 use super::gaps::gaps;
 use super::history;
 use super::options::{Service, SyncOptions};
+use super::places::{self, Told};
 use super::progress::SyncProgress;
 use super::report::{AccountReport, SyncReport, Tally, Trouble};
 use super::run::{Halt, Run};
@@ -71,6 +72,7 @@ struct Outcomes {
     discovery: Discovery,
     /// What concerns more than one account.
     troubles: Vec<Trouble>,
+    notes: Vec<String>,
     external: u64,
     halt: Option<Halt>,
 }
@@ -157,7 +159,7 @@ pub(super) fn start_runtime() -> Result<Runtime, SyncError> {
     })
 }
 
-fn broken_task(cause: tokio::task::JoinError) -> SyncError {
+pub(super) fn broken_task(cause: tokio::task::JoinError) -> SyncError {
     let cause = std::io::Error::other(cause);
     SyncError::Local { path: "a task of the run".into(), action: "ended without an answer", cause }
 }
@@ -207,8 +209,13 @@ async fn go(run: &Arc<Run>, bind: Option<Tenant>, outcomes: &mut Outcomes) -> Re
         let run = Arc::clone(run);
         blocking(move || beside::forget(&run)).await?;
     }
-    let (turns_go_on, contents) = beside::start(run, deleted_teams(&outcomes.discovery.accounts));
+    let deleted = deleted_teams(&outcomes.discovery.accounts);
+    let (turns_go_on, contents) = beside::start(run, deleted.clone());
     let turns = take_turns(run, chosen, outcomes).await;
+    let named = match &turns {
+        Ok(()) if run.options.directory => name_places(run, &deleted, outcomes).await,
+        _ => Ok(()),
+    };
     // Contents of what came in last are still to be fetched.
     drop(turns_go_on);
     let fetched = contents.await.map_err(|cause| Halt::Error(broken_task(cause)))?;
@@ -217,12 +224,27 @@ async fn go(run: &Arc<Run>, bind: Option<Tenant>, outcomes: &mut Outcomes) -> Re
     outcomes.troubles.extend(fetched.troubles);
     outcomes.external = fetched.external;
     keep_turns(run, outcomes).await?;
-    turns?;
+    turns.and(named)?;
     fetched.halt.map_or(Ok(()), Err)
 }
 
+/// Asks what the conversations are called that have new messages.
+async fn name_places(
+    run: &Arc<Run>,
+    deleted: &HashSet<String>,
+    outcomes: &mut Outcomes,
+) -> Result<(), Halt> {
+    let meter = Arc::new(Meter::default());
+    let told = places::ask(run, deleted, &meter).await;
+    outcomes.common.spend(meter.traffic());
+    let Told { troubles, notes } = told?;
+    outcomes.troubles.extend(troubles);
+    outcomes.notes.extend(notes);
+    Ok(())
+}
+
 /// Work that waits for the archive.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SyncError> + Send + 'static,
 ) -> Result<T, SyncError> {
     tokio::task::spawn_blocking(work).await.map_err(broken_task)?
@@ -327,11 +349,13 @@ fn finish(
         troubles.push(Trouble::new("run", failure));
     }
     let mut total = outcomes.common;
+    total.count(tallies.of(&places::custodian()));
     for report in outcomes.accounts.values() {
         total += report.tally;
     }
     let newly_quarantined = quarantined(archive)?.saturating_sub(known.quarantined);
-    let notes = known.expiry.into_iter().chain(notes(&outcomes.accounts)).collect();
+    let notes = known.expiry.into_iter().chain(notes(&outcomes.accounts)).chain(outcomes.notes);
+    let notes = notes.collect();
     let inactive = outcomes.discovery.accounts.values().filter(|kept| !kept.active).count();
     let accounts = outcomes.accounts.into_iter();
     let report = SyncReport {

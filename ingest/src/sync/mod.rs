@@ -45,6 +45,7 @@ mod estimate;
 mod gaps;
 mod history;
 mod options;
+mod places;
 mod plan;
 mod progress;
 mod report;

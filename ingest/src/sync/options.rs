@@ -65,6 +65,9 @@ pub struct SyncOptions {
     pub accounts: Vec<Custodian>,
     /// Accounts that the directory names and nobody has decided about become active if this fits. None.
     pub activate_new: Option<Rule>,
+    /// Keep what the directory says of users and teams, and ask for the names and members of
+    /// conversations with new messages. Yes.
+    pub directory: bool,
     /// Ask the directory for users and teams first. Yes.
     pub discover: bool,
     /// Deleted users and teams too, as long as the service keeps them (30 days). Yes.
@@ -114,6 +117,7 @@ impl SyncOptions {
             feeds: vec![Feed::Chats, Feed::RetainedChats, Feed::Channels, Feed::RetainedChannels],
             accounts: Vec::new(),
             activate_new: None,
+            directory: true,
             discover: true,
             deleted: true,
             content: Content { hosted: true, files: true, meetings: true },

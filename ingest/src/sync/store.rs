@@ -7,6 +7,7 @@
 //! | `graph/account/{custodian}` | an [`Account`](super::Account) |
 //! | `graph/at/{custodian}/{feed}` | how far all of that feed is: a [`Position`](super::plan::Position) |
 //! | `graph/part/{custodian}/{feed}/{hash}` | how far what passes a filter is, by the filter's hash |
+//! | `graph/places/{what}` | up to which commit conversations were asked for their names |
 //! | `graph/content` | up to which commit rows were searched for contents |
 //! | `graph/missing/…` | a content that could not be had |
 //! | `graph/run/{run}` | a run's summary, and where its whole report is |
@@ -39,6 +40,11 @@ pub(super) fn position(custodian: &Custodian, feed: Feed, filter: &str) -> Strin
     }
     let hash = blake3::hash(filter.as_bytes()).to_hex();
     format!("{PARTS}{custodian}/{}/{:.16}", feed.name(), hash.as_str())
+}
+
+/// Where it is kept how far the names of conversations are.
+pub(super) fn place(what: &str) -> String {
+    format!("graph/places/{what}")
 }
 
 pub(super) fn run(number: u32) -> String {

@@ -97,10 +97,11 @@ impl World {
         Service { limits: unlimited(), clock, ..Service::new(self.app()) }
     }
 
-    /// From the first day of the tenant's life on, and without contents.
+    /// From the first day of the tenant's life on, without contents and without the directory's records.
     pub(super) fn options(&self) -> SyncOptions {
         let mut options = SyncOptions::new(self.spool.path());
         options.start = chatvault_engine::Timestamp::from_ms(self.setup.from);
+        options.directory = false;
         options.content = sync::Content { hosted: false, files: false, meetings: false };
         options
     }

@@ -113,7 +113,8 @@ fn clouds() -> PossibleValuesParser {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is exported")]
 pub(super) struct Selection {
-    /// What to export of each account, with commas between
+    /// What to export of each account, with commas between; `directory` is what people, teams, channels
+    /// and chats are called, and who is in a chat
     #[arg(long, value_name = "FEEDS", value_delimiter = ',', value_parser = feeds())]
     #[arg(default_value = DEFAULT_FEEDS)]
     pub(super) feeds: Vec<String>,
@@ -153,11 +154,14 @@ pub(super) struct Selection {
 }
 
 fn feeds() -> PossibleValuesParser {
-    PossibleValuesParser::new(Feed::ALL.iter().map(|feed| feed.name()))
+    PossibleValuesParser::new(Feed::ALL.iter().map(|feed| feed.name()).chain([DIRECTORY]))
 }
 
 /// The usual feeds, as one would type them. A test holds them against the library's.
-const DEFAULT_FEEDS: &str = "chats,retained-chats,channels,retained-channels";
+const DEFAULT_FEEDS: &str = "chats,retained-chats,channels,retained-channels,directory";
+
+/// Names, addresses and members, which belong to no account.
+pub(super) const DIRECTORY: &str = "directory";
 
 /// Which accounts are activated when they are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -8,7 +8,9 @@ use chatvault_ingest::graph::{Feed, Model};
 use chatvault_ingest::sync::{Account, Content, Plan, Rule, SyncOptions};
 use chatvault_query::parse_time;
 
-use super::arguments::{Arguments, ContentKind, ModelName, NewAccounts, PlanName, Selection};
+use super::arguments::{
+    Arguments, ContentKind, DIRECTORY, ModelName, NewAccounts, PlanName, Selection,
+};
 use crate::commands::account;
 
 /// Unfinished downloads wait here, inside the archive's folder: on the same disk, found again by
@@ -25,6 +27,7 @@ pub(super) fn options(arguments: &Arguments, accounts: &[Account]) -> anyhow::Re
     let once = from.is_some() || to.is_some();
     Ok(SyncOptions {
         feeds: feeds(selection)?,
+        directory: selection.feeds.iter().any(|name| name == DIRECTORY),
         accounts: picked(selection, accounts)?,
         activate_new: selection.activate_new.map(|who| match who {
             NewAccounts::All => Rule::ALL,
@@ -61,7 +64,7 @@ fn time(option: &'static str, text: Option<&str>) -> anyhow::Result<Option<Times
 /// Each feed once, in the order given.
 fn feeds(selection: &Selection) -> anyhow::Result<Vec<Feed>> {
     let mut feeds = Vec::new();
-    for name in &selection.feeds {
+    for name in selection.feeds.iter().filter(|name| *name != DIRECTORY) {
         let feed = Feed::named(name).with_context(|| format!("there is no feed {name}"))?;
         if !feeds.contains(&feed) {
             feeds.push(feed);

@@ -150,6 +150,21 @@ pub(crate) fn application(cloud: &Cloud, client_id: &str) -> Result<Link, Failur
     Link::own(cloud, &format!("/applications(appId={id})?$select=passwordCredentials"))
 }
 
+/// A chat's own properties.
+pub(crate) fn chat(cloud: &Cloud, id: &str) -> Result<Link, Failure> {
+    Link::own(cloud, &format!("/chats/{}", segment(cloud, id)?))
+}
+
+/// Who is in a chat.
+pub(crate) fn chat_members(cloud: &Cloud, id: &str) -> Result<Link, Failure> {
+    Link::own(cloud, &format!("/chats/{}/members", segment(cloud, id)?))
+}
+
+/// A team's channels with their names.
+pub(crate) fn channels(cloud: &Cloud, team: &str) -> Result<Link, Failure> {
+    Link::own(cloud, &format!("/teams/{}/channels", segment(cloud, team)?))
+}
+
 /// Teams that were deleted; this list takes no options.
 pub(crate) fn deleted_teams(cloud: &Cloud) -> Result<Link, Failure> {
     Link::own(cloud, "/teamwork/deletedTeams")

@@ -36,10 +36,19 @@ fn needs(options: &SyncOptions) -> Vec<Need> {
     if teams && options.deleted {
         need(&["Team.ReadBasic.All", "TeamSettings.Read.All"], "deleted teams");
     }
+    if teams_have_names(options) {
+        let names = ["Channel.ReadBasic.All", "ChannelSettings.Read.All", "Directory.Read.All"];
+        need(&names, "names of channels");
+    }
     if options.content.files {
         need(&["Files.Read.All", "Sites.Read.All"], "attached files");
     }
     needs
+}
+
+/// Are channels asked for their names? Chats are by the permission of their messages.
+fn teams_have_names(options: &SyncOptions) -> bool {
+    options.directory && options.feeds.iter().any(|feed| feed.of_team())
 }
 
 /// Each permission, granted or not.
@@ -89,6 +98,7 @@ mod tests {
             "User.Read.All",
             "GroupMember.Read.All",
             "Team.ReadBasic.All",
+            "Channel.ReadBasic.All",
             "Files.Read.All",
         ];
         let names = |granted: bool| all.map(|name| (format!("permission {name}"), granted));
@@ -100,6 +110,7 @@ mod tests {
             "Directory.Read.All",
             "Group.ReadWrite.All",
             "TeamSettings.Read.All",
+            "ChannelSettings.ReadWrite.All",
             "Sites.ReadWrite.All",
         ];
         assert_eq!(told(&options, &wider), names(true));

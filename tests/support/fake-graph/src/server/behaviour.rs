@@ -1,5 +1,7 @@
 //! How the fake behaves: limits, page sizes, faults and malice. Everything here can change while it runs.
 
+use std::collections::BTreeMap;
+
 use crate::Ms;
 
 /// The application that may sign in. A made-up one, the same for every run.
@@ -8,11 +10,12 @@ pub const CLIENT_ID: &str = "5b1f6a0c-3d0e-4a53-9f0b-8a7d2c4e6f10";
 pub const SECRET: &str = "fake~8Q~graph-secret/with+odd=characters&co";
 
 /// Every permission the fake knows, as an administrator would consent to them.
-pub const ROLES: [&str; 14] = [
+pub const ROLES: [&str; 15] = [
     "AiEnterpriseInteraction.Read.All",
     "Application.Read.All",
     "CallRecordings.Read.All",
     "CallTranscripts.Read.All",
+    "Channel.ReadBasic.All",
     "ChannelMessage.Read.All",
     "Chat.Read.All",
     "ChatMember.Read.All",
@@ -44,6 +47,9 @@ pub struct Behaviour {
     pub hostile_for: Option<String>,
     /// Days of the tenant's time until an unused delta token is forgotten.
     pub delta_days: u32,
+    /// What the directory says otherwise from now on: fields of users, teams, chats, channels and
+    /// members, by id; a member's by the user's.
+    pub edits: BTreeMap<String, serde_json::Value>,
     /// Retained versions are refused, as perhaps in a tenant without a retention policy.
     pub retained_refused: bool,
     /// Milliseconds of the tenant's time until a continuation is refused. `None`: never.
@@ -58,6 +64,7 @@ impl Default for Behaviour {
             paging: Paging::default(),
             faults: Faults::default(),
             throttle: None,
+            edits: BTreeMap::new(),
             hostile: None,
             hostile_for: None,
             delta_days: 7,

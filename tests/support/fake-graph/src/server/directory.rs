@@ -1,9 +1,9 @@
 //! Users, teams and chats: what a client asks to know whom it can export.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chatvault_support::stamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome, Refusal};
 use super::behaviour::Paging;
@@ -52,7 +52,8 @@ pub(crate) fn list(service: &Service, asked: &Asked, endpoint: &Endpoint) -> Out
         _ => None,
     };
     let items = items.get(cut.range).unwrap_or_default().iter();
-    let items: Vec<String> = items.map(|item| selected(item, fields)).collect();
+    let edits = &behaviour.edits;
+    let items: Vec<String> = items.map(|item| selected(item, fields, edits)).collect();
     let part: Vec<&[u8]> = items.iter().map(String::as_bytes).collect();
     let no_count = Paging { no_count: true, ..paging };
     Ok(Page { context: Some(context), items: &part, next: next.as_deref() }
@@ -62,15 +63,14 @@ pub(crate) fn list(service: &Service, asked: &Asked, endpoint: &Endpoint) -> Out
 /// What a list of users has of each when nothing is selected, as far as the fake knows it.
 const USER_FIELDS: &str = "id,displayName,userPrincipalName,mail";
 
-/// A document with these of its fields.
-fn selected(document: &str, fields: Option<&str>) -> String {
-    let (Some(fields), Ok(serde_json::Value::Object(mut document))) =
-        (fields, serde_json::from_str(document))
-    else {
-        return document.to_owned();
-    };
-    document.retain(|name, _| fields.split(',').any(|field| field == name));
-    serde_json::Value::Object(document).to_string()
+/// A document with these of its fields, and what a test wants otherwise.
+fn selected(document: &str, fields: Option<&str>, edits: &BTreeMap<String, Value>) -> String {
+    let Ok(mut value) = serde_json::from_str::<Value>(document) else { return document.to_owned() };
+    edit(&mut value, edits);
+    if let (Some(fields), Value::Object(document)) = (fields, &mut value) {
+        document.retain(|name, _| fields.split(',').any(|field| field == name));
+    }
+    value.to_string()
 }
 
 fn items(service: &Service, endpoint: &Endpoint, now: crate::Ms) -> (&'static str, Vec<String>) {
@@ -120,41 +120,51 @@ pub(crate) fn user(service: &Service, asked: &Asked, id: &str) -> Outcome {
     found.map(Answer::json).ok_or_else(missing)
 }
 
-/// A chat, or its members: whoever ever had a copy of one of its messages.
-pub(crate) fn chat(service: &Service, asked: &Asked, id: &str, members: bool) -> Outcome {
-    let Source::Tenant(tenant) = &service.source else { return Err(Refusal::not_found(id)) };
-    let truth = tenant.truth(asked.now, &service.origin);
-    let rows: Vec<_> = truth.iter().filter(|row| row.conversation == id).collect();
-    let created = rows.iter().map(|row| row.modified).min();
-    let created = created.ok_or_else(|| Refusal::not_found(id))?;
-    let custodians = rows.iter().flat_map(|row| &row.sightings);
-    let users: BTreeSet<&str> =
-        custodians.filter_map(|sighting| sighting.custodian.strip_prefix("user:")).collect();
-    let context = format!("{}/{}/$metadata#chats", service.origin, asked.version());
-    let kind = match id {
-        id if id.ends_with("@unq.gbl.spaces") => "oneOnOne",
-        id if id.contains(":meeting_") => "meeting",
-        _ => "group",
-    };
-    let body = if members {
-        json!({"@odata.context": format!("{context}('{id}')/members"), "@odata.count": users.len(),
-            "value": users.iter().map(|user| member(tenant, user, asked.now)).collect::<Vec<_>>()})
-    } else {
-        json!({"@odata.context": format!("{context}/$entity"), "id": id, "topic": null,
-            "createdDateTime": stamp(created), "chatType": kind, "tenantId": tenant.id})
-    };
-    Ok(Answer::json(body.to_string()))
+/// A chat.
+pub(crate) fn chat(service: &Service, asked: &Asked, id: &str) -> Outcome {
+    let mut chat =
+        tenant(service, id)?.chat(id, asked.now).ok_or_else(|| Refusal::not_found(id))?;
+    edit(&mut chat, &service.behaviour().edits);
+    chat["@odata.context"] = format!("{}#chats/$entity", metadata(service, asked)).into();
+    Ok(Answer::json(chat.to_string()))
 }
 
-fn member(tenant: &Tenant, id: &str, now: crate::Ms) -> serde_json::Value {
-    let user = tenant.user(id, now);
-    json!({
-        "@odata.type": "#microsoft.graph.aadUserConversationMember",
-        "roles": [],
-        "displayName": user.map(|user| user.name.as_str()),
-        "userId": id,
-        "email": user.map(|user| user.upn.as_str()),
-        "tenantId": tenant.id,
-        "visibleHistoryStartDateTime": "0001-01-01T00:00:00Z",
-    })
+/// Who is in a chat, or the channels of a team: one page, without options.
+pub(crate) fn parts(service: &Service, asked: &Asked, endpoint: &Endpoint) -> Outcome {
+    let (name, id, parts) = match endpoint {
+        Endpoint::ChatMembers(id) => {
+            (format!("chats('{id}')/members"), id, tenant(service, id)?.members(id, asked.now))
+        }
+        Endpoint::TeamChannels(id) => {
+            (format!("teams('{id}')/channels"), id, tenant(service, id)?.channels(id, asked.now))
+        }
+        _ => return Err(Refusal::not_found(asked.path())),
+    };
+    let mut parts = parts.ok_or_else(|| Refusal::not_found(id))?;
+    parts.iter_mut().for_each(|part| edit(part, &service.behaviour().edits));
+    let context = format!("{}#{name}", metadata(service, asked));
+    let page = json!({"@odata.context": context, "@odata.count": parts.len(), "value": parts});
+    Ok(Answer::json(page.to_string()))
+}
+
+fn metadata(service: &Service, asked: &Asked) -> String {
+    format!("{}/{}/$metadata", service.origin, asked.version())
+}
+
+fn tenant<'s>(service: &'s Service, id: &str) -> Result<&'s Tenant, Refusal> {
+    match &service.source {
+        Source::Tenant(tenant) => Ok(tenant),
+        Source::Folders(_) => Err(Refusal::not_found(id)),
+    }
+}
+
+/// Replaces the fields of a document that a test wants otherwise.
+fn edit(document: &mut Value, edits: &BTreeMap<String, Value>) {
+    let id = |key: &str| document[key].as_str().and_then(|id| edits.get(id));
+    let Some(Value::Object(fields)) = id("userId").or_else(|| id("id")) else { return };
+    for (name, value) in fields {
+        if document.get(name).is_some() {
+            document[name] = value.clone();
+        }
+    }
 }

@@ -84,8 +84,10 @@ fn give(service: &Service, asked: &Asked, endpoint: &Endpoint) -> Outcome {
         }
         Endpoint::Application => Ok(directory::application(service)),
         Endpoint::User(id) => directory::user(service, asked, id),
-        Endpoint::Chat(id) => directory::chat(service, asked, id, false),
-        Endpoint::ChatMembers(id) => directory::chat(service, asked, id, true),
+        Endpoint::Chat(id) => directory::chat(service, asked, id),
+        Endpoint::ChatMembers(_) | Endpoint::TeamChannels(_) => {
+            directory::parts(service, asked, endpoint)
+        }
         Endpoint::Content { path, deleted_team } => {
             content::of_team_as_it_is(service, asked, path, *deleted_team)?;
             content::answer(service, asked, path)

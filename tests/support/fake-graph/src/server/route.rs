@@ -17,6 +17,7 @@ pub(crate) enum Endpoint {
     Application,
     Chat(String),
     ChatMembers(String),
+    TeamChannels(String),
     Content {
         path: ContentPath,
         /// Asked below `/teamwork/deletedTeams`.
@@ -155,6 +156,7 @@ impl Endpoint {
             | Self::DeletedUsers
             | Self::Groups
             | Self::Application
+            | Self::TeamChannels(_)
             | Self::DeletedTeams => (Class::Directory, None),
             Self::Chat(chat) | Self::ChatMembers(chat) => (Class::Chat, Some(chat.clone())),
             Self::Content { path, .. } => content_burden(path),
@@ -175,6 +177,9 @@ impl Endpoint {
             Self::DeletedTeams => &["Team.ReadBasic.All", "TeamSettings.Read.All"],
             Self::Chat(_) => &["Chat.Read.All", "Chat.ReadBasic.All", "Chat.ReadWrite.All"],
             Self::ChatMembers(_) => &["ChatMember.Read.All", "Chat.Read.All"],
+            Self::TeamChannels(_) => {
+                &["Channel.ReadBasic.All", "ChannelSettings.Read.All", "Directory.Read.All"]
+            }
             Self::Content { path, .. } => content_roles(path),
             Self::Share { .. } => FILE_ROLES,
             Self::TenantWide => CHAT_ROLES,
@@ -217,6 +222,7 @@ fn directory(names: &[&str], path: &[String]) -> Option<Endpoint> {
         ["teamwork", "deletedteams"] => Endpoint::DeletedTeams,
         ["chats", "getallmessages" | "allmessages"] => Endpoint::TenantWide,
         ["chats", _] => Endpoint::Chat(path.get(1)?.clone()),
+        ["teams", _, "channels"] => Endpoint::TeamChannels(path.get(1)?.clone()),
         ["chats", _, "members"] => Endpoint::ChatMembers(path.get(1)?.clone()),
         _ => return None,
     })

@@ -16,6 +16,7 @@ mod objects;
 mod people;
 mod places;
 mod render;
+mod rosters;
 mod rows;
 mod targeted;
 #[cfg(test)]
