@@ -198,6 +198,11 @@ pub trait History: Names {
     fn name_at(&self, id: &str, _at: Timestamp) -> Option<&str> {
         self.name(id)
     }
+
+    /// The address at a time.
+    fn address_at(&self, id: &str, _at: Timestamp) -> Option<&str> {
+        self.address(id)
+    }
 }
 
 impl History for NoNames {}
@@ -221,7 +226,7 @@ impl Names for Then<'_> {
     }
 
     fn address(&self, id: &str) -> Option<&str> {
-        self.names.address(id)
+        self.names.address_at(id, self.at)
     }
 }
 

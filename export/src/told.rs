@@ -54,10 +54,11 @@ fn custodians(request: &Request, names: &dyn Names) -> String {
         let custodian = Custodian::parse(id);
         let known = request.collected.iter().find(|one| one.custodian == custodian.as_str());
         let user = custodian.as_str().strip_prefix("user:");
-        let name = known.and_then(|one| one.name.as_deref());
-        let name = name.or_else(|| names.name(user?));
-        let address = known.and_then(|one| one.address.as_deref());
-        let address = address.or_else(|| names.address(user?)).filter(|text| Some(*text) != name);
+        let name = user.and_then(|user| names.name(user));
+        let name = name.or_else(|| known?.name.as_deref());
+        let address = user.and_then(|user| names.address(user));
+        let address = address.or_else(|| known?.address.as_deref());
+        let address = address.filter(|text| Some(*text) != name);
         let known: Vec<&str> = [name, address].into_iter().flatten().collect();
         match known.as_slice() {
             [] => custodian.to_string(),

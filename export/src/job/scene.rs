@@ -1,5 +1,6 @@
 //! A conversation as renderers see it in one window: what it was called, who took part, who is who.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,7 +45,12 @@ impl Known {
                 let mut on = |_rows| !stopped.load(Ordering::Relaxed);
                 Conversations::collect(snapshot, chats, &mut on).map_err(wrong)
             });
-            let people = people(snapshot, chats, watch)?;
+            let mut people = people(snapshot, chats, watch)?;
+            if let Some(people) = &mut people {
+                let named = request.custodians.iter().chain(&request.senders);
+                let users = named.map(|id| id.strip_prefix("user:").unwrap_or(id).to_owned());
+                people.look_up(snapshot, users.collect()).map_err(wrong)?;
+            }
             Ok((people, conversations.join().map_err(|_panic| Error::Worker)??))
         })?;
         Ok(people.zip(conversations).map(|(people, conversations)| Self { people, conversations }))
@@ -53,7 +59,7 @@ impl Known {
     /// A conversation at a time. Its folder is named after a window, if one is given.
     fn chat(&self, id: &str, at: Timestamp, window: Option<Window>) -> Chat {
         let known = self.conversations.get(id);
-        let topic = known.and_then(|chat| chat.topic_at(at)).map(str::to_owned);
+        let topic = known.and_then(|chat| chat.title_at(at)).map(Cow::into_owned);
         let chat = Chat {
             id: id.to_owned(),
             kind: known.map_or_else(|| ConversationKind::of(id), |chat| chat.kind),
@@ -83,7 +89,7 @@ impl Known {
                 address: self
                     .people
                     .get(one.id)
-                    .and_then(|person| person.address().map(str::to_owned)),
+                    .and_then(|person| person.address_at(at).map(str::to_owned)),
                 joined: one.joined,
                 left: one.left,
             }
@@ -94,9 +100,9 @@ impl Known {
 
 /// How a conversation was called, up to a time.
 fn topics(chat: &Conversation, until: Timestamp) -> Vec<(Timestamp, Option<String>)> {
-    let known = chat.topics().take_while(|(since, _)| *since <= until);
-    let named = |topic: &str| Some(topic).filter(|topic| !topic.is_empty()).map(str::to_owned);
-    known.map(|(since, topic)| (since, named(topic))).collect()
+    let mut known = chat.titles();
+    known.retain(|(since, _)| *since <= until);
+    if known.len() > 1 { known } else { Vec::new() }
 }
 
 /// Everybody in some conversations. `None` if it was stopped.
@@ -188,13 +194,17 @@ impl Names for NamesAt {
     }
 
     fn address(&self, id: &str) -> Option<&str> {
-        self.known.people.get(id)?.address()
+        self.known.people.get(id)?.address_at(self.at)
     }
 }
 
 impl History for NamesAt {
     fn name_at(&self, id: &str, at: Timestamp) -> Option<&str> {
         self.known.people.name_at(id, at)
+    }
+
+    fn address_at(&self, id: &str, at: Timestamp) -> Option<&str> {
+        self.known.people.get(id)?.address_at(at)
     }
 }
 

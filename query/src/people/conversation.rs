@@ -1,5 +1,6 @@
 //! A conversation over time: what it was called, who took part, how much was said.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,8 +26,12 @@ pub struct Conversation {
     pub first: Timestamp,
     /// When its last message was created.
     pub last: Timestamp,
+    /// What it was called before anything told of another name.
+    original: Option<String>,
     /// What it was called from a time on; empty: nothing any more.
     topics: BTreeMap<Timestamp, String>,
+    /// What a channel's team was called from a time on; the first since ever.
+    team_names: BTreeMap<Timestamp, String>,
     members: BTreeMap<Arc<str>, Presence>,
 }
 
@@ -75,7 +80,9 @@ impl Conversation {
             events: 0,
             first: Timestamp::MAX,
             last: Timestamp::MIN,
+            original: None,
             topics: BTreeMap::new(),
+            team_names: BTreeMap::new(),
             members,
         }
     }
@@ -122,6 +129,42 @@ impl Conversation {
         drop(self.topics.insert(at, topic.trim().to_owned()));
     }
 
+    /// Adds what its record said at a time: events tell when a name began, and a record tells those of
+    /// which there is no event.
+    pub(super) fn add_record(&mut self, topic: &str, at: Timestamp) {
+        let topic = topic.trim();
+        let known = self.topics.range(..=at).next_back().is_some() || self.original.is_some();
+        if known && self.topic_at(at).unwrap_or_default() != topic {
+            self.add_topic(topic, at);
+        }
+        // An event that gives it this name later says that it had another one before.
+        let is_given = || self.topics.range(at..).next().is_some_and(|(_, next)| next == topic);
+        if !known && !topic.is_empty() && !is_given() {
+            self.original = Some(topic.to_owned());
+        }
+    }
+
+    /// Adds a member of its roster.
+    pub(super) fn add_member(
+        &mut self,
+        id: &str,
+        sees_from: Option<Timestamp>,
+        intern: &mut dyn FnMut(&str) -> Arc<str>,
+    ) {
+        let began = self.first;
+        let presence = match self.members.get_mut(id) {
+            Some(presence) => presence,
+            None => self.members.entry(intern(id)).or_default(),
+        };
+        if let Some(from) = sees_from.filter(|from| *from > began && presence.steps.is_empty()) {
+            let _ = presence.steps.insert(from, Step::Came);
+        }
+    }
+
+    pub(super) fn add_team_names(&mut self, names: &BTreeMap<Timestamp, String>) {
+        self.team_names.clone_from(names);
+    }
+
     pub(super) fn add_team(&mut self, team: &str) {
         if self.team.is_none() {
             self.team = Some(team.to_owned());
@@ -133,8 +176,33 @@ impl Conversation {
 
     /// What it was called at a time; `None` if it had no name, or nothing tells it.
     pub fn topic_at(&self, at: Timestamp) -> Option<&str> {
-        let (_, topic) = self.topics.range(..=at).next_back()?;
-        Some(topic.as_str()).filter(|topic| !topic.is_empty())
+        let topic = self.topics.range(..=at).next_back().map(|(_, topic)| topic);
+        let topic = topic.or(self.original.as_ref()).map(String::as_str);
+        topic.filter(|topic| !topic.is_empty())
+    }
+
+    /// What a channel's team was called at a time.
+    pub fn team_name_at(&self, at: Timestamp) -> Option<&str> {
+        let newest = self.team_names.range(..=at).next_back();
+        newest.or_else(|| self.team_names.iter().next()).map(|(_, name)| name.as_str())
+    }
+
+    /// Its title at a time: its topic, and before a channel's the name of its team.
+    pub fn title_at(&self, at: Timestamp) -> Option<Cow<'_, str>> {
+        let topic = self.topic_at(at)?;
+        let team = self.team_name_at(at).filter(|_| self.kind == ConversationKind::Channel);
+        Some(team.map_or(topic.into(), |team| format!("{team} / {topic}").into()))
+    }
+
+    /// Every title that it had and since when, ascending; the first since ever.
+    pub fn titles(&self) -> Vec<(Timestamp, Option<String>)> {
+        let mut times: Vec<Timestamp> = vec![Timestamp::MIN];
+        times.extend(self.topics.keys().chain(self.team_names.keys().skip(1)));
+        times.sort_unstable();
+        let title = |at: Timestamp| (at, self.title_at(at).map(Cow::into_owned));
+        let mut titles: Vec<_> = times.into_iter().map(title).collect();
+        titles.dedup_by(|next, before| next.1 == before.1);
+        titles
     }
 
     /// What it was called last.

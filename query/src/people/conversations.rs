@@ -1,13 +1,14 @@
-//! All conversations of an archive: messages and senders from its index, the rest from events.
+//! All conversations of an archive: messages and senders from its index, the rest from events and
+//! from the records of chats, channels, members and teams.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use chatvault_engine::{MessageKind, Scan, Snapshot, Timestamp, Versions};
+use chatvault_engine::{MessageKind, RecordKind, Scan, Snapshot, Timestamp, Versions};
 
 use super::conversation::Conversation;
 use super::kind::ConversationKind;
-use super::{OnProgress, PROGRESS_ROWS, seen};
+use super::{OnProgress, PROGRESS_ROWS, record, seen};
 use crate::error::{Error, Result};
 
 /// Conversations by id.
@@ -19,7 +20,7 @@ pub struct Conversations {
 }
 
 impl Conversations {
-    /// Looks at some conversations, or at all if none is named. Reads system events, and one
+    /// Looks at some conversations, or at all if none is named. Reads system events, records, and one
     /// message of a channel. `None` if it was stopped.
     pub fn collect(
         snapshot: &Snapshot,
@@ -35,6 +36,8 @@ impl Conversations {
             return Ok(None);
         }
         all.find_teams(snapshot)?;
+        all.read_records(snapshot, conversations)?;
+        all.name_teams(snapshot)?;
         Ok(Some(all))
     }
 
@@ -111,6 +114,44 @@ impl Conversations {
         if let (Some(topic), Some(conversation)) = (&event.topic, all.get_mut(named)) {
             conversation.add_topic(topic, at);
         }
+    }
+
+    /// Names and rosters, as their records have them.
+    fn read_records(&mut self, snapshot: &Snapshot, conversations: &[String]) -> Result<()> {
+        let of = |record| Scan { record, conversations: conversations.to_vec(), ..Scan::default() };
+        let Self { all, ids } = self;
+        record::each(snapshot, of(RecordKind::Chat), &mut |id, json, at, _| {
+            if let (Some(one), Some(topic)) = (all.get_mut(id), record::name(json)) {
+                one.add_record(&topic, at);
+            }
+        })?;
+        record::each(snapshot, of(RecordKind::Member), &mut |id, json, _, _| {
+            if let (Some(one), Some(told)) = (all.get_mut(id), record::member(json)) {
+                one.add_member(&told.id, told.sees_from, &mut |id| interned(ids, id));
+            }
+        })
+    }
+
+    /// The names of the teams of all channels.
+    fn name_teams(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let teams: BTreeSet<&String> =
+            self.all.values().filter_map(|one| one.team.as_ref()).collect();
+        let conversations: Vec<String> = teams.into_iter().cloned().collect();
+        if conversations.is_empty() {
+            return Ok(());
+        }
+        let mut names: BTreeMap<String, BTreeMap<Timestamp, String>> = BTreeMap::new();
+        let scan = Scan { record: RecordKind::Team, conversations, ..Scan::default() };
+        record::each(snapshot, scan, &mut |team, json, at, _| {
+            let name = record::name(json).filter(|name| !name.trim().is_empty());
+            let Some(name) = name else { return };
+            drop(names.entry(team.to_owned()).or_default().insert(at, name.trim().to_owned()));
+        })?;
+        for one in self.all.values_mut() {
+            let known = one.team.as_ref().and_then(|team| names.get(team));
+            known.into_iter().for_each(|names| one.add_team_names(names));
+        }
+        Ok(())
     }
 
     /// Looks into one message of each channel whose team no event told.

@@ -1,15 +1,18 @@
 //! Who people are and what they were called, and conversations with their topics and participants
-//! over time: gathered from what messages say, because an archive may have nothing else.
+//! over time: gathered from records of users, members, chats, channels and teams, as far as an archive
+//! has them, and from what messages say, because it may have nothing else.
 //!
 //! Names stand in senders, mentions, reactions, members and events. The messages are read once;
-//! memory is bounded by people and their names, not by messages.
+//! memory is bounded by people and their names, not by messages. What a version of a record says holds
+//! until the next one, what the first says before it, too.
 //!
-//! [`Conversations`] reads system events only and takes senders from the index.
+//! [`Conversations`] reads records and system events only and takes senders from the index.
 
 mod conversation;
 mod conversations;
 mod kind;
 mod person;
+mod record;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -18,7 +21,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use chatvault_engine::{Scan, Snapshot, Timestamp, Versions};
+use chatvault_engine::{RecordKind, Scan, Snapshot, Timestamp, Versions};
 use foldhash::fast::RandomState;
 
 use crate::error::{Error, Result};
@@ -34,7 +37,7 @@ pub type OnProgress<'f> = &'f mut dyn FnMut(u64) -> bool;
 /// Rows between two calls for progress.
 const PROGRESS_ROWS: u64 = 1_024;
 
-/// Everybody whom messages name.
+/// Everybody whom messages and records name.
 #[derive(Clone, Debug, Default)]
 pub struct People {
     /// Looked up for every name of every message.
@@ -42,15 +45,15 @@ pub struct People {
 }
 
 impl People {
-    /// Reads every version of every message of some conversations, or of all if none is named.
-    /// `None` if it was stopped.
+    /// Reads every version of every message of some conversations, or of all if none is named, and the
+    /// records of their members and of everybody found. `None` if it was stopped.
     pub fn collect(
         snapshot: &Snapshot,
         conversations: &[String],
         on_progress: OnProgress<'_>,
     ) -> Result<Option<Self>> {
-        let conversations = conversations.to_vec();
-        let scan = Scan { conversations, versions: Versions::All, ..Scan::default() };
+        let chats = conversations.to_vec();
+        let scan = Scan { conversations: chats, versions: Versions::All, ..Scan::default() };
         let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
         let mut people = Self::default();
         let mut done = 0;
@@ -61,7 +64,50 @@ impl People {
                 return Ok(None);
             }
         }
+        drop(rows);
+        people.add_members(snapshot, conversations)?;
+        let mut ids: Vec<String> = Vec::new();
+        if !conversations.is_empty() {
+            let pairs = conversations.iter().filter_map(|id| ConversationKind::pair(id));
+            ids.extend(pairs.flat_map(|(left, right)| [left.to_owned(), right.to_owned()]));
+            ids.extend(people.people.keys().cloned());
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        if conversations.is_empty() || !ids.is_empty() {
+            people.add_users(snapshot, ids)?;
+        }
         Ok(Some(people))
+    }
+
+    /// Adds what the records of users say who may be in no conversation that was read.
+    pub fn look_up(&mut self, snapshot: &Snapshot, mut users: Vec<String>) -> Result<()> {
+        users.retain(|id| !self.people.contains_key(id));
+        if users.is_empty() { Ok(()) } else { self.add_users(snapshot, users) }
+    }
+
+    fn add_members(&mut self, snapshot: &Snapshot, chats: &[String]) -> Result<()> {
+        let conversations = chats.to_vec();
+        let scan = Scan { record: RecordKind::Member, conversations, ..Scan::default() };
+        record::each(snapshot, scan, &mut |_, json, since, next| {
+            self.tell(record::member(json), since, next);
+        })
+    }
+
+    /// The conversation of a user's record is the user's id.
+    fn add_users(&mut self, snapshot: &Snapshot, conversations: Vec<String>) -> Result<()> {
+        let scan = Scan { record: RecordKind::User, conversations, ..Scan::default() };
+        record::each(snapshot, scan, &mut |_, json, since, next| {
+            self.tell(record::user(json), since, next);
+        })
+    }
+
+    /// Adds what a version of a record says, which holds until the next one.
+    fn tell(&mut self, told: Option<record::Told>, since: Timestamp, next: Option<Timestamp>) {
+        let Some(told) = told else { return };
+        let until = next.map_or(since, |next| Timestamp::from_ticks(next.ticks() - 1).max(since));
+        let person = self.people.entry(told.id.clone());
+        person.or_insert_with(|| Person::called(&told.id, since)).tell(&told, (since, until));
     }
 
     /// Adds what was collected of other conversations.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chatvault_engine::Timestamp;
 
+use super::record::Told;
 use super::seen::Identity;
 
 /// Names of one id that are told apart; who has more is counted under those.
@@ -11,7 +12,7 @@ const MOST_NAMES: usize = 256;
 /// Addresses of one id.
 const MOST_ADDRESSES: usize = 64;
 
-/// Somebody, or an app, as messages name them.
+/// Somebody, or an app, as messages and records name them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// The id that the service gives them.
@@ -24,9 +25,14 @@ pub struct Person {
     pub first: Timestamp,
     /// When they were seen last.
     pub last: Timestamp,
-    /// By the time that they were seen first.
-    names: Vec<KnownName>,
+    names: Uses,
+    /// The addresses that mail goes to.
+    used: Uses,
 }
+
+/// Names, or addresses, by the time that they were seen first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Uses(Vec<KnownName>);
 
 /// A name, and when it was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +47,84 @@ pub struct KnownName {
     pub times: u64,
 }
 
+impl Uses {
+    /// Of those that are over `most` only the known ones are counted; true if it is a new one.
+    fn add(&mut self, text: &str, (first, last): (Timestamp, Timestamp), most: usize) -> bool {
+        let Self(all) = self;
+        let is_new = !all.iter().any(|known| known.name == text);
+        if let Some(known) = all.iter_mut().find(|known| known.name == text) {
+            known.last = known.last.max(last);
+            known.times += 1;
+            if first >= known.first {
+                return false;
+            }
+            known.first = first;
+        } else if all.len() < most {
+            all.push(KnownName { name: text.to_owned(), first, last, times: 1 });
+        }
+        self.sort();
+        is_new
+    }
+
+    fn join(&mut self, other: Self, most: usize) {
+        for name in other.0 {
+            let has_room = self.0.len() < most;
+            match self.0.iter_mut().find(|known| known.name == name.name) {
+                Some(known) => {
+                    known.first = known.first.min(name.first);
+                    known.last = known.last.max(name.last);
+                    known.times += name.times;
+                }
+                None if has_room => self.0.push(name),
+                None => {}
+            }
+        }
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        self.0.sort_by(|left, right| {
+            left.first.cmp(&right.first).then_with(|| left.name.cmp(&right.name))
+        });
+    }
+
+    /// The one seen last; of two at one time the newer one.
+    fn last(&self) -> Option<&str> {
+        let last = self.0.iter().max_by_key(|name| (name.last, name.first));
+        last.map(|name| name.name.as_str())
+    }
+
+    /// The one in use at a time. Of several the one that came last; between two uses and outside of
+    /// all, the one whose use is nearest.
+    fn at(&self, at: Timestamp) -> Option<&str> {
+        let distance = |name: &KnownName| {
+            let before = name.first.ticks().saturating_sub(at.ticks()).max(0);
+            before.max(at.ticks().saturating_sub(name.last.ticks()))
+        };
+        let nearest = self.0.iter().rev().min_by_key(|name| distance(name));
+        nearest.map(|name| name.name.as_str())
+    }
+}
+
 impl Person {
     pub(super) fn new(identity: &Identity<'_>, at: Timestamp) -> Self {
-        let (addresses, names) = (BTreeSet::new(), Vec::new());
-        let id = identity.id.clone().into_owned();
-        let mut person = Self { id, kind: None, addresses, first: at, last: at, names };
-        if is_address(&person.id) {
-            let _ = person.addresses.insert(person.id.clone());
-        }
+        let mut person = Self::called(&identity.id, at);
         person.add(identity, at);
+        person
+    }
+
+    /// Somebody of whom only the id is known.
+    pub(super) fn called(id: &str, at: Timestamp) -> Self {
+        let mut person = Self {
+            id: id.to_owned(),
+            kind: None,
+            addresses: BTreeSet::new(),
+            first: at,
+            last: at,
+            names: Uses::default(),
+            used: Uses::default(),
+        };
+        person.add_address(id);
         person
     }
 
@@ -64,11 +139,24 @@ impl Person {
         self.first = self.first.min(at);
         self.last = self.last.max(at);
         if let Some(address) = &identity.address {
-            self.add_address(address);
+            self.use_address(address, (at, at));
         }
         if let Some(name) = &identity.name {
-            self.add_name(name, at);
+            self.add_name(name, (at, at));
         }
+    }
+
+    /// Adds what a record says of them for a time.
+    pub(super) fn tell(&mut self, told: &Told, (since, until): (Timestamp, Timestamp)) {
+        self.first = self.first.min(since);
+        self.last = self.last.max(until);
+        if let Some(name) = &told.name {
+            self.add_name(name, (since, until));
+        }
+        if let Some(address) = told.addresses.iter().find(|address| is_address(address)) {
+            self.use_address(address, (since, until));
+        }
+        told.addresses.iter().for_each(|address| self.add_address(address));
     }
 
     /// Adds what other messages say of them.
@@ -79,19 +167,8 @@ impl Person {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         other.addresses.iter().for_each(|address| self.add_address(address));
-        for name in other.names {
-            let has_room = self.names.len() < MOST_NAMES;
-            match self.names.iter_mut().find(|known| known.name == name.name) {
-                Some(known) => {
-                    known.first = known.first.min(name.first);
-                    known.last = known.last.max(name.last);
-                    known.times += name.times;
-                }
-                None if has_room => self.names.push(name),
-                None => {}
-            }
-        }
-        self.sort();
+        self.names.join(other.names, MOST_NAMES);
+        self.used.join(other.used, MOST_ADDRESSES);
     }
 
     fn add_address(&mut self, text: &str) {
@@ -101,57 +178,48 @@ impl Person {
         }
     }
 
-    fn add_name(&mut self, name: &str, at: Timestamp) {
-        if let Some(known) = self.names.iter_mut().find(|known| known.name == name) {
-            known.last = known.last.max(at);
-            known.times += 1;
-            if at < known.first {
-                known.first = at;
-                self.sort();
-            }
-        } else if self.names.len() < MOST_NAMES {
-            self.add_address(name);
-            self.names.push(KnownName { name: name.to_owned(), first: at, last: at, times: 1 });
-            self.sort();
+    fn use_address(&mut self, text: &str, when: (Timestamp, Timestamp)) {
+        self.add_address(text);
+        if is_address(text) {
+            let _is_new = self.used.add(text, when, MOST_ADDRESSES);
         }
     }
 
-    fn sort(&mut self) {
-        self.names.sort_by(|left, right| {
-            left.first.cmp(&right.first).then_with(|| left.name.cmp(&right.name))
-        });
+    fn add_name(&mut self, name: &str, when: (Timestamp, Timestamp)) {
+        if self.names.add(name, when, MOST_NAMES) {
+            self.add_address(name);
+        }
     }
 
     /// Every name, by the time that it was seen first.
     pub fn names(&self) -> &[KnownName] {
-        &self.names
+        &self.names.0
     }
 
     /// The name seen last; of two at one time the newer one.
     pub fn name(&self) -> Option<&str> {
-        let last = self.names.iter().max_by_key(|name| (name.last, name.first));
-        last.map(|name| name.name.as_str())
+        self.names.last()
     }
 
     /// The name in use at a time. Of several the one that came last; between two uses and outside
     /// of all, the one whose use is nearest.
     pub fn name_at(&self, at: Timestamp) -> Option<&str> {
-        let distance = |name: &KnownName| {
-            let before = name.first.ticks().saturating_sub(at.ticks()).max(0);
-            before.max(at.ticks().saturating_sub(name.last.ticks()))
-        };
-        let nearest = self.names.iter().rev().min_by_key(|name| distance(name));
-        nearest.map(|name| name.name.as_str())
+        self.names.at(at)
     }
 
-    /// The first of the addresses.
+    /// The address seen last, else the first of those that are a name or an id.
     pub fn address(&self) -> Option<&str> {
-        self.addresses.first().map(String::as_str)
+        self.used.last().or_else(|| self.addresses.first().map(String::as_str))
+    }
+
+    /// The address in use at a time, as [`Person::name_at`].
+    pub fn address_at(&self, at: Timestamp) -> Option<&str> {
+        self.used.at(at).or_else(|| self.addresses.first().map(String::as_str))
     }
 
     /// How well they fit a text in lower case: 3 whole, 2 the start of a word, 1 somewhere.
     pub(super) fn rank(&self, text: &str) -> Option<u8> {
-        let names = self.names.iter().map(|name| name.name.as_str());
+        let names = self.names.0.iter().map(|name| name.name.as_str());
         let texts = names.chain(self.addresses.iter().map(String::as_str)).chain([&*self.id]);
         texts.filter_map(|own| rank(&own.to_lowercase(), text)).max()
     }

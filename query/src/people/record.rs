@@ -1,0 +1,126 @@
+//! What records say that are no messages: users and members; chats, channels and teams.
+
+use std::borrow::Cow;
+
+use chatvault_engine::{Scan, Snapshot, Timestamp, Versions};
+
+use crate::error::{Error, Result};
+use crate::json;
+use crate::time::parse_time;
+
+/// Somebody as the record of a user or a membership tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    /// The one that mail goes to stands first.
+    pub(super) addresses: Vec<String>,
+    /// From when on a member sees what is said; the year 1: from the start.
+    pub(super) sees_from: Option<Timestamp>,
+}
+
+/// What members that are no users of the directory have in the place of `userId`.
+const MEMBERS: [&[u8]; 5] =
+    [b"userId", b"anonymousGuestId", b"skypeId", b"azureCommunicationServicesId", b"phoneNumber"];
+
+/// The user of a record.
+pub(super) fn user(record: &[u8]) -> Option<Told> {
+    person(record, &[b"id"])
+}
+
+/// Whose membership a record is: its own id is nobody's.
+pub(super) fn member(record: &[u8]) -> Option<Told> {
+    person(record, &MEMBERS)
+}
+
+fn person(record: &[u8], ids: &[&[u8]]) -> Option<Told> {
+    let mut told = Told::default();
+    let (mut mail, mut principal) = (None, None);
+    json::members(record, &mut |key, value| {
+        let text = || json::text(value).filter(|text| !text.trim().is_empty());
+        match key {
+            key if ids.contains(&key) => {
+                told.id = text().map_or(std::mem::take(&mut told.id), Cow::into_owned);
+            }
+            b"displayName" => told.name = text().map(Cow::into_owned),
+            b"mail" | b"email" => mail = text(),
+            b"userPrincipalName" => principal = text(),
+            b"visibleHistoryStartDateTime" => {
+                told.sees_from = text().and_then(|text| parse_time("since", &text).ok());
+            }
+            _ => {}
+        }
+    });
+    told.addresses = [mail, principal].into_iter().flatten().map(Cow::into_owned).collect();
+    (!told.id.is_empty()).then_some(told)
+}
+
+/// What the record of a chat, a channel or a team says that it is called; empty: it has no name.
+pub(super) fn name(record: &[u8]) -> Option<Cow<'_, str>> {
+    let mut name = None;
+    json::members(record, &mut |key, value| {
+        if matches!(key, b"topic" | b"displayName") {
+            name = Some(json::text(value).unwrap_or_default());
+        }
+    });
+    name
+}
+
+/// Calls `on` with the conversation, the document and the time of each version of each record, the
+/// versions of one in order; the last argument is the time of the next one.
+pub(super) fn each(
+    snapshot: &Snapshot,
+    scan: Scan,
+    on: &mut dyn FnMut(&str, &[u8], Timestamp, Option<Timestamp>),
+) -> Result<()> {
+    let scan = Scan { versions: Versions::All, ..scan };
+    let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
+    let mut before: Option<(String, String, Vec<u8>, Timestamp)> = None;
+    loop {
+        let row = rows.next().map_err(Error::Archive)?;
+        if let Some((conversation, id, json, at)) = &before {
+            let same = |row: &chatvault_engine::Row<'_>| {
+                row.conversation() == conversation && row.id() == id
+            };
+            on(
+                conversation,
+                json,
+                *at,
+                row.as_ref().filter(|row| same(row)).map(|row| row.modified()),
+            );
+        }
+        let Some(row) = row else { return Ok(()) };
+        let (conversation, id) = (row.conversation().to_owned(), row.id().to_owned());
+        before = Some((conversation, id, row.json().to_vec(), row.modified()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_membership_is_of_a_user_or_of_whoever_has_no_account() {
+        let told = member(
+            br#"{"id":"MCMj","userId":"u1","displayName":"Ann","email":"ann@x.example","roles":[]}"#,
+        );
+        let told = told.unwrap();
+        assert_eq!((&*told.id, told.name.as_deref()), ("u1", Some("Ann")));
+        assert_eq!(told.addresses, ["ann@x.example"]);
+        let guest = member(br#"{"id":"MCMj","anonymousGuestId":"g","displayName":null}"#).unwrap();
+        assert_eq!((&*guest.id, guest.name), ("g", None));
+        assert_eq!(member(br#"{"id":"MCMj","displayName":"Ann"}"#), None);
+    }
+
+    #[test]
+    fn mail_goes_before_the_principal_name_and_an_empty_one_is_none() {
+        let addresses = |json: &[u8]| user(json).unwrap().addresses;
+        let both = br#"{"id":"u","userPrincipalName":"u_x#EXT#@y.example","mail":"u@x.example"}"#;
+        assert_eq!(addresses(both), ["u@x.example", "u_x#EXT#@y.example"]);
+        assert_eq!(
+            addresses(br#"{"id":"u","mail":"","userPrincipalName":"u@y.example"}"#),
+            ["u@y.example"]
+        );
+        assert_eq!(user(b"[]"), None);
+    }
+}
