@@ -1,9 +1,10 @@
 //! Whom the options of a command mean: ids for what people typed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chatvault_engine::{Archive, Custodian, Scan, Snapshot};
+use chatvault_engine::{Archive, Custodian, Scan, Snapshot, Timestamp};
 use chatvault_ingest::sync::{self, Account};
 use chatvault_query::people::{Conversations, People};
 use chatvault_query::resolve::{Candidate, Unresolved, resolve};
@@ -113,7 +114,9 @@ impl Meant<'_> {
         let candidates: Vec<Candidate> = all
             .iter()
             .map(|one| {
-                let mut names: Vec<String> = one.topic().map(str::to_owned).into_iter().collect();
+                let title = one.title_at(Timestamp::MAX).map(Cow::into_owned);
+                let mut names: Vec<String> = title.into_iter().collect();
+                names.extend(one.topic().map(str::to_owned));
                 names.extend(one.topics().map(|(_, topic)| topic.to_owned()));
                 Candidate { id: one.id.clone(), addresses: Vec::new(), names }
             })

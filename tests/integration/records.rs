@@ -1,10 +1,16 @@
 //! What is stored beside messages comes out again: listed, counted apart, with its history and files.
 
-use chatvault_engine::{Archive, Custodian, Host, MessageKey, Options, Origin, RecordKind};
+use std::sync::Arc;
+
+use chatvault_engine::{
+    Archive, Custodian, Depth, Host, Memory, MessageKey, Options, Origin, RecordKind, Scan, Storage,
+};
+use chatvault_support::SteppingClock;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::kit::command::{Ran, chatvault, done};
+use crate::kit::go_on;
 
 const MEETING: &str = "MSo1N2Y5";
 const TRANSCRIPT: &str = r#"{"id":"t1","meetingId":"MSo1N2Y5","callId":"c1","createdDateTime":"2024-05-01T10:00:00Z","endDateTime":"2024-05-01T10:30:00Z","meetingOrganizer":{"user":{"id":"u1"}}}"#;
@@ -85,4 +91,109 @@ fn its_history_and_its_file_can_be_had() {
     assert!(other.code == 1 && other.err.contains("no file film, but content"), "{other:?}");
     let none = run(&archive, "get", &["--chat", "19:a", "--id", "1", "--file"]);
     assert!(none.code == 1 && none.err.contains("no file in the archive"), "{none:?}");
+}
+
+/// What became of some copies of one kind, each in a run of its own on a reopened archive.
+fn come(
+    disk: &Arc<dyn Storage>,
+    clock: &Arc<SteppingClock>,
+    record: RecordKind,
+    copies: &[(Option<&str>, &str)],
+) -> Vec<(u64, u64, u64)> {
+    let host = || Host { storage: Arc::clone(disk), clock: Arc::<SteppingClock>::clone(clock) };
+    let mut counts = Vec::new();
+    for (day, (place, json)) in (1..).zip(copies) {
+        clock.set_ms(day * 86_400_000);
+        let archive = if day == 1 {
+            Archive::create(host(), Options::default()).unwrap()
+        } else {
+            Archive::open(host(), Options::default()).unwrap()
+        };
+        let mut batch = archive.batch(archive.begin_run("test").unwrap());
+        let origin = Origin { source: "test", offset: 0 };
+        // The second copy of the same commit is a duplicate, whatever the first one is.
+        for who in ["a", "b"] {
+            batch.offer_in(&Custodian::user(who), (record, *place), json.as_bytes(), origin);
+        }
+        let came = batch.commit().unwrap().counts;
+        counts.push((came.stored, came.variants, came.duplicates));
+        if day % 2 == 0 {
+            archive.seal().unwrap();
+        }
+        assert_eq!(archive.verify(Depth::Deep, &mut go_on).unwrap().damages, []);
+        archive.close().unwrap();
+    }
+    counts
+}
+
+/// The versions of a record, in days.
+fn versions(disk: &Arc<dyn Storage>, key: &MessageKey) -> Vec<u64> {
+    let archive = Archive::open_read_only(Host::new(Arc::clone(disk)), Options::default()).unwrap();
+    let history = archive.snapshot().unwrap().history(key).unwrap();
+    let of = |row: &chatvault_engine::Stored| {
+        assert_eq!(row.sightings.len(), 2, "both delivered it");
+        assert_eq!(u64::try_from(row.modified.ms()).unwrap(), row.version);
+        row.version / 86_400_000
+    };
+    history.iter().map(of).collect()
+}
+
+#[test]
+fn a_record_that_states_no_version_is_one_of_the_run_that_first_saw_it() {
+    let disk: Arc<dyn Storage> = Arc::new(Memory::new());
+    let clock = Arc::new(SteppingClock::new(1));
+    let (lee, fox) = (r#"{"id":"u","displayName":"Lee"}"#, r#"{ "displayName":"Fox","id":"u" }"#);
+    let same = r#"{"displayName":"Fox", "id":"u"}"#;
+    let copies = [lee, lee, fox, same, lee, lee].map(|json| (None, json));
+    let counts = come(&disk, &clock, RecordKind::User, &copies);
+    let (new, known) = ((1, 0, 1), (0, 0, 2));
+    assert_eq!(counts, [new, known, new, known, new, known]);
+    let key = |record, place: &str, id: &str| MessageKey {
+        record,
+        conversation: place.to_owned(),
+        reply_to: None,
+        id: id.to_owned(),
+    };
+    let user = key(RecordKind::User, "u", "u");
+    assert_eq!(versions(&disk, &user), [1, 3, 5], "what comes back is a version again");
+    let archive =
+        Archive::open_read_only(Host::new(Arc::clone(&disk)), Options::default()).unwrap();
+    let newest = archive.snapshot().unwrap().latest(&user).unwrap().unwrap();
+    assert_eq!(newest.json, lee.as_bytes());
+}
+
+#[test]
+fn a_clock_that_was_set_back_makes_no_older_version() {
+    let disk: Arc<dyn Storage> = Arc::new(Memory::new());
+    let clock = Arc::new(SteppingClock::new(1));
+    let host = Host { storage: Arc::clone(&disk), clock: Arc::<SteppingClock>::clone(&clock) };
+    let archive = Archive::create(host, Options::default()).unwrap();
+    let put = |ms: i64, name: &str| {
+        clock.set_ms(ms);
+        let mut batch = archive.batch(archive.begin_run("test").unwrap());
+        let json = format!(r#"{{"id":"t","displayName":"{name}"}}"#);
+        let origin = Origin { source: "test", offset: 0 };
+        batch.offer(&Custodian::user("a"), RecordKind::Team, json.as_bytes(), origin);
+        assert_eq!(batch.commit().unwrap().counts.stored, 1);
+    };
+    put(5_000, "one");
+    put(3_000, "two");
+    let scan = Scan { record: RecordKind::Team, ..Scan::default() };
+    let mut rows = archive.snapshot().unwrap().scan(&scan).unwrap();
+    let row = rows.next().unwrap().unwrap();
+    assert!(row.version() == 5_001 && row.json().ends_with(b"two\"}"), "{}", row.version());
+}
+
+#[test]
+fn a_member_belongs_to_the_chat_that_was_asked() {
+    let disk: Arc<dyn Storage> = Arc::new(Memory::new());
+    let clock = Arc::new(SteppingClock::new(1));
+    let member = r#"{"id":"m","userId":"u","roles":[]}"#;
+    let copies = [(Some("19:a"), member), (Some("19:b"), member), (Some("19:a"), member)];
+    let counts = come(&disk, &clock, RecordKind::Member, &copies);
+    assert_eq!(counts, [(1, 0, 1), (1, 0, 1), (0, 0, 2)]);
+    let archive = Archive::open_read_only(Host::new(disk), Options::default()).unwrap();
+    let conversations = vec!["19:b".to_owned()];
+    let scan = Scan { record: RecordKind::Member, conversations, ..Scan::default() };
+    assert_eq!(archive.snapshot().unwrap().count(&scan).unwrap(), 1);
 }

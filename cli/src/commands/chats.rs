@@ -27,13 +27,15 @@ Examples:
   chatvault chats team.cvault --json
 
 Kind by the form of the id: one-on-one, group, meeting, channel, copilot, other. Topics come from rename \
-events, participants from senders and from events of who came and left: somebody of whom no event says that \
-they came counts from the start. Messages and senders are answered from the index; only events are read, and \
-with --chat the messages of that chat, for names. Exit code 1: there is no such conversation.
+events and from what `sync` fetched of chats and channels; a channel is titled `Team / Channel`. Participants \
+come from senders, from fetched members, who may never have written, and from events of who came and left: \
+somebody of whom nothing says that they came counts from the start. Messages and senders are answered from the \
+index; only events and records are read, and with --chat the messages of that chat, for names. Exit code 1: \
+there is no such conversation.
 
-JSON fields: conversations (list of id, kind, team, topic, messages (events included), events, first, last \
+JSON fields: conversations (list of id, kind, team, team_name, topic, messages (events included), events, first, last \
 (when the first and the last message were created), participants, and with --chat: topics (list of since, \
-topic), members (list of id, name, joined, left, first_sent, last_sent); with --at only who took part then, \
+topic), members (list of id, name, address, joined, left, first_sent, last_sent); with --at only who took part then, \
 and topic and names are those of the time).";
 
 /// List conversations: kind, topic, participants, messages, first and last
@@ -64,6 +66,7 @@ struct Entry<'a> {
     id: &'a str,
     kind: &'static str,
     team: Option<&'a str>,
+    team_name: Option<&'a str>,
     topic: Option<&'a str>,
     messages: u64,
     events: u64,
@@ -90,6 +93,7 @@ struct Topic<'a> {
 struct Member<'a> {
     id: &'a str,
     name: Option<&'a str>,
+    address: Option<&'a str>,
     joined: Option<String>,
     left: Option<String>,
     first_sent: Option<String>,
@@ -156,7 +160,8 @@ impl View {
             id: &one.id,
             kind: one.kind.name(),
             team: one.team.as_deref(),
-            topic: self.topic(one),
+            team_name: one.team_name_at(self.time()),
+            topic: one.topic_at(self.time()),
             messages: one.messages,
             events: one.events,
             first: format_time(one.first),
@@ -166,8 +171,9 @@ impl View {
         }
     }
 
-    fn topic<'a>(&self, one: &'a Conversation) -> Option<&'a str> {
-        self.at.map_or_else(|| one.topic(), |at| one.topic_at(at))
+    /// The time asked for, else the end of all.
+    fn time(&self) -> Timestamp {
+        self.at.unwrap_or(Timestamp::MAX)
     }
 
     /// Who takes part: ever, or at the time asked for.
@@ -186,6 +192,7 @@ impl View {
         Member {
             id: member.id,
             name: self.name(member.id),
+            address: self.people.get(member.id).and_then(|one| one.address_at(self.time())),
             joined: member.joined.map(format_time),
             left: member.left.map(format_time),
             first_sent: member.first_sent.map(format_time),
@@ -199,7 +206,7 @@ impl View {
         let mut facts = vec![
             ("conversation", one.id.clone()),
             ("kind", one.kind.name().to_owned()),
-            ("topic", self.topic(one).unwrap_or("-").to_owned()),
+            ("topic", one.title_at(self.time()).unwrap_or("-".into()).into_owned()),
             ("messages", messages),
             ("first", format_time(one.first)),
             ("last", format_time(one.last)),
@@ -261,7 +268,7 @@ fn list(conversations: &Conversations, console: &mut Console<'_>) -> anyhow::Res
             text::count(people),
             text::day(one.first),
             text::day(one.last),
-            one.topic().unwrap_or("-").to_owned(),
+            one.title_at(Timestamp::MAX).unwrap_or("-".into()).into_owned(),
             one.id.clone(),
         ];
         console.lines(listing.push(row))?;

@@ -26,9 +26,10 @@ Examples:
   chatvault people team.cvault lee --at 2024-05-01      what they were called then
   chatvault people team.cvault --chat 19:abc@thread.v2 --json
 
-Everybody whom messages name: senders, people mentioned, members, who reacted or appears in an event. Every \
-message is read for that. A name is told with the first and the last time that it was seen; the newest one \
-stands first. Addresses are those that messages show. Exit code 1: nobody is found.
+Everybody whom messages name: senders, people mentioned, members, who reacted or appears in an event; and \
+the users and members that `sync` fetched. Every message is read for that. A name is told with the first and \
+the last time that it was seen; the newest one stands first. Addresses are those of users and members, and \
+those that messages show. Exit code 1: nobody is found.
 
 JSON fields: people (list of id, kind (such as aadUser or bot, or null), name (the newest one, or with --at \
 that of the time; or null), addresses, first, last (when they were seen), names (list of name, first, last, \

@@ -148,8 +148,8 @@ pub enum Which {
     By(Rule),
     /// Those that were deleted.
     Deleted,
-    /// By custodian (`user:…`, `team:…`), bare id, address, or a name that only one has.
-    These(Vec<String>),
+    /// These; those that are not known yet are added when they are activated.
+    These(Vec<Custodian>),
 }
 
 /// Accounts by what the directory says about them. What it does not say is no reason to leave one out.
@@ -221,8 +221,8 @@ pub(super) fn kept(archive: &Archive) -> Result<BTreeMap<Custodian, Kept>, SyncE
 
 /// Activates accounts, or deactivates them; gives those that changed.
 ///
-/// A custodian that is not known yet (`user:…`, `team:…`) is added when it is activated, so a list
-/// of ids does without the directory. `Input` if a name fits none or several; nothing is changed.
+/// A custodian that is not known yet is added when it is activated, so a list of ids does without the
+/// directory. `Input` if it is to be deactivated; nothing is changed then.
 /// What a deactivated account has in the archive stays, and it goes on there when it is activated.
 pub fn activate(
     archive: &Archive,
@@ -268,50 +268,13 @@ fn choose(
             let gone = all.iter().filter(|(_, kept)| kept.deleted || kept.gone);
             Ok(gone.map(|(custodian, _)| custodian.clone()).collect())
         }
-        Which::These(names) => names.iter().map(|name| find(all, name, active)).collect(),
-    }
-}
-
-/// The one account that a name means.
-fn find(
-    all: &BTreeMap<Custodian, Kept>,
-    name: &str,
-    may_be_new: bool,
-) -> Result<Custodian, SyncError> {
-    let typed = ["user:", "team:"].iter().any(|kind| {
-        name.strip_prefix(kind)
-            .is_some_and(|id| !id.is_empty() && !id.contains(char::is_whitespace))
-    });
-    let exact = Custodian::parse(name);
-    if all.contains_key(&exact) || (typed && may_be_new) {
-        return Ok(exact);
-    }
-    let same =
-        |text: Option<&String>| text.is_some_and(|text| text.to_lowercase() == name.to_lowercase());
-    let by = |fits: &dyn Fn(&Custodian, &Kept) -> bool| -> Vec<&Custodian> {
-        all.iter()
-            .filter(|(custodian, kept)| fits(custodian, kept))
-            .map(|(custodian, _)| custodian)
-            .collect()
-    };
-    let team = Custodian::team(name);
-    let id_or_address = by(&|custodian, kept| *custodian == team || same(kept.address.as_ref()));
-    let found = if id_or_address.is_empty() {
-        by(&|_, kept| same(kept.name.as_ref()))
-    } else {
-        id_or_address
-    };
-    match found.as_slice() {
-        [one] => Ok((*one).clone()),
-        [] => Err(SyncError::Input(format!(
-            "no account {name}: `account list` shows those that are known; user:ID and team:ID name new ones"
-        ))),
-        several => Err(SyncError::Input(format!(
-            "{name} may be {} or {}{}: name one of them",
-            several[0],
-            several[1],
-            if several.len() > 2 { " or others" } else { "" }
-        ))),
+        Which::These(custodians) => {
+            let is_strange = |one: &&Custodian| !active && !all.contains_key(one);
+            match custodians.iter().find(is_strange) {
+                Some(one) => Err(SyncError::Input(format!("there is no account {one}"))),
+                None => Ok(custodians.clone()),
+            }
+        }
     }
 }
 
@@ -349,22 +312,18 @@ mod tests {
     }
 
     #[test]
-    fn accounts_are_activated_by_id_address_and_unique_name() {
+    fn accounts_are_activated_known_or_not() {
         let archive = archive();
-        let on = |name: &str| names(activate(&archive, &Which::These(vec![name.into()]), true));
+        let on =
+            |id: &str| names(activate(&archive, &Which::These(vec![Custodian::parse(id)]), true));
         assert!(accounts(&archive).unwrap().iter().all(|account| !account.active));
-        assert_eq!(on("a1"), "user:a1");
-        assert_eq!(on("ADA@x.example"), "", "it is active already");
-        assert_eq!(on("sales"), "team:t1");
-        assert_eq!(on("user:new"), "user:new");
+        assert_eq!(on("user:a1"), "user:a1");
+        assert_eq!(on("user:a1"), "", "it is active already");
         assert_eq!(on("team:t9"), "team:t9");
-        assert_eq!(on("Ben"), "Ben may be user:b2 or user:b3: name one of them");
-        assert!(on("eve").starts_with("no account eve: "), "{}", on("eve"));
-        assert!(on("user:").starts_with("no account user:"), "{}", on("user:"));
         let active: Vec<_> = accounts(&archive).unwrap();
         let active: Vec<_> =
             active.iter().filter(|account| account.active).map(|a| a.custodian.as_str()).collect();
-        assert_eq!(active, ["team:t1", "team:t9", "user:a1", "user:new"]);
+        assert_eq!(active, ["team:t9", "user:a1"]);
     }
 
     #[test]
@@ -409,8 +368,8 @@ mod tests {
         assert_eq!(names(activate(&archive, &Which::Users, true)), "user:a1 user:b2 user:b3");
         assert_eq!(names(activate(&archive, &Which::All, true)), "team:t1");
         assert_eq!(names(activate(&archive, &Which::Teams, false)), "team:t1");
-        let some = Which::These(vec!["a1".into(), "eve".into()]);
-        assert!(names(activate(&archive, &some, false)).starts_with("no account eve"));
+        let some = Which::These(["a1", "eve"].map(Custodian::user).to_vec());
+        assert_eq!(names(activate(&archive, &some, false)), "there is no account user:eve");
         let ada = &accounts(&archive).unwrap()[1];
         assert!(ada.active && ada.custodian.as_str() == "user:a1", "{ada:?}");
     }

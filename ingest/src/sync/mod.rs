@@ -8,7 +8,7 @@
 //! ```no_run
 //! use std::ops::ControlFlow;
 //! use std::sync::Arc;
-//! use chatvault_engine::{Archive, Host, Options};
+//! use chatvault_engine::{Archive, Custodian, Host, Options};
 //! use chatvault_ingest::graph::{App, Cloud, Credential};
 //! use chatvault_ingest::sync::{Service, SyncOptions, Which, activate, sync};
 //!
@@ -21,7 +21,7 @@
 //!     cloud: Cloud::global(),
 //! };
 //! let options = SyncOptions::new("team.cvault/incoming");
-//! drop(activate(&archive, &Which::These(vec!["user:8f3a…".to_owned()]), true)?);
+//! drop(activate(&archive, &Which::These(vec![Custodian::user("8f3a…")]), true)?);
 //! let report = sync(&archive, &Service::new(app), &options, &mut |progress| {
 //!     eprintln!("{} of {} accounts", progress.accounts, progress.total_accounts);
 //!     ControlFlow::Continue(())

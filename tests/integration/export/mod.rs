@@ -2,6 +2,7 @@
 //! the cap, the threads and the interruptions, and it can be proved.
 
 mod bytes;
+mod directory;
 mod formats;
 mod interrupted;
 mod moments;

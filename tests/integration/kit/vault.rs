@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chatvault_engine::{
-    Archive, Custodian, Depth, Options, RecordKind, Report, RunId, Scan, Sequence, Storage, Stored,
+    Archive, Custodian, Depth, Host, Options, RecordKind, Report, RunId, Scan, Sequence, Storage,
+    Stored,
 };
 use chatvault_support::model::Model;
 
@@ -23,8 +24,13 @@ pub(crate) struct Vault {
 impl Vault {
     /// A new archive on a storage.
     pub(crate) fn create(storage: Arc<dyn Storage>) -> Self {
-        let options = small();
-        let archive = Archive::create(host(&storage), options.clone()).unwrap();
+        Self::on(host(&storage))
+    }
+
+    /// A new archive on a host.
+    pub(crate) fn on(host: Host) -> Self {
+        let (storage, options) = (Arc::clone(&host.storage), small());
+        let archive = Archive::create(host, options.clone()).unwrap();
         let run = archive.begin_run("test").unwrap();
         let model = Model::new(options.document_bytes);
         Self { storage, options, archive: Some(archive), model, run }

@@ -26,8 +26,8 @@ fn only_what_is_active_is_asked_for() {
     assert_eq!(holdings(&archive).len(), 0);
     let user =
         accounts.iter().find(|account| account.custodian.as_str().starts_with("user:")).unwrap();
-    let address = user.address.clone().unwrap();
-    let changed = sync::activate(&archive, &Which::These(vec![address]), true).unwrap();
+    let chosen = Which::These(vec![user.custodian.clone()]);
+    let changed = sync::activate(&archive, &chosen, true).unwrap();
     assert_eq!(changed, std::slice::from_ref(&user.custodian));
     let second = world.sync(&archive, &world.options());
     assert_eq!(second.accounts.keys().collect::<Vec<_>>(), [user.custodian.as_str()]);
@@ -116,7 +116,7 @@ fn new_accounts_are_activated_by_rule_and_deleted_ones_end() {
     }
     assert!(accounts.iter().any(|account| account.guest == Some(true)), "{accounts:?}");
     let who = report.accounts.keys().next().unwrap().clone();
-    drop(sync::activate(&archive, &Which::These(vec![who.clone()]), false).unwrap());
+    drop(sync::activate(&archive, &Which::These(vec![Custodian::parse(&who)]), false).unwrap());
     assert!(!world.sync(&archive, &options).accounts.contains_key(&who), "somebody has decided");
     // Names outlive their accounts, and who has left the recycle bin is gone.
     drop(sync::activate(&archive, &Which::All, true).unwrap());

@@ -4,6 +4,7 @@ mod accounts;
 mod asked;
 mod connection;
 mod contents;
+mod directory;
 mod kills;
 mod kit;
 mod troubles;

@@ -9,6 +9,9 @@ use chatvault_ingest::sync::{self, Account, Rule, Which};
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 
+use chatvault_query::resolve::Unresolved;
+
+use super::pick::pick;
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
 use crate::text;
@@ -118,9 +121,13 @@ pub(super) fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<Outcome> {
     // A list that cannot be read is told before the archive is touched.
-    let which = which(arguments, active)?;
+    let (rule, names) = (which(arguments, active)?, names(arguments)?);
     let folder = &arguments.archive;
     let archive = super::super::open_to_write(folder, Options::default())?;
+    let which = match rule {
+        Some(rule) => rule,
+        None => Which::These(meant(&names, &sync::accounts(&archive)?, active)?),
+    };
     let changed = sync::activate(&archive, &which, active)?;
     let left_out = match which {
         Which::By(rule) => left_out(rule, &sync::accounts(&archive)?),
@@ -150,7 +157,23 @@ fn left_out(rule: Rule, accounts: &[Account]) -> u64 {
     accounts.iter().filter(is_left).count() as u64
 }
 
-fn which(arguments: &Arguments, active: bool) -> anyhow::Result<Which> {
+/// Whom the names mean. A custodian that is written out need not be known to be activated.
+fn meant(names: &[String], accounts: &[Account], active: bool) -> anyhow::Result<Vec<Custodian>> {
+    let is_written_out = |name: &str| {
+        let id = name.strip_prefix("user:").or_else(|| name.strip_prefix("team:"));
+        id.is_some_and(|id| !id.is_empty() && !id.contains(char::is_whitespace))
+    };
+    let custodian = |name: &String| match pick(accounts, name) {
+        Err(Unresolved::Nobody { .. }) if active && is_written_out(name) => {
+            Ok(Custodian::parse(name))
+        }
+        found => Ok(found.map(|account| account.custodian.clone())?),
+    };
+    names.iter().map(custodian).collect()
+}
+
+/// `None`: those that are named.
+fn which(arguments: &Arguments, active: bool) -> anyhow::Result<Option<Which>> {
     let Kinds { all, users, teams, deleted, with, without } = &arguments.kinds;
     let (all, users, teams) = (*all, *users, *teams);
     if *deleted && active {
@@ -164,15 +187,21 @@ fn which(arguments: &Arguments, active: bool) -> anyhow::Result<Which> {
         teams: all || teams,
     };
     let narrows = !with.is_empty() || !without.is_empty();
-    Ok(match &arguments.from_file {
-        Some(file) => Which::These(named(&read(file)?)?),
-        None if *deleted => Which::Deleted,
-        None if (all || users || teams) && (active || narrows) => Which::By(rule),
-        None if all => Which::All,
-        None if users => Which::Users,
-        None if teams => Which::Teams,
-        None => Which::These(arguments.ids.clone()),
+    Ok(match () {
+        () if *deleted => Some(Which::Deleted),
+        () if (all || users || teams) && (active || narrows) => Some(Which::By(rule)),
+        () if all => Some(Which::All),
+        () if users => Some(Which::Users),
+        () if teams => Some(Which::Teams),
+        () => None,
     })
+}
+
+fn names(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
+    match &arguments.from_file {
+        Some(file) => Ok(named(&read(file)?)?),
+        None => Ok(arguments.ids.clone()),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "what the user names is outside of any archive")]
@@ -229,15 +258,17 @@ mod tests {
 
     #[test]
     fn accounts_are_named_one_by_one_or_many_at_once() {
-        let wanted = |line: &[&str]| which(&parsed(line).unwrap(), true).unwrap();
+        let wanted = |line: &[&str]| which(&parsed(line).unwrap(), true).unwrap().unwrap();
         assert_eq!(wanted(&["--all"]), Which::By(Rule::ALL));
         assert_eq!(wanted(&["--users"]), Which::By(Rule::USERS));
         assert_eq!(wanted(&["--teams"]), Which::By(Rule::TEAMS));
-        assert_eq!(wanted(&["ann", "team:t"]), Which::These(vec!["ann".into(), "team:t".into()]));
+        let by_name = parsed(&["ann", "team:t"]).unwrap();
+        assert_eq!(which(&by_name, true).unwrap(), None);
+        assert_eq!(names(&by_name).unwrap(), ["ann", "team:t"]);
         let more = Rule { guests: true, disabled: false, ..Rule::USERS };
         let line = ["--users", "--with", "guests", "--without", "disabled"];
         assert_eq!(wanted(&line), Which::By(more));
-        let unwanted = |line: &[&str]| which(&parsed(line).unwrap(), false).unwrap();
+        let unwanted = |line: &[&str]| which(&parsed(line).unwrap(), false).unwrap().unwrap();
         assert_eq!(unwanted(&["--all"]), Which::All, "nobody is left out of an end");
         assert_eq!(unwanted(&["--deleted"]), Which::Deleted);
         assert!(which(&parsed(&["--deleted"]).unwrap(), true).is_err());
@@ -254,7 +285,24 @@ mod tests {
         assert_eq!(named(text).unwrap(), ["ann@contoso.com", "team:t"]);
         assert!(named("# nobody\n\n").is_err());
         let missing = parsed(&["--from-file", "no/such/file"]).unwrap();
-        assert!(which(&missing, true).unwrap_err().to_string().contains("no/such/file"));
+        assert!(names(&missing).unwrap_err().to_string().contains("no/such/file"));
+    }
+
+    #[test]
+    fn a_name_means_one_account_and_a_custodian_may_be_new() {
+        let accounts = ["user:a1", "user:b2", "user:b3", "team:t1"].map(|id| Account {
+            name: Some(if id.contains('b') { "Ben" } else { "Sales" }.to_owned()),
+            ..Account::new(Custodian::parse(id))
+        });
+        let told = |name: &str, active| match meant(&[name.to_owned()], &accounts, active) {
+            Ok(found) => found[0].to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(told("b2", true), "user:b2");
+        assert_eq!(told("user:new", true), "user:new");
+        assert!(told("user:new", false).starts_with("no account is called"));
+        assert!(told("user:", true).starts_with("no account is called"));
+        assert!(told("ben", true).contains("can be more than one account"));
     }
 
     #[test]

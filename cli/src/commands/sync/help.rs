@@ -27,7 +27,9 @@ name of the file. A secret or certificate that ends within 30 days is told by --
 Feeds: chats and channels are messages as they are now; retained-chats and retained-channels are edited \
 and deleted ones under a retention policy. Others need permissions of their own: targeted (messages to \
 one recipient of a conversation), recordings, transcripts, adhoc-recordings and adhoc-transcripts (of calls \
-without a meeting), copilot. The delta feeds are a fast path, not a record: the service forgets after 8 months. docs/SYNC.md names the permission of each.
+without a meeting), copilot. directory belongs to no account: users and teams as they are listed, and the \
+names and members of each chat, and the channels of each team, with new messages. It gives people addresses, \
+channels names and chats their silent members, in every export; without it they are called by who writes. The delta feeds are a fast path, not a record: the service forgets after 8 months. docs/SYNC.md names the permission of each.
 
 --plan fetch-once asks each user's mailbox only for what this user wrote. It saves most requests, but \
 misses messages of senders who are gone, and does not tell who received what. The default misses neither.

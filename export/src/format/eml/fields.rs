@@ -133,16 +133,16 @@ impl Fields {
             };
         };
         let name = from.name.as_deref().or_else(|| context.names.name(&from.id));
-        mailbox(name, &self.address(from, context))
-    }
-
-    fn address<'n>(&self, from: &'n Sender<'_>, context: &'n Context<'_>) -> Cow<'n, str> {
         if from.kind == IdentityKind::Application {
-            return Cow::Owned(self.identity.app(&from.id));
+            return mailbox(name, &self.identity.app(&from.id));
         }
         let person = || context.chat.person(&from.id).and_then(|person| person.address.as_deref());
-        let known = context.names.address(&from.id).or_else(person);
-        self.identity.user(&from.id, known.or(Some(&from.id)))
+        user_mailbox(
+            &self.identity,
+            &from.id,
+            name,
+            context.names.address(&from.id).or_else(person),
+        )
     }
 
     fn threading(
@@ -256,7 +256,12 @@ fn recipients<'a>(to: &mut Headers, others: impl Iterator<Item = &'a str> + Clon
 fn person_mailbox(person: &Person, identity: &Identity, context: &Context<'_>) -> String {
     let name = person.name.as_deref().or_else(|| context.names.name(&person.id));
     let known = person.address.as_deref().or_else(|| context.names.address(&person.id));
-    mailbox(name, &identity.user(&person.id, known.or(Some(&person.id))))
+    user_mailbox(identity, &person.id, name, known)
+}
+
+fn user_mailbox(identity: &Identity, id: &str, name: Option<&str>, known: Option<&str>) -> String {
+    let known = known.or(Some(id));
+    mailbox(Identity::name(name, known).as_deref(), &identity.user(id, known))
 }
 
 fn chat_fields(context: &Context<'_>, topic: Option<&str>) -> Vec<u8> {

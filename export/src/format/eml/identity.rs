@@ -69,6 +69,16 @@ impl Identity {
         }
     }
 
+    /// A user's name. Mail headers are ASCII, so an international address stands in the name, as RFC
+    /// 6858 has it, before an address that can never be delivered to.
+    pub(super) fn name<'a>(name: Option<&'a str>, known: Option<&'a str>) -> Option<Cow<'a, str>> {
+        let odd = known.map(str::trim).filter(|text| text.contains('@') && !text.is_ascii());
+        match (name, odd) {
+            (Some(name), Some(address)) => Some(format!("{name} ({address})").into()),
+            (name, address) => name.or(address).map(Cow::Borrowed),
+        }
+    }
+
     /// An app's address, which can never be delivered to.
     pub(super) fn app(&self, id: &str) -> String {
         format!("app-{}@{}", token(id), self.domain)
@@ -186,6 +196,16 @@ mod tests {
             assert!(named(other).starts_with("oid-1@"), "{other}");
         }
         assert!(identity().user("8:acs:x", None).starts_with("id-"));
+    }
+
+    #[test]
+    fn an_international_address_stands_in_the_name() {
+        let named = |name, known| Identity::name(name, known).map(Cow::into_owned);
+        let both = named(Some("Jörg"), Some("müller@exämple.de"));
+        assert_eq!(both.as_deref(), Some("Jörg (müller@exämple.de)"));
+        assert_eq!(named(None, Some("müller@exämple.de")).as_deref(), Some("müller@exämple.de"));
+        assert_eq!(named(Some("Ann"), Some("ann@example.com")).as_deref(), Some("Ann"));
+        assert_eq!(named(None, Some("19:ä")), None);
     }
 
     #[test]

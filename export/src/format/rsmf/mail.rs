@@ -29,7 +29,10 @@ impl Mailbox {
     pub(super) fn new(name: &str, address: Option<&str>, id: &str, tenant: &str) -> Self {
         let known = address.filter(|address| address.is_ascii() && is_address(address));
         let made = || format!("{}@{}.teams.invalid", atom(id), atom(tenant));
-        Self { name: name.to_owned(), address: known.map_or_else(made, str::to_owned) }
+        // Headers are ASCII: an international address stands in the name.
+        let odd = address.filter(|address| !address.is_ascii() && is_address(address));
+        let name = odd.map_or_else(|| name.to_owned(), |address| format!("{name} ({address})"));
+        Self { name, address: known.map_or_else(made, str::to_owned) }
     }
 
     fn header(&self) -> String {
