@@ -1,7 +1,8 @@
-//! Which message another one answers.
+//! Which message another one answers, and when that one was sent.
 
 use std::borrow::Cow;
 
+use chatvault_engine::Timestamp;
 use chatvault_query::body::{Block, Document, QuoteKind};
 use chatvault_query::message::Message;
 
@@ -27,6 +28,12 @@ fn quoted(message: &Message<'_>) -> Option<String> {
         Block::Quote { of: Some(of), .. } if of.kind == QuoteKind::Reply => of.message.clone(),
         _ => None,
     })
+}
+
+/// When the message with an id was sent: the service's ids are milliseconds.
+pub(crate) fn sent_of(id: &str) -> Option<Timestamp> {
+    let ms = id.parse().ok().filter(|ms| (1..253_402_300_800_000).contains(ms))?;
+    Some(Timestamp::from_ms(ms))
 }
 
 #[cfg(test)]

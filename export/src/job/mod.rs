@@ -55,7 +55,7 @@ use read::Entries;
 use window::Grid;
 
 /// What turns messages into files: another number, other bytes.
-const RENDERER_VERSION: &str = "4";
+const RENDERER_VERSION: &str = "5";
 
 /// An export that can be planned, run, resumed and checked.
 #[derive(Clone)]

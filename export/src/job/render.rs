@@ -299,9 +299,16 @@ impl Workshop {
         let records = csv::Records::new(scene.context());
         let records =
             if self.request.attachment_rows { records.with_attachment_rows() } else { records };
-        self.records_of(entries, |entry, out| {
-            let _lines = records.record(entry, out);
-        })
+        let mut groups = Groups::new(self.group_bytes);
+        let mut bytes = Vec::new();
+        for (entry, mut facts) in entries {
+            bytes.clear();
+            if !facts.is_left_out {
+                facts.counts.long_cells = records.record(&entry, &mut bytes);
+            }
+            groups.add(facts, &[(&self.files.main, &bytes)], Vec::new());
+        }
+        groups.all
     }
 
     fn load_file(&self, scene: &Arc<Scene>, entries: Vec<(Entry, Facts)>) -> Vec<Group<'static>> {
@@ -322,24 +329,6 @@ impl Workshop {
                 source: Some(format!("blake3:{}", version.address)),
             });
             groups.add(facts, &[(&self.files.main, &bytes)], natives.collect());
-        }
-        groups.all
-    }
-
-    /// Messages as records of the main file.
-    fn records_of(
-        &self,
-        entries: Vec<(Entry, Facts)>,
-        write: impl Fn(&Entry, &mut Vec<u8>),
-    ) -> Vec<Group<'static>> {
-        let mut groups = Groups::new(self.group_bytes);
-        let mut bytes = Vec::new();
-        for (entry, facts) in entries {
-            bytes.clear();
-            if !facts.is_left_out {
-                write(&entry, &mut bytes);
-            }
-            groups.add(facts, &[(&self.files.main, &bytes)], Vec::new());
         }
         groups.all
     }

@@ -127,6 +127,9 @@ pub struct Counts {
     pub edited: u64,
     /// System events.
     pub events: u64,
+    /// Cells of a CSV file that are longer than Excel shows.
+    #[serde(default)]
+    pub long_cells: u64,
     /// Messages that are not system events.
     pub messages: u64,
     /// Code points that no font could show and that stand as their numbers.
@@ -151,6 +154,7 @@ impl Counts {
             deleted: sum(self.deleted, other.deleted),
             edited: sum(self.edited, other.edited),
             events: sum(self.events, other.events),
+            long_cells: sum(self.long_cells, other.long_cells),
             messages: sum(self.messages, other.messages),
             missing_glyphs: sum(self.missing_glyphs, other.missing_glyphs),
             omitted: sum(self.omitted, other.omitted),
@@ -159,13 +163,14 @@ impl Counts {
         }
     }
 
-    fn all(&self) -> [u64; 10] {
+    fn all(&self) -> [u64; 11] {
         [
             self.attachments,
             self.context,
             self.deleted,
             self.edited,
             self.events,
+            self.long_cells,
             self.messages,
             self.missing_glyphs,
             self.omitted,

@@ -4,6 +4,8 @@
 //! connector, Loop, code. Texts, facts, alternative texts and buttons are found in all of them by
 //! the names of their fields, so that a new kind of element shows its words, too.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::{Block, Document, address, write};
@@ -56,15 +58,47 @@ const INSIDE: [&str; 20] = [
 /// Fields that stand in for a card where it cannot be shown.
 const INSTEAD: [&str; 3] = ["fallbackText", "summary", "speak"];
 
+/// A part of a card as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardPart {
+    /// One line or more.
+    Text(String),
+    /// A fact: its name and what it says.
+    Fact(String, String),
+    /// A button: its words, and where it leads.
+    Button(String, Option<String>),
+}
+
+impl fmt::Display for CardPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(words) => f.write_str(words),
+            Self::Fact(name, value) => write!(f, "{name}: {value}"),
+            Self::Button(words, None) => write!(f, "[{words}]"),
+            Self::Button(words, Some(target)) => write!(f, "[{words}] <{target}>"),
+        }
+    }
+}
+
 /// Readable text of a card's content: titles, texts, facts, buttons. Empty if it has none.
 pub fn card_text(content: &str) -> String {
+    text_of_parts(&card_parts(content))
+}
+
+fn text_of_parts(parts: &[CardPart]) -> String {
+    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The same, part by part; the first is the title of nearly every card.
+pub fn card_parts(content: &str) -> Vec<CardPart> {
     let content = content.trim();
     if !content.starts_with(['{', '[']) {
-        return write::blocks_text(&Document::of_html(content).blocks);
+        let words = write::blocks_text(&Document::of_html(content).blocks);
+        return if words.is_empty() { Vec::new() } else { vec![CardPart::Text(words)] };
     }
-    let Some(card) = parsed(content) else { return String::new() };
+    let Some(card) = parsed(content) else { return Vec::new() };
     let is_adaptive = text_of(&card, "type") == Some("AdaptiveCard");
-    let mut reader = Reader { out: String::new(), is_html: !is_adaptive };
+    let mut reader = Reader { out: Vec::new(), is_html: !is_adaptive };
     reader.element(&card);
     for field in INSTEAD {
         if reader.out.is_empty() {
@@ -150,9 +184,9 @@ fn component(card: &Value) -> String {
     format!("[code: {}]", words.join(", "))
 }
 
-/// Collects lines. Its recursion is as deep as the JSON, which the JSON reader bounds.
+/// Collects parts. Its recursion is as deep as the JSON, which the JSON reader bounds.
 struct Reader {
-    out: String,
+    out: Vec<CardPart>,
     /// Texts can be HTML: in all cards but adaptive ones.
     is_html: bool,
 }
@@ -166,10 +200,9 @@ impl Reader {
 
     /// Adds lines that are words already.
     fn add(&mut self, words: &str) {
-        if !words.is_empty() && !self.out.is_empty() {
-            self.out.push('\n');
+        if !words.is_empty() {
+            self.out.push(CardPart::Text(words.to_owned()));
         }
-        self.out.push_str(words);
     }
 
     fn words(&self, text: &str) -> String {
@@ -242,7 +275,7 @@ impl Reader {
         let (name, value) = (self.words(name), self.words(value));
         let name = name.trim_end_matches(':');
         match (name.is_empty(), value.is_empty()) {
-            (false, false) => self.add(&format!("{name}: {value}")),
+            (false, false) => self.out.push(CardPart::Fact(name.to_owned(), value)),
             _ => self.add(&format!("{name}{value}")),
         }
     }
@@ -257,11 +290,12 @@ impl Reader {
 
     fn button(&mut self, button: &Value) {
         let name = text_of(button, "title").or_else(|| text_of(button, "name")).map(one_line);
-        let name = name.filter(|name| !name.is_empty()).map(|name| format!("[{name}]"));
-        let target = target(button).filter(|target| name.as_deref() != Some(target));
-        let target = target.map(|target| format!("<{target}>"));
-        let words: Vec<String> = [name, target].into_iter().flatten().collect();
-        self.add(&words.join(" "));
+        let name = name.filter(|name| !name.is_empty());
+        match (name, target(button)) {
+            (Some(name), target) => self.out.push(CardPart::Button(name, target)),
+            (None, Some(target)) => self.add(&format!("<{target}>")),
+            (None, None) => {}
+        }
         for field in ["card", "inputs", "actions"] {
             button.get(field).into_iter().for_each(|inner| self.element(inner));
         }
@@ -281,9 +315,9 @@ impl Reader {
     }
 
     fn cell(&self, cell: &Value) -> String {
-        let mut inner = Self { out: String::new(), is_html: self.is_html };
+        let mut inner = Self { out: Vec::new(), is_html: self.is_html };
         inner.element(cell);
-        inner.out.replace(['\n', '\t'], " ")
+        text_of_parts(&inner.out).replace(['\n', '\t'], " ")
     }
 }
 

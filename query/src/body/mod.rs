@@ -28,7 +28,7 @@ use chatvault_engine::Timestamp;
 use crate::message::{BodyKind, Message};
 use build::Builder;
 
-pub use card::{SnippetAt, card_text, snippet_at, with_lines};
+pub use card::{CardPart, SnippetAt, card_parts, card_text, snippet_at, with_lines};
 pub use plain::plain_text;
 pub use write::{attachment_text, hidden_address, text};
 

@@ -32,8 +32,8 @@ name that begins with the export's name and eight digits of its id: nothing is e
 --sign-with the index, which has the SHA-256 of every part, is signed: `openssl genpkey -algorithm ed25519 \
 -out key.pem` makes a key, `openssl pkey -in key.pem -pubout -out public.pem` what others check it with.
 
-A message stays with its attachments; what is larger than a part is cut, with instructions to join it. Mails and \
-RSMF files hold attachments themselves; the other formats have them in Attachments/.
+A message stays with its attachments; what is larger than a part is cut, with instructions to join it. EML, mbox and \
+RSMF hold attachments inside the mails, so their parts have no Attachments folder; the other formats have them there.
 
 The range is about the time at which messages were sent, and half-open: --from is in, --to is not. \
 Without one it is the 90 days before the export's time. A range longer than --window-days is cut into \
@@ -42,8 +42,9 @@ with --custodian, among the versions that this custodian's export delivered. A d
 last archived text under a mark. Nothing remote is ever loaded.
 
 Formats: eml (a mail each), mbox (a mailbox a chat), pdf and html (transcripts), csv and parquet (tables), \
-jsonl (the exact stored messages), rsmf (2.0, a file a chat and day), dat (Concordance load file). A cell of \
-a CSV file can be longer than the 32,767 characters that Excel shows; --guard tab puts a tab before cells that look \
+jsonl (the exact stored messages), rsmf (2.0, a file a chat and day), dat (Concordance load file). A PDF is \
+tagged, for readers who do not see it, and made to the rules of PDF/A-2b. How many cells of a CSV file are longer than \
+the 32,767 characters that Excel shows is told at the end; --guard tab puts a tab before cells that look \
 like formulas, which some checkers take for one.
 
 The same archive, selection and options give the same bytes on any machine, with any number of threads; \
@@ -54,7 +55,7 @@ Exit codes: 0 done; 1 failed, or stopped before the end (finished parts stay: --
 something could not be read (every manifest and the index list it, under selection, as `unreadable`).
 
 JSON fields: name, id, commit (that it is as of, for a later --since), finished, parts (list of file, bytes, sha256), bytes, messages, events, versions, \
-edited, deleted, attachments, unavailable, omitted, missing_glyphs, subject_sum, merkle_root, seconds, \
+edited, deleted, attachments, unavailable, omitted, missing_glyphs, long_cells, subject_sum, merkle_root, seconds, \
 and with --salvage missing (as damages of `verify`). \
 With --plan: name, id, windows (list of start, end, messages, events), conversations, messages, events, \
 attachments, attachment_bytes, estimated_bytes, estimated_parts, exact.";

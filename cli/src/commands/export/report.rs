@@ -30,6 +30,7 @@ struct Report<'a> {
     unavailable: u64,
     omitted: u64,
     missing_glyphs: u64,
+    long_cells: u64,
     subject_sum: &'a str,
     merkle_root: &'a str,
     seconds: f64,
@@ -164,6 +165,7 @@ pub(super) fn done(
             unavailable: counts.unavailable,
             omitted: counts.omitted,
             missing_glyphs: counts.missing_glyphs,
+            long_cells: counts.long_cells,
             subject_sum: &index.digest.subject_sum,
             merkle_root: &index.digest.merkle_root,
             seconds,
@@ -171,6 +173,12 @@ pub(super) fn done(
         })?;
     } else {
         lines(export, index, (bytes, seconds)).iter().try_for_each(|line| console.line(line))?;
+    }
+    if counts.long_cells > 0 {
+        let count = text::plural(counts.long_cells, "cell");
+        console.remark(format!(
+            "{count} of the table hold more than 32,767 characters: Excel cuts or spreads them"
+        ))?;
     }
     if counts.unavailable > 0 {
         let count = text::plural(counts.unavailable, "attachment");
@@ -188,7 +196,7 @@ fn commit(export: &Export) -> String {
 
 fn lines(export: &Export, index: &Index, (bytes, seconds): (u64, f64)) -> Vec<String> {
     let Counts { messages, events, versions, edited, deleted, attachments, .. } = index.counts;
-    let Counts { unavailable, omitted, missing_glyphs, .. } = index.counts;
+    let Counts { unavailable, omitted, missing_glyphs, long_cells, .. } = index.counts;
     let count = text::count;
     #[expect(clippy::cast_precision_loss, reason = "a speed for people")]
     let speed = if seconds > 0.0 { (messages + events) as f64 / seconds } else { 0.0 };
@@ -211,6 +219,7 @@ fn lines(export: &Export, index: &Index, (bytes, seconds): (u64, f64)) -> Vec<St
         ("  not had      ", unavailable),
         ("left out       ", omitted),
         ("unshown glyphs ", missing_glyphs),
+        ("long cells     ", long_cells),
     ] {
         if number > 0 {
             lines.push(format!("{label}{}", count(number)));

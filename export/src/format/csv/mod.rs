@@ -25,6 +25,8 @@ use self::cell::Cells;
 
 /// What marks a file as UTF-8 to spreadsheets.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// What Excel shows of a cell, in units of UTF-16; it cuts or spreads what is longer.
+pub const MOST_UNITS: usize = 32_767;
 /// The last column.
 const GUARDED: &str = "guarded";
 const END: &[u8] = b"\r\n";
@@ -72,20 +74,20 @@ impl<'a> Records<'a> {
     }
 
     /// Appends the lines of a message: they belong together and are never parted by a new file.
-    /// Appends nothing for a system event that is to be left out. Tells how many lines there are.
+    /// Appends nothing for a system event that is to be left out. Tells how many cells are longer than
+    /// [`MOST_UNITS`].
     pub fn record(&self, entry: &Entry, out: &mut Vec<u8>) -> u64 {
-        let mut lines = 0;
+        let mut long = 0;
         let mut cells = self.cells.borrow_mut();
-        self.rows.each(entry, &mut |row| {
-            self.line(row, &mut cells, out);
-            lines += 1;
-        });
-        lines
+        self.rows.each(entry, &mut |row| long += self.line(row, &mut cells, out));
+        long
     }
 
-    fn line(&self, row: &Row<'_>, cells: &mut Cells, out: &mut Vec<u8>) {
+    fn line(&self, row: &Row<'_>, cells: &mut Cells, out: &mut Vec<u8>) -> u64 {
         let mut guarded = String::new();
+        let mut long = 0;
         for (index, (column, cell)) in COLUMNS.iter().zip(row.cells()).enumerate() {
+            let start = out.len();
             let is_guarded = if index == PARTICIPANTS {
                 self.participants(row, cells, out)
             } else {
@@ -96,11 +98,24 @@ impl<'a> Records<'a> {
                 guarded.push_str(between);
                 guarded.push_str(column.name);
             }
+            long += u64::from(out.get(start..).is_some_and(is_long));
             out.push(b',');
         }
         out.extend_from_slice(guarded.as_bytes());
         out.extend_from_slice(END);
+        long
     }
+}
+
+/// Whether a cell, as it is written, holds more than [`MOST_UNITS`].
+fn is_long(written: &[u8]) -> bool {
+    if written.len() <= MOST_UNITS {
+        return false;
+    }
+    let text = String::from_utf8_lossy(written);
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let doubled = inner.map_or(0, |text| text.bytes().filter(|byte| *byte == b'"').count() / 2);
+    inner.unwrap_or(&text).encode_utf16().count() - doubled > MOST_UNITS
 }
 
 impl Records<'_> {

@@ -13,7 +13,7 @@ fn csv(world: &World, texts: &[&str]) -> Vec<u8> {
     let records = Records::new(world.context());
     let mut out = header(&world.options);
     for (text, at) in texts.iter().zip(0..) {
-        assert_eq!(records.record(&entry(&[said(at, text)]), &mut out), 1);
+        let _long = records.record(&entry(&[said(at, text)]), &mut out);
     }
     out
 }
@@ -49,6 +49,27 @@ fn the_header_is_fixed() {
          reactions,attachment_names,attachment_files,attachment_status,participants,\
          update_type,custodians,content_address,guarded\r\n"
     );
+}
+
+#[test]
+fn cells_that_excel_cannot_hold_are_counted() {
+    let world = World::new();
+    let records = Records::new(world.context());
+    let most = MOST_UNITS;
+    for (text, is_long) in [
+        ("a".repeat(most), false),
+        ("a".repeat(most + 1), true),
+        ("\"".repeat(most), false),
+        ("\"".repeat(most + 1), true),
+        ("ü".repeat(most), false),
+        ("👍".repeat(most / 2), false),
+        ("👍".repeat(most / 2 + 1), true),
+    ] {
+        let mut out = Vec::new();
+        let long = records.record(&entry(&[said(0, &text)]), &mut out);
+        let start: String = text.chars().take(3).collect();
+        assert_eq!(long, u64::from(is_long), "{start} {}", text.len());
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! program styles, and know no other messages to link to.
 
 use chatvault_query::body::{
-    Block, Cell, Document, ImageAt, Inline, QuoteKind, QuoteOf, card_text,
+    Block, CardPart, Cell, Document, ImageAt, Inline, QuoteKind, QuoteOf, card_parts,
 };
 use chatvault_query::event::Names;
 use chatvault_query::message::{Attachment, Message};
@@ -17,6 +17,7 @@ use chatvault_query::message::{Attachment, Message};
 use super::card::{Draft, Hole};
 use super::clock;
 use super::write::{relative_link, web_link};
+use crate::answer::sent_of;
 use crate::entry::{Attached, AttachedState};
 
 /// What a browser may take for an image. No SVG: it is a document, not a picture.
@@ -126,7 +127,7 @@ impl Body<'_, '_, '_> {
                 self.text(of.sender.as_deref().or(known).unwrap_or("another message"));
             }
         }
-        if let Some(sent) = of.sent {
+        if let Some(sent) = of.sent.or_else(|| sent_of(of.message.as_deref()?)) {
             self.raw(", ");
             let zone = self.draft.scene.context.options.zone;
             clock::write_plain_time(&mut self.draft.html, zone, sent);
@@ -238,8 +239,11 @@ impl Body<'_, '_, '_> {
         match content {
             ImageAt::Hosted(id) => {
                 let found = self.draft.entry.hosted(id);
-                match found.and_then(|found| self.draft.picture(found)) {
-                    Some(link) => self.picture(&link, name, sides),
+                match found.and_then(|found| Some((found, self.draft.picture(found)?))) {
+                    Some((found, link)) => {
+                        self.draft.seen.push(found.attachment.clone());
+                        self.picture(&link, (found, name), sides);
+                    }
                     None => self.no_image(name, found),
                 }
             }
@@ -255,10 +259,16 @@ impl Body<'_, '_, '_> {
         }
     }
 
-    fn picture(&mut self, link: &str, name: &str, sides: [Option<u32>; 2]) {
+    /// A picture of the part, with what the list of files says of others.
+    fn picture(&mut self, link: &str, (file, name): (&Attached, &str), sides: [Option<u32>; 2]) {
         let is_open = self.open_file(link);
         self.raw("<img");
-        self.draft.html.attribute("src", link).attribute("alt", name);
+        let html = &mut self.draft.html;
+        html.attribute("src", link).attribute("alt", name);
+        if let AttachedState::Stored { size, sha256, .. } = &file.state {
+            html.raw(" title=\"").text(&file.name).raw(", ").count(*size).raw(" bytes, SHA-256 ");
+            html.hex(sha256).raw("\"");
+        }
         for (side, pixels) in ["width", "height"].into_iter().zip(sides) {
             if let Some(pixels) = pixels.filter(|pixels| (1..=LARGEST_SIDE).contains(pixels)) {
                 self.draft.html.attribute(side, &pixels.to_string());
@@ -286,19 +296,53 @@ impl Body<'_, '_, '_> {
     fn attachment(&mut self, index: usize) {
         let message = self.message;
         let Some(attachment) = message.attachments.get(index) else { return };
-        let text = attachment.content.as_deref().map(card_text).unwrap_or_default();
-        if text.trim().is_empty() {
+        let parts = attachment.content.as_deref().map(card_parts).unwrap_or_default();
+        if parts.is_empty() {
             self.chip(index, attachment);
             return;
         }
         self.raw("<div class=\"card\"><span class=\"k\">Card</span>");
-        for (number, line) in text.lines().enumerate() {
-            // The first line is the title of nearly every card.
-            self.raw(if number == 0 { "<p><strong>" } else { "<p>" });
-            self.text(line);
-            self.raw(if number == 0 { "</strong></p>" } else { "</p>" });
+        // The first line is the title of nearly every card.
+        let mut is_title = true;
+        for parts in parts.chunk_by(|a, b| is_fact(a) && is_fact(b)) {
+            self.card_parts(parts, std::mem::take(&mut is_title));
         }
         self.raw("</div>");
+    }
+
+    /// One part, or all of a set of facts.
+    fn card_parts(&mut self, parts: &[CardPart], mut is_title: bool) {
+        match parts {
+            [CardPart::Text(words)] => {
+                for line in words.lines() {
+                    let is_bold = std::mem::take(&mut is_title);
+                    self.raw(if is_bold { "<p><strong>" } else { "<p>" });
+                    self.text(line);
+                    self.raw(if is_bold { "</strong></p>" } else { "</p>" });
+                }
+            }
+            [CardPart::Button(words, target)] => {
+                self.raw("<p>");
+                let is_open = target.as_deref().is_some_and(|url| self.open_link(url));
+                self.raw("[");
+                self.text(words);
+                self.raw("]");
+                self.close_link(is_open);
+                self.raw("</p>");
+            }
+            facts => {
+                self.raw("<table class=\"fact\"><tbody>");
+                for part in facts {
+                    let CardPart::Fact(name, value) = part else { continue };
+                    self.raw("<tr><th>");
+                    self.text(name);
+                    self.raw("</th><td>");
+                    self.text(value);
+                    self.raw("</td></tr>");
+                }
+                self.raw("</tbody></table>");
+            }
+        }
     }
 
     /// What is not in the list of files below.
@@ -314,6 +358,10 @@ impl Body<'_, '_, '_> {
         self.close_link(is_open);
         self.raw("</span></p>");
     }
+}
+
+fn is_fact(part: &CardPart) -> bool {
+    matches!(part, CardPart::Fact(..))
 }
 
 fn is_list(block: &Block) -> bool {

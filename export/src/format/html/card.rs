@@ -66,6 +66,8 @@ pub(super) struct Draft<'a> {
     pub(super) holes: Vec<(usize, Hole)>,
     pub(super) scene: &'a Scene<'a>,
     pub(super) entry: &'a Entry,
+    /// The images that stand in the text, by their names in the entry: no list names them again.
+    pub(super) seen: Vec<String>,
 }
 
 /// Room for a usual card, so that it is written without growing.
@@ -141,7 +143,8 @@ impl<'a> Scene<'a> {
 
 impl<'a> Draft<'a> {
     fn new(scene: &'a Scene<'a>, entry: &'a Entry) -> Self {
-        Self { html: Html::with_capacity(CARD_BYTES), holes: Vec::new(), scene, entry }
+        let (html, holes) = (Html::with_capacity(CARD_BYTES), Vec::new());
+        Self { html, holes, scene, entry, seen: Vec::new() }
     }
 
     fn done(self, tally: Tally, excerpt: Option<Excerpt>) -> Card {

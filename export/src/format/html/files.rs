@@ -1,4 +1,5 @@
-//! The list of a message's files: where each is, how large, its hash, or why it is not there.
+//! The list of a message's files: where each is, how large, its hash, or why it is not there. A picture
+//! that stands in the text says so itself.
 
 use super::card::Draft;
 use super::write::Html;
@@ -7,11 +8,13 @@ use crate::entry::{Attached, AttachedState, Entry};
 /// Appends the list; nothing for a message without files.
 pub(super) fn write(draft: &mut Draft<'_>) {
     let entry = draft.entry;
-    if entry.attached.is_empty() {
+    let is_listed = |file: &&Attached| !draft.seen.contains(&file.attachment);
+    let listed: Vec<&Attached> = entry.attached.iter().filter(is_listed).collect();
+    if listed.is_empty() {
         return;
     }
     draft.html.raw("<ul class=\"files\" aria-label=\"Attachments\">");
-    for file in &entry.attached {
+    for file in listed {
         match &file.state {
             AttachedState::Stored { size, sha256, .. } => stored(draft, file, *size, sha256),
             AttachedState::Unavailable { reason } => {

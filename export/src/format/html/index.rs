@@ -3,7 +3,11 @@
 //! Thousands of chats make several pages. Only the first one waits for the end, since it has the
 //! totals; the others leave as they fill.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::io;
+
+use chatvault_engine::Timestamp;
 
 use super::leaf::write_range;
 use super::page;
@@ -18,12 +22,34 @@ pub const INDEX_CHATS: u64 = 2_000;
 /// Participants named in the index; the chat's first page lists all.
 const NAMED: usize = 8;
 
+/// Chats of more people are not found by person: they would be found by everybody.
+const LISTED: usize = 100;
+
 const COLUMNS: &str = "<table class=\"list\"><thead><tr><th scope=\"col\">Chat</th>\
     <th scope=\"col\">Kind</th><th scope=\"col\">Participants</th><th scope=\"col\">Period</th>\
     <th scope=\"col\" class=\"z\">Messages</th><th scope=\"col\" class=\"z\">Edited</th>\
     <th scope=\"col\" class=\"z\">Deleted</th><th scope=\"col\" class=\"z\">Events</th>\
     <th scope=\"col\" class=\"z\">Files</th><th scope=\"col\" class=\"z\">Missing files</th>\
     </tr></thead><tbody>\n";
+
+/// The ways in which a reader can have the chats put, by the class of each: without a script, a style
+/// puts each row where its numbers say.
+const ORDERS: &str = "<input type=\"radio\" name=\"o\" id=\"o\" checked><label for=\"o\">As exported</label>\
+    <input type=\"radio\" name=\"o\" id=\"on\"><label for=\"on\">By name</label>\
+    <input type=\"radio\" name=\"o\" id=\"om\"><label for=\"om\">By number of messages</label>\
+    <input type=\"radio\" name=\"o\" id=\"ol\"><label for=\"ol\">By last message</label>\n";
+
+/// A row of the table, and what it is ordered and found by.
+#[derive(Debug)]
+struct Row {
+    html: Html,
+    title: String,
+    link: Option<String>,
+    messages: u64,
+    last: Option<Timestamp>,
+    /// Names and ids of those who take part; none of a chat of very many.
+    people: Vec<(String, String)>,
+}
 
 /// Writes the index of an export.
 #[derive(Debug)]
@@ -32,8 +58,8 @@ pub struct Index<'a> {
     options: &'a RenderOptions,
     window: Window,
     /// The rows of the first page, kept for the end.
-    first: Html,
-    rows: Html,
+    first: Vec<Row>,
+    rows: Vec<Row>,
     chats: u64,
     page: u64,
     total: Tally,
@@ -42,7 +68,7 @@ pub struct Index<'a> {
 impl<'a> Index<'a> {
     /// Starts with no chat.
     pub fn new(tenant: &'a str, options: &'a RenderOptions, window: Window) -> Self {
-        let (first, rows) = (Html::default(), Html::default());
+        let (first, rows) = (Vec::new(), Vec::new());
         Self { tenant, options, window, first, rows, chats: 0, page: 1, total: Tally::default() }
     }
 
@@ -53,7 +79,7 @@ impl<'a> Index<'a> {
         }
         self.chats += 1;
         self.total.add(&summary.tally);
-        write_row(&mut self.rows, chat, summary, self.options);
+        self.rows.push(row(chat, summary, self.options));
         Ok(())
     }
 
@@ -73,14 +99,15 @@ impl<'a> Index<'a> {
             self.first = std::mem::take(&mut self.rows);
         } else {
             sink(self.piece(self.page, Some(self.page + 1)))?;
-            self.rows = Html::default();
+            self.rows.clear();
         }
         self.page += 1;
         Ok(())
     }
 
     fn piece(&self, page: u64, next: Option<u64>) -> Piece {
-        let mut html = Html::with_capacity(self.rows.len() + (32 << 10));
+        let length: usize = self.rows.iter().map(|row| row.html.len() + 80).sum();
+        let mut html = Html::with_capacity(length + (32 << 10));
         page::begin(&mut html, "Chats");
         html.raw("<body class=\"wide\">\n<header class=\"top\">\n");
         write_links(&mut html, &self.window, page, next);
@@ -95,7 +122,8 @@ impl<'a> Index<'a> {
         if self.rows.is_empty() {
             html.raw("<p>There are no messages in this period.</p>\n");
         } else {
-            html.raw(COLUMNS).append(&self.rows).raw("</tbody></table>\n");
+            write_table(&mut html, &self.rows);
+            write_people(&mut html, &self.rows);
         }
         html.raw("</main>\n<footer class=\"end\">\n");
         write_links(&mut html, &self.window, page, next);
@@ -158,25 +186,21 @@ fn write_links(html: &mut Html, window: &Window, page: u64, next: Option<u64>) {
     html.raw("</nav>\n");
 }
 
-fn write_row(html: &mut Html, chat: &Chat, summary: &Summary, options: &RenderOptions) {
-    html.raw("<tr><th scope=\"row\">");
+fn row(chat: &Chat, summary: &Summary, options: &RenderOptions) -> Row {
+    let mut html = Html::default();
+    html.raw("<th scope=\"row\">");
     let link = summary.pages.first().and_then(|page| relative_link("", &page.name));
-    if let Some(link) = &link {
-        html.raw("<a").attribute("href", link).raw(">");
-    }
-    html.raw("<bdi>").text(&chat.title()).raw("</bdi>").raw(if link.is_some() {
-        "</a>"
-    } else {
-        ""
-    });
-    write_pages(html, summary);
+    let title = chat.title();
+    write_link(&mut html, link.as_deref(), &title);
+    write_pages(&mut html, summary);
     html.raw("</th><td data-label=\"Kind\">").raw(page::kind(chat.kind));
     html.raw("</td><td data-label=\"Participants\">");
-    write_names(html, chat);
+    write_names(&mut html, chat);
     html.raw("</td><td data-label=\"Period\">");
-    let times = summary.pages.iter().map(|page| page.first).min();
-    if let (Some(first), Some(last)) = (times, summary.pages.iter().map(|page| page.last).max()) {
-        write_range(html, options.zone, first, last);
+    let first = summary.pages.iter().map(|page| page.first).min();
+    let last = summary.pages.iter().map(|page| page.last).max();
+    if let (Some(first), Some(last)) = (first, last) {
+        write_range(&mut html, options.zone, first, last);
     }
     html.raw("</td>");
     let tally = &summary.tally;
@@ -194,7 +218,72 @@ fn write_row(html: &mut Html, chat: &Chat, summary: &Summary, options: &RenderOp
             .count(count)
             .raw("</td>");
     }
-    html.raw("</tr>\n");
+    let is_small = chat.participants.len() <= LISTED;
+    let people = chat.participants.iter().filter(|_| is_small);
+    let people = people.map(|person| (person.label().to_owned(), person.id.clone())).collect();
+    Row { html, title, link, messages: tally.messages, last, people }
+}
+
+fn write_link(html: &mut Html, link: Option<&str>, title: &str) {
+    if let Some(link) = link {
+        html.raw("<a").attribute("href", link).raw(">");
+    }
+    html.raw("<bdi>").text(title).raw("</bdi>");
+    html.raw(if link.is_some() { "</a>" } else { "" });
+}
+
+fn write_table(html: &mut Html, rows: &[Row]) {
+    let places = |before: fn(&Row, &Row) -> Ordering| {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|a, b| before(&rows[*a], &rows[*b]));
+        let mut places = vec![0; rows.len()];
+        order.into_iter().zip(1..).for_each(|(row, place)| places[row] = place);
+        places
+    };
+    let names = places(|a, b| a.title.to_lowercase().cmp(&b.title.to_lowercase()));
+    let messages = places(|a, b| b.messages.cmp(&a.messages));
+    let last = places(|a, b| b.last.cmp(&a.last));
+    if rows.len() > 1 {
+        html.raw(ORDERS);
+    }
+    html.raw(COLUMNS);
+    for (index, row) in rows.iter().enumerate() {
+        html.raw("<tr style=\"--n:").number(names[index]).raw(";--m:").number(messages[index]);
+        html.raw(";--l:").number(last[index]).raw("\">").append(&row.html).raw("</tr>\n");
+    }
+    html.raw("</tbody></table>\n");
+}
+
+/// Everybody who takes part, with the chats, folded away.
+fn write_people(html: &mut Html, rows: &[Row]) {
+    let mut people: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        for (name, id) in &row.people {
+            people.entry((name, id)).or_default().push(row);
+        }
+    }
+    if people.is_empty() {
+        return;
+    }
+    html.raw("<details class=\"who\"><summary>Chats by person (").count(people.len() as u64);
+    html.raw(")</summary>\n");
+    if rows.iter().any(|row| row.people.is_empty()) {
+        html.raw("<p>Who takes part in a chat of more than ").count(LISTED as u64);
+        html.raw(" is listed on its first page only.</p>\n");
+    }
+    html.raw("<ul>\n");
+    for ((name, id), rows) in people {
+        html.raw("<li><details><summary><bdi>").text(name).raw("</bdi> (").count(rows.len() as u64);
+        html.raw(if rows.len() == 1 { " chat)" } else { " chats)" });
+        html.raw("</summary><span class=\"x\"><bdi>").text(id).raw("</bdi></span><ul>");
+        for row in rows {
+            html.raw("<li>");
+            write_link(html, row.link.as_deref(), &row.title);
+            html.raw(" (").count(row.messages).raw(")</li>");
+        }
+        html.raw("</ul></details></li>\n");
+    }
+    html.raw("</ul></details>\n");
 }
 
 /// The pages of a chat that has several, folded away.

@@ -1,84 +1,158 @@
 //! Lines into the drawing commands of a page.
 
 use super::embed::Embedded;
-use super::file::{File, push_integer, push_literal, push_number, push_thousandths, push_utf16};
+use super::file::{
+    File, Id, push_integer, push_literal, push_number, push_thousandths, push_utf16,
+};
 use super::font::Slot;
-use super::line::{Ink, Item, Line, Mark, Reach};
+use super::line::{Ink, Item, Line, Reach};
 use super::paragraph::points;
 use super::shape::Run;
+use super::tag::Role;
 
 /// The commands of a page, and the missing characters met on it.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
-    pub(super) bytes: Vec<u8>,
-    pub(super) missing: Vec<char>,
+    bytes: Vec<u8>,
+    /// Boxes: they lie below all texts and pictures, and belong to nothing.
+    grounds: Vec<u8>,
+    ground: Option<Ink>,
+    missing: Vec<char>,
     /// Glyphs that are not written yet.
     shown: Vec<u8>,
     /// The numbers of a run's glyphs.
     codes: Vec<u16>,
+    pen: Pen,
+    stretch: Stretch,
+}
+
+/// What the commands belong to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stretch {
+    #[default]
+    None,
+    /// Nothing that is read: heads and feet.
+    Artifact,
+    /// The element with this number in the file.
+    Of(Id),
 }
 
 /// What the text commands so far left behind.
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Pen {
     face: Option<u16>,
     size: f32,
     ink: Option<Ink>,
-    is_heavy: bool,
-    rise: f32,
+    /// With how thick a stroke, and in which ink.
+    heavy: Option<(f32, Ink)>,
     /// Where the text line begins and where the next glyph would stand.
     start: (f32, f32),
     x: f32,
+    /// Between the commands that begin and end text.
+    is_text: bool,
     /// Glyphs are being shown.
     is_open: bool,
 }
 
 impl Commands {
-    /// Draws a line whose top is at `top` (PDF counts upwards) and whose text area begins at `left`.
-    pub(super) fn line(
-        &mut self,
-        (file, fonts): (&mut File, &mut Embedded<'_>),
-        line: &Line,
-        (left, top): (f32, f32),
-        is_first: bool,
-    ) {
-        for mark in &line.marks {
-            self.mark(mark, line, (left, top), is_first);
+    /// All of it: the grounds first.
+    pub(super) fn finish(mut self) -> (Vec<u8>, Vec<char>) {
+        self.end_stretch();
+        if self.grounds.is_empty() {
+            return (self.bytes, self.missing);
         }
-        if line.items.is_empty() {
+        let mut bytes = b"/Artifact BMC\n".to_vec();
+        bytes.append(&mut self.grounds);
+        bytes.extend_from_slice(b"EMC\n");
+        bytes.append(&mut self.bytes);
+        (bytes, self.missing)
+    }
+
+    /// What follows is of an element, unless it is already; `number`: gives the stretch its number.
+    pub(super) fn element(&mut self, id: Id, role: Role, number: impl FnOnce() -> usize) {
+        if self.stretch == Stretch::Of(id) {
             return;
         }
-        self.bytes.extend_from_slice(b"BT\n");
-        let mut pen = Pen::default();
-        for item in &line.items {
+        self.end_stretch();
+        self.bytes.push(b'/');
+        self.bytes.extend_from_slice(role.name().as_bytes());
+        self.bytes.extend_from_slice(b"<</MCID ");
+        push_integer(&mut self.bytes, u32::try_from(number()).unwrap_or(u32::MAX));
+        self.bytes.extend_from_slice(b">>BDC\n");
+        self.stretch = Stretch::Of(id);
+    }
+
+    /// What follows is read by nobody who does not see the page.
+    pub(super) fn artifact(&mut self, kind: &str) {
+        self.end_stretch();
+        self.bytes.extend_from_slice(b"/Artifact<</Type/Pagination/Subtype/");
+        self.bytes.extend_from_slice(kind.as_bytes());
+        self.bytes.extend_from_slice(b">>BDC\n");
+        self.stretch = Stretch::Artifact;
+    }
+
+    fn end_stretch(&mut self) {
+        self.end_text();
+        if self.stretch != Stretch::None {
+            self.bytes.extend_from_slice(b"EMC\n");
+            self.stretch = Stretch::None;
+        }
+    }
+
+    fn begin_text(&mut self) {
+        if !self.pen.is_text {
+            self.bytes.extend_from_slice(b"BT\n");
+            self.pen.is_text = true;
+            (self.pen.start, self.pen.x) = ((0.0, 0.0), 0.0);
+        }
+    }
+
+    fn end_text(&mut self) {
+        if self.pen.is_text {
+            let mut pen = self.pen;
+            self.close(&mut pen);
+            self.pen = pen;
+            self.pen.is_text = false;
+            self.bytes.extend_from_slice(b"ET\n");
+        }
+    }
+
+    /// Draws words of a line whose top is at `top` (PDF counts upwards) and whose text area begins at
+    /// `left`.
+    pub(super) fn items(
+        &mut self,
+        (file, fonts): (&mut File, &mut Embedded<'_>),
+        (line, items): (&Line, &[Item]),
+        (left, top): (f32, f32),
+    ) {
+        self.begin_text();
+        let mut pen = self.pen;
+        for item in items {
             let place = (left + item.x, top - line.baseline + item.rise);
             self.item((&mut *file, &mut *fonts), item, place, &mut pen);
         }
-        self.close(&mut pen);
-        if pen.is_heavy {
-            self.bytes.extend_from_slice(b"0 Tr\n");
-        }
-        self.bytes.extend_from_slice(b"ET\n");
+        self.pen = pen;
     }
 
-    fn mark(&mut self, mark: &Mark, line: &Line, (left, top): (f32, f32), is_first: bool) {
-        let (above, height) = match mark.reach {
-            Reach::Full if is_first => (0.0, line.height),
-            Reach::Full => (line.gap, line.height + line.gap),
-            Reach::Line => (0.0, line.height),
-            Reach::At(below, thickness) => (-below, thickness),
-        };
-        self.fill(mark.ink);
-        self.numbers(&[left + mark.x, top + above - height, mark.width, height]);
-        self.bytes.extend_from_slice(b"re f\n");
-    }
-
-    fn fill(&mut self, ink: Ink) {
-        for part in ink.rgb() {
-            push_thousandths(&mut self.bytes, i32::from(part));
-            self.bytes.push(b' ');
+    /// Draws the boxes of a line.
+    pub(super) fn marks(&mut self, line: &Line, (left, top): (f32, f32), is_first: bool) {
+        for mark in &line.marks {
+            let (above, height) = match mark.reach {
+                Reach::Full if is_first => (0.0, line.height),
+                Reach::Full => (line.gap, line.height + line.gap),
+                Reach::Line => (0.0, line.height),
+                Reach::At(below, thickness) => (-below, thickness),
+            };
+            if self.ground != Some(mark.ink) {
+                push_ink(&mut self.grounds, mark.ink, "rg");
+                self.ground = Some(mark.ink);
+            }
+            for value in [left + mark.x, top + above - height, mark.width, height] {
+                push_number(&mut self.grounds, value);
+                self.grounds.push(b' ');
+            }
+            self.grounds.extend_from_slice(b"re f\n");
         }
-        self.bytes.extend_from_slice(b"rg\n");
     }
 
     fn numbers(&mut self, values: &[f32]) {
@@ -88,15 +162,17 @@ impl Commands {
         }
     }
 
-    /// Draws an image object in a box.
-    pub(super) fn picture(&mut self, name: usize, [x, y, width, height]: [f32; 4]) {
+    /// Draws an image object: `matrix` takes its unit square to its place.
+    pub(super) fn picture(&mut self, name: usize, matrix: [f32; 6]) {
+        self.end_text();
         self.bytes.extend_from_slice(b"q ");
-        self.numbers(&[width, 0.0, 0.0, height, x, y]);
+        self.numbers(&matrix);
         self.bytes.extend_from_slice(format!("cm /I{name} Do Q\n").as_bytes());
     }
 
     /// Draws a form object at a place.
     pub(super) fn form(&mut self, name: &str, (x, y): (f32, f32)) {
+        self.end_text();
         self.bytes.extend_from_slice(b"q 1 0 0 1 ");
         self.numbers(&[x, y]);
         self.bytes.extend_from_slice(format!("cm /{name} Do Q\n").as_bytes());
@@ -152,6 +228,9 @@ impl Commands {
     ) {
         let face = item.slot as u16;
         let space = fonts.space(file, face);
+        if space == 0 {
+            return;
+        }
         self.style(item, face, pen);
         self.go(x, y, pen);
         self.open(pen);
@@ -173,7 +252,7 @@ impl Commands {
         }
         if pen.ink != Some(item.ink) {
             self.close(pen);
-            self.fill(item.ink);
+            push_ink(&mut self.bytes, item.ink, "rg");
             pen.ink = Some(item.ink);
         }
     }
@@ -182,22 +261,19 @@ impl Commands {
     fn weight(&mut self, item: &Item, lacks_bold: bool, pen: &mut Pen) {
         const STROKE: f32 = 0.028;
         let is_heavy = lacks_bold && matches!(item.slot, Slot::Bold | Slot::BoldItalic);
-        if is_heavy == pen.is_heavy {
+        let heavy = is_heavy.then_some((item.size * STROKE, item.ink));
+        if heavy == pen.heavy {
             return;
         }
         self.close(pen);
-        if is_heavy {
-            for part in item.ink.rgb() {
-                push_thousandths(&mut self.bytes, i32::from(part));
-                self.bytes.push(b' ');
-            }
-            self.bytes.extend_from_slice(b"RG ");
-            push_number(&mut self.bytes, item.size * STROKE);
+        if let Some((width, ink)) = heavy {
+            push_ink(&mut self.bytes, ink, "RG");
+            push_number(&mut self.bytes, width);
             self.bytes.extend_from_slice(b" w 2 Tr\n");
         } else {
             self.bytes.extend_from_slice(b"0 Tr\n");
         }
-        pen.is_heavy = is_heavy;
+        pen.heavy = heavy;
     }
 
     /// Moves to a place, if the pen is not there.
@@ -207,9 +283,12 @@ impl Commands {
             return;
         }
         self.close(pen);
-        self.numbers(&[x - pen.start.0, y - pen.start.1]);
+        // As it is written, so that many lines do not add up what rounding takes.
+        let written = |by: f32| (by * 1000.0).round() / 1000.0;
+        let (dx, dy) = (written(x - pen.start.0), written(y - pen.start.1));
+        self.numbers(&[dx, dy]);
         self.bytes.extend_from_slice(b"Td\n");
-        pen.start = (x, y);
+        pen.start = (pen.start.0 + dx, pen.start.1 + dy);
         pen.x = x;
     }
 
@@ -229,8 +308,13 @@ impl Commands {
             if behind + dx != 0 {
                 self.shift(behind + dx);
             }
-            self.shown.extend_from_slice(&[(number >> 8) as u8, (number & 0xFF) as u8]);
-            behind = i32::from(glyph.advance) - fonts.width(run.face, number) - dx;
+            let mut width = 0;
+            // The glyph 0 says that something is missing: it may not be shown, not even unseen.
+            if number != 0 {
+                self.shown.extend_from_slice(&[(number >> 8) as u8, (number & 0xFF) as u8]);
+                width = fonts.width(run.face, number);
+            }
+            behind = i32::from(glyph.advance) - width - dx;
         }
         self.codes = codes;
         if behind != 0 {
@@ -279,4 +363,14 @@ impl Commands {
             self.shown.clear();
         }
     }
+}
+
+/// Sets the colour of fills (`rg`) or strokes (`RG`).
+fn push_ink(out: &mut Vec<u8>, ink: Ink, operator: &str) {
+    for part in ink.rgb() {
+        push_thousandths(out, i32::from(part));
+        out.push(b' ');
+    }
+    out.extend_from_slice(operator.as_bytes());
+    out.push(b'\n');
 }

@@ -8,10 +8,11 @@ use chatvault_query::people::ConversationKind;
 use super::entry::{Counts, PAGE_WIDTH, grouped};
 use super::flow::{Flow, clean};
 use super::font::Slot;
+use super::frame::short;
 use super::line::{Ink, Line, Style};
-use super::pages::short;
 use super::paragraph::Span;
 use super::shape::Shaper;
+use super::tag::{Elements, Role};
 use crate::entry::{Context, Person, Window};
 
 /// More people are counted, not listed: the machine-readable formats list everyone.
@@ -41,32 +42,32 @@ pub(super) fn lines(
     shaper: &mut Shaper<'_>,
     context: &Context<'_>,
     facts: &Facts<'_>,
-) -> Vec<Line> {
+) -> (Vec<Line>, Elements) {
     let mut flow = Flow::new(shaper, 0.0, PAGE_WIDTH);
     flow.note("CHAT TRANSCRIPT", &Style::new(Slot::Bold, 8.0, Ink::Muted));
     flow.gap(4.0);
     let title = short(&context.chat.title(), 200);
-    flow.note(&title, &Style::new(Slot::Bold, 19.0, Ink::Text));
+    let style = Style::new(Slot::Bold, 19.0, Ink::Text);
+    flow.only(Role::Title, |flow| flow.note(&title, &style));
     flow.rule(10.0, 6.0);
-    for (label, value) in about(context, facts) {
-        row(&mut flow, label, &value);
-    }
+    table(&mut flow, &about(context, facts));
     heading(&mut flow, "What this file holds");
-    for (label, value) in counted(facts) {
-        row(&mut flow, label, &value);
-    }
+    table(&mut flow, &counted(facts));
     heading(&mut flow, "How to read it");
     for words in NOTES {
         flow.gap(2.0);
         flow.note(words, &Style::new(Slot::Regular, 8.4, Ink::Muted));
     }
     people(&mut flow, context);
-    std::mem::take(&mut flow.lines)
+    flow.into_parts()
 }
 
-const NOTES: [&str; 6] = [
+const NOTES: [&str; 7] = [
     "Entries stand in the order in which they were sent. Beside each is its time in the zone above, \
-     at the right the message's id in the service.",
+     at the right the message's id in the service. What one person sent within five minutes stands \
+     under one name, which is said again on the next page.",
+    "A quoted message is named with its sender and time; the line leads to it where it is in this \
+     file.",
     "An edited message shows its latest archived text, and below it what earlier archived versions \
      said. A deleted message keeps its last archived text, struck through, under a notice.",
     "Events of the service, such as people joining or leaving, are centred and in italics.",
@@ -142,10 +143,19 @@ fn missing_words(missing: &BTreeMap<char, u64>) -> String {
 
 fn heading(flow: &mut Flow<'_, '_>, words: &str) {
     flow.gap(16.0);
-    flow.note(words, &Style::new(Slot::Bold, 10.5, Ink::Text));
+    let style = Style::new(Slot::Bold, 10.5, Ink::Text);
+    flow.only(Role::Heading, |flow| flow.note(words, &style));
     flow.keep_last();
     flow.rule(3.0, 2.0);
     flow.keep_last();
+}
+
+fn table(flow: &mut Flow<'_, '_>, rows: &[(&str, String)]) {
+    flow.within(Role::Table, |flow| {
+        for (label, value) in rows {
+            flow.within(Role::Row, |flow| row(flow, label, value));
+        }
+    });
 }
 
 /// A label and its value, side by side.
@@ -155,8 +165,12 @@ fn row(flow: &mut Flow<'_, '_>, label: &str, value: &str) {
     let label = [Span { text: label, style: style.clone() }];
     let value = clean(value).replace('\n', " ");
     let value = [Span { text: &value, style: Style { ink: Ink::Text, ..style } }];
-    let labels = flow.beside(left, LABEL_WIDTH - 8.0, |flow| flow.label(&label));
-    let values = flow.beside(left + LABEL_WIDTH, width - LABEL_WIDTH, |flow| flow.label(&value));
+    let labels = flow.beside(left, LABEL_WIDTH - 8.0, |flow| {
+        flow.only(Role::HeaderCell, |flow| flow.label(&label));
+    });
+    let values = flow.beside(left + LABEL_WIDTH, width - LABEL_WIDTH, |flow| {
+        flow.only(Role::Cell, |flow| flow.label(&value));
+    });
     flow.gap(2.5);
     flow.extend(side_by_side(vec![labels, values]));
 }
@@ -176,9 +190,11 @@ fn side_by_side(columns: Vec<Vec<Line>>) -> Vec<Line> {
 fn people(flow: &mut Flow<'_, '_>, context: &Context<'_>) {
     let people = &context.chat.participants;
     heading(flow, &format!("Participants ({})", grouped(people.len() as u64)));
-    for person in people.iter().take(MOST_PEOPLE) {
-        person_row(flow, person, context);
-    }
+    flow.within(Role::Table, |flow| {
+        for person in people.iter().take(MOST_PEOPLE) {
+            flow.within(Role::Row, |flow| person_row(flow, person, context));
+        }
+    });
     let more = people.len().saturating_sub(MOST_PEOPLE);
     if more > 0 {
         let words = format!("and {} more, listed in the manifest.", grouped(more as u64));
@@ -210,11 +226,14 @@ fn person_row(flow: &mut Flow<'_, '_>, person: &Person, context: &Context<'_>) {
     let mut columns = Vec::new();
     for (((x, width), cell), style) in COLUMNS.into_iter().zip(cells).zip(styles) {
         let text = clean(cell).replace('\n', " ");
+        let role = if x == 0.0 { Role::HeaderCell } else { Role::Cell };
         columns.push(flow.beside(x, width, |flow| {
-            flow.note(&text, &style);
-            if x == 0.0 && !notes.is_empty() {
-                flow.note(&clean(&notes).replace('\n', " "), &small);
-            }
+            flow.only(role, |flow| {
+                flow.note(&text, &style);
+                if x == 0.0 && !notes.is_empty() {
+                    flow.note(&clean(&notes).replace('\n', " "), &small);
+                }
+            });
         }));
     }
     flow.gap(3.5);

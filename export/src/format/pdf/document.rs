@@ -2,18 +2,18 @@
 //!
 //! Nesting costs at most [`DEEPEST`] levels; what lies deeper is set at that level's place.
 
-use std::sync::Arc;
-
 use chatvault_query::body::{
-    Block, Cell, ImageAt, Inline, QuoteKind, QuoteOf, card_text, hidden_address,
+    Block, CardPart, Cell, ImageAt, Inline, QuoteKind, QuoteOf, card_parts, hidden_address,
 };
 use chatvault_query::message::Message;
 
-use super::entry::{Measure, sent_of};
+use super::entry::Measure;
 use super::flow::{Flow, clean, safe_url};
 use super::font::Slot;
-use super::line::{Ink, Line, Mark, Picture, Reach, Style};
+use super::line::{Ink, Line, Mark, Picture, Reach, Style, Target};
 use super::paragraph::{Align, Span};
+use super::tag::{Role, Tag};
+use crate::answer::sent_of;
 use crate::entry::{AttachedState, Context, Entry};
 
 /// Deeper blocks and inlines are not followed.
@@ -40,7 +40,8 @@ pub(super) struct Writer<'a> {
 /// A stretch of a paragraph: text, or a picture that stands for itself.
 enum Stretch {
     Text(String, Style),
-    Picture(Picture),
+    /// With what it is called.
+    Picture(Picture, String),
 }
 
 impl Writer<'_> {
@@ -69,12 +70,16 @@ impl Writer<'_> {
                 flow.gap(4.0);
                 let mut style = style.clone().bold();
                 style.size += f32::from(4_u8.saturating_sub(*level)) * 0.8;
-                self.inlines(flow, inlines, &style);
+                flow.only(Role::Subheading, |flow| self.inlines(flow, inlines, &style));
                 flow.keep_last();
             }
-            Block::Quote { of, blocks } => self.quote(flow, of.as_ref(), blocks, (style, deep)),
+            Block::Quote { of, blocks } => flow.within(Role::Quote, |flow| {
+                self.quote(flow, of.as_ref(), blocks, (style, deep));
+            }),
             Block::Code { text, .. } => code(flow, text),
-            Block::List { ordered, items } => self.list(flow, *ordered, items, (style, deep)),
+            Block::List { ordered, items } => flow.within(Role::List, |flow| {
+                self.list(flow, *ordered, items, (style, deep));
+            }),
             Block::Table { rows } => self.table(flow, rows, (style, deep)),
             Block::Rule => flow.rule(4.0, 4.0),
             Block::Attachment(index) => self.attachment(flow, *index, style),
@@ -103,6 +108,8 @@ impl Writer<'_> {
                     QuoteKind::Reply => "In reply to",
                     QuoteKind::Forward => "Forwarded from",
                 };
+                small.link =
+                    of.message.as_deref().and_then(|id| id.parse().ok()).map(Target::Message);
                 flow.note(&clean(&format!("{verb} {name}{sent}")), &small);
                 flow.keep_last();
             }
@@ -123,9 +130,15 @@ impl Writer<'_> {
             let label = if ordered { format!("{}.", number + 1) } else { "\u{2022}".to_owned() };
             let (left, indent) = (flow.left(), if ordered { 18.0 } else { 11.0 });
             let span = [Span { text: &label, style: style.clone() }];
-            let marker = flow.beside(left, indent, |flow| flow.text(&span));
-            let first = flow.lines.len();
-            flow.indented(indent, |flow| self.blocks(flow, item, style, deep + 1));
+            let (mut marker, first) = (Vec::new(), flow.lines.len());
+            flow.within(Role::Item, |flow| {
+                flow.only(Role::Label, |flow| {
+                    marker = flow.beside(left, indent, |flow| flow.text(&span));
+                });
+                flow.within(Role::Body, |flow| {
+                    flow.indented(indent, |flow| self.blocks(flow, item, style, deep + 1));
+                });
+            });
             match (flow.lines.get_mut(first), marker.into_iter().next()) {
                 (Some(line), Some(marker)) => line.join(marker),
                 (None, Some(marker)) => flow.extend(vec![marker]),
@@ -140,12 +153,24 @@ impl Writer<'_> {
         if columns > MOST_COLUMNS || widths.iter().sum::<f32>() > flow.width() + 0.5 {
             return self.rows_as_lines(flow, rows, (style, deep));
         }
+        flow.within(Role::Table, |flow| self.rows(flow, rows, &widths, (style, deep)));
+        flow.rule(2.0, 3.0);
+    }
+
+    fn rows(
+        &self,
+        flow: &mut Flow<'_, '_>,
+        rows: &[Vec<Cell>],
+        widths: &[f32],
+        (style, deep): (&Style, u8),
+    ) {
         let (left, width) = (flow.left(), flow.width());
         let mut style = style.clone();
         style.size *= 0.92;
         flow.gap(3.0);
         for row in rows {
-            let lines = self.row(flow, row, &widths, (&style, deep));
+            let mut lines = Vec::new();
+            flow.within(Role::Row, |flow| lines = self.row(flow, row, widths, (&style, deep)));
             let reach = Reach::At(0.0, 0.5);
             let rule = Mark { x: left, width, ink: Ink::Rule, reach };
             flow.extend(vec![Line {
@@ -157,7 +182,6 @@ impl Writer<'_> {
             flow.extend(lines);
             flow.gap(2.0);
         }
-        flow.rule(2.0, 3.0);
     }
 
     /// The lines of a row: the first line of each cell beside one another, then the second, …
@@ -172,8 +196,9 @@ impl Writer<'_> {
         let mut left = flow.left();
         for (cell, width) in row.iter().zip(widths) {
             let style = if cell.header { style.clone().bold() } else { style.clone() };
+            let role = if cell.header { Role::HeaderCell } else { Role::Cell };
             let column = flow.beside(left + 2.0, width - 6.0, |flow| {
-                self.blocks(flow, &cell.blocks, &style, deep + 1);
+                flow.within(role, |flow| self.blocks(flow, &cell.blocks, &style, deep + 1));
             });
             let mut column = column.into_iter();
             for (line, other) in lines.iter_mut().zip(column.by_ref()) {
@@ -212,13 +237,16 @@ impl Writer<'_> {
     /// What the body places here: a card's words, or that a file belongs here.
     pub(super) fn attachment(&self, flow: &mut Flow<'_, '_>, index: usize, style: &Style) {
         let Some(attachment) = self.message.attachments.get(index) else { return };
-        let words = attachment.content.as_deref().map(card_text).unwrap_or_default();
-        if words.trim().is_empty() {
+        let parts = attachment.content.as_deref().map(card_parts).unwrap_or_default();
+        if parts.is_empty() {
             return;
         }
         flow.gap(3.0);
-        let words = clean(&words).into_owned();
-        flow.grounded(Ink::Shade, |flow| flow.plain(words.trim_end(), style));
+        flow.grounded(Ink::Shade, |flow| {
+            for (number, part) in parts.iter().enumerate() {
+                card_part(flow, part, number == 0, style);
+            }
+        });
         flow.gap(3.0);
     }
 
@@ -228,8 +256,8 @@ impl Writer<'_> {
         let is_picture = |stretch: &Stretch| matches!(stretch, Stretch::Picture(..));
         let mut is_behind_picture = false;
         for group in stretches.chunk_by(|a, b| !is_picture(a) && !is_picture(b)) {
-            if let [Stretch::Picture(picture)] = group {
-                show(flow, picture.clone());
+            if let [Stretch::Picture(picture, name)] = group {
+                show(flow, picture.clone(), name);
                 is_behind_picture = true;
                 continue;
             }
@@ -303,7 +331,10 @@ impl Writer<'_> {
                 if !self.context.options.text_only =>
             {
                 match (self.measure)(address, *size) {
-                    Some(size) => Stretch::Picture(picture(address, size, wanted)),
+                    Some(size) => {
+                        let name = clean(name).replace('\n', " ");
+                        Stretch::Picture(picture(address, size, wanted), name)
+                    }
                     None => words(", not shown here"),
                 }
             }
@@ -331,9 +362,9 @@ impl Stretch {
 }
 
 fn linked(url: &str, style: &Style) -> Style {
-    let target: Option<Arc<str>> = safe_url(url);
-    let ink = if target.is_some() { Ink::Link } else { style.ink };
-    Style { ink, link: target, ..style.clone() }
+    let link = safe_url(url).map(Target::Web);
+    let ink = if link.is_some() { Ink::Link } else { style.ink };
+    Style { ink, link, ..style.clone() }
 }
 
 /// Pixels are shown at 96 to the inch, as wide as the body asks, and no larger than the page bears.
@@ -347,18 +378,64 @@ fn picture(
     let wanted = wanted.filter(|wanted| (8..=4_000).contains(wanted)).map(|wanted| wanted as f32);
     let natural = wanted.unwrap_or(width) * POINTS_PER_PIXEL / width;
     let fit = (LARGEST_PICTURE.0 / width).min(LARGEST_PICTURE.1 / height).min(natural);
-    Picture { x: 0.0, width: width * fit, height: height * fit, address: *address }
+    let (width, height) = (width * fit, height * fit);
+    Picture { x: 0.0, width, height, address: *address, tag: Tag::default() }
 }
 
-fn show(flow: &mut Flow<'_, '_>, mut picture: Picture) {
+fn show(flow: &mut Flow<'_, '_>, mut picture: Picture, name: &str) {
     // The words before a picture are about it.
     flow.keep_last();
     flow.gap(4.0);
     picture.x = flow.left();
+    picture.tag = flow.elements.figure(name);
     picture.width = picture.width.min(flow.width());
     let height = picture.height + 2.0;
     flow.extend(vec![Line { height, picture: Some(picture), ..Line::default() }]);
     flow.gap(3.0);
+}
+
+/// A part of a card: the title is bold, a fact stands in two columns, a button says where it leads.
+fn card_part(flow: &mut Flow<'_, '_>, part: &CardPart, is_title: bool, style: &Style) {
+    match part {
+        CardPart::Text(words) if is_title => {
+            let (title, rest) = words.split_once('\n').unwrap_or((words, ""));
+            flow.plain(&clean(title), &style.clone().bold());
+            if !rest.is_empty() {
+                flow.plain(clean(rest).trim_end(), style);
+            }
+        }
+        CardPart::Text(words) => flow.plain(clean(words).trim_end(), style),
+        CardPart::Fact(name, value) => fact(flow, (name, value), style),
+        CardPart::Button(words, target) => {
+            let button = format!("[{words}]");
+            let look = target.as_deref().map_or_else(|| style.clone(), |url| linked(url, style));
+            let address = target.as_deref().map(|url| format!(" <{url}>")).unwrap_or_default();
+            let small = Style { size: style.size * 0.86, ink: Ink::Muted, ..style.clone() };
+            let (button, address) = (clean(&button), clean(&address));
+            flow.text(&[
+                Span { text: &button, style: look },
+                Span { text: &address, style: small },
+            ]);
+        }
+    }
+}
+
+/// The name of a fact beside what it says.
+fn fact(flow: &mut Flow<'_, '_>, (name, value): (&str, &str), style: &Style) {
+    const SHARE: f32 = 0.28;
+    let (left, width) = (flow.left(), flow.width());
+    let muted = Style { ink: Ink::Muted, ..style.clone() };
+    let (name, value) = (clean(name), clean(value));
+    let mut lines = flow.beside(left, width * SHARE - 6.0, |flow| flow.plain(&name, &muted));
+    let values = flow.beside(left + width * SHARE, width * (1.0 - SHARE), |flow| {
+        flow.plain(&value, style);
+    });
+    let mut values = values.into_iter();
+    for (line, other) in lines.iter_mut().zip(values.by_ref()) {
+        line.join(other);
+    }
+    lines.extend(values);
+    flow.extend(lines);
 }
 
 /// Code keeps its spaces and lines.

@@ -216,7 +216,7 @@ impl Used {
 
     fn add(&mut self, face: &Face, glyph: u16, says: &str) -> u16 {
         let (shown, width) = match glyph {
-            BLANK => (face.glyph(' ').unwrap_or(0), 0),
+            BLANK => (face.blank(), face.advance(face.blank())),
             glyph => (glyph, face.advance(glyph)),
         };
         let Ok(number) = u16::try_from(self.says.len()) else { return 0 };

@@ -1,8 +1,8 @@
 //! The bytes of a PDF file: objects one behind the other, and at the end where each of them is.
 //!
-//! Objects are written once and never touched again; what is kept is their offsets. A number can be
+//! Objects are written once and never touched again; what is kept is where they are. A number can be
 //! taken before its object is written, so a page can name its parent and the fonts that are only
-//! known at the end.
+//! known at the end. Small objects, of which tags make many, are written many together in a stream.
 
 use std::fmt::Write as _;
 
@@ -22,17 +22,41 @@ impl std::fmt::Display for Id {
 #[derive(Debug)]
 pub(super) struct File {
     bytes: Vec<u8>,
-    /// Where each object begins; 0: not written yet.
-    offsets: Vec<u64>,
+    places: Vec<Place>,
+    /// Small objects that wait for more: their numbers and where they begin in the text.
+    small: Vec<(u32, usize)>,
+    small_text: String,
     packer: Packer,
 }
+
+/// Where an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Not written.
+    Nowhere,
+    At(u64),
+    /// In a stream of objects with this number, as its so-and-so-manieth.
+    In(u32, u16),
+}
+
+/// Small objects of one stream: enough to pack well, few enough to be unpacked for one of them.
+const TOGETHER: usize = 200;
+
+/// The bytes of an object's place in the table: what it is, an offset or number, a number in the stream.
+const FIELDS: [usize; 3] = [1, 5, 2];
 
 /// The four bytes tell tools that this is no text.
 const HEADER: &[u8] = b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n";
 
 impl File {
     pub(super) fn new() -> Self {
-        Self { bytes: HEADER.to_vec(), offsets: Vec::new(), packer: Packer::new() }
+        Self {
+            bytes: HEADER.to_vec(),
+            places: Vec::new(),
+            small: Vec::new(),
+            small_text: String::new(),
+            packer: Packer::new(),
+        }
     }
 
     /// Compresses with this file's room.
@@ -40,20 +64,20 @@ impl File {
         &mut self.packer
     }
 
-    /// How long it is so far.
+    /// About how long it is so far.
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.small_text.len() / 2
     }
 
-    /// How long the table at its end will be.
+    /// At most how long the table at its end will be.
     pub(super) fn table_len(&self) -> usize {
-        self.offsets.len() * 20 + 200
+        self.places.len() * FIELDS.iter().sum::<usize>() + 300
     }
 
     /// A number for an object that will be written.
     pub(super) fn take(&mut self) -> Id {
-        self.offsets.push(0);
-        Id(u32::try_from(self.offsets.len()).unwrap_or(u32::MAX))
+        self.places.push(Place::Nowhere);
+        Id(u32::try_from(self.places.len()).unwrap_or(u32::MAX))
     }
 
     /// Writes an object whose body is given.
@@ -61,6 +85,33 @@ impl File {
         self.begin(id);
         self.bytes.extend_from_slice(body.as_bytes());
         self.bytes.extend_from_slice(b"\nendobj\n");
+    }
+
+    /// Writes an object that is no stream, together with others.
+    pub(super) fn small(&mut self, id: Id, write: impl FnOnce(&mut String)) {
+        self.small.push((id.0, self.small_text.len()));
+        write(&mut self.small_text);
+        self.small_text.push('\n');
+        if self.small.len() >= TOGETHER {
+            self.write_small();
+        }
+    }
+
+    fn write_small(&mut self) {
+        let (small, text) = (std::mem::take(&mut self.small), std::mem::take(&mut self.small_text));
+        if small.is_empty() {
+            return;
+        }
+        let stream = self.take();
+        let mut content = String::with_capacity(text.len() + small.len() * 14);
+        for ((number, start), index) in small.iter().zip(0_u16..) {
+            // Writing to a `String` cannot fail.
+            let _written = write!(content, "{number} {start} ");
+            self.put(Id(*number), Place::In(stream.0, index));
+        }
+        let dictionary = format!("/Type/ObjStm/N {}/First {}", small.len(), content.len());
+        content.push_str(&text);
+        self.packed(stream, &dictionary, content.as_bytes());
     }
 
     /// Writes a stream. `dictionary`: its entries besides `Length`.
@@ -79,32 +130,43 @@ impl File {
     }
 
     fn begin(&mut self, id: Id) {
-        let offset = self.bytes.len() as u64;
-        if let Some(slot) = usize::try_from(id.0).ok().and_then(|id| self.offsets.get_mut(id - 1)) {
-            *slot = offset;
-        }
+        self.put(id, Place::At(self.bytes.len() as u64));
         self.bytes.extend_from_slice(format!("{} 0 obj\n", id.0).as_bytes());
+    }
+
+    fn put(&mut self, id: Id, place: Place) {
+        let index = usize::try_from(id.0).ok().and_then(|id| id.checked_sub(1));
+        if let Some(slot) = index.and_then(|index| self.places.get_mut(index)) {
+            *slot = place;
+        }
     }
 
     /// Writes the table of objects and ends the file. Numbers never used are marked free.
     pub(super) fn finish(mut self, catalog: Id, info: Id, file_id: &[u8; 16]) -> Vec<u8> {
+        self.write_small();
+        let table = self.take();
         let start = self.bytes.len();
-        let count = self.offsets.len() + 1;
-        let mut table = format!("xref\n0 {count}\n0000000000 65535 f \n");
-        for offset in &self.offsets {
-            // Writing to a `String` cannot fail.
-            let _written = match offset {
-                0 => table.write_str("0000000000 00000 f \n"),
-                offset => writeln!(table, "{offset:010} 00000 n "),
+        self.put(table, Place::At(start as u64));
+        let mut rows = vec![0, 0, 0, 0, 0, 0, 0xFF, 0xFF];
+        for place in &self.places {
+            let (kind, number, index) = match *place {
+                Place::Nowhere => (0, 0, 0),
+                Place::At(offset) => (1, offset, 0),
+                Place::In(stream, index) => (2, u64::from(stream), index),
             };
+            rows.push(kind);
+            rows.extend([32, 24, 16, 8, 0].map(|shift| (number >> shift & 0xFF) as u8));
+            rows.extend([(index >> 8) as u8, (index & 0xFF) as u8]);
         }
         let file_id = super::entry::hex(file_id).to_ascii_uppercase();
-        let _written = write!(
-            table,
-            "trailer\n<</Size {count}/Root {catalog}/Info {info}/ID[<{file_id}><{file_id}>]>>\n\
-             startxref\n{start}\n%%EOF\n"
+        let [kind, number, index] = FIELDS;
+        let dictionary = format!(
+            "/Type/XRef/Size {}/W[{kind} {number} {index}]/Root {catalog}/Info {info}\
+             /ID[<{file_id}><{file_id}>]",
+            self.places.len() + 1
         );
-        self.bytes.extend_from_slice(table.as_bytes());
+        self.packed(table, &dictionary, &rows);
+        self.bytes.extend_from_slice(format!("startxref\n{start}\n%%EOF\n").as_bytes());
         self.bytes
     }
 }
@@ -262,18 +324,24 @@ mod tests {
     fn every_object_is_found_where_the_table_says() {
         let mut file = File::new();
         let (one, never, two) = (file.take(), file.take(), file.take());
-        file.object(two, "<</Type/Catalog>>");
         file.packed(one, "", b"hello");
-        let bytes = file.finish(two, one, &[7; 16]);
-        let text = String::from_utf8_lossy(&bytes);
-        let offset = |line: usize| {
-            let (_, table) = text.split_once("xref\n0 4\n").unwrap();
-            table.lines().nth(line).unwrap().to_owned()
-        };
-        assert_eq!(offset(2), "0000000000 00000 f ", "{never}");
-        for (line, id) in [(1, "1 0 obj"), (3, "3 0 obj")] {
-            let at: usize = offset(line)[..10].parse().unwrap();
-            assert!(bytes[at..].starts_with(id.as_bytes()), "{id}");
+        let small: Vec<Id> = (0..TOGETHER * 2 + 7).map(|_| file.take()).collect();
+        for (number, id) in small.iter().enumerate() {
+            file.small(*id, |body| body.push_str(&format!("<</Number {number}>>")));
+        }
+        file.object(two, "<</Type/Catalog>>");
+        let document = lopdf::Document::load_mem(&file.finish(two, one, &[7; 16])).unwrap();
+        let object = |id: Id| document.get_object((id.0, 0));
+        assert!(object(never).is_err());
+        let stream = object(one).unwrap().as_stream().unwrap();
+        assert_eq!(stream.decompressed_content().unwrap(), b"hello");
+        assert_eq!(
+            document.catalog().unwrap().get(b"Type").unwrap().as_name().unwrap(),
+            b"Catalog"
+        );
+        for (number, id) in (0..).zip(&small) {
+            let object = object(*id).unwrap().as_dict().unwrap();
+            assert_eq!(object.get(b"Number").unwrap().as_i64().unwrap(), number);
         }
     }
 }

@@ -8,6 +8,7 @@ use chatvault_engine::ContentAddress;
 
 use super::font::Slot;
 use super::shape::Word;
+use super::tag::Tag;
 
 /// The few colours of a transcript. All text keeps a contrast of 4.5 to 1 or better on white.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,16 @@ pub(super) struct Style {
     pub(super) rise: f32,
     pub(super) is_underlined: bool,
     pub(super) is_struck: bool,
-    pub(super) link: Option<Arc<str>>,
+    pub(super) link: Option<Target>,
+}
+
+/// Where a link leads.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Target {
+    /// Away from the file; marked as links are.
+    Web(Arc<str>),
+    /// To the message with this id, if it is in the file; looks like what is around it.
+    Message(u64),
 }
 
 impl Style {
@@ -104,6 +114,7 @@ pub(super) struct Item {
     pub(super) size: f32,
     pub(super) ink: Ink,
     pub(super) rise: f32,
+    pub(super) tag: Tag,
 }
 
 impl Item {
@@ -138,7 +149,8 @@ pub(super) enum Reach {
 pub(super) struct Area {
     pub(super) x: f32,
     pub(super) width: f32,
-    pub(super) url: Arc<str>,
+    pub(super) target: Target,
+    pub(super) tag: Tag,
 }
 
 /// A picture of the archive, with the size in which it is shown.
@@ -148,6 +160,7 @@ pub(super) struct Picture {
     pub(super) width: f32,
     pub(super) height: f32,
     pub(super) address: ContentAddress,
+    pub(super) tag: Tag,
 }
 
 /// One line.
@@ -167,6 +180,24 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Words and nothing else: no picture, no ground, no bar.
+    pub(super) fn is_plain(&self) -> bool {
+        let is_thin = |mark: &Mark| matches!(mark.reach, Reach::At(..));
+        self.picture.is_none() && !self.items.is_empty() && self.marks.iter().all(is_thin)
+    }
+
+    /// Where its last word ends.
+    pub(super) fn right(&self) -> f32 {
+        self.items.iter().map(|item| item.x + item.width()).fold(0.0, f32::max)
+    }
+
+    /// What its words are of.
+    pub(super) fn set_tag(&mut self, tag: Tag) {
+        for item in &mut self.items {
+            item.tag = tag;
+        }
+    }
+
     /// A line of another column beside this one. What stands further left comes first in the file,
     /// too: tools that copy text go by that order.
     pub(super) fn join(&mut self, mut other: Self) {

@@ -5,22 +5,25 @@
 
 use std::io;
 
-use chatvault_engine::ContentAddress;
-use chrono::{Datelike, NaiveDate};
+use chatvault_engine::{ContentAddress, Timestamp};
+use chrono::NaiveDate;
 
 use super::content::Commands;
-use super::entry::{Counts, Laid, PAGE_WIDTH, grouped};
+use super::entry::{Counts, Laid, PAGE_WIDTH};
 use super::file::Id;
+use super::fit::{MESSAGE_GAP, block_heights, cut, mark_plain};
 use super::flow::Flow;
 use super::font::{Fonts, Slot};
-use super::image;
-use super::line::{Ink, Item, Line, Mark, Picture, Reach, Style};
+use super::frame::{self, Days, Frame, SEAM, date, day_words};
+use super::image::{self, Turn};
+use super::line::{Area, Ink, Line, Mark, Picture, Reach, Style};
 use super::paragraph::{Align, Span};
 use super::shape::Shaper;
+use super::structure::Drawn;
+use super::tag::{Elements, Role, Tag};
 use super::volume::{About, Bookmark, Content, Link, Page, Volume};
 use super::{Limits, Summary, cover};
 use crate::entry::{Content as Bytes, Context, Piece, Window};
-use crate::zone::calendar::Date;
 
 /// The left edge of the text.
 const LEFT: f32 = 56.0;
@@ -29,12 +32,16 @@ const LEFT: f32 = 56.0;
 const TOP: f32 = 790.0;
 const BOTTOM: f32 = 62.0;
 
+/// The tops of head and foot.
+const HEAD: f32 = 816.0;
+const FOOT: f32 = 50.0;
+
+/// Messages of one sender, each so soon after the one before, stand under one name.
+const MOMENT_MS: i64 = 5 * 60 * 1_000;
+
 /// Above a day, and the least room for it and what it announces: a name and two lines.
 const DAY_GAP: f32 = 14.0;
 const DAY_ROOM: f32 = 80.0;
-
-/// At most so many lines are kept together.
-const MOST_KEPT: usize = 8;
 
 /// What goes out.
 pub(super) type Sink<'a> = &'a mut dyn FnMut(Piece) -> io::Result<()>;
@@ -45,8 +52,26 @@ struct Open {
     commands: Commands,
     y: f32,
     is_empty: bool,
+    /// The element of each stretch.
+    stretches: Vec<Id>,
+    days: Option<Days>,
     links: Vec<Link>,
     pictures: Vec<usize>,
+}
+
+impl Open {
+    fn new(id: Id) -> Self {
+        Self {
+            id,
+            commands: Commands::default(),
+            y: TOP,
+            is_empty: true,
+            stretches: Vec::new(),
+            days: None,
+            links: Vec::new(),
+            pictures: Vec::new(),
+        }
+    }
 }
 
 /// The transcript so far.
@@ -68,8 +93,11 @@ pub(super) struct Pages<'a> {
     number: u32,
     before: usize,
     summary: Summary,
-    /// What all footers share, once one was made.
-    footer: Option<Line>,
+    frame: Frame,
+    /// The entry that is being put on pages.
+    drawn: Drawn,
+    /// Who wrote the entry above, and when.
+    above: Option<(String, Timestamp)>,
 }
 
 impl<'a> Pages<'a> {
@@ -94,7 +122,9 @@ impl<'a> Pages<'a> {
             number: 1,
             before: 0,
             summary: Summary::default(),
-            footer: None,
+            frame: Frame::default(),
+            drawn: Drawn::default(),
+            above: None,
         };
         pages.reserve_cover();
         pages
@@ -115,9 +145,9 @@ impl<'a> Pages<'a> {
     }
 
     /// Puts an entry on the page, or on as many as it needs.
-    pub(super) fn entry(&mut self, laid: &Laid, sink: Sink<'_>) -> io::Result<()> {
+    pub(super) fn entry(&mut self, mut laid: Laid, sink: Sink<'_>) -> io::Result<()> {
         self.count(laid.counts);
-        if laid.lines.is_empty() {
+        if laid.lines.is_empty() && laid.head.is_empty() {
             return Ok(());
         }
         self.messages += 1;
@@ -127,22 +157,57 @@ impl<'a> Pages<'a> {
             }
             self.separator(laid.day);
         }
-        let heights = block_heights(&laid.lines);
-        for (index, (line, height)) in laid.lines.iter().zip(heights).enumerate() {
+        let lines = self.under_its_name(&mut laid);
+        self.drawn = Drawn::new(std::mem::take(&mut laid.elements));
+        let heights = block_heights(&lines);
+        for (index, (line, height)) in lines.iter().zip(heights).enumerate() {
             if self.must_turn(line.gap, height) {
                 self.turn_page(sink)?;
                 if self.day.is_none() {
                     self.separator(laid.day);
-                } else {
-                    self.running_head();
                 }
                 if index > 0 {
                     self.continued(&laid.continued);
                 }
             }
+            if let Some(id) = laid.id.filter(|_| index == 0) {
+                let open = self.open();
+                let (page, top) = (open.id, open.y);
+                self.volume.begin_message(id, page, top);
+            }
             self.line(line);
         }
+        self.volume.structure.write(&mut self.volume.file, &mut self.drawn);
         Ok(())
+    }
+
+    /// The lines of an entry. Who wrote the message above a moment before is not named again, but at
+    /// the top of a page: so each page tells by itself who said what.
+    fn under_its_name(&mut self, laid: &mut Laid) -> Vec<Line> {
+        let above = std::mem::replace(&mut self.above, laid.by.take());
+        let mut lines = std::mem::take(&mut laid.lines);
+        let goes_on = match (&above, &self.above) {
+            (Some((name, before)), Some((same, now))) => {
+                name == same && (0..=MOMENT_MS).contains(&(now.ms() - before.ms()))
+            }
+            _ => false,
+        };
+        match laid.plain.take().filter(|_| goes_on && self.has_room(&lines)) {
+            Some(marks) => mark_plain((&mut lines, &laid.elements), marks),
+            None => {
+                let mut head = std::mem::take(&mut laid.head);
+                head.append(&mut lines);
+                lines = head;
+            }
+        }
+        lines
+    }
+
+    /// Whether lines can begin below what stands on the page.
+    fn has_room(&self, lines: &[Line]) -> bool {
+        let height = block_heights(lines).first().copied().unwrap_or(0.0);
+        self.open.as_ref().is_some_and(|open| !open.is_empty)
+            && !self.must_turn(MESSAGE_GAP, height)
     }
 
     /// Ends the page, and the file if it is full.
@@ -165,47 +230,82 @@ impl<'a> Pages<'a> {
 
     fn open(&mut self) -> &mut Open {
         let volume = &mut self.volume;
-        self.open.get_or_insert_with(|| Open {
-            id: volume.take_page(),
-            commands: Commands::default(),
-            y: TOP,
-            is_empty: true,
-            links: Vec::new(),
-            pictures: Vec::new(),
-        })
+        self.open.get_or_insert_with(|| Open::new(volume.take_page()))
     }
 
     /// Draws a line below the one before.
     fn line(&mut self, line: &Line) {
-        let _open = self.open();
-        let picture = line.picture.as_ref().and_then(|picture| self.picture(&picture.address));
-        let lost = match (&line.picture, picture) {
-            (Some(lost), None) => self.lost_picture(lost),
-            _ => None,
-        };
-        let (Some(open), volume) = (self.open.as_mut(), &mut self.volume) else { return };
+        let day = self.day;
+        let open = self.open();
         let top = if open.is_empty { open.y } else { open.y - line.gap };
-        let place = (&mut volume.file, &mut volume.fonts);
-        open.commands.line(place, line, (LEFT, top), open.is_empty);
-        if let Some(lost) = lost {
-            let place = (&mut volume.file, &mut volume.fonts);
-            open.commands.line(place, &lost, (LEFT, top), true);
-        }
-        for area in &line.areas {
-            let mut area = area.clone();
-            area.x += LEFT;
-            let (bottom, top) = (top - line.height, top);
-            open.links.push(Link { area, bottom, top });
-        }
-        if let (Some(name), Some(picture)) = (picture, &line.picture) {
-            let (x, y) = (LEFT + picture.x, top - picture.height);
-            open.commands.picture(name, [x, y, picture.width, picture.height]);
-            if !open.pictures.contains(&name) {
-                open.pictures.push(name);
-            }
-        }
+        open.commands.marks(line, (LEFT, top), open.is_empty);
+        open.days = match (open.days, day) {
+            (Some((first, _)), Some(day)) => Some((first, day)),
+            (None, Some(day)) => Some((day, day)),
+            (days, None) => days,
+        };
         open.y = top - line.height;
         open.is_empty = false;
+        self.words(line, top);
+        for area in &line.areas {
+            self.link(area, (top - line.height, top));
+        }
+        if let Some(picture) = &line.picture {
+            self.show(picture, top);
+        }
+    }
+
+    /// Draws the words of a line, each stretch for the element that it is of.
+    fn words(&mut self, line: &Line, top: f32) {
+        for items in line.items.chunk_by(|a, b| a.tag == b.tag) {
+            self.stretch(items.first().map(|item| item.tag).unwrap_or_default());
+            let Some(open) = &mut self.open else { return };
+            let place = (&mut self.volume.file, &mut self.volume.fonts);
+            open.commands.items(place, (line, items), (LEFT, top));
+        }
+    }
+
+    /// What is drawn next is of an element.
+    fn stretch(&mut self, tag: Tag) {
+        let (Some(open), volume) = (&mut self.open, &mut self.volume) else { return };
+        let drawn = &mut self.drawn;
+        let Some((id, role)) = volume.structure.attach(&mut volume.file, drawn, tag) else {
+            return;
+        };
+        let (page, stretches) = (open.id, &mut open.stretches);
+        open.commands.element(id, role, || drawn.stretch(tag, id, (page, stretches)));
+    }
+
+    fn link(&mut self, area: &Area, (bottom, top): (f32, f32)) {
+        let (Some(open), volume) = (&mut self.open, &mut self.volume) else { return };
+        if !volume.leads(&area.target) {
+            return;
+        }
+        let id = volume.file.take();
+        let place = (open.id, id);
+        let drawn = (&mut self.drawn, area.tag);
+        if let Some(key) = volume.structure.annotation(&mut volume.file, drawn, place) {
+            let mut area = area.clone();
+            area.x += LEFT;
+            open.links.push(Link { id, key, area, bottom, top });
+        }
+    }
+
+    fn show(&mut self, picture: &Picture, top: f32) {
+        self.stretch(picture.tag);
+        let Some((name, turn)) = self.picture(&picture.address) else {
+            if let Some(mut lost) = self.lost_picture(picture) {
+                lost.set_tag(picture.tag);
+                self.words(&lost, top);
+            }
+            return;
+        };
+        let Some(open) = &mut self.open else { return };
+        let (x, y) = (LEFT + picture.x, top - picture.height);
+        open.commands.picture(name, turn.matrix([x, y, picture.width, picture.height]));
+        if !open.pictures.contains(&name) {
+            open.pictures.push(name);
+        }
     }
 
     /// What stands in the place of a picture that turned out to be damaged.
@@ -216,8 +316,8 @@ impl<'a> Pages<'a> {
         flow.lines.into_iter().next()
     }
 
-    /// The name of a picture in this file.
-    fn picture(&mut self, address: &ContentAddress) -> Option<usize> {
+    /// The name of a picture in this file, and how it is held.
+    fn picture(&mut self, address: &ContentAddress) -> Option<(usize, Turn)> {
         if self.volume.knows_picture(address) {
             return self.volume.picture(address);
         }
@@ -225,32 +325,34 @@ impl<'a> Pages<'a> {
         self.volume.add_picture(*address, raster)
     }
 
-    /// The day that goes on, at the top of a page, and in which zone its times are.
-    fn running_head(&mut self) {
-        let Some(day) = self.day else { return };
-        let words =
-            format!("{}, continued; times in {}", day_words(day), self.context.options.zone);
-        self.continued(&words);
-    }
-
+    /// Whose words go on at the top of a page.
     fn continued(&mut self, words: &str) {
         let mut flow = Flow::new(&mut self.shaper, 0.0, PAGE_WIDTH);
         flow.note(words, &Style::new(Slot::Italic, 7.8, Ink::Muted));
-        let lines = std::mem::take(&mut flow.lines);
-        for line in &lines {
-            self.line(line);
+        let (lines, _elements) = flow.into_parts();
+        for mut line in lines {
+            line.set_tag(Tag::default());
+            self.artifact("Header");
+            self.line(&line);
         }
+    }
+
+    /// What is drawn next is of no element.
+    fn artifact(&mut self, kind: &str) {
+        self.open().commands.artifact(kind);
     }
 
     /// The day, between two rules, and its bookmark.
     fn separator(&mut self, day: Option<NaiveDate>) {
-        self.day = day;
+        (self.day, self.above) = (day, None);
         let Some(day) = day else { return };
         let words = day_words(day);
         let mut flow = Flow::new(&mut self.shaper, 0.0, PAGE_WIDTH);
         let style = Style::new(Slot::Bold, 9.5, Ink::Text);
-        flow.aligned(&[Span { text: &words, style }], Align::Middle);
-        let Some(mut line) = std::mem::take(&mut flow.lines).into_iter().next() else { return };
+        let span = [Span { text: &words, style }];
+        flow.only(Role::Heading, |flow| flow.aligned(&span, Align::Middle));
+        let (lines, elements) = flow.into_parts();
+        let Some(mut line) = lines.into_iter().next() else { return };
         let (from, to) = (line.items.first(), line.items.last());
         let from = from.map_or(0.0, |item| item.x) - 12.0;
         let to = to.map_or(0.0, |item| item.x + item.width()) + 12.0;
@@ -262,72 +364,42 @@ impl<'a> Pages<'a> {
         line.height = 16.0;
         let open = self.open();
         let (page, top) = (open.id, (open.y - 6.0).min(TOP + 10.0));
-        let group = format!("{} {}", date(day).month_name(), day.year());
+        let group = format!("{} {}", date(day).month_name(), date(day).year);
         self.volume.bookmark(Bookmark { group, title: words, page, top });
+        self.volume.structure.section(&mut self.volume.file, false);
+        let entry = std::mem::replace(&mut self.drawn, Drawn::new(elements));
         self.line(&line);
+        self.volume.structure.write(&mut self.volume.file, &mut self.drawn);
+        self.drawn = entry;
     }
 
     fn close_page(&mut self) {
-        let Some(mut open) = self.open.take() else { return };
+        let Some(open) = self.open.take() else { return };
         let number = self.before + self.volume.len();
-        self.footer(&mut open.commands, number);
-        self.hand_over(open);
+        self.hand_over(open, number);
     }
 
-    fn hand_over(&mut self, open: Open) {
-        for missing in &open.commands.missing {
-            *self.summary.missing.entry(*missing).or_default() += 1;
+    /// Ends a page with its head and foot.
+    fn hand_over(&mut self, mut open: Open, number: usize) {
+        let (shaper, context) = (&mut self.shaper, &self.context);
+        let head = open.days.map(|days| self.frame.head(shaper, context, days));
+        let foot = self.frame.foot(shaper, context, number);
+        let volume = &mut self.volume;
+        for (kind, line, top) in [("Header", head.as_ref(), HEAD), ("Footer", Some(&foot), FOOT)] {
+            let Some(line) = line else { continue };
+            open.commands.marks(line, (LEFT, top), true);
+            open.commands.artifact(kind);
+            let place = (&mut volume.file, &mut volume.fonts);
+            open.commands.items(place, (line, &line.items), (LEFT, top));
         }
-        let content = Content::Plain(open.commands.bytes);
+        open.commands.form("N", (LEFT + SEAM, FOOT - foot.baseline));
+        let (bytes, missing) = open.commands.finish();
+        for missing in missing {
+            *self.summary.missing.entry(missing).or_default() += 1;
+        }
+        let key = volume.structure.page(&mut volume.file, &open.stretches);
         let (id, links, pictures) = (open.id, open.links, open.pictures);
-        self.volume.push(Page { id, content, links, pictures });
-    }
-
-    /// Conversation, export and page number below the text.
-    fn footer(&mut self, commands: &mut Commands, number: usize) {
-        /// Where the page's number ends and the form with the total begins.
-        const SEAM: f32 = 440.0;
-        const BASE: f32 = 50.0;
-        let page = format!("Page {}", grouped(number as u64));
-        let mut footer = self.same_footer();
-        footer.items.extend(self.fitted(&page, (SEAM - 90.0, 90.0), Align::End));
-        let place = (&mut self.volume.file, &mut self.volume.fonts);
-        commands.line(place, &footer, (LEFT, BASE), true);
-        commands.form("N", (LEFT + SEAM, BASE - footer.baseline));
-    }
-
-    /// What the footers of all pages share.
-    fn same_footer(&mut self) -> Line {
-        if let Some(footer) = &self.footer {
-            return footer.clone();
-        }
-        let mark = self.context.options.mark.map(|mark| format!(" \u{2013} {mark}"));
-        let left = short(&self.context.chat.title(), 80) + mark.as_deref().unwrap_or_default();
-        let middle = format!("Export {}", short(&self.context.options.export_id, 40));
-        let mut footer = Line { height: 12.0, baseline: 9.0, ..Line::default() };
-        let reach = Reach::At(0.0, 0.4);
-        footer.marks.push(Mark { x: 0.0, width: PAGE_WIDTH, ink: Ink::Rule, reach });
-        footer.items.extend(self.fitted(&left, (0.0, 190.0), Align::Left));
-        footer.items.extend(self.fitted(&middle, (196.0, 178.0), Align::Middle));
-        self.footer = Some(footer.clone());
-        footer
-    }
-
-    /// A text on one line, shortened until it fits.
-    fn fitted(&mut self, text: &str, (x, width): (f32, f32), align: Align) -> Vec<Item> {
-        let style = Style::new(Slot::Regular, 7.0, Ink::Muted);
-        let mut most = text.chars().count();
-        loop {
-            let text = short(text, most);
-            let span = [Span { text: &text, style: style.clone() }];
-            let mut flow = Flow::new(&mut self.shaper, x, width);
-            flow.aligned(&span, align);
-            let lines = std::mem::take(&mut flow.lines);
-            if lines.len() <= 1 || most <= 4 {
-                return lines.into_iter().next().map(|line| line.items).unwrap_or_default();
-            }
-            most -= most / 16 + 1;
-        }
+        volume.push(Page { id, content: Content::Plain(bytes), key, links, pictures });
     }
 
     /// Begins the next file if this one is full.
@@ -342,7 +414,7 @@ impl<'a> Pages<'a> {
         self.before += self.summary.pages_of_last;
         self.number += 1;
         self.counts = Counts::default();
-        self.day = None;
+        (self.day, self.above) = (None, None);
         self.volume = Volume::new(self.fonts);
         self.reserve_cover();
         Ok(())
@@ -350,11 +422,11 @@ impl<'a> Pages<'a> {
 
     /// Takes the first pages for the cover, which can only be written at the end.
     fn reserve_cover(&mut self) {
-        let count = self.cover_pages(false).len();
+        let count = self.cover_pages(false).0.len();
         self.cover = (0..count).map(|_| self.volume.take_page()).collect();
     }
 
-    fn cover_pages(&mut self, is_last: bool) -> Vec<Vec<Line>> {
+    fn cover_pages(&mut self, is_last: bool) -> (Vec<Vec<Line>>, Elements) {
         let facts = cover::Facts {
             window: self.window,
             number: self.number,
@@ -364,23 +436,27 @@ impl<'a> Pages<'a> {
             total: self.summary.counts,
             missing: &self.summary.missing,
         };
-        let lines = cover::lines(&mut self.shaper, &self.context, &facts);
-        cut(lines, TOP - BOTTOM)
+        let (lines, elements) = cover::lines(&mut self.shaper, &self.context, &facts);
+        (cut(lines, TOP - BOTTOM), elements)
     }
 
     fn end_file(&mut self, is_last: bool, sink: Sink<'_>) -> io::Result<()> {
-        let covers = self.cover_pages(is_last);
+        self.volume.structure.write(&mut self.volume.file, &mut self.drawn);
+        let entry = std::mem::take(&mut self.drawn);
+        let (covers, elements) = self.cover_pages(is_last);
+        self.volume.structure.section(&mut self.volume.file, true);
+        self.drawn = Drawn::new(elements);
+        self.day = None;
         for (place, (id, lines)) in self.cover.clone().into_iter().zip(covers).enumerate() {
-            let commands = Commands::default();
-            let (links, pictures) = (Vec::new(), Vec::new());
-            self.open = Some(Open { id, commands, y: TOP, is_empty: true, links, pictures });
+            self.open = Some(Open::new(id));
             for line in &lines {
                 self.line(line);
             }
-            let Some(mut open) = self.open.take() else { continue };
-            self.footer(&mut open.commands, self.before + place + 1);
-            self.hand_over(open);
+            let Some(open) = self.open.take() else { continue };
+            self.hand_over(open, self.before + place + 1);
         }
+        self.volume.structure.write(&mut self.volume.file, &mut self.drawn);
+        self.drawn = entry;
         self.total(is_last);
         let about = self.about();
         let name = self.file_name();
@@ -394,19 +470,13 @@ impl<'a> Pages<'a> {
         sink(Piece { name, content: Bytes::Bytes(bytes), messages })
     }
 
-    /// ` of 312` behind every page's number: known only now.
+    /// How many pages there are, behind every page's number: known only now.
     fn total(&mut self, is_last: bool) {
-        let last = grouped((self.before + self.volume.len()) as u64);
-        let words = if is_last { format!(" of {last}") } else { format!(" of {last}+") };
-        let mut flow = Flow::new(&mut self.shaper, 0.0, PAGE_WIDTH);
-        flow.plain(&words, &Style::new(Slot::Regular, 7.0, Ink::Muted));
-        let lines = std::mem::take(&mut flow.lines);
+        let line = frame::total(&mut self.shaper, self.before + self.volume.len(), is_last);
         let mut commands = Commands::default();
-        if let Some(line) = lines.first() {
-            let place = (&mut self.volume.file, &mut self.volume.fonts);
-            commands.line(place, line, (0.0, line.baseline), true);
-        }
-        self.volume.write_total(&commands.bytes);
+        let place = (&mut self.volume.file, &mut self.volume.fonts);
+        commands.items(place, (&line, &line.items), (0.0, line.baseline));
+        self.volume.write_total(&commands.finish().0);
     }
 
     fn about(&self) -> About {
@@ -437,61 +507,4 @@ impl<'a> Pages<'a> {
         let (start, end) = (day(self.window.start), day(self.window.end));
         format!("{}/transcript_{start}-{end}{part}.pdf", self.context.chat.slug)
     }
-}
-
-/// For each line, the height of what must stay together from it on.
-fn block_heights(lines: &[Line]) -> Vec<f32> {
-    let mut heights: Vec<f32> = Vec::with_capacity(lines.len());
-    for (index, line) in lines.iter().enumerate() {
-        let mut height = line.height;
-        let mut keeps = line.keep;
-        for next in lines.iter().skip(index + 1).take(MOST_KEPT) {
-            if !keeps {
-                break;
-            }
-            height += next.gap + next.height;
-            keeps = next.keep;
-        }
-        heights.push(height);
-    }
-    heights
-}
-
-/// Lines in pages of so much height.
-fn cut(lines: Vec<Line>, height: f32) -> Vec<Vec<Line>> {
-    let heights = block_heights(&lines);
-    let mut pages = vec![Vec::new()];
-    let mut used = 0.0;
-    for (line, block) in lines.into_iter().zip(heights) {
-        if used > 0.0 && used + line.gap + block > height {
-            pages.push(Vec::new());
-            used = 0.0;
-        }
-        used += line.height + if used > 0.0 { line.gap } else { 0.0 };
-        if let Some(page) = pages.last_mut() {
-            page.push(line);
-        }
-    }
-    pages
-}
-
-/// At most so many characters, with a mark where some were left out.
-pub(super) fn short(text: &str, most: usize) -> String {
-    let text = super::flow::clean(text).replace('\n', " ");
-    if text.chars().count() <= most {
-        return text;
-    }
-    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
-    short.push('\u{2026}');
-    short
-}
-
-/// `Thursday, 3 June 2021`
-fn day_words(day: NaiveDate) -> String {
-    let date = date(day);
-    format!("{}, {} {} {}", date.weekday(), date.day, date.month_name(), date.year)
-}
-
-fn date(day: NaiveDate) -> Date {
-    Date { year: day.year().into(), month: day.month().into(), day: day.day().into() }
 }

@@ -8,11 +8,13 @@ use std::fmt::Write as _;
 
 use chatvault_engine::ContentAddress;
 
+use super::archival;
 use super::embed::Embedded;
-use super::file::{File, Id, Packer, text_string};
+use super::file::{File, Id, Packer, push_literal, text_string};
 use super::font::{FontError, FontUsed, Fonts};
-use super::image::{Pixels, Raster};
-use super::line::Area;
+use super::image::{Pixels, Raster, Turn};
+use super::line::{Area, Target};
+use super::structure::Structure;
 
 /// A4, in points.
 pub(super) const PAGE: (f32, f32) = (595.0, 842.0);
@@ -23,6 +25,9 @@ const KIDS: usize = 64;
 /// A clickable box: left, bottom, right, top.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
+    pub(super) id: Id,
+    /// The way from it to its element.
+    pub(super) key: usize,
     pub(super) area: Area,
     pub(super) bottom: f32,
     pub(super) top: f32,
@@ -33,6 +38,8 @@ pub(super) struct Link {
 pub(super) struct Page {
     pub(super) id: Id,
     pub(super) content: Content,
+    /// The way from its stretches to their elements.
+    pub(super) key: usize,
     pub(super) links: Vec<Link>,
     pub(super) pictures: Vec<usize>,
 }
@@ -94,6 +101,7 @@ pub(super) struct About {
 pub(super) struct Volume<'f> {
     pub(super) file: File,
     pub(super) fonts: Embedded<'f>,
+    pub(super) structure: Structure,
     /// The form that every page shows behind its number.
     pub(super) total: Id,
     catalog: Id,
@@ -103,8 +111,10 @@ pub(super) struct Volume<'f> {
     groups: Vec<Id>,
     bookmarks: Vec<Bookmark>,
     /// By content; `None`: it cannot be shown.
-    pictures: HashMap<ContentAddress, Option<usize>>,
+    pictures: HashMap<ContentAddress, Option<(usize, Turn)>>,
     picture_ids: Vec<Id>,
+    /// Where each message begins, by its id; only asked, never walked.
+    places: HashMap<u64, (Id, f32)>,
     pending: Vec<Page>,
     /// About how many bytes the largest page has, its picture not counted.
     largest_page: usize,
@@ -115,9 +125,11 @@ impl<'f> Volume<'f> {
         let mut file = File::new();
         let (catalog, tree, font_resources, total) =
             (file.take(), file.take(), file.take(), file.take());
+        let structure = Structure::new(&mut file);
         Self {
             file,
             fonts: Embedded::new(fonts),
+            structure,
             total,
             catalog,
             tree,
@@ -127,6 +139,7 @@ impl<'f> Volume<'f> {
             bookmarks: Vec::new(),
             pictures: HashMap::new(),
             picture_ids: Vec::new(),
+            places: HashMap::new(),
             pending: Vec::new(),
             largest_page: 0,
         }
@@ -145,9 +158,10 @@ impl<'f> Volume<'f> {
             + pending
             + bookmarks
             + self.fonts.estimate()
+            + self.structure.estimate()
             + self.file.table_len()
             + self.largest_page
-            + 4_000
+            + 6_000
     }
 
     /// A number for the next page.
@@ -192,7 +206,7 @@ impl<'f> Volume<'f> {
         if let Content::Packed(bytes) = &page.content {
             self.file.stream(content, "/Filter/FlateDecode", bytes);
         }
-        let links: Vec<Id> = page.links.iter().map(|link| self.write_link(link)).collect();
+        page.links.iter().for_each(|link| self.write_link(link));
         let mut body = format!(
             "<</Type/Page/Parent {parent}/MediaBox[0 0 {} {}]/Contents {content}\
              /Resources<</Font {}/XObject<</N {}",
@@ -204,11 +218,11 @@ impl<'f> Volume<'f> {
                 let _written = write!(body, "/I{name} {id}");
             }
         }
-        body.push_str(">>>>");
-        if !links.is_empty() {
+        let _written = write!(body, ">>>>/StructParents {}/Tabs/S", page.key);
+        if !page.links.is_empty() {
             body.push_str("/Annots[");
-            for link in links {
-                let _written = write!(body, "{link} ");
+            for link in &page.links {
+                let _written = write!(body, "{} ", link.id);
             }
             body.push(']');
         }
@@ -216,19 +230,41 @@ impl<'f> Volume<'f> {
         self.file.object(page.id, &body);
     }
 
-    fn write_link(&mut self, link: &Link) -> Id {
-        let id = self.file.take();
-        let mut url = Vec::new();
-        super::file::push_literal(&mut url, link.area.url.bytes());
-        let url = String::from_utf8_lossy(&url);
+    /// A message begins here.
+    pub(super) fn begin_message(&mut self, id: u64, page: Id, top: f32) {
+        let _twin = self.places.entry(id).or_insert((page, top));
+    }
+
+    /// Whether a link leads anywhere from this file.
+    pub(super) fn leads(&self, target: &Target) -> bool {
+        match target {
+            Target::Web(_) => true,
+            Target::Message(id) => self.places.contains_key(id),
+        }
+    }
+
+    fn write_link(&mut self, link: &Link) {
         let (left, right) = (link.area.x, link.area.x + link.area.width);
-        let body = format!(
-            "<</Type/Annot/Subtype/Link/F 4/Border[0 0 0]/Rect[{left:.2} {:.2} {right:.2} {:.2}]\
-             /A<</S/URI/URI{url}>>>>",
-            link.bottom, link.top
-        );
-        self.file.object(id, &body);
-        id
+        let action = match &link.area.target {
+            Target::Web(url) => {
+                let mut literal = Vec::new();
+                push_literal(&mut literal, url.bytes());
+                format!("/A<</S/URI/URI{}>>", String::from_utf8_lossy(&literal))
+            }
+            Target::Message(id) => match self.places.get(id) {
+                Some((page, top)) => format!("/Dest[{page} /XYZ null {top:.2} null]"),
+                None => String::new(),
+            },
+        };
+        self.file.small(link.id, |body| {
+            // Writing to a `String` cannot fail.
+            let _written = write!(
+                body,
+                "<</Type/Annot/Subtype/Link/F 4/Border[0 0 0]/StructParent {}\
+                 /Rect[{left:.2} {:.2} {right:.2} {:.2}]{action}>>",
+                link.key, link.bottom, link.top
+            );
+        });
     }
 
     /// Whether a picture was asked for already.
@@ -236,8 +272,8 @@ impl<'f> Volume<'f> {
         self.pictures.contains_key(address)
     }
 
-    /// The name of a picture in the file; `None`: it cannot be shown.
-    pub(super) fn picture(&self, address: &ContentAddress) -> Option<usize> {
+    /// The name of a picture in the file, and how it is held; `None`: it cannot be shown.
+    pub(super) fn picture(&self, address: &ContentAddress) -> Option<(usize, Turn)> {
         self.pictures.get(address).copied().flatten()
     }
 
@@ -246,11 +282,11 @@ impl<'f> Volume<'f> {
         &mut self,
         address: ContentAddress,
         raster: Option<Raster>,
-    ) -> Option<usize> {
+    ) -> Option<(usize, Turn)> {
         let name = raster.map(|raster| {
             let id = self.write_picture(&raster);
             self.picture_ids.push(id);
-            self.picture_ids.len() - 1
+            (self.picture_ids.len() - 1, raster.turn)
         });
         let _before = self.pictures.insert(address, name);
         name
@@ -273,11 +309,7 @@ impl<'f> Volume<'f> {
                 );
             }
             Pixels::Jpeg(bytes, components) => {
-                let space = match components {
-                    1 => "/DeviceGray",
-                    4 => "/DeviceCMYK/Decode[1 0 1 0 1 0 1 0]",
-                    _ => "/DeviceRGB",
-                };
+                let space = if *components == 1 { "/DeviceGray" } else { "/DeviceRGB" };
                 let entries = format!("{}/Filter/DCTDecode{mask}", image_entries(raster, space));
                 self.file.stream(id, &entries, bytes);
             }
@@ -292,7 +324,7 @@ impl<'f> Volume<'f> {
         self.file.object(self.font_resources, &format!("<<{}>>", self.fonts.resources()));
         self.write_tree();
         let outline = self.write_outline();
-        let (info, metadata) = (self.file.take(), self.file.take());
+        let [info, metadata, profile] = [(); 3].map(|()| self.file.take());
         self.file.object(
             info,
             &format!(
@@ -303,15 +335,20 @@ impl<'f> Volume<'f> {
                 stamp = about.stamp
             ),
         );
-        self.file.stream(metadata, "/Type/Metadata/Subtype/XML", xmp(about).as_bytes());
+        self.file.stream(metadata, "/Type/Metadata/Subtype/XML", archival::xmp(about).as_bytes());
+        self.file.packed(profile, "/N 3", &archival::srgb());
         let outline = outline
             .map(|outline| format!("/Outlines {outline}/PageMode/UseOutlines"))
             .unwrap_or_default();
+        let structure = self.structure.root();
+        self.structure.finish(&mut self.file);
         self.file.object(
             self.catalog,
             &format!(
-                "<</Type/Catalog/Pages {}{outline}/Metadata {metadata}/Lang(en)\
-                 /ViewerPreferences<</DisplayDocTitle true>>>>",
+                "<</Type/Catalog/Pages {}{outline}/Metadata {metadata}/Lang(en)/MarkInfo\
+                 <</Marked true>>/StructTreeRoot {structure}/OutputIntents[<</Type/OutputIntent\
+                 /S/GTS_PDFA1/OutputConditionIdentifier(sRGB)/Info(sRGB)/DestOutputProfile \
+                 {profile}>>]/ViewerPreferences<</DisplayDocTitle true>>>>",
                 self.tree
             ),
         );
@@ -421,7 +458,7 @@ impl<'f> Volume<'f> {
             mark.page,
             mark.top
         );
-        self.file.object(id, &body);
+        self.file.small(id, |text| text.push_str(&body));
     }
 }
 
@@ -434,33 +471,5 @@ fn image_entries(raster: &Raster, space: &str) -> String {
     format!(
         "/Type/XObject/Subtype/Image/Width {width}/Height {height}/BitsPerComponent 8\
          /ColorSpace{space}"
-    )
-}
-
-/// What a file says about itself, in the form that archives read.
-fn xmp(about: &About) -> String {
-    let escape = |text: &str| {
-        let text: String = text.chars().filter(|c| !c.is_control()).collect();
-        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-    };
-    let hash = super::entry::hex(&about.file_id);
-    format!(
-        "<?xpacket begin=\"\u{FEFF}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n\
-         <x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF \
-         xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><rdf:Description rdf:about=\"\" \
-         xmlns:dc=\"http://purl.org/dc/elements/1.1/\" xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\" \
-         xmlns:pdf=\"http://ns.adobe.com/pdf/1.3/\" \
-         xmlns:xmpMM=\"http://ns.adobe.com/xap/1.0/mm/\">\
-         <dc:format>application/pdf</dc:format>\
-         <dc:title><rdf:Alt><rdf:li xml:lang=\"x-default\">{}</rdf:li></rdf:Alt></dc:title>\
-         <dc:description><rdf:Alt><rdf:li xml:lang=\"x-default\">{}</rdf:li></rdf:Alt>\
-         </dc:description><xmp:CreateDate>{at}</xmp:CreateDate><xmp:ModifyDate>{at}\
-         </xmp:ModifyDate><pdf:Producer>{}</pdf:Producer>\
-         <xmpMM:DocumentID>uuid:{hash}</xmpMM:DocumentID></rdf:Description></rdf:RDF>\
-         </x:xmpmeta>\n<?xpacket end=\"r\"?>",
-        escape(&about.title),
-        escape(&about.subject),
-        escape(&about.producer),
-        at = about.instant
     )
 }

@@ -157,3 +157,23 @@ fn a_card_stands_where_the_body_puts_it() {
     );
     assert_eq!(said_with("<p>before</p>", &attachments), "before\none\ntwo");
 }
+
+#[test]
+fn a_card_is_also_had_part_by_part() {
+    let card = json!({"type": "AdaptiveCard", "body": [
+        {"type": "TextBlock", "text": "Expense report"},
+        {"type": "FactSet", "facts": [{"title": "Who:", "value": "Bob"}, {"title": "", "value": "alone"}]},
+        {"type": "ActionSet", "actions": [{"type": "Action.Submit", "title": "Send"}]}],
+        "actions": [{"type": "Action.OpenUrl", "title": "Open", "url": "https://x.example"}]});
+    let text = |words: &str| CardPart::Text(words.to_owned());
+    assert_eq!(
+        card_parts(&card.to_string()),
+        [
+            text("Expense report"),
+            CardPart::Fact("Who".to_owned(), "Bob".to_owned()),
+            text("alone"),
+            CardPart::Button("Send".to_owned(), None),
+            CardPart::Button("Open".to_owned(), Some("https://x.example".to_owned())),
+        ]
+    );
+}

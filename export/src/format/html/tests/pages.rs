@@ -268,6 +268,37 @@ fn the_index_has_a_line_for_each_chat() {
 }
 
 #[test]
+fn chats_can_be_put_in_order_and_found_by_person_without_a_script() {
+    let options = RenderOptions::default();
+    let mut pages = Pages::new();
+    let mut sink = |piece: Piece| {
+        let Content::Bytes(bytes) = piece.content else { panic!("pages are bytes") };
+        let _before = pages.insert(piece.name, String::from_utf8(bytes).unwrap());
+        Ok(())
+    };
+    let mut index = Index::new("t-1", &options, always());
+    for (topic, messages) in [("plans", 3), ("Budget", 70), ("Zoo", 9)] {
+        let mut summary = Summary::default();
+        summary.tally.messages = messages;
+        let mut chat = chat(ConversationKind::Group, topic);
+        if topic == "Zoo" {
+            chat.participants = vec![chat.participants[0].clone(); 101];
+        }
+        index.add(&chat, &summary, &mut sink).unwrap();
+    }
+    index.finish(&mut sink).unwrap();
+    assert_safe(&pages);
+    let index = &pages["index.html"];
+    let places = attributes(index, "table.list tbody tr", "style");
+    assert_eq!(places, ["--n:2;--m:3;--l:1", "--n:1;--m:1;--l:2", "--n:3;--m:2;--l:3"]);
+    assert_eq!(attributes(index, "main > input", "id"), ["o", "on", "om", "ol"]);
+    let people = texts(index, ".who summary");
+    assert_eq!(people, ["Chats by person (2)", "Ann Example (2 chats)", "Bob Sample (2 chats)"]);
+    assert_eq!(texts(index, ".who li li")[..2], ["plans (3)", "Budget (70)"]);
+    assert!(texts(index, ".who p")[0].contains("more than 100"));
+}
+
+#[test]
 fn an_index_of_very_many_chats_has_several_pages() {
     let options = RenderOptions::default();
     let mut pages = Pages::new();

@@ -15,10 +15,12 @@ use chrono::{Datelike, NaiveDate, Timelike};
 use super::document::Writer;
 use super::flow::{Flow, SIZE, clean};
 use super::font::Slot;
-use super::line::{Ink, Line, Style};
+use super::line::{Ink, Line, Style, Target};
 use super::paragraph::{Align, Span};
 use super::shape::Shaper;
+use super::tag::{Elements, Role};
 use super::thread::Placed;
+use crate::answer::sent_of;
 use crate::entry::{Attached, AttachedState, Context, Entry, SystemEvents, Version};
 
 /// The width of a page's text, in points.
@@ -77,7 +79,17 @@ pub(super) struct Laid {
     pub(super) day: Option<NaiveDate>,
     /// It stands under its post, whose day goes on.
     pub(super) is_under: bool,
+    /// Time, sender and id of a message; left out where it stands under another one of its sender.
+    pub(super) head: Vec<Line>,
     pub(super) lines: Vec<Line>,
+    /// What head and lines are of.
+    pub(super) elements: Elements,
+    /// The number that is the message's id.
+    pub(super) id: Option<u64>,
+    /// Who wrote it and when; `None`: an event.
+    pub(super) by: Option<(String, Timestamp)>,
+    /// Time and id by themselves, if the message can do without its head.
+    pub(super) plain: Option<(Line, Line)>,
     /// What stands at the top of the next page when the entry goes on there.
     pub(super) continued: String,
     pub(super) counts: Counts,
@@ -96,7 +108,8 @@ pub(super) fn lay_out(
     let (entry, is_under) = (&placed.entry, placed.is_under);
     let local = entry.sent().and_then(|sent| context.options.zone.local(sent));
     let day = local.map(|local| local.date_naive());
-    let mut laid = Laid { day, is_under, ..Laid::default() };
+    let id = entry.key.id.parse().ok();
+    let mut laid = Laid { day, is_under, id, ..Laid::default() };
     let names = context.names_at(entry);
     let context = &Context { names: &names, ..*context };
     let clock = clock(context, entry.sent());
@@ -104,21 +117,33 @@ pub(super) fn lay_out(
     let mark = mark.map(|mark| format!(" {mark}")).unwrap_or_default();
     let Some(latest) = entry.latest() else { return laid };
     let Some(message) = latest.message() else {
-        laid.lines = unreadable(shaper, latest, &format!("{clock}{mark}"));
+        let words = format!("{clock}{mark}");
+        (laid.lines, laid.elements) = unreadable(shaper, latest, &words);
         return laid;
     };
     laid.counts = count(entry, &message);
     if message.is_system() {
-        laid.lines = event_lines(shaper, &message, context, &format!("{clock}{mark}"));
+        let words = format!("{clock}{mark}");
+        (laid.lines, laid.elements) = event_lines(shaper, &message, context, &words);
         return laid;
     }
     let sender = sender(&message, context);
     laid.continued = format!("{sender}, {clock}{mark} (continued)");
+    if let Some(sent) = entry.sent().filter(|_| !is_under) {
+        let id = message.from.as_ref().map_or("", |from| &from.id);
+        laid.by = Some((format!("{id} {sender}"), sent));
+    }
     let writer = Writer { message: &message, entry, context, measure };
     let left = GUTTER + if is_under { UNDER } else { 0.0 };
     let mut flow = Flow::new(shaper, left, PAGE_WIDTH - left);
-    Entries { writer, clock, mark, sender, is_under }.write(&mut flow);
-    laid.lines = std::mem::take(&mut flow.lines);
+    let entries = Entries { writer, clock, mark, sender, is_under };
+    flow.within(Role::Article, |flow| {
+        let (head, plain) = entries.head(flow);
+        entries.write(flow);
+        laid.head = head;
+        laid.plain = plain.filter(|_| flow.lines.first().is_some_and(Line::is_plain));
+    });
+    (laid.lines, laid.elements) = flow.into_parts();
     laid
 }
 
@@ -142,12 +167,15 @@ fn count(entry: &Entry, message: &Message<'_>) -> Counts {
     counts
 }
 
-fn unreadable(shaper: &mut Shaper<'_>, version: &Version, clock: &str) -> Vec<Line> {
+/// Lines, and what they are of.
+type Parts = (Vec<Line>, Elements);
+
+fn unreadable(shaper: &mut Shaper<'_>, version: &Version, clock: &str) -> Parts {
     let mut flow = Flow::new(shaper, GUTTER, PAGE_WIDTH - GUTTER);
     flow.gap(7.0);
     let words = format!("{clock}  An entry that is no readable message: {}", version.address);
     flow.plain(&words, &Style::new(Slot::Italic, SIZE, Ink::Alert));
-    std::mem::take(&mut flow.lines)
+    flow.into_parts()
 }
 
 fn event_lines(
@@ -155,9 +183,9 @@ fn event_lines(
     message: &Message<'_>,
     context: &Context<'_>,
     clock: &str,
-) -> Vec<Line> {
+) -> Parts {
     let words = match (context.options.system_events, &message.event) {
-        (SystemEvents::Omit, _) => return Vec::new(),
+        (SystemEvents::Omit, _) => return Parts::default(),
         (SystemEvents::Text, Some(event)) => event::words(event, context.names),
         (SystemEvents::Text, None) | (SystemEvents::Placeholder, _) => {
             event::PLACEHOLDER.to_owned()
@@ -170,7 +198,7 @@ fn event_lines(
     let (clock, words) = (format!("{clock}   "), clean(&words).into_owned());
     let spans = [Span { text: &clock, style: time }, Span { text: &words, style }];
     flow.aligned(&spans, Align::Middle);
-    std::mem::take(&mut flow.lines)
+    flow.into_parts()
 }
 
 /// Who a message is from, in words.
@@ -224,7 +252,6 @@ struct Entries<'a> {
 
 impl Entries<'_> {
     fn write(&self, flow: &mut Flow<'_, '_>) {
-        self.head(flow);
         let document = Document::of(self.writer.message);
         if let Some(subject) =
             self.writer.message.subject.as_deref().filter(|text| !text.is_empty())
@@ -243,8 +270,9 @@ impl Entries<'_> {
         self.history(flow);
     }
 
-    /// Time, sender, notes; the message's id at the right.
-    fn head(&self, flow: &mut Flow<'_, '_>) {
+    /// Time, sender, notes; the message's id at the right. Time and id by themselves where nothing
+    /// but the sender would be missing without the rest.
+    fn head(&self, flow: &mut Flow<'_, '_>) -> (Vec<Line>, Option<(Line, Line)>) {
         let message = self.writer.message;
         let note = |ink| Style::new(Slot::Regular, 7.6, ink);
         let notes = self.notes();
@@ -257,25 +285,35 @@ impl Entries<'_> {
         spans.push(Span { text: urgency, style: note(Ink::Alert).bold() });
         spans.push(Span { text: &notes, style: note(Ink::Muted) });
         let (left, width) = (flow.left(), flow.width());
-        let mut head = flow.beside(left, width - ID_WIDTH, |flow| flow.label(&spans));
         let time = [Span { text: &self.clock, style: note(Ink::Muted) }];
-        let beside = flow.beside(0.0, GUTTER, |flow| flow.label(&time));
         let id = clean(&self.writer.entry.key.id).into_owned();
         let id = [Span { text: &id, style: Style::new(Slot::Regular, 6.4, Ink::Muted) }];
-        let far =
-            flow.beside(left + width - ID_WIDTH, ID_WIDTH, |flow| flow.aligned(&id, Align::End));
+        let (mut head, mut beside) = (Vec::new(), Vec::new());
+        let mut far = Vec::new();
+        flow.only(Role::Head, |flow| {
+            head = flow.beside(left, width - ID_WIDTH, |flow| flow.label(&spans));
+            beside = flow.beside(0.0, GUTTER, |flow| flow.label(&time));
+            let right = left + width - ID_WIDTH;
+            far = flow.beside(right, ID_WIDTH, |flow| flow.aligned(&id, Align::End));
+        });
+        let plain = match (&beside[..], &far[..]) {
+            ([beside], [far]) if urgency.is_empty() && notes.is_empty() => {
+                Some((beside.clone(), far.clone()))
+            }
+            _ => None,
+        };
         if let Some(first) = head.first_mut() {
             // Three columns, three sizes: they share the baseline.
             for line in beside.into_iter().take(1).chain(far.into_iter().take(1)) {
                 first.join(line);
             }
+            first.gap = 8.0;
         }
-        flow.gap(8.0);
         // A name is never alone at the foot of a page.
         for line in &mut head {
             line.keep = true;
         }
-        flow.extend(head);
+        (head, plain)
     }
 
     fn notes(&self) -> String {
@@ -322,7 +360,8 @@ impl Entries<'_> {
         }
         let known = if parent.version.is_none() { ", not in the archive" } else { "" };
         let _written = write!(words, " (message {}{known})", parent.id);
-        flow.note(&clean(&words), &note_style());
+        let link = parent.id.parse().ok().map(Target::Message);
+        flow.note(&clean(&words), &Style { link, ..note_style() });
     }
 
     fn body(&self, flow: &mut Flow<'_, '_>, document: &Document, style: &Style) {
@@ -516,12 +555,6 @@ impl Entries<'_> {
         }
         shown
     }
-}
-
-/// When the message with an id was sent: the service's ids are milliseconds.
-pub(super) fn sent_of(id: &str) -> Option<Timestamp> {
-    let ms = id.parse().ok().filter(|ms| (1..253_402_300_800_000).contains(ms))?;
-    Some(Timestamp::from_ms(ms))
 }
 
 /// A message with more versions shows the newest of them; the others are in the machine formats.

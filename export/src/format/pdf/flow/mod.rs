@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::line::{Ink, Line, Mark, Reach, Style};
+use super::line::{Ink, Line, Mark, Reach, Style, Target};
 use super::paragraph::{Align, Column, Span, paragraph};
 use super::shape::Shaper;
+use super::tag::{Elements, Role, Tag};
 
 /// Size of running text, in points.
 pub(super) const SIZE: f32 = 9.5;
@@ -20,6 +21,8 @@ const NARROWEST: f32 = 160.0;
 pub(super) struct Flow<'s, 'f> {
     pub(super) shaper: &'s mut Shaper<'f>,
     pub(super) lines: Vec<Line>,
+    /// What the lines are of.
+    pub(super) elements: Elements,
     left: f32,
     width: f32,
     /// Drawn beside or below every line while they are in force, outermost first.
@@ -30,7 +33,13 @@ pub(super) struct Flow<'s, 'f> {
 
 impl<'s, 'f> Flow<'s, 'f> {
     pub(super) fn new(shaper: &'s mut Shaper<'f>, left: f32, width: f32) -> Self {
-        Self { shaper, lines: Vec::new(), left, width, backs: Vec::new(), gap: 0.0 }
+        let (lines, elements) = (Vec::new(), Elements::default());
+        Self { shaper, lines, elements, left, width, backs: Vec::new(), gap: 0.0 }
+    }
+
+    /// The lines, and what they are of.
+    pub(super) fn into_parts(self) -> (Vec<Line>, Elements) {
+        (self.lines, self.elements)
     }
 
     pub(super) fn left(&self) -> f32 {
@@ -55,8 +64,47 @@ impl<'s, 'f> Flow<'s, 'f> {
         let size = spans.iter().map(|span| span.style.size).fold(0.0, f32::max);
         let leading = if size > 0.0 { size * LEADING } else { SIZE * LEADING };
         let column = Column { left: self.left, width: self.width, leading, align };
-        let lines = paragraph(self.shaper, spans, column);
+        let paragraph_tag = self.elements.leaf();
+        let tags = match spans.iter().any(|span| span.style.link.is_some()) {
+            true => self.link_tags(spans, paragraph_tag),
+            false => vec![paragraph_tag],
+        };
+        let lines = paragraph(self.shaper, (spans, &tags), column);
         self.extend(lines);
+    }
+
+    /// An element for each link of a paragraph; a link can have spans of several styles.
+    fn link_tags(&mut self, spans: &[Span<'_>], paragraph: Tag) -> Vec<Tag> {
+        let mut last = None;
+        let mut tags = Vec::with_capacity(spans.len());
+        for span in spans {
+            let role = match &span.style.link {
+                None => None,
+                Some(Target::Web(_)) => Some(Role::Link),
+                Some(Target::Message(_)) => Some(Role::Reference),
+            };
+            last = match (role, last) {
+                (None, _) => None,
+                (Some(_), Some((target, tag))) if target == &span.style.link => Some((target, tag)),
+                (Some(role), _) => Some((&span.style.link, self.elements.inside(paragraph, role))),
+            };
+            tags.push(last.map_or(paragraph, |(_target, tag)| tag));
+        }
+        tags
+    }
+
+    /// Runs `fill` for an element that has others in it.
+    pub(super) fn within(&mut self, role: Role, fill: impl FnOnce(&mut Self)) {
+        let before = self.elements.open(role, false);
+        fill(self);
+        self.elements.close(before);
+    }
+
+    /// Runs `fill` for an element that has all of its text.
+    pub(super) fn only(&mut self, role: Role, fill: impl FnOnce(&mut Self)) {
+        let before = self.elements.open(role, true);
+        fill(self);
+        self.elements.close(before);
     }
 
     /// A line of the transcript's own, whatever names stand in it.
@@ -154,8 +202,11 @@ impl<'s, 'f> Flow<'s, 'f> {
         fill: impl FnOnce(&mut Flow<'_, 'f>),
     ) -> Vec<Line> {
         let mut column = Flow::new(self.shaper, left, width);
+        column.elements = std::mem::take(&mut self.elements);
         fill(&mut column);
-        column.lines
+        let Flow { lines, elements, .. } = column;
+        self.elements = elements;
+        lines
     }
 }
 

@@ -145,6 +145,14 @@ impl Face {
         u16::try_from(glyph).ok().filter(|glyph| *glyph != 0)
     }
 
+    /// A glyph that shows nothing: one that takes no room, if there is one. What a file says of a
+    /// glyph's width has to be what the font says.
+    pub(in super::super) fn blank(&self) -> u16 {
+        let joiners = ['\u{200D}', '\u{200C}', '\u{200B}'].into_iter();
+        let blank = joiners.filter_map(|c| self.glyph(c)).find(|glyph| self.advance(*glyph) == 0);
+        blank.or_else(|| self.glyph(' ')).unwrap_or(0)
+    }
+
     /// In thousandths of the type size.
     #[expect(clippy::cast_possible_truncation, reason = "a saturating cast is wanted")]
     pub(in super::super) fn scale(&self, units: f32) -> i32 {

@@ -1,14 +1,20 @@
 //! Pictures of the archive, as a PDF stores them.
 //!
-//! JPEG goes in as it is (no generation is lost), PNG and GIF are decoded. What is larger than
-//! [`LARGEST_SIDE`] is made smaller first. Sizes are checked before anything is allocated; what is
-//! damaged, huge or of another kind is not shown, and its line in the list of files still is.
+//! JPEG goes in as it is (no generation is lost) unless its colours are those of print, which PDF/A has
+//! no place for beside RGB; PNG, GIF, WebP and BMP are decoded. What is larger than [`LARGEST_SIDE`] is
+//! made smaller first, and what a camera took sideways is turned on the page. Sizes are checked before
+//! anything is allocated; what is damaged, huge or of another kind is not shown, and its line in the
+//! list of files still is.
+
+mod turn;
 
 use std::io::{Cursor, Read};
 
 use chatvault_engine::ContentAddress;
 
 use crate::entry::Objects;
+
+pub(super) use self::turn::Turn;
 
 /// In pixels; sharper than print at the size in which pictures are shown.
 pub(super) const LARGEST_SIDE: u32 = 2_000;
@@ -18,6 +24,9 @@ const LARGEST_BYTES: u64 = 24 << 20;
 
 /// More pixels are not decoded: they would need more than 100 MB.
 const MOST_PIXELS: u64 = 24_000_000;
+
+/// A decoder takes no more memory than this.
+const MOST_BYTES: usize = 160 << 20;
 
 /// The same for what is taken apart into colour and opacity, which takes room twice.
 const MOST_PIXELS_SPLIT: u64 = 16_000_000;
@@ -33,18 +42,19 @@ pub(super) struct Raster {
     pub(super) pixels: Pixels,
     /// Opacity, one byte a pixel; `None`: opaque.
     pub(super) alpha: Option<Vec<u8>>,
+    pub(super) turn: Turn,
 }
 
 /// How a picture's pixels are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pixels {
-    /// A JPEG file with so many colour components; Adobe's four are inverted.
+    /// A JPEG file with so many colour components: 1 or 3.
     Jpeg(Vec<u8>, u8),
     /// Red, green, blue.
     Rgb(Vec<u8>),
 }
 
-/// The size of a stored picture in pixels. `None`: it cannot be shown.
+/// The size of a stored picture in pixels, as it is seen. `None`: it cannot be shown.
 pub(super) fn measure(
     objects: &dyn Objects,
     address: &ContentAddress,
@@ -53,12 +63,33 @@ pub(super) fn measure(
     if size > LARGEST_BYTES {
         return None;
     }
-    let head = fetch(objects, address, HEAD_BYTES)?;
+    let mut head = fetch(objects, address, HEAD_BYTES)?;
+    if matches!(kind(&head), Some(Kind::Webp)) && size > HEAD_BYTES {
+        // How it was held stands at its end.
+        head = fetch(objects, address, LARGEST_BYTES)?;
+    }
     let is_split = !matches!(kind(&head)?, Kind::Jpeg);
     let (width, height) = dimensions(&head).or_else(|| {
         dimensions(&fetch(objects, address, LARGEST_BYTES).filter(|_| size > HEAD_BYTES)?)
     })?;
-    is_bearable(width, height, is_split).then_some((width, height))
+    let turn = turn_of(&head);
+    is_bearable(width, height, is_split).then(|| turn.seen((width, height)))
+}
+
+/// What EXIF says in a file.
+fn turn_of(bytes: &[u8]) -> Turn {
+    match kind(bytes) {
+        Some(Kind::Jpeg) => Turn::of_jpeg(bytes),
+        Some(Kind::Webp) => webp_turn(bytes).unwrap_or_default(),
+        _ => Turn::Upright,
+    }
+}
+
+fn webp_turn(bytes: &[u8]) -> Option<Turn> {
+    let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).ok()?;
+    decoder.set_memory_limit(MOST_BYTES);
+    let exif = decoder.exif_metadata().ok()??;
+    Some(Turn::of_exif(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif)))
 }
 
 /// The size in pixels that a file's head tells.
@@ -73,6 +104,8 @@ fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
             let decoder = gif::DecodeOptions::new().read_info(Cursor::new(bytes)).ok()?;
             (u32::from(decoder.width()), u32::from(decoder.height()))
         }
+        Kind::Webp => image_webp::WebPDecoder::new(Cursor::new(bytes)).ok()?.dimensions(),
+        Kind::Bmp => bmp_decoder(bytes)?.1,
     })
 }
 
@@ -100,6 +133,8 @@ enum Kind {
     Jpeg,
     Png,
     Gif,
+    Webp,
+    Bmp,
 }
 
 /// What the first bytes say; names and media types lie.
@@ -108,6 +143,8 @@ fn kind(bytes: &[u8]) -> Option<Kind> {
         [0xFF, 0xD8, 0xFF, ..] => Some(Kind::Jpeg),
         [0x89, b'P', b'N', b'G', ..] => Some(Kind::Png),
         [b'G', b'I', b'F', b'8', ..] => Some(Kind::Gif),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Kind::Webp),
+        [b'B', b'M', ..] => Some(Kind::Bmp),
         _ => None,
     }
 }
@@ -117,6 +154,8 @@ fn decode(bytes: Vec<u8>) -> Option<Raster> {
         Kind::Jpeg => return jpeg(bytes),
         Kind::Png => png(&bytes)?,
         Kind::Gif => gif(&bytes)?,
+        Kind::Webp => webp(&bytes)?,
+        Kind::Bmp => bmp(&bytes)?,
     };
     Some(shrunk(raster))
 }
@@ -163,13 +202,13 @@ fn jpeg(bytes: Vec<u8>) -> Option<Raster> {
     }
     let (width, height) = (frame.width, frame.height);
     // Decoding proves that readers will see a picture, not an error on the page.
-    let rgb = jpeg_pixels(&bytes, frame)?;
-    if width.max(height) <= LARGEST_SIDE {
+    let (rgb, turn) = (jpeg_pixels(&bytes, frame)?, Turn::of_jpeg(&bytes));
+    if width.max(height) <= LARGEST_SIDE && matches!(frame.components, 1 | 3) {
         let pixels = Pixels::Jpeg(bytes, frame.components);
-        return Some(Raster { width, height, pixels, alpha: None });
+        return Some(Raster { width, height, pixels, alpha: None, turn });
     }
     drop(bytes);
-    let small = shrunk(Raster { width, height, pixels: Pixels::Rgb(rgb), alpha: None });
+    let small = shrunk(Raster { width, height, pixels: Pixels::Rgb(rgb), alpha: None, turn });
     let Pixels::Rgb(rgb) = &small.pixels else { return Some(small) };
     let mut file = Vec::new();
     let (w, h) = (u16::try_from(small.width).ok()?, u16::try_from(small.height).ok()?);
@@ -191,7 +230,7 @@ fn jpeg_pixels(bytes: &[u8], frame: Frame) -> Option<Vec<u8>> {
 }
 
 fn png(bytes: &[u8]) -> Option<Raster> {
-    let limits = png::Limits { bytes: 160 << 20 };
+    let limits = png::Limits { bytes: MOST_BYTES };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().ok()?;
@@ -215,11 +254,52 @@ fn png(bytes: &[u8]) -> Option<Raster> {
 fn gif(bytes: &[u8]) -> Option<Raster> {
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
-    options.set_memory_limit(gif::MemoryLimit::Bytes(std::num::NonZeroU64::new(160 << 20)?));
+    options
+        .set_memory_limit(gif::MemoryLimit::Bytes(std::num::NonZeroU64::new(MOST_BYTES as u64)?));
     let mut decoder = options.read_info(Cursor::new(bytes)).ok()?;
     let frame = decoder.read_next_frame().ok()??;
     let (width, height) = (u32::from(frame.width), u32::from(frame.height));
     is_bearable(width, height, true).then(|| split(&frame.buffer, width, height, 4))
+}
+
+/// The first frame of an animation, as of a GIF.
+fn webp(bytes: &[u8]) -> Option<Raster> {
+    let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).ok()?;
+    decoder.set_memory_limit(MOST_BYTES);
+    let (width, height) = decoder.dimensions();
+    if !is_bearable(width, height, true) {
+        return None;
+    }
+    let mut buffer = vec![0; decoder.output_buffer_size()?];
+    decoder.read_image(&mut buffer).ok()?;
+    let samples = if decoder.has_alpha() { 4 } else { 3 };
+    let raster = split(&buffer, width, height, samples);
+    Some(Raster { turn: turn_of(bytes), ..raster })
+}
+
+/// A decoder that has read the head, and the size that it tells.
+fn bmp_decoder(bytes: &[u8]) -> Option<(zune_bmp::BmpDecoder<Cursor<&[u8]>>, (u32, u32))> {
+    let mut decoder = zune_bmp::BmpDecoder::new(Cursor::new(bytes));
+    decoder.decode_headers().ok()?;
+    let (width, height) = decoder.dimensions()?;
+    Some((decoder, (u32::try_from(width).ok()?, u32::try_from(height).ok()?)))
+}
+
+fn bmp(bytes: &[u8]) -> Option<Raster> {
+    let (mut decoder, (width, height)) = bmp_decoder(bytes)?;
+    if !is_bearable(width, height, true) {
+        return None;
+    }
+    let buffer = decoder.decode().ok()?;
+    let samples = decoder.colorspace()?.num_components();
+    let is_whole = buffer.len() as u64 == u64::from(width) * u64::from(height) * samples as u64;
+    if !is_whole || !(1..=4).contains(&samples) {
+        return None;
+    }
+    let mut raster = split(&buffer, width, height, samples);
+    // The fourth byte of a pixel is usually left 0 and means nothing.
+    raster.alpha = raster.alpha.filter(|alpha| alpha.iter().any(|opacity| *opacity > 0));
+    Some(raster)
 }
 
 /// Parts colour from opacity.
@@ -243,7 +323,7 @@ fn split(buffer: &[u8], width: u32, height: u32, samples: usize) -> Raster {
     }
     let is_opaque = alpha.iter().all(|opacity| *opacity == 255);
     let alpha = if is_opaque { None } else { Some(alpha) };
-    Raster { width, height, pixels: Pixels::Rgb(rgb), alpha }
+    Raster { width, height, pixels: Pixels::Rgb(rgb), alpha, turn: Turn::Upright }
 }
 
 /// Averages boxes of pixels until no side is too long.
@@ -256,7 +336,8 @@ fn shrunk(raster: Raster) -> Raster {
     let (width, height) = (raster.width.div_ceil(factor), raster.height.div_ceil(factor));
     let size = (raster.width, raster.height);
     let alpha = raster.alpha.as_deref().map(|alpha| averaged(alpha, size, factor, 1));
-    Raster { width, height, pixels: Pixels::Rgb(averaged(rgb, size, factor, 3)), alpha }
+    let pixels = Pixels::Rgb(averaged(rgb, size, factor, 3));
+    Raster { width, height, pixels, alpha, turn: raster.turn }
 }
 
 fn averaged(values: &[u8], (width, height): (u32, u32), factor: u32, samples: u32) -> Vec<u8> {

@@ -10,8 +10,9 @@ use unicode_bidi::{BidiInfo, Level};
 use unicode_linebreak::linebreaks;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::line::{Area, Ink, Item, Line, Mark, Reach, Style};
+use super::line::{Area, Ink, Item, Line, Mark, Reach, Style, Target};
 use super::shape::{Shaper, Word};
+use super::tag::Tag;
 
 /// A piece longer than this is shaped in parts, so that no word costs more than a line.
 const LONGEST_PIECE: usize = 96;
@@ -76,15 +77,19 @@ impl Piece {
     }
 }
 
-/// Lays out a paragraph.
-pub(super) fn paragraph(shaper: &mut Shaper<'_>, spans: &[Span<'_>], column: Column) -> Vec<Line> {
+/// Lays out a paragraph. `tags`: what each span is of; the last one counts for those that follow.
+pub(super) fn paragraph(
+    shaper: &mut Shaper<'_>,
+    (spans, tags): (&[Span<'_>], &[Tag]),
+    column: Column,
+) -> Vec<Line> {
     let mut text = String::new();
     let mut ends = Vec::with_capacity(spans.len());
     for span in spans {
         text.push_str(span.text);
         ends.push(text.len());
     }
-    let mut setter = Setter { shaper, spans, ends: &ends, column, lines: Vec::new() };
+    let mut setter = Setter { shaper, spans, tags, ends: &ends, column, lines: Vec::new() };
     let mut start = 0;
     for part in text.split('\n') {
         setter.part(&text, start, part);
@@ -96,6 +101,7 @@ pub(super) fn paragraph(shaper: &mut Shaper<'_>, spans: &[Span<'_>], column: Col
 struct Setter<'s, 'f, 'a> {
     shaper: &'s mut Shaper<'f>,
     spans: &'a [Span<'a>],
+    tags: &'a [Tag],
     ends: &'a [usize],
     column: Column,
     lines: Vec<Line>,
@@ -275,19 +281,20 @@ impl Setter<'_, '_, '_> {
         let style = &self.spans[piece.style].style;
         let width = piece.full_width();
         let middle = line.baseline - style.rise;
-        if style.is_underlined || style.link.is_some() {
+        if style.is_underlined || matches!(style.link, Some(Target::Web(_))) {
             stretch(line, x, width, style.ink, Reach::At(middle + style.size * 0.12, 0.45));
         }
         if style.is_struck {
             stretch(line, x, width, style.ink, Reach::At(middle - style.size * 0.28, 0.5));
         }
-        if let Some(url) = &style.link {
-            extend_area(line, x, width, url);
+        let tag = self.tags.get(piece.style).or(self.tags.last()).copied().unwrap_or_default();
+        if let Some(target) = &style.link {
+            extend_area(line, Area { x, width, target: target.clone(), tag });
         }
         let (slot, size, ink, rise) = (style.slot, style.size, style.ink, style.rise);
         if !piece.word.runs.is_empty() || piece.spaces > 0 {
             let (word, spaces) = (piece.word, piece.spaces);
-            line.items.push(Item { x, word, spaces, slot, size, ink, rise });
+            line.items.push(Item { x, word, spaces, slot, size, ink, rise, tag });
         }
     }
 }
@@ -306,11 +313,15 @@ fn stretch(line: &mut Line, x: f32, width: f32, ink: Ink, reach: Reach) {
     }
 }
 
-fn extend_area(line: &mut Line, x: f32, width: f32, url: &Arc<str>) {
-    let touches = |area: &&mut Area| area.url == *url && (area.x + area.width - x).abs() < TOUCHING;
+fn extend_area(line: &mut Line, area: Area) {
+    let touches = |last: &&mut Area| {
+        last.tag == area.tag
+            && last.target == area.target
+            && (last.x + last.width - area.x).abs() < TOUCHING
+    };
     match line.areas.last_mut().filter(touches) {
-        Some(area) => area.width = x + width - area.x,
-        None => line.areas.push(Area { x, width, url: Arc::clone(url) }),
+        Some(last) => last.width = area.x + area.width - last.x,
+        None => line.areas.push(area),
     }
 }
 

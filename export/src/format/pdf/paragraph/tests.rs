@@ -9,7 +9,7 @@ fn set(text: &str, column: Column) -> Vec<Line> {
     let fonts = Fonts::builtin().unwrap();
     let mut shaper = Shaper::new(&fonts);
     let style = Style::new(Slot::Regular, 10.0, Ink::Text);
-    paragraph(&mut shaper, &[Span { text, style }], column)
+    paragraph(&mut shaper, (&[Span { text, style }], &[]), column)
 }
 
 /// The words of a line from left to right.
@@ -82,12 +82,12 @@ fn links_cover_their_words_on_every_line() {
     let fonts = Fonts::builtin().unwrap();
     let mut shaper = Shaper::new(&fonts);
     let style = Style::new(Slot::Regular, 10.0, Ink::Link);
-    let link = Style { link: Some("https://example.com/".into()), ..style.clone() };
+    let link = Style { link: Some(Target::Web("https://example.com/".into())), ..style.clone() };
     let spans = [
         Span { text: "see ", style },
         Span { text: "this page about a great many things", style: link },
     ];
-    let lines = paragraph(&mut shaper, &spans, COLUMN);
+    let lines = paragraph(&mut shaper, (&spans, &[]), COLUMN);
     assert!(lines.len() > 1);
     for line in &lines {
         assert_eq!(line.areas.len(), 1);

@@ -32,7 +32,7 @@ fn hostile_bodies_make_whole_files() {
         let file = scene.file(vec![html(at, body), text(at + 60, body)]);
         let document = open(&file);
         assert!(document.get_pages().len() >= 2, "{at}");
-        let raw = String::from_utf8_lossy(&file);
+        let raw = unpacked(&file);
         for forbidden in
             ["/JavaScript", "/JS", "/Launch", "/OpenAction", "/AA", "/EmbeddedFile", "file:///"]
         {

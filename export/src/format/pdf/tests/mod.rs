@@ -2,6 +2,7 @@
 
 mod archive;
 mod pages;
+mod structure;
 mod words;
 
 use std::collections::HashMap;
@@ -190,6 +191,23 @@ pub(super) fn stored(
 
 pub(super) fn open(bytes: &[u8]) -> lopdf::Document {
     lopdf::Document::load_mem(bytes).unwrap()
+}
+
+/// All objects and streams of a file as text, those that are packed, too.
+pub(super) fn unpacked(file: &[u8]) -> String {
+    let document = open(file);
+    let mut all = format!("{:?}", document.trailer);
+    for object in document.objects.values() {
+        all.push_str(&match object.as_stream() {
+            Ok(stream) => {
+                let content = stream.decompressed_content().unwrap_or_default();
+                format!("{:?} {}", stream.dict, String::from_utf8_lossy(&content))
+            }
+            Err(_) => format!("{object:?}"),
+        });
+        all.push('\n');
+    }
+    all
 }
 
 /// The text of a page, in the order of its commands.

@@ -196,8 +196,8 @@ fn bodies_keep_their_structure() {
             "a trap",
         ],
     );
-    let raw = String::from_utf8_lossy(&file);
-    assert!(raw.contains("/URI(https://example.com/)"));
+    let raw = unpacked(&file);
+    assert!(raw.contains("https://example.com/"));
     assert!(!raw.to_lowercase().contains("javascript"));
 }
 
@@ -309,9 +309,90 @@ fn where_a_link_leads_stands_on_the_page() {
 
 #[test]
 fn a_page_on_which_a_day_goes_on_says_which() {
-    let entries = (0..200).map(|at| text(at, &format!("message {at}"))).collect();
-    let text = all_text(&Scene::new().file(entries));
-    assert!(text.matches("Thursday, 3 June 2021, continued; times in UTC").count() > 2, "{text}");
+    let entries = (0..200).map(|at| text(at * 100, &format!("message {at}"))).collect();
+    let document = open(&Scene::new().file(entries));
+    let pages: Vec<u32> = document.get_pages().into_keys().skip(1).collect();
+    assert!(pages.len() > 2, "{pages:?}");
+    for page in pages {
+        assert_order(&page_text(&document, page), &["Thursday, 3 June 2021", "Times in UTC"]);
+    }
+    let entries = vec![text(0, "one day"), text(7_300, "and the next")];
+    let both = all_text(&Scene::new().file(entries));
+    assert_order(&both, &["Thursday, 3 June 2021 to Friday, 4 June 2021", "Times in UTC"]);
+}
+
+fn by(seconds: i64, sender: &str, fields: &Value) -> Entry {
+    let mut message = message(seconds, fields);
+    message["from"]["user"]["id"] = json!(sender);
+    message["from"]["user"]["displayName"] = json!(sender);
+    entry(&[message])
+}
+
+#[test]
+fn what_one_person_sent_within_five_minutes_stands_under_one_name() {
+    let said = |words: &str| json!({"body": {"contentType": "text", "content": words}});
+    let edited = json!({"body": {"contentType": "text", "content": "five"},
+        "lastEditedDateTime": "2021-06-03T22:30:00Z"});
+    let long = "A long message that takes more than one line of the page, ".repeat(4);
+    let file = Scene::new().file(vec![
+        by(0, "Ann", &said("one")),
+        by(299, "Ann", &said("two")),
+        by(310, "Ann", &said(&long)),
+        by(611, "Ann", &said("three")),
+        by(620, "Bob", &said("four")),
+        by(630, "Bob", &edited),
+        by(640, "Bob", &said("six")),
+    ]);
+    let text = page_text(&open(&file), 2);
+    // Each has its time and its id, whether it is named or not.
+    assert_order(
+        &text,
+        &[
+            "22:00:00 Ann 1622757600000 one 22:04:59 two 1622757899000 22:05:10 A long message",
+            "1622757910000 22:10:11 Ann 1622758211000 three 22:10:20 Bob 1622758220000 four",
+            "22:10:30 Bob (edited 22:30, 1 version) 1622758230000 five",
+            "22:10:40 six 1622758240000",
+        ],
+    );
+}
+
+#[test]
+fn each_page_names_who_wrote_its_first_message() {
+    let entries = (0..300).map(|at| text(at, &format!("message {at}"))).collect();
+    let document = open(&Scene::new().file(entries));
+    let pages = document.get_pages().len();
+    assert!(pages > 3, "{pages}");
+    for page in 2..=pages {
+        let text = page_text(&document, u32::try_from(page).unwrap());
+        assert_eq!(text.matches("Ann Lee").count(), 1, "{text}");
+        assert!(text.find("Ann Lee") < text.find("message"), "{text}");
+    }
+}
+
+#[test]
+fn a_quote_leads_to_the_message_that_it_answers() {
+    let quote = |id: i64| {
+        let content = json!({"messageId": id.to_string(), "messagePreview": "one",
+            "messageSender": {"user": {"id": "ann", "displayName": "Ann Lee"}}});
+        json!({"body": {"contentType": "html", "content": "<attachment id=\"q\"></attachment><p>yes</p>"},
+            "attachments": [{"id": "q", "contentType": "messageReference",
+                "content": content.to_string()}]})
+    };
+    let file = Scene::new().file(vec![
+        text(0, "one"),
+        entry(&[message(5, &quote(START_MS))]),
+        entry(&[message(9, &quote(START_MS - 1))]),
+    ]);
+    let document = open(&file);
+    let told = "In reply to Ann Lee, 2021-06-03 22:00:00 UTC";
+    assert_order(&page_text(&document, 2), &[told, "yes", "In reply to Ann Lee", "yes"]);
+    let page = document.get_pages()[&2];
+    let links = document.get_page_annotations(page).unwrap();
+    // The second one leads nowhere: that message is not in the file.
+    assert_eq!(links.len(), 1);
+    let goal = links[0].get(b"Dest").unwrap().as_array().unwrap();
+    assert_eq!(goal[0].as_reference().unwrap(), page);
+    assert!(links[0].get(b"A").is_err());
 }
 
 #[test]
