@@ -74,8 +74,10 @@ impl fmt::Display for CardPart {
         match self {
             Self::Text(words) => f.write_str(words),
             Self::Fact(name, value) => write!(f, "{name}: {value}"),
-            Self::Button(words, None) => write!(f, "[{words}]"),
-            Self::Button(words, Some(target)) => write!(f, "[{words}] <{target}>"),
+            Self::Button(words, Some(target)) if target != words => {
+                write!(f, "[{words}] <{target}>")
+            }
+            Self::Button(words, _) => write!(f, "[{words}]"),
         }
     }
 }

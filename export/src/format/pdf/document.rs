@@ -3,10 +3,11 @@
 //! Nesting costs at most [`DEEPEST`] levels; what lies deeper is set at that level's place.
 
 use chatvault_query::body::{
-    Block, CardPart, Cell, ImageAt, Inline, QuoteKind, QuoteOf, card_parts, hidden_address,
+    Block, Cell, ImageAt, Inline, QuoteKind, QuoteOf, card_parts, hidden_address,
 };
 use chatvault_query::message::Message;
 
+use super::card;
 use super::entry::Measure;
 use super::flow::{Flow, clean, safe_url};
 use super::font::Slot;
@@ -238,16 +239,7 @@ impl Writer<'_> {
     pub(super) fn attachment(&self, flow: &mut Flow<'_, '_>, index: usize, style: &Style) {
         let Some(attachment) = self.message.attachments.get(index) else { return };
         let parts = attachment.content.as_deref().map(card_parts).unwrap_or_default();
-        if parts.is_empty() {
-            return;
-        }
-        flow.gap(3.0);
-        flow.grounded(Ink::Shade, |flow| {
-            for (number, part) in parts.iter().enumerate() {
-                card_part(flow, part, number == 0, style);
-            }
-        });
-        flow.gap(3.0);
+        card::write(flow, &parts, style);
     }
 
     fn inlines(&self, flow: &mut Flow<'_, '_>, inlines: &[Inline], style: &Style) {
@@ -361,7 +353,7 @@ impl Stretch {
     }
 }
 
-fn linked(url: &str, style: &Style) -> Style {
+pub(super) fn linked(url: &str, style: &Style) -> Style {
     let link = safe_url(url).map(Target::Web);
     let ink = if link.is_some() { Ink::Link } else { style.ink };
     Style { ink, link, ..style.clone() }
@@ -392,50 +384,6 @@ fn show(flow: &mut Flow<'_, '_>, mut picture: Picture, name: &str) {
     let height = picture.height + 2.0;
     flow.extend(vec![Line { height, picture: Some(picture), ..Line::default() }]);
     flow.gap(3.0);
-}
-
-/// A part of a card: the title is bold, a fact stands in two columns, a button says where it leads.
-fn card_part(flow: &mut Flow<'_, '_>, part: &CardPart, is_title: bool, style: &Style) {
-    match part {
-        CardPart::Text(words) if is_title => {
-            let (title, rest) = words.split_once('\n').unwrap_or((words, ""));
-            flow.plain(&clean(title), &style.clone().bold());
-            if !rest.is_empty() {
-                flow.plain(clean(rest).trim_end(), style);
-            }
-        }
-        CardPart::Text(words) => flow.plain(clean(words).trim_end(), style),
-        CardPart::Fact(name, value) => fact(flow, (name, value), style),
-        CardPart::Button(words, target) => {
-            let button = format!("[{words}]");
-            let look = target.as_deref().map_or_else(|| style.clone(), |url| linked(url, style));
-            let address = target.as_deref().map(|url| format!(" <{url}>")).unwrap_or_default();
-            let small = Style { size: style.size * 0.86, ink: Ink::Muted, ..style.clone() };
-            let (button, address) = (clean(&button), clean(&address));
-            flow.text(&[
-                Span { text: &button, style: look },
-                Span { text: &address, style: small },
-            ]);
-        }
-    }
-}
-
-/// The name of a fact beside what it says.
-fn fact(flow: &mut Flow<'_, '_>, (name, value): (&str, &str), style: &Style) {
-    const SHARE: f32 = 0.28;
-    let (left, width) = (flow.left(), flow.width());
-    let muted = Style { ink: Ink::Muted, ..style.clone() };
-    let (name, value) = (clean(name), clean(value));
-    let mut lines = flow.beside(left, width * SHARE - 6.0, |flow| flow.plain(&name, &muted));
-    let values = flow.beside(left + width * SHARE, width * (1.0 - SHARE), |flow| {
-        flow.plain(&value, style);
-    });
-    let mut values = values.into_iter();
-    for (line, other) in lines.iter_mut().zip(values.by_ref()) {
-        line.join(other);
-    }
-    lines.extend(values);
-    flow.extend(lines);
 }
 
 /// Code keeps its spaces and lines.

@@ -21,6 +21,7 @@
 
 mod archival;
 mod batch;
+mod card;
 mod content;
 mod cover;
 mod document;
