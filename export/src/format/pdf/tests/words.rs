@@ -309,7 +309,7 @@ fn where_a_link_leads_stands_on_the_page() {
 
 #[test]
 fn a_page_on_which_a_day_goes_on_says_which() {
-    let entries = (0..200).map(|at| text(at * 100, &format!("message {at}"))).collect();
+    let entries = (0..200).map(|at| text(at * 30, &format!("message {at}"))).collect();
     let document = open(&Scene::new().file(entries));
     let pages: Vec<u32> = document.get_pages().into_keys().skip(1).collect();
     assert!(pages.len() > 2, "{pages:?}");
