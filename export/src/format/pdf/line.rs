@@ -210,6 +210,10 @@ impl Line {
         if left(&other) < left(self) {
             std::mem::swap(&mut self.items, &mut other.items);
         }
+        if let Some(last) = self.items.last_mut().filter(|_| !other.items.is_empty()) {
+            // Columns are apart also for those who hear them.
+            last.spaces = last.spaces.max(1);
+        }
         self.items.append(&mut other.items);
         self.marks.extend(other.marks);
         self.areas.extend(other.areas);

@@ -65,9 +65,10 @@ impl<'s, 'f> Flow<'s, 'f> {
         let leading = if size > 0.0 { size * LEADING } else { SIZE * LEADING };
         let column = Column { left: self.left, width: self.width, leading, align };
         let paragraph_tag = self.elements.leaf();
-        let tags = match spans.iter().any(|span| span.style.link.is_some()) {
-            true => self.link_tags(spans, paragraph_tag),
-            false => vec![paragraph_tag],
+        let tags = if spans.iter().any(|span| span.style.link.is_some()) {
+            self.link_tags(spans, paragraph_tag)
+        } else {
+            vec![paragraph_tag]
         };
         let lines = paragraph(self.shaper, (spans, &tags), column);
         self.extend(lines);

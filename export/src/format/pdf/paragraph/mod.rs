@@ -249,6 +249,7 @@ impl Setter<'_, '_, '_> {
 
     /// Gives the pieces of a line their places.
     fn close(&mut self, mut pieces: Vec<Piece>, base: Level) {
+        let had_space = pieces.last().is_some_and(|last| last.spaces > 0);
         while pieces.len() > 1
             && pieces.last().is_some_and(|last| last.end == last.start + usize::from(last.spaces))
         {
@@ -273,6 +274,10 @@ impl Setter<'_, '_, '_> {
             let width = piece.full_width();
             self.place(&mut line, piece, x);
             x += width;
+        }
+        // Nobody sees it, but whoever reads lines one behind the other needs it between two words.
+        if let Some(last) = line.items.last_mut().filter(|_| had_space && !base.is_rtl()) {
+            last.spaces = 1;
         }
         self.lines.push(line);
     }
