@@ -1,6 +1,8 @@
 //! The command line as a whole; each command's own arguments stand beside what it does.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     account, catalog, chats, compact, copy, demo, export, exports, get, history, import, index,
@@ -8,6 +10,7 @@ use crate::commands::{
 };
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::progress::Show;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,6 +45,44 @@ missing or in quarantine. Results go to standard output, everything else to stan
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// How progress is shown on standard error
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "HOW",
+        display_order = 990
+    )]
+    pub(crate) progress: Show,
+    /// No progress and no advice: results, what is missing and errors only
+    #[arg(short, long, global = true, display_order = 991)]
+    pub(crate) quiet: bool,
+}
+
+impl Arguments {
+    /// Those of a command line, its name first.
+    pub(crate) fn of<A>(line: A) -> clap::error::Result<Self>
+    where
+        A: IntoIterator,
+        A::Item: Into<OsString> + Clone,
+    {
+        let command = in_brief(Self::command());
+        Self::from_arg_matches(&command.try_get_matches_from(line)?)
+    }
+}
+
+/// `-h` shows the examples behind a command's options, `--help` what follows them, too.
+fn in_brief(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(in_brief);
+    let whole = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    match whole.split_once("\n\n") {
+        Some((examples, _)) => {
+            let brief = format!("{examples}\n\nMore: --help");
+            command.after_help(brief).after_long_help(whole)
+        }
+        None => command,
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,13 +141,19 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_short_help_ends_with_the_examples() {
+        let help = |option| Arguments::of(["chatvault", "import", option]).unwrap_err().to_string();
+        let (brief, whole) = (help("-h"), help("--help"));
+        assert!(brief.contains("Examples:") && !brief.contains("Exit codes"), "{brief}");
+        assert!(whole.contains("Exit codes"), "{whole}");
     }
 
     #[test]

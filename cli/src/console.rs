@@ -6,11 +6,11 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
-use clap::Parser;
 use serde::Serialize;
 
 use crate::args::Arguments;
 use crate::failure;
+use crate::progress::Show;
 use crate::stop::Stop;
 use crate::text;
 
@@ -27,6 +27,10 @@ pub struct Console<'a> {
     pub(crate) out_is_terminal: bool,
     /// Somebody looks at the remarks as they come.
     pub(crate) err_is_terminal: bool,
+    /// How progress is shown.
+    pub(crate) progress: Show,
+    /// Advice is not wanted.
+    quiet: bool,
     /// Ctrl-C.
     pub(crate) stop: Arc<Stop>,
 }
@@ -41,13 +45,15 @@ impl fmt::Debug for Console<'_> {
 }
 
 impl<'a> Console<'a> {
-    /// Streams that nobody watches.
+    /// Streams that nobody watches: no progress is shown.
     pub fn of_files(out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
         Self {
             out: BufWriter::with_capacity(OUT_BYTES, Pipe { inner: out, is_closed: false }),
             err,
             out_is_terminal: false,
             err_is_terminal: false,
+            progress: Show::None,
+            quiet: false,
             stop: Arc::default(),
         }
     }
@@ -57,6 +63,7 @@ impl<'a> Console<'a> {
         let mut console = Self::of_files(out, err);
         console.out_is_terminal = io::stdout().is_terminal();
         console.err_is_terminal = io::stderr().is_terminal();
+        console.progress = Show::Auto;
         console.stop = Stop::on_ctrl_c();
         console
     }
@@ -67,8 +74,16 @@ impl<'a> Console<'a> {
         A: IntoIterator,
         A::Item: Into<OsString> + Clone,
     {
-        let result = match Arguments::try_parse_from(args) {
-            Ok(arguments) => arguments.command.run(&mut self),
+        let result = match Arguments::of(args) {
+            Ok(arguments) => {
+                self.quiet = arguments.quiet;
+                if self.quiet {
+                    self.progress = Show::None;
+                } else if self.progress != Show::None {
+                    self.progress = arguments.progress;
+                }
+                arguments.command.run(&mut self)
+            }
             Err(usage) => return self.teach(&usage),
         };
         let result = result.and_then(|outcome| Ok(self.out.flush().map(|()| outcome)?));
@@ -125,8 +140,13 @@ impl<'a> Console<'a> {
         Ok(self.out.write_all(b"\n")?)
     }
 
-    /// Writes one line of remarks.
+    /// Writes one line of advice, if that is wanted.
     pub(crate) fn remark(&mut self, line: impl AsRef<str>) -> io::Result<()> {
+        if self.quiet { Ok(()) } else { self.warn(line) }
+    }
+
+    /// Writes one line beside the results that nobody may miss.
+    pub(crate) fn warn(&mut self, line: impl AsRef<str>) -> io::Result<()> {
         writeln!(self.err, "{}", text::clean(line.as_ref()))
     }
 }

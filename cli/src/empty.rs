@@ -33,13 +33,13 @@ pub(crate) fn tell(
             OPTIONS.iter().find(|(name, ..)| name == field).copied().unwrap_or_default();
         let option = if is_export { of_export } else { of_query };
         let rows = text::plural(*rows, "message");
-        console.remark(format!("nothing is selected: {rows} without {option}"))?;
+        console.warn(format!("nothing is selected: {rows} without {option}"))?;
     }
     if reasons.is_empty() {
         let has_any = Query { limit: Some(1), ..Query::default() }.count(snapshot)? > 0;
         let why =
             if has_any { "no one condition is the reason" } else { "the archive has no messages" };
-        console.remark(format!("nothing is selected: {why}"))?;
+        console.warn(format!("nothing is selected: {why}"))?;
     }
     Ok(())
 }

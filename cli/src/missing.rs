@@ -66,7 +66,7 @@ pub(crate) fn line(damage: &Damage) -> String {
 /// Tells what an answer with `--salvage` lacks, and how the command ends because of it.
 pub(crate) fn tell(damages: &[Damage], console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     for damage in damages {
-        console.remark(format!("missing: {}", line(damage)))?;
+        console.warn(format!("missing: {}", line(damage)))?;
     }
     Ok(if damages.is_empty() { Outcome::Done } else { Outcome::Incomplete })
 }

@@ -170,6 +170,11 @@ pub struct Request {
     pub requested_by: Option<String>,
     /// How far custodians' messages were collected, as the host says; stands there, too.
     pub collected: Vec<Collected>,
+    /// What the service never exports, as the host says; stands there, too.
+    pub known_gaps: Vec<String>,
+    /// Messages of the same conversations, custodians and time that senders, filter and commit leave out;
+    /// pinning counts them.
+    pub others: Option<u64>,
 }
 
 impl Default for Request {
@@ -204,6 +209,8 @@ impl Default for Request {
             tenant: None,
             requested_by: None,
             collected: Vec::new(),
+            known_gaps: Vec::new(),
+            others: None,
         }
     }
 }
@@ -232,10 +239,23 @@ impl Request {
         }
         drop(self.options(String::new())?);
         drop(Self { since: None, ..self.clone() }.query(Range::ALL).scan().map_err(wrong)?);
+        self.others = self.count_others(snapshot)?;
         if self.name.is_empty() {
             self.name = self.own_name(start, end);
         }
         Ok(self)
+    }
+
+    /// See [`Self::others`]; none where nothing chooses among messages.
+    fn count_others(&self, snapshot: &Snapshot) -> Result<Option<u64>> {
+        if !self.chooses_rows() {
+            return Ok(None);
+        }
+        let count = |query: Query| query.count(snapshot).map_err(wrong);
+        let chosen = self.question()?;
+        let all = Query { senders: Vec::new(), filter: None, since: None, ..chosen.clone() };
+        let chosen = if self.is_empty() { 0 } else { count(chosen)? };
+        Ok(Some(count(all)?.saturating_sub(chosen)))
     }
 
     /// Its custodians with what they are.

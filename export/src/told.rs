@@ -23,6 +23,9 @@ pub(crate) fn rows(request: &Request, names: &dyn Names) -> Vec<(&'static str, S
         rows.push(("Requested by", who.to_owned()));
     }
     rows.push(("Collected", collected(request, zone)));
+    if !request.known_gaps.is_empty() {
+        rows.push(("Never exported by the service", request.known_gaps.join("; ")));
+    }
     let commit = request.as_of_sequence.map_or_else(|| "0".to_owned(), |commit| commit.to_string());
     rows.push(("State of the archive", format!("as of commit {commit}")));
     rows
@@ -107,7 +110,12 @@ fn left_out(request: &Request) -> String {
     let events = request.system_events == SystemEvents::Omit;
     let events = events.then_some("events of the service (counted below)");
     let files = request.text_only.then_some("files and images (listed, not included)");
-    let words: Vec<&str> = [events, files].into_iter().flatten().collect();
+    let others = request.others.map(|others| match others {
+        1 => "1 message of the period that the selection does not name".to_owned(),
+        count => format!("{count} messages of the period that the selection does not name"),
+    });
+    let words = [others, events.map(str::to_owned), files.map(str::to_owned)];
+    let words: Vec<String> = words.into_iter().flatten().collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join("; ") }
 }
 
@@ -202,6 +210,8 @@ mod tests {
             system_events: SystemEvents::Omit,
             text_only: true,
             requested_by: Some("A. Judge".to_owned()),
+            known_gaps: list("chats of people with themselves"),
+            others: Some(7),
             collected: vec![Collected {
                 name: Some("Bob Müller".to_owned()),
                 ..Collected::until(&Custodian::user("bob"), Some(Timestamp::from_ms(1_000)))
@@ -215,11 +225,12 @@ mod tests {
             [
                 "Custodians: Bob Müller (user:bob)".to_owned(),
                 format!("Selection: only messages sent by ada; {condition}; only what arrived after commit 3"),
-                "Left out on request: events of the service (counted below); files and images (listed, not \
-                 included)"
+                "Left out on request: 7 messages of the period that the selection does not name; events of \
+                 the service (counted below); files and images (listed, not included)"
                     .to_owned(),
                 "Requested by: A. Judge".to_owned(),
                 "Collected: Bob Müller: complete up to 1970-01-01 00:00:01 UTC".to_owned(),
+                "Never exported by the service: chats of people with themselves".to_owned(),
                 "State of the archive: as of commit 0".to_owned(),
             ]
         );

@@ -80,6 +80,8 @@ pub struct Summary {
     pub by_custodian: BTreeMap<Custodian, Counts>,
     /// Files that did not come in, or not to their end. In the order of their names.
     pub failures: Vec<Notice>,
+    /// Files that came in whole and say that the service has more: replies of a post, items of a page.
+    pub missing: Vec<Notice>,
     /// Files that came in whole and look odd: broken places, counts that do not agree.
     pub warnings: Vec<Notice>,
 }

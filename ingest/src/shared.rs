@@ -103,6 +103,7 @@ impl<'a> Shared<'a> {
         let notice = |message| Notice { file: file.to_owned(), message };
         let summary = &mut self.outcome().summary;
         summary.failures.extend(remarks.failure.map(notice));
+        summary.missing.extend(remarks.missing.map(notice));
         summary.warnings.extend(remarks.warning.map(notice));
     }
 
@@ -142,6 +143,7 @@ impl<'a> Shared<'a> {
         let mut summary = outcome.summary;
         (summary.files, summary.bytes) = (progress.files, progress.bytes);
         summary.failures.sort_unstable();
+        summary.missing.sort_unstable();
         summary.warnings.sort_unstable();
         Ok(summary)
     }

@@ -277,6 +277,24 @@ fn a_page_that_is_cut_off_gives_what_is_whole() {
 }
 
 #[test]
+fn what_the_service_has_beside_a_file_is_told_as_missing() {
+    let documents = documents(3);
+    let post = documents[0].replacen('{', r#"{"replies@odata.nextLink":"n","#, 1);
+    let page = page(&documents);
+    let short = page.replacen('{', r#"{"@odata.count":4,"#, 1);
+    for (name, bytes, told) in [("post.json", &post, "more replies"), ("page.json", &short, "is 4")]
+    {
+        let (folder, archive) = place();
+        let file = write(&folder, name, bytes.as_bytes());
+        let (code, report) = json(&["import", &archive, "--custodian", "ann", &file]);
+        assert_eq!((code, &report["failures"]), (3, &serde_json::json!([])), "{report}");
+        assert!(report["missing"][0]["message"].as_str().unwrap().contains(told), "{report}");
+        let brief = chatvault(&["import", &archive, "--custodian", "ann", &file, "--quiet"]);
+        assert_eq!((brief.code, brief.err.as_str()), (3, ""), "advice is not wanted");
+    }
+}
+
+#[test]
 fn a_compressed_file_that_is_cut_off_gives_its_beginning_and_fails_or_quarantines() {
     let documents = documents(3_000);
     let bytes = lines(&documents);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use chatvault_engine::{Archive, Custodian, Options};
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
-use crate::progress::Progress;
+use crate::progress::{Progress, now};
 use crate::report::{Copies, Tail, beside_line, by_custodian, print_custodians};
 use crate::text;
 
@@ -38,11 +38,12 @@ Import again whenever you like: what is there already is only counted, so an imp
 (Ctrl-C, a power cut) is finished by starting it again. Everything reported is durable.
 
 Exit codes: 0 done; 1 a file could not be read, or stopped before the end; 2 wrong usage; 3 done, with \
-copies in quarantine (see `chatvault quarantine`).
+copies in quarantine (see `chatvault quarantine`), or a file says that the service has more than is in it.
 
 JSON fields: finished, run, files, hidden_files (not read), bytes, commits, copies, stored (new \
 versions), variants, duplicates, quarantined, stored_beside (of these stored though they may equal a row that \
-could not be read, see `verify`), failures and warnings (lists of file, message), seconds, \
+could not be read, see `verify`), failures (not read to the end), missing (the service has more) and \
+warnings (lists of file, message), seconds, \
 copies_per_second, dropped_tail (what an earlier crash left behind the last commit, never acknowledged: \
 file, offset, bytes; or null), and with --by-custodian: by_custodian \
 (custodian to copies, stored, variants, duplicates, quarantined). Sizes are in bytes.";
@@ -91,6 +92,7 @@ struct Report {
     counts: Copies,
     stored_beside: u64,
     failures: Vec<Remark>,
+    missing: Vec<Remark>,
     warnings: Vec<Remark>,
     seconds: f64,
     copies_per_second: f64,
@@ -132,11 +134,6 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     Ok(outcome(&report))
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a command took is the command's business")]
-pub(super) fn now() -> Instant {
-    Instant::now()
-}
-
 /// Divides the memory as the engine's own defaults do.
 pub(super) fn options(mebibytes: u32) -> Options {
     let share = |sevenths: u64| {
@@ -153,7 +150,7 @@ pub(super) fn options(mebibytes: u32) -> Options {
 fn outcome(report: &Report) -> Outcome {
     if !report.finished || !report.failures.is_empty() {
         Outcome::Failed
-    } else if report.counts.quarantined > 0 {
+    } else if report.counts.quarantined > 0 || !report.missing.is_empty() {
         Outcome::Incomplete
     } else {
         Outcome::Done
@@ -174,6 +171,7 @@ fn report(summary: Summary, time: Duration, with_custodians: bool) -> Report {
         counts: summary.counts.into(),
         stored_beside: summary.stored_beside,
         failures: remarks(summary.failures),
+        missing: remarks(summary.missing),
         warnings: remarks(summary.warnings),
         seconds,
         copies_per_second: if seconds > 0.0 { copies / seconds } else { 0.0 },
@@ -198,6 +196,7 @@ fn print(report: &Report, console: &mut Console<'_>) -> anyhow::Result<()> {
         console.line(line)?;
     }
     tell("not read", &report.failures, console)?;
+    tell("missing", &report.missing, console)?;
     tell("odd", &report.warnings, console)?;
     print_custodians(console, report.by_custodian.as_ref())
 }
@@ -399,6 +398,8 @@ mod tests {
         let quarantined = |report: &mut Report| report.counts.quarantined = 1;
         assert_eq!(ended(&|_| {}), Outcome::Done);
         assert_eq!(ended(&quarantined), Outcome::Incomplete);
+        let missing = |report: &mut Report| report.missing.push(failure.clone());
+        assert_eq!(ended(&missing), Outcome::Incomplete);
         assert_eq!(ended(&|report| report.finished = false), Outcome::Failed);
         let both = |report: &mut Report| {
             quarantined(report);

@@ -68,8 +68,7 @@ fn open_to_write(folder: &Path, options: Options) -> anyhow::Result<Archive> {
 /// Tells what went wrong in the background, in this command or in one before.
 fn tell_health(archive: &Archive, console: &mut Console<'_>) -> anyhow::Result<()> {
     for trouble in archive.health().troubles {
-        console
-            .remark(format!("note: {trouble}; nothing is lost: `chatvault verify` shows more"))?;
+        console.warn(format!("note: {trouble}; nothing is lost: `chatvault verify` shows more"))?;
     }
     Ok(())
 }

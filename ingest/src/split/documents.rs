@@ -198,7 +198,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
             self.sink.offer(json, offset + reply.start as u64);
         }
         if replies.goes_on {
-            self.remarks.fail(|| format!("offset {offset}: {}", replies::GOES_ON));
+            self.remarks.miss(|| format!("offset {offset}: {}", replies::GOES_ON));
         }
     }
 
@@ -437,7 +437,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
             let told = || {
                 format!("offset {start} to {end}: @odata.count is {count}, the page has {items}")
             };
-            if count > items { self.remarks.fail(told) } else { self.remarks.warn(told) }
+            if count > items { self.remarks.miss(told) } else { self.remarks.warn(told) }
         }
         match self.outer.pop() {
             Some(outer) => {

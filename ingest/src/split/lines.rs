@@ -106,7 +106,7 @@ fn offer_line(line: &[u8], offset: u64, (sink, remarks): (&mut dyn Sink, &mut Re
             sink.offer(json, offset + (at + reply.start) as u64);
         }
         if replies.goes_on {
-            remarks.fail(|| format!("offset {}: {}", offset + at as u64, replies::GOES_ON));
+            remarks.miss(|| format!("offset {}: {}", offset + at as u64, replies::GOES_ON));
         }
         if !sink.keep_going() {
             return false;

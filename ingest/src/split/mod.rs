@@ -28,6 +28,8 @@ pub(crate) use lines::{Lead, lead, offer_lines, quarantine_overlong};
 pub(crate) struct Remarks {
     /// Why not all of the file came in.
     pub(crate) failure: Option<String>,
+    /// What the service has beside it, by its own word.
+    pub(crate) missing: Option<String>,
     /// What looks odd though everything came in, the quarantine included.
     pub(crate) warning: Option<String>,
 }
@@ -38,9 +40,14 @@ impl Remarks {
         let _first = self.failure.get_or_insert_with(message);
     }
 
+    pub(crate) fn miss(&mut self, message: impl FnOnce() -> String) {
+        let _first = self.missing.get_or_insert_with(message);
+    }
+
     /// What was said of a later part of the file.
     pub(crate) fn join(&mut self, later: Self) {
         self.failure = self.failure.take().or(later.failure);
+        self.missing = self.missing.take().or(later.missing);
         self.warning = self.warning.take().or(later.warning);
     }
 

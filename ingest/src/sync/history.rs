@@ -2,12 +2,13 @@
 //!
 //! A run's whole report is an object, since it names every account; what is listed is a checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use chatvault_engine::{Archive, ContentAddress};
 use serde::{Deserialize, Serialize};
 
+use super::gaps::gaps;
 use super::report::{Outcome, SyncReport, SyncRun, Tally};
 use super::{SyncError, store};
 
@@ -21,6 +22,15 @@ struct Kept {
     run: SyncRun,
     /// The content address of the whole report.
     report: String,
+}
+
+/// What the service never exports of what any run asked for.
+pub fn known_gaps(archive: &Archive) -> Result<Vec<String>, SyncError> {
+    let runs = runs(archive)?;
+    let asked = runs.iter().filter_map(|run| run.asked.as_ref());
+    let gaps: BTreeSet<String> =
+        asked.flat_map(|asked| gaps(&asked.feeds, asked.start_ms)).collect();
+    Ok(gaps.into_iter().collect())
 }
 
 /// The runs of `sync`, newest first. One that has no outcome was killed, or goes on elsewhere.

@@ -62,7 +62,7 @@ pub use content::{Missing, missing};
 pub use drive::sync;
 pub use error::SyncError;
 pub use estimate::{Bounds, Estimate, estimate};
-pub use history::{report, runs};
+pub use history::{known_gaps, report, runs};
 pub use options::{Content, Plan, Service, SyncOptions};
 pub use progress::SyncProgress;
 pub use report::{AccountReport, Outcome, SyncReport, SyncRun, Tally, Trouble};

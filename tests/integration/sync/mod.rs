@@ -5,6 +5,7 @@ mod asked;
 mod connection;
 mod contents;
 mod directory;
+mod files;
 mod kills;
 mod kit;
 mod troubles;

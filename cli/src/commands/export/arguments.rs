@@ -289,6 +289,8 @@ impl Arguments {
             tenant: rendering.tenant.clone(),
             requested_by: rendering.requested_by.clone(),
             collected: Vec::new(),
+            known_gaps: Vec::new(),
+            others: None,
         })
     }
 }
@@ -350,6 +352,8 @@ mod tests {
             tenant: text("t"),
             requested_by: text("r"),
             collected: Vec::new(),
+            known_gaps: Vec::new(),
+            others: None,
         };
         assert_eq!(parse(&words).unwrap().request().unwrap(), expected);
     }

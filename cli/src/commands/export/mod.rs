@@ -79,6 +79,7 @@ fn request(
         ..Collected::until(&account.custodian, account.up_to_ms.map(Timestamp::from_ms))
     });
     request.collected = collected.collect();
+    request.known_gaps = sync::known_gaps(archive)?;
     Ok(request)
 }
 
@@ -89,7 +90,7 @@ fn write(
     (arguments, console): (&Arguments, &mut Console<'_>),
 ) -> anyhow::Result<Outcome> {
     let key = arguments.sign_with.as_deref().map(key::signing).transpose()?;
-    let start = crate::commands::import::now();
+    let start = crate::progress::now();
     let why = Why::of(archive);
     let reason = |key: &_, content: &str| why.reason(key, content);
     let defaults = Run::default();

@@ -56,7 +56,7 @@ pub(super) fn find(
 /// A field that was given now and is another one than at the beginning. Times are compared as the
 /// request has them, so those are left to what was pinned.
 fn contradiction(given: &Request, has_format: bool, index: &Index) -> Option<String> {
-    const PINNED: [&str; 10] = [
+    const PINNED: [&str; 12] = [
         "name",
         "from",
         "to",
@@ -67,6 +67,8 @@ fn contradiction(given: &Request, has_format: bool, index: &Index) -> Option<Str
         "tenant",
         "format",
         "collected",
+        "known_gaps",
+        "others",
     ];
     let begun = index.head.selection.more.get("request")?;
     let since = begun.get("since").and_then(|since| Commit::deserialize(since).ok());

@@ -134,9 +134,9 @@ fn answer(
     console.out.flush()?;
     let cursor = rows.cursor().map(|cursor| cursor.to_text()).or_else(|| query.cursor.clone());
     match cursor {
-        Some(cursor) if arguments.print_cursor => console.remark(cursor)?,
+        Some(cursor) if arguments.print_cursor => console.warn(cursor)?,
         Some(cursor) if arguments.limit == Some(printed) => {
-            console.remark(format!("next cursor: {cursor}"))?;
+            console.warn(format!("next cursor: {cursor}"))?;
         }
         _ => {}
     }

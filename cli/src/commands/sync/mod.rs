@@ -20,7 +20,7 @@ pub(crate) use arguments::Arguments;
 use super::import;
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
-use crate::progress::Progress;
+use crate::progress::{Progress, now};
 use crate::sync_report::Told;
 use watch::Speed;
 
@@ -133,7 +133,7 @@ fn deliver(
     options: &SyncOptions,
     console: &Console<'_>,
 ) -> Result<SyncReport, SyncError> {
-    let (line, start) = (Progress::in_words(console), import::now());
+    let (line, start) = (Progress::in_words(console), now());
     let mut speed = Speed::default();
     console.stop.heed();
     sync::sync(archive, service, options, &mut |progress| {
