@@ -281,7 +281,7 @@ fn what_the_service_has_beside_a_file_is_told_as_missing() {
     let documents = documents(3);
     let post = documents[0].replacen('{', r#"{"replies@odata.nextLink":"n","#, 1);
     let page = page(&documents);
-    let short = page.replacen('{', r#"{"@odata.count":4,"#, 1);
+    let short = page.replacen(r#""@odata.count":3"#, r#""@odata.count":4"#, 1);
     for (name, bytes, told) in [("post.json", &post, "more replies"), ("page.json", &short, "is 4")]
     {
         let (folder, archive) = place();

@@ -25,11 +25,14 @@ struct Plain {
 impl Plain {
     fn sign_in(world: &World) -> Self {
         let host = world.fake.origin().strip_prefix("http://").unwrap().to_owned();
-        let form = format!(
-            "client_id={CLIENT_ID}&client_secret={SECRET}&grant_type=client_credentials\
-             &scope=http%3A%2F%2F{}%2F.default",
-            host.replace(':', "%3A")
-        );
+        let scope = format!("{}/.default", world.fake.origin());
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", CLIENT_ID),
+            ("client_secret", SECRET),
+            ("scope", &scope),
+        ];
+        let form = form.map(|(name, value)| format!("{name}={}", escaped(value))).join("&");
         let request = format!(
             "POST /{}/oauth2/v2.0/token HTTP/1.0\r\nhost: {host}\r\ncontent-type: \
              application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
@@ -37,8 +40,7 @@ impl Plain {
             form.len()
         );
         let answer: Value = serde_json::from_slice(&ask(&host, &request)).unwrap();
-        let token =
-            answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        let token = answer["access_token"].as_str().unwrap().to_owned();
         Self { host, token }
     }
 
@@ -55,7 +57,7 @@ impl Plain {
             );
             let page = ask(&self.host, &request);
             let value: Value = serde_json::from_slice(&page).unwrap();
-            if value["error"]["code"] == "NotFound" {
+            if value["error"]["code"] == "ResourceNotFound" {
                 // Who has no mailbox has no export.
                 break;
             }
@@ -69,10 +71,18 @@ impl Plain {
         let pages = self.pages(address).into_iter();
         let items = pages.flat_map(|page| {
             let page: Value = serde_json::from_slice(&page).unwrap();
-            page["value"].as_array().cloned().unwrap_or_else(|| panic!("{address}: {page}"))
+            page["value"].as_array().unwrap().clone()
         });
         items.map(|item| item["id"].as_str().unwrap().to_owned()).collect()
     }
+}
+
+fn escaped(value: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    value.bytes().map(escape).collect()
 }
 
 fn ask(host: &str, request: &str) -> Vec<u8> {
@@ -91,8 +101,9 @@ fn bring_in(archive: &Archive, custodian: Custodian, pages: &[Vec<u8>], folder: 
         fs::write(folder.join(format!("{number}.json")), page).unwrap();
     }
     let source = Source::Files { custodian, paths: vec![folder.to_owned()] };
-    let go_on = &mut |_| ControlFlow::Continue(());
-    let summary = import(archive, vec![source], &ImportOptions::default(), go_on).unwrap();
+    let options = ImportOptions::default();
+    let summary =
+        import(archive, vec![source], &options, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!((summary.failures, summary.missing, summary.warnings), (vec![], vec![], vec![]));
 }
 
