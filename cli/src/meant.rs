@@ -60,6 +60,35 @@ impl Meant<'_> {
         Ok(())
     }
 
+    /// The same where several kinds are asked for: an id of any of them is as it was typed, and names
+    /// are those of the first.
+    pub(crate) fn settle_kinds(
+        &self,
+        records: &[Record],
+        (custodians, senders, chats): (&mut Vec<String>, &mut Vec<String>, &mut Vec<String>),
+        console: &mut Console<'_>,
+    ) -> anyhow::Result<()> {
+        let is_known = |scan: &Scan| {
+            let mut kinds = records.iter().map(|record| Self { record: *record, ..*self });
+            kinds.try_fold(false, |is_known, kind| Ok(is_known || kind.is_there(scan.clone())?))
+        };
+        for sender in senders {
+            let scan = Scan { senders: vec![sender.clone()], ..Scan::default() };
+            let is_known: anyhow::Result<bool> = is_known(&scan);
+            if !is_known? {
+                *sender = self.sender(sender, console)?;
+            }
+        }
+        for chat in chats {
+            let scan = Scan { conversations: vec![chat.clone()], ..Scan::default() };
+            let is_known: anyhow::Result<bool> = is_known(&scan);
+            if !is_known? {
+                *chat = self.chat(chat, console)?;
+            }
+        }
+        self.settle((custodians, &mut Vec::new(), &mut Vec::new()), console)
+    }
+
     /// The conversations that are meant.
     pub(crate) fn chats(
         &self,

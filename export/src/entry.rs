@@ -8,11 +8,12 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use chatvault_engine::{ContentAddress, MessageKey, Timestamp};
+use chatvault_engine::{ContentAddress, MessageKey, RecordKind, Timestamp};
 use chatvault_query::body::with_lines;
 use chatvault_query::event::{Names, NoNames};
-use chatvault_query::message::Message;
+use chatvault_query::message::{Flags, Message};
 use chatvault_query::people::ConversationKind;
+use chatvault_query::record::{self, Text};
 use serde::{Deserialize, Serialize};
 
 pub use crate::content::{Content, LineEnd, Objects, Piece, Span, Stretch};
@@ -70,12 +71,21 @@ pub struct Version {
     /// The lines of code snippets that the archive has as contents, by the places of their
     /// attachments.
     pub snippets: Vec<(usize, Arc<str>)>,
+    /// What it is a version of.
+    pub record: RecordKind,
+    /// The text of a transcript.
+    pub text: Text,
+    /// Of how many different contents under one version it is which, from 1. The last is the one
+    /// that readers get.
+    pub variant: (u32, u32),
 }
 
 impl Version {
     /// The message that it is, with the lines of its code snippets. `None`: its bytes are none.
+    ///
+    /// What is stored beside messages is one, too: see [`chatvault_query::record`].
     pub fn message(&self) -> Option<Message<'_>> {
-        let mut message = Message::stored(&self.json).ok()?;
+        let mut message = record::message(self.record, &self.json, &self.text)?;
         for (index, lines) in &self.snippets {
             if let Some(attachment) = message.attachments.get_mut(*index) {
                 let content = attachment.content.as_deref().unwrap_or_default();
@@ -83,6 +93,17 @@ impl Version {
             }
         }
         Some(message)
+    }
+
+    /// Is it an event, edited, deleted? Only messages are.
+    pub(crate) fn flags(&self) -> Flags {
+        if self.record == RecordKind::Message { Flags::of(&self.json) } else { Flags::default() }
+    }
+
+    /// `variant 1 of 2`; `None` for the content that readers get.
+    pub(crate) fn variant_words(&self) -> Option<String> {
+        let (number, of) = self.variant;
+        (number < of).then(|| format!("variant {number} of {of}"))
     }
 }
 
@@ -415,6 +436,21 @@ impl Context<'_> {
 }
 
 impl Entry {
+    /// Gives its versions the text of the transcript that it is.
+    pub(crate) fn say(&mut self, text: &Text) {
+        self.versions.iter_mut().for_each(|version| version.text = text.clone());
+    }
+
+    /// What it is, in the words of options.
+    pub(crate) fn kind_word(&self) -> &'static str {
+        match self.key.record {
+            RecordKind::CopilotInteraction => "copilot",
+            RecordKind::CallRecording => "recording",
+            RecordKind::CallTranscript => "transcript",
+            _ => "message",
+        }
+    }
+
     /// The newest version; `None` only for an entry that breaks its promise to have one.
     pub fn latest(&self) -> Option<&Version> {
         self.versions.last()

@@ -8,7 +8,7 @@
 use std::str::FromStr;
 
 use chatvault_engine::{Custodian, RowKeys, Scan, Snapshot, Timestamp};
-use chatvault_query::{Commit, Query, parse_time};
+use chatvault_query::{Commit, Query, Record, parse_time, record};
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Guard, RenderOptions, SystemEvents, Window, Zone};
@@ -112,6 +112,13 @@ pub enum TimeField {
 pub struct Request {
     /// What is written.
     pub format: Format,
+    /// What is handed out: messages, and what is stored beside them. When pinned, those of which the
+    /// archive has any. A text that does not say it means messages, as before there were others.
+    #[serde(default = "only_messages", skip_serializing_if = "is_only_messages")]
+    pub records: Vec<Record>,
+    /// Those that the archive has, too, and that nobody asked for: told when pinned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_records: Vec<Record>,
     /// The export's name, that of its index; empty: made of scope, range and format.
     pub name: String,
     /// Conversations; none: all.
@@ -144,6 +151,9 @@ pub struct Request {
     pub at: Option<String>,
     /// Every version, not only the latest with its history.
     pub all_versions: bool,
+    /// Every content that came under one version, too.
+    #[serde(skip_serializing_if = "is_not")]
+    pub all_variants: bool,
     /// What becomes of system events.
     pub system_events: SystemEvents,
     /// No attachments, only their list.
@@ -181,6 +191,8 @@ impl Default for Request {
     fn default() -> Self {
         Self {
             format: Format::default(),
+            records: Record::CONTENTS.to_vec(),
+            other_records: Vec::new(),
             name: String::new(),
             chats: Vec::new(),
             custodians: Vec::new(),
@@ -196,6 +208,7 @@ impl Default for Request {
             since: None,
             at: None,
             all_versions: false,
+            all_variants: false,
             system_events: SystemEvents::default(),
             text_only: false,
             zone: "UTC".to_owned(),
@@ -232,13 +245,16 @@ impl Request {
         self.as_of_sequence = snapshot.commit_id(until).map(Commit::from);
         self.since = self.since.map(|since| exact(since, snapshot));
         let snapshot = &snapshot.as_of(until);
+        self.all_versions |= self.all_variants;
+        self.pin_records(snapshot)?;
         let (start, end) = self.range(snapshot, at)?;
         (self.from, self.to) = (Some(rfc3339(start)), Some(rfc3339(end)));
         if self.tenant.as_deref().is_none_or(str::is_empty) {
             self.tenant = Some(self.sniffed_tenant(snapshot)?);
         }
         drop(self.options(String::new())?);
-        drop(Self { since: None, ..self.clone() }.query(Range::ALL).scan().map_err(wrong)?);
+        let any = Self { since: None, ..self.clone() };
+        drop(any.query(Record::Message, Range::ALL).scan().map_err(wrong)?);
         self.others = self.count_others(snapshot)?;
         if self.name.is_empty() {
             self.name = self.own_name(start, end);
@@ -252,10 +268,29 @@ impl Request {
             return Ok(None);
         }
         let count = |query: Query| query.count(snapshot).map_err(wrong);
-        let chosen = self.question()?;
-        let all = Query { senders: Vec::new(), filter: None, since: None, ..chosen.clone() };
-        let chosen = if self.is_empty() { 0 } else { count(chosen)? };
-        Ok(Some(count(all)?.saturating_sub(chosen)))
+        let mut others = 0;
+        for chosen in self.questions()? {
+            let all = Query { senders: Vec::new(), filter: None, since: None, ..chosen.clone() };
+            let chosen = if self.is_empty() { 0 } else { count(chosen)? };
+            others += count(all)?.saturating_sub(chosen);
+        }
+        Ok(Some(others))
+    }
+
+    /// Leaves the kinds of which the archive has any, and notes those that were not asked for.
+    fn pin_records(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let mut there = Vec::new();
+        for record in Record::CONTENTS {
+            let one = Scan { record: record.into(), limit: Some(1), ..Scan::default() };
+            if snapshot.count(&one).map_err(archive)? > 0 {
+                there.push(record);
+            }
+        }
+        let (asked, other) = there.into_iter().partition(|one| self.records.contains(one));
+        self.other_records = other;
+        // An export of nothing is one of no messages.
+        self.records = if Vec::is_empty(&asked) { only_messages() } else { asked };
+        Ok(())
     }
 
     /// Its custodians with what they are.
@@ -265,7 +300,7 @@ impl Request {
 
     /// Are its commits of this archive's past?
     pub(crate) fn check_commits(&self, snapshot: &Snapshot) -> Result<()> {
-        self.query(Range::ALL).check_commits(snapshot).map_err(wrong)
+        self.query(Record::Message, Range::ALL).check_commits(snapshot).map_err(wrong)
     }
 
     /// What the archive held at the commit that it is pinned to.
@@ -308,15 +343,15 @@ impl Request {
     /// The times of the first and last selected message.
     fn ends(&self, snapshot: &Snapshot) -> Result<Option<(Timestamp, Timestamp)>> {
         let unbounded = Self { from: None, to: None, ..self.clone() };
-        let Some(scan) = unbounded.scan()? else { return Ok(None) };
         let mut ends: Option<(Timestamp, Timestamp)> = None;
-        let _rows = snapshot
-            .keys(&scan, &mut |row| {
-                let at = self.time_of(row);
-                let (first, last) = ends.unwrap_or((at, at));
-                ends = Some((first.min(at), last.max(at)));
-            })
-            .map_err(archive)?;
+        let mut on = |row: RowKeys<'_>| {
+            let at = self.time_of(row);
+            let (first, last) = ends.unwrap_or((at, at));
+            ends = Some((first.min(at), last.max(at)));
+        };
+        for scan in unbounded.scans()? {
+            let _rows = snapshot.keys(&scan, &mut on).map_err(archive)?;
+        }
         Ok(ends)
     }
 
@@ -324,20 +359,18 @@ impl Request {
     fn sniffed_tenant(&self, snapshot: &Snapshot) -> Result<String> {
         /// Events and apps have none; so many messages are looked at.
         const LOOKED_AT: u64 = 200;
-        let unknown = || "unknown".to_owned();
-        let Some(scan) = Self { from: None, to: None, ..self.clone() }.scan()? else {
-            return Ok(unknown());
-        };
-        let scan = Scan { limit: Some(LOOKED_AT), ..scan };
-        let mut rows = snapshot.scan(&scan).map_err(archive)?;
-        while let Some(row) = rows.next().map_err(archive)? {
-            let message = chatvault_query::message::Message::stored(row.json()).ok();
-            let tenant = message.and_then(|message| message.from?.tenant.map(String::from));
-            if let Some(tenant) = tenant.filter(|tenant| !tenant.is_empty()) {
-                return Ok(tenant);
+        for scan in (Self { from: None, to: None, ..self.clone() }).scans()? {
+            let scan = Scan { limit: Some(LOOKED_AT), ..scan };
+            let mut rows = snapshot.scan(&scan).map_err(archive)?;
+            while let Some(row) = rows.next().map_err(archive)? {
+                let message = record::message(scan.record, row.json(), &record::Text::None);
+                let tenant = message.and_then(|message| message.from?.tenant.map(String::from));
+                if let Some(tenant) = tenant.filter(|tenant| !tenant.is_empty()) {
+                    return Ok(tenant);
+                }
             }
         }
-        Ok(unknown())
+        Ok("unknown".to_owned())
     }
 
     /// `{scope}_{start}-{end}_{format}`.
@@ -394,19 +427,21 @@ impl Request {
         Range { start: Some(window.start), end: (!is_open).then_some(window.end) }
     }
 
-    /// What a pinned request asks the archive.
-    pub fn question(&self) -> Result<Query> {
-        Ok(self.query(self.whole_range()?))
+    /// What a pinned request asks the archive: a question for each kind.
+    pub fn questions(&self) -> Result<Vec<Query>> {
+        let range = self.whole_range()?;
+        Ok(self.records.iter().map(|record| self.query(*record, range)).collect())
     }
 
-    /// The question to the archive, in a range.
-    pub(crate) fn query(&self, range: Range) -> Query {
+    /// The question to the archive for a kind, in a range.
+    pub(crate) fn query(&self, record: Record, range: Range) -> Query {
         let ends = (range.start.map(ticks), range.end.map(ticks));
         let (created, modified) = match self.time_field {
             TimeField::Created => (ends, (None, None)),
             TimeField::Modified => ((None, None), ends),
         };
         Query {
+            record,
             chats: self.chats.clone(),
             senders: self.senders.clone(),
             custodians: self.custodians.clone(),
@@ -422,12 +457,13 @@ impl Request {
         }
     }
 
-    /// The engine's form of it, in all time; `None` if no row can answer it.
-    fn scan(&self) -> Result<Option<Scan>> {
+    /// The engine's forms of it, in all time; none for what no row can answer.
+    fn scans(&self) -> Result<Vec<Scan>> {
         if self.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        self.query(Range::ALL).scan().map_err(wrong)
+        let scan = |record: &Record| self.query(*record, Range::ALL).scan().map_err(wrong);
+        self.records.iter().filter_map(|record| scan(record).transpose()).collect()
     }
 
     /// Must a conversation's folder or file have another name in each window? All windows can be
@@ -476,6 +512,19 @@ impl Request {
             ..RenderOptions::default()
         })
     }
+}
+
+fn only_messages() -> Vec<Record> {
+    vec![Record::Message]
+}
+
+fn is_only_messages(records: &[Record]) -> bool {
+    records == [Record::Message]
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it asks about so")]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 /// A half-open range; without an end it goes on.

@@ -3,6 +3,7 @@
 //! takes a part of a conversation for the whole.
 
 use chatvault_engine::{Custodian, Timestamp};
+use chatvault_query::Record;
 use chatvault_query::event::Names;
 
 use crate::entry::{RenderOptions, SystemEvents, Zone};
@@ -97,7 +98,8 @@ fn chosen(request: &Request, names: &dyn Names, zone: Zone) -> String {
         words.push("by the time of a message's last change, not of its sending".to_owned());
     }
     if request.all_versions {
-        words.push("every archived version".to_owned());
+        let variants = if request.all_variants { " and variant" } else { "" };
+        words.push(format!("every archived version{variants}"));
     }
     match (words.is_empty(), request.custodians.is_empty()) {
         (false, _) => words.join("; "),
@@ -110,12 +112,18 @@ fn left_out(request: &Request) -> String {
     let events = request.system_events == SystemEvents::Omit;
     let events = events.then_some("events of the service (counted below)");
     let files = request.text_only.then_some("files and images (listed, not included)");
+    let records = request.other_records.iter().map(|record| match record {
+        Record::Copilot => "Copilot interactions",
+        Record::Recording => "recordings",
+        Record::Transcript => "transcripts",
+        _ => "messages",
+    });
     let others = request.others.map(|others| match others {
         1 => "1 message of the period that the selection does not name".to_owned(),
         count => format!("{count} messages of the period that the selection does not name"),
     });
-    let words = [others, events.map(str::to_owned), files.map(str::to_owned)];
-    let words: Vec<String> = words.into_iter().flatten().collect();
+    let words = [events, files].into_iter().flatten().chain(records).map(str::to_owned);
+    let words: Vec<String> = others.into_iter().chain(words).collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join("; ") }
 }
 

@@ -6,6 +6,7 @@
 use chatvault_engine::{Cursor, Row, Rows};
 
 use crate::error::{Error, Result};
+use crate::record::{Text, Texts};
 use crate::rest::Rest;
 
 /// The rows that answer a query. It stays on its snapshot.
@@ -15,17 +16,33 @@ pub struct Answer {
     rows: Option<Rows>,
     rest: Option<Rest>,
     left: u64,
+    /// Where the texts of transcripts are, if they are searched.
+    texts: Option<Texts>,
+    text: Text,
+    unread: Unread,
+}
+
+/// Transcripts that a search could not look into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// The archive does not have their texts.
+    pub missing: u64,
+    /// Their texts have more bytes than [`crate::record::MOST_TEXT_BYTES`].
+    pub too_long: u64,
 }
 
 impl Answer {
     /// `limit` counts the rows that meet the rest.
-    pub(crate) fn new(rows: Rows, rest: Option<Rest>, limit: Option<u64>) -> Self {
-        Self { rows: Some(rows), rest, left: limit.unwrap_or(u64::MAX) }
+    pub(crate) fn new(rows: Rows, rest: Option<Rest>, limit: Option<u64>, texts: Texts) -> Self {
+        let texts = rest.as_ref().is_some_and(Rest::reads_texts).then_some(texts);
+        let left = limit.unwrap_or(u64::MAX);
+        Self { rows: Some(rows), rest, left, texts, ..Self::empty() }
     }
 
     /// No row.
     pub(crate) fn empty() -> Self {
-        Self { rows: None, rest: None, left: 0 }
+        let (text, unread) = (Text::None, Unread::default());
+        Self { rows: None, rest: None, left: 0, texts: None, text, unread }
     }
 
     /// The next row, or `None` at the end or limit. After an error there are only errors.
@@ -44,11 +61,32 @@ impl Answer {
         self.rows.as_ref()?.cursor()
     }
 
+    /// The text of the last row, if it is a transcript and was searched.
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// The transcripts so far that a search could not look into.
+    pub fn unread(&self) -> Unread {
+        self.unread
+    }
+
     /// Goes to the next row that meets the rest; false at the end.
     fn advance(&mut self) -> Result<bool> {
         let Some(rows) = self.rows.as_mut().filter(|_| self.left > 0) else { return Ok(false) };
         while let Some(row) = rows.next().map_err(Error::Archive)? {
-            if self.rest.as_ref().is_none_or(|rest| rest.passes(&row)) {
+            let passes = match (&self.rest, &self.texts) {
+                (None, _) => true,
+                (Some(rest), None) => rest.passes(&row),
+                (Some(rest), Some(texts)) => {
+                    let (passes, text) = rest.passes_with(&row, texts)?;
+                    self.unread.missing += u64::from(text == Text::Missing);
+                    self.unread.too_long += u64::from(matches!(text, Text::TooLong(_)));
+                    self.text = text;
+                    passes
+                }
+            };
+            if passes {
                 return Ok(true);
             }
         }

@@ -66,6 +66,15 @@ pub enum Error {
         #[source]
         cause: chatvault_engine::Error,
     },
+    /// The file of a transcript is damaged: `verify` says what of it.
+    #[error("the object {object} cannot be read")]
+    Object {
+        /// Its address.
+        object: String,
+        /// What is wrong with it.
+        #[source]
+        cause: std::io::Error,
+    },
     /// The archive could not answer.
     #[error("cannot answer the query")]
     Archive(#[source] chatvault_engine::Error),
@@ -74,7 +83,7 @@ pub enum Error {
 impl Error {
     /// Is the query wrong, rather than the archive?
     pub fn is_wrong_query(&self) -> bool {
-        !matches!(self, Self::Archive(_) | Self::Index { .. })
+        !matches!(self, Self::Archive(_) | Self::Object { .. } | Self::Index { .. })
     }
 
     pub(crate) fn value(field: &'static str, value: &str, accepted: &'static str) -> Self {

@@ -50,13 +50,14 @@ mod names;
 pub mod people;
 mod plan;
 mod query;
+pub mod record;
 pub mod resolve;
 mod rest;
 pub mod search;
 pub mod statistics;
 mod time;
 
-pub use answer::Answer;
+pub use answer::{Answer, Unread};
 pub use commit::Commit;
 pub use empty::Without;
 pub use error::{Error, Result};

@@ -20,7 +20,7 @@ pub enum Kind {
 }
 
 /// What was stored: messages, or what the service has beside them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Record {
     /// A message of a chat or channel.
@@ -84,6 +84,15 @@ impl Record {
     /// Every name, for help texts and errors.
     pub const NAMES: [&'static str; 8] =
         ["message", "copilot", "recording", "transcript", "chat", "member", "user", "team"];
+
+    /// What people wrote, said or recorded, as opposed to what is known about them.
+    pub const CONTENTS: [Self; 4] =
+        [Self::Message, Self::Copilot, Self::Recording, Self::Transcript];
+
+    /// Has the full-text index its words?
+    pub(crate) fn is_indexed(self) -> bool {
+        Self::CONTENTS.contains(&self)
+    }
 
     /// Its name.
     pub fn name(self) -> &'static str {

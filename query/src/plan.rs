@@ -7,6 +7,7 @@ use chatvault_engine::{Explain, Scan, Snapshot};
 
 use crate::answer::Answer;
 use crate::error::{Error, Result};
+use crate::record::Texts;
 use crate::rest::Rest;
 
 /// How a query is answered.
@@ -33,7 +34,11 @@ impl Plan {
         let Self::Rows(rows) = self else { return Ok(Answer::empty()) };
         let (scan, rest) = *rows;
         let limit = if rest.is_some() { limit } else { scan.limit };
-        Ok(Answer::new(snapshot.scan(&scan).map_err(Error::Archive)?, rest, limit))
+        let texts = match scan.as_of_sequence {
+            Some(at) => Texts::new(&snapshot.as_of(at)),
+            None => Texts::new(snapshot),
+        };
+        Ok(Answer::new(snapshot.scan(&scan).map_err(Error::Archive)?, rest, limit, texts))
     }
 
     /// What it touches.

@@ -98,7 +98,7 @@ impl Query {
                 return Ok(Plan::Nothing(filter.collect()));
             }
         };
-        let rest = Rest::of(filter, search);
+        let rest = Rest::of(self.record.into(), filter, search);
         if rest.is_some() {
             scan.limit = None;
         }
@@ -110,7 +110,7 @@ impl Query {
         let mut plan = self.checked_plan(snapshot)?;
         if let Plan::Rows(rows) = &mut plan
             && let (scan, Some(rest)) = &mut **rows
-            && let Some(index) = index.filter(|_| self.record == Record::Message)
+            && let Some(index) = index.filter(|_| self.record.is_indexed())
             && !rest.ask(index, snapshot, scan)?
         {
             plan = Plan::Nothing(rest.lines());

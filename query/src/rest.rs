@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-use chatvault_engine::{Row, Scan, Snapshot};
+use chatvault_engine::{MessageKey, RecordKind, Row, Scan, Snapshot};
 
 use crate::error::Result;
 use crate::filter::{Facts, Filter};
+use crate::record::{Text, Texts};
 use crate::search::{Candidates, Index, Search};
 
 /// What of a query is left to be checked row by row.
 #[derive(Clone, Debug)]
 pub struct Rest {
+    record: RecordKind,
     filter: Option<Filter>,
     search: Option<Search>,
     /// Rows that may meet the search, if an index was asked.
@@ -18,16 +20,32 @@ pub struct Rest {
 }
 
 impl Rest {
-    pub(crate) fn of(filter: Option<Filter>, search: Option<Search>) -> Option<Self> {
+    pub(crate) fn of(
+        record: RecordKind,
+        filter: Option<Filter>,
+        search: Option<Search>,
+    ) -> Option<Self> {
         let is_some = filter.is_some() || search.is_some();
-        is_some.then_some(Self { filter, search, candidates: None })
+        is_some.then_some(Self { record, filter, search, candidates: None })
     }
 
     /// Does a message meet it?
     pub fn matches<'a>(&self, message: impl Into<Facts<'a>>) -> bool {
         let facts = message.into();
+        self.meets_filter(facts) && self.is_found(facts.json, &Text::None)
+    }
+
+    fn meets_filter(&self, facts: Facts<'_>) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.matches(facts))
-            && self.search.as_ref().is_none_or(|search| search.matches(facts.json))
+    }
+
+    fn is_found(&self, json: &[u8], text: &Text) -> bool {
+        self.search.as_ref().is_none_or(|search| search.is_met_by(self.record, json, text))
+    }
+
+    /// Has each row a text of its own that is searched, too?
+    pub(crate) fn reads_texts(&self) -> bool {
+        self.search.is_some() && self.record == RecordKind::CallTranscript
     }
 
     /// Asks an index for the rows that may meet the search, and narrows the scan to where they are;
@@ -48,6 +66,20 @@ impl Rest {
     pub(crate) fn passes(&self, row: &Row<'_>) -> bool {
         self.candidates.as_ref().is_none_or(|candidates| candidates.has(row))
             && self.matches(Facts::from(row))
+    }
+
+    /// Does a row meet it whose text is a file? The text, if it was read for that.
+    pub(crate) fn passes_with(&self, row: &Row<'_>, texts: &Texts) -> Result<(bool, Text)> {
+        if !self.meets_filter(Facts::from(row)) {
+            return Ok((false, Text::None));
+        }
+        let file = texts.file(&key_of(self.record, row))?;
+        let candidates = self.candidates.as_ref();
+        if !candidates.is_none_or(|candidates| candidates.has_text(row, file.as_ref())) {
+            return Ok((false, Text::None));
+        }
+        let text = texts.read(file.as_ref())?;
+        Ok((self.is_found(row.json(), &text), text))
     }
 
     /// What is looked at in each row, for people.
@@ -74,5 +106,15 @@ impl fmt::Display for Rest {
             (None, Some(search)) => write!(f, "search {search}"),
             (None, None) => Ok(()),
         }
+    }
+}
+
+/// The key of a row.
+pub(crate) fn key_of(record: RecordKind, row: &Row<'_>) -> MessageKey {
+    MessageKey {
+        record,
+        conversation: row.conversation().to_owned(),
+        reply_to: row.reply_to().map(str::to_owned),
+        id: row.id().to_owned(),
     }
 }

@@ -177,7 +177,7 @@ fn look_around(archive: &Archive, console: &mut Console<'_>) -> anyhow::Result<F
         "2. The first messages of the first conversation (query --limit 8 --format table)",
         console,
     )?;
-    let _ = query::print_table(&mut first.run(&snapshot)?, first.order, console)?;
+    let _ = query::print_table(&mut first.run(&snapshot)?, (first.order, None), console)?;
 
     let changed = most_changed(&snapshot)?;
     let last = Query {
@@ -192,7 +192,7 @@ fn look_around(archive: &Archive, console: &mut Console<'_>) -> anyhow::Result<F
         "   The last changes in one chat (query --chat … --order modified --reverse)",
         console,
     )?;
-    let _ = query::print_table(&mut last.run(&snapshot)?, last.order, console)?;
+    let _ = query::print_table(&mut last.run(&snapshot)?, (last.order, None), console)?;
     Ok(changed)
 }
 

@@ -125,7 +125,7 @@ fn shown(folder: String, listed: Listed) -> One {
         format: format.unwrap_or_default().to_owned(),
         start: selection.start.clone(),
         end: selection.end.clone(),
-        messages: index.counts.messages + index.counts.events,
+        messages: index.counts.entries(),
         parts: index.parts.len() as u64,
         bytes: index.parts.iter().map(|part| part.bytes).sum::<u64>() + open_bytes,
         requested_by: index.head.requested_by,

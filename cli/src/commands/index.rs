@@ -22,7 +22,8 @@ Examples:
 
 The index makes `query --search` fast. An archive has none until this command makes one; it lives in the \
 archive's search/ and holds nothing that is not in the archive, so it can be removed and built anew at any \
-time. It holds the words of every version of every message: who must not read the archive must not read it.
+time. It holds the words of every version of every message, Copilot interaction, recording and transcript: who \
+must not read the archive must not read it.
 
 It is built beside everything else: imports, syncs and queries go on. What arrives afterwards is found, \
 too, by looking at those messages one by one; run this command again to keep searching fast. It may be \

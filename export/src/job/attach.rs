@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
-use chatvault_engine::{ContentAddress, MessageKey, Snapshot};
+use chatvault_engine::{ContentAddress, MessageKey, RecordKind, Snapshot};
 use chatvault_query::body::{Block, Document, ImageAt, Inline, snippet_at};
 use chatvault_query::message::Message;
 use memchr::memmem::Finder;
@@ -85,8 +85,10 @@ impl<'r> Attachments<'r> {
 
     /// Finds what belongs to a message: what any of its versions names, and what is linked.
     pub(super) fn find(&mut self, entry: &mut Entry) -> Result<()> {
-        let names_some =
-            |version: &Version| SIGNS.iter().any(|sign| sign.find(&version.json).is_some());
+        let is_message = entry.key.record == RecordKind::Message;
+        let names_some = |version: &Version| {
+            !is_message || SIGNS.iter().any(|sign| sign.find(&version.json).is_some())
+        };
         let names_some = entry.versions.iter().any(names_some);
         if !names_some && !self.has_links {
             return Ok(());
@@ -253,7 +255,7 @@ fn all_named(versions: &[Version]) -> Vec<Named> {
     let latest = versions.len().saturating_sub(1);
     let mut all: Vec<Named> = Vec::new();
     for (at, version) in versions.iter().enumerate().rev() {
-        let Ok(message) = Message::stored(&version.json) else { continue };
+        let Some(message) = version.message() else { continue };
         for one in named(&message) {
             let known = all.iter().position(|known| known.link == one.link);
             let index = one.index.filter(|_| at == latest);

@@ -68,7 +68,7 @@ impl Dispatcher<'_, '_> {
         let place = slice.place;
         if matches!(place, Place::Whole | Place::First) {
             let chat = slice.chats.first().filter(|_| place == Place::First);
-            self.scene = chat.map(|chat| self.shop.scene(chat));
+            self.scene = chat.map(|chat| self.shop.scene((slice.record, chat)));
         }
         let scene = self.scene.clone();
         if self.shop.request.text_only {

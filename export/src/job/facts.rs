@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use chatvault_query::message::Flags;
+use chatvault_engine::RecordKind;
 
 use super::scene::{Scene, Stored};
 use crate::content::Objects;
-use crate::digest::Subject;
-use crate::entry::{Attached, AttachedState, Content, Entry, NoObjects, Piece, SystemEvents};
+use crate::digest::{Subject, hex, sha256};
+use crate::entry::{
+    Attached, AttachedState, Content, Entry, NoObjects, Piece, SystemEvents, Version,
+};
 use crate::manifest::{Counts, Key, Unavailable};
 use crate::part::{self, Group, Member, Stream};
 use crate::zone::rfc3339;
@@ -28,7 +30,7 @@ pub(super) struct Facts {
 impl Facts {
     /// Looks at a message.
     pub(super) fn of(entry: &Entry, scene: &Scene) -> Self {
-        let flags = entry.latest().map(|latest| Flags::of(&latest.json)).unwrap_or_default();
+        let flags = entry.latest().map(Version::flags).unwrap_or_default();
         let is_event = flags.is_system;
         if is_event && scene.options.system_events == SystemEvents::Omit {
             let counts = Counts { omitted: 1, ..Counts::default() };
@@ -38,7 +40,13 @@ impl Facts {
             Self { subjects: subjects(entry, scene.options.versions), ..Self::default() };
         facts.key = Some(key(entry));
         let counts = &mut facts.counts;
-        (counts.messages, counts.events) = if is_event { (0, 1) } else { (1, 0) };
+        *match entry.key.record {
+            RecordKind::CopilotInteraction => &mut counts.copilot,
+            RecordKind::CallRecording => &mut counts.recordings,
+            RecordKind::CallTranscript => &mut counts.transcripts,
+            _ if is_event => &mut counts.events,
+            _ => &mut counts.messages,
+        } = 1;
         counts.versions = facts.subjects.len() as u64;
         counts.edited = u64::from(flags.is_edited);
         counts.deleted = u64::from(flags.is_deleted);
@@ -96,10 +104,20 @@ impl Facts {
 pub(super) fn subjects(entry: &Entry, all_versions: bool) -> Vec<Subject> {
     let first = if all_versions { 0 } else { entry.versions.len().saturating_sub(1) };
     let versions = entry.versions.iter().skip(first);
-    let subject = |version: &crate::entry::Version| {
-        Subject::new(&entry.key.conversation, &entry.key.id, &version.version.to_string())
+    let subject = |version: &Version| {
+        let number = version.version.to_string();
+        let number = match version.variant_words() {
+            Some(_) => format!("{number}~{}", hash_of(&version.json)),
+            None => number,
+        };
+        Subject::new(&entry.key.conversation, &entry.key.id, &number)
     };
     versions.map(subject).collect()
+}
+
+/// What tells a variant from the content that readers get. Addresses are not known everywhere.
+fn hash_of(json: &[u8]) -> String {
+    hex(sha256(json).get(..8).unwrap_or_default())
 }
 
 fn key(entry: &Entry) -> Key {

@@ -13,6 +13,7 @@
 //! more than a slice goes through its document slice by slice.
 
 mod attach;
+mod beside;
 mod check;
 mod dispatch;
 mod facts;
@@ -36,7 +37,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chatvault_engine::{Damage, Snapshot, Timestamp};
 use chatvault_query::event::NoNames;
-use chatvault_query::message::Flags;
 use serde_json::{Value, json};
 
 pub use attach::Reasons;
@@ -254,8 +254,12 @@ impl Export {
         let omits = self.request.system_events == SystemEvents::Omit;
         let all_versions = self.request.all_versions;
         let windows = self.windows.iter();
-        windows.flat_map(move |window| {
-            let entries = Entries::of(&self.snapshot, &self.request, (*window, None), all_versions);
+        let records = self.request.records.iter();
+        let all =
+            windows.flat_map(move |window| records.clone().map(move |record| (*record, *window)));
+        all.flat_map(move |(record, window)| {
+            let at = (record, window, None);
+            let entries = Entries::of(&self.snapshot, &self.request, at, all_versions);
             let mut entries = entries.map(Some);
             let next = move || match &mut entries {
                 Ok(Some(open)) => open.next().transpose(),
@@ -278,7 +282,7 @@ fn archive_id(snapshot: &Snapshot) -> String {
 }
 
 fn is_event(entry: &Entry) -> bool {
-    entry.latest().is_some_and(|latest| Flags::of(&latest.json).is_system)
+    entry.latest().is_some_and(|latest| latest.flags().is_system)
 }
 
 /// The field of a selection that lists what of the archive could not be read, if anything.
@@ -344,7 +348,12 @@ fn head(
             TimeField::Modified => "modified".to_owned(),
         },
         users: request.custodians.clone(),
-        versions: if request.all_versions { "all" } else { "latest" }.to_owned(),
+        versions: match (request.all_versions, request.all_variants) {
+            (_, true) => "variants",
+            (true, false) => "all",
+            (false, false) => "latest",
+        }
+        .to_owned(),
         more,
     };
     Ok(Head {

@@ -63,7 +63,8 @@ impl Parents {
 
     /// Finds what a message answers, and remembers it for those that answer it.
     pub(super) fn find(&mut self, entry: &mut Entry) -> Result<()> {
-        let Some(latest) = entry.latest().filter(|_| self.is_wanted) else { return Ok(()) };
+        let is_wanted = self.is_wanted && entry.key.record == RecordKind::Message;
+        let Some(latest) = entry.latest().filter(|_| is_wanted) else { return Ok(()) };
         let hash = hash(entry.key.reply_to.as_deref(), &entry.key.id);
         let known = Known { version: latest.version, subject: subject(&latest.json) };
         let may_answer = entry.key.reply_to.is_some()

@@ -365,7 +365,7 @@ impl<'p, 'w> Placer<'p, 'w> {
         let mut count = 0;
         let named_by_message = matches!(self.shop.request.format, Format::Eml | Format::Mbox);
         for mut group in groups {
-            count += group.counts.messages + group.counts.events;
+            count += group.counts.entries();
             if named_by_message {
                 self.twins.tell_apart(&mut group);
             }
@@ -410,8 +410,8 @@ impl<'p, 'w> Placer<'p, 'w> {
             index.map_or(Ok(()), |index| index.finish(sink)).map_err(failed)?;
             self.pages(pages)?;
         }
-        let files = self.shop.records();
-        files.into_iter().try_for_each(|file| self.writer.close_records(file))
+        let Self { writer, shop, .. } = &mut self;
+        shop.records().try_for_each(|file| writer.close_records(file))
     }
 
     /// How far the writer is.

@@ -1,10 +1,11 @@
 //! What an export will be, before anything is written: counts from the index, sizes from a sample.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chatvault_engine::{Memory, MessageKind, RowKeys, Snapshot};
+use chatvault_query::Record;
 
 use super::slice::{Slice, Slicer};
 use super::window::Grid;
@@ -29,6 +30,12 @@ pub struct Plan {
     pub messages: u64,
     /// System events.
     pub events: u64,
+    /// Copilot interactions.
+    pub copilot: u64,
+    /// Recordings.
+    pub recordings: u64,
+    /// Transcripts.
+    pub transcripts: u64,
     /// Contents that the archive has for them.
     pub attachments: u64,
     /// Their bytes.
@@ -46,7 +53,7 @@ pub struct Plan {
 pub struct PlannedWindow {
     /// From when to when.
     pub window: Window,
-    /// Messages and events in it.
+    /// Messages and events in it, and what is stored beside them.
     pub messages: u64,
     /// Events among them.
     pub events: u64,
@@ -56,8 +63,10 @@ pub struct PlannedWindow {
 /// What the index says about an export.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// Its conversations, sorted.
-    pub(super) chats: Vec<String>,
+    /// Its conversations by kind, sorted.
+    pub(super) chats: BTreeMap<Record, Vec<String>>,
+    /// How many there are of each kind.
+    counts: BTreeMap<Record, u64>,
     pub(super) windows: Vec<PlannedWindow>,
     /// Of the first window: of many, all slices could be too much to remember.
     first_slices: Vec<Slice>,
@@ -66,7 +75,12 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Messages and events.
+    /// The conversations with messages in it.
+    pub(super) fn chats(&self) -> &[String] {
+        self.chats.get(&Record::Message).map_or(&[], Vec::as_slice)
+    }
+
+    /// Messages and events, and what is stored beside them.
     pub(super) fn messages(&self) -> u64 {
         self.windows.iter().map(|window| window.messages).sum()
     }
@@ -83,10 +97,8 @@ pub(super) fn windows(snapshot: &Snapshot, request: &Request, grid: Grid) -> Res
         return grid.windows(&BTreeSet::from([0]));
     }
     let mut places = BTreeSet::new();
-    let whole = request.whole_range()?;
-    let scan =
-        if request.is_empty() { None } else { request.query(whole).scan().map_err(wrong)? };
-    if let Some(scan) = scan {
+    for question in if request.is_empty() { Vec::new() } else { request.questions()? } {
+        let Some(scan) = question.scan().map_err(wrong)? else { continue };
         let mut on = |row: RowKeys<'_>| {
             let _is_new = places.insert(grid.place_of(request.time_of(row)));
         };
@@ -110,10 +122,14 @@ impl Export {
             let room = self.request.part_bytes.saturating_sub(PART_BYTES).max(1);
             bytes(one.messages, one.attachment_bytes).div_ceil(room)
         };
+        let of = |record| survey.counts.get(&record).copied().unwrap_or_default();
         Ok(Plan {
-            conversations: survey.chats.len() as u64,
-            messages: messages - events,
+            conversations: survey.chats.values().map(|chats| chats.len() as u64).sum(),
+            messages: of(Record::Message) - events,
             events,
+            copilot: of(Record::Copilot),
+            recordings: of(Record::Recording),
+            transcripts: of(Record::Transcript),
             attachments: survey.attachments,
             attachment_bytes,
             estimated_bytes: bytes(messages, attachment_bytes),
@@ -142,25 +158,33 @@ impl Export {
             return Ok(survey);
         };
         let range = Range { start: Some(first.start), ..self.request.range_of(*last) };
-        let plan = self.request.query(range).plan().map_err(wrong)?;
-        survey.is_exact = plan.is_exact();
-        let chatvault_query::Plan::Rows(rows) = plan else { return Ok(survey) };
+        survey.is_exact = true;
+        for record in &self.request.records {
+            self.survey_kind(*record, range, &mut survey)?;
+        }
+        Ok(survey)
+    }
+
+    fn survey_kind(&self, record: Record, range: Range, survey: &mut Survey) -> Result<()> {
+        let plan = self.request.query(record, range).plan().map_err(wrong)?;
+        survey.is_exact &= plan.is_exact();
+        let chatvault_query::Plan::Rows(rows) = plan else { return Ok(()) };
         let mut chats: BTreeSet<String> = BTreeSet::new();
-        let mut last = String::new();
-        let mut slicer = Slicer::default();
-        let mut failed = Ok(());
+        let mut slicer = Slicer::of(record);
+        let (mut count, mut failed) = (0, Ok(()));
         let with_files = !self.request.text_only && self.snapshot.has_links();
         let mut on = |row: RowKeys<'_>| {
             let Some(number) = self.window_of(row) else { return };
             let Some(window) = survey.windows.get_mut(number) else { return };
             window.messages += 1;
+            count += 1;
             if number == 0 {
                 slicer.add(row.conversation(), row.created());
             }
-            window.events += u64::from(row.kind() == MessageKind::System);
-            if row.conversation() != last {
-                row.conversation().clone_into(&mut last);
-                let _ = chats.insert(last.clone());
+            let is_message = record == Record::Message;
+            window.events += u64::from(is_message && row.kind() == MessageKind::System);
+            if chats.last().is_none_or(|last| last != row.conversation()) {
+                let _ = chats.insert(row.conversation().to_owned());
             }
             if with_files && failed.is_ok() {
                 match self.files_of(row) {
@@ -174,9 +198,10 @@ impl Export {
         };
         let _rows = self.snapshot.keys(&rows.0, &mut on).map_err(archive)?;
         failed?;
-        survey.first_slices = slicer.finish();
-        survey.chats = chats.into_iter().collect();
-        Ok(survey)
+        survey.first_slices.extend(slicer.finish());
+        drop(survey.chats.insert(record, chats.into_iter().collect()));
+        let _ = survey.counts.insert(record, count);
+        Ok(())
     }
 
     /// The messages of a window, cut into slices.
@@ -184,12 +209,16 @@ impl Export {
         if window.number == 1 || self.request.is_empty() {
             return Ok(std::mem::take(&mut survey.first_slices));
         }
-        let query = self.request.query(self.request.range_of(window));
-        let Some(scan) = query.scan().map_err(wrong)? else { return Ok(Vec::new()) };
-        let mut slicer = Slicer::default();
-        let mut on = |row: RowKeys<'_>| slicer.add(row.conversation(), row.created());
-        let _rows = self.snapshot.keys(&scan, &mut on).map_err(archive)?;
-        Ok(slicer.finish())
+        let mut slices = Vec::new();
+        for record in &self.request.records {
+            let query = self.request.query(*record, self.request.range_of(window));
+            let Some(scan) = query.scan().map_err(wrong)? else { continue };
+            let mut slicer = Slicer::of(*record);
+            let mut on = |row: RowKeys<'_>| slicer.add(row.conversation(), row.created());
+            let _rows = self.snapshot.keys(&scan, &mut on).map_err(archive)?;
+            slices.extend(slicer.finish());
+        }
+        Ok(slices)
     }
 
     /// The place of the window that a row is in.
@@ -212,12 +241,13 @@ impl Export {
 
     /// Bytes of 64 messages in finished parts without attachments, by rendering a few.
     fn sampled_bytes(&self, survey: &Survey) -> Result<u64> {
-        if survey.chats.is_empty() {
+        if survey.chats().is_empty() {
             return Ok(0);
         }
-        let step = survey.chats.len().div_ceil(SAMPLE_CHATS).max(1);
+        let step = survey.chats().len().div_ceil(SAMPLE_CHATS).max(1);
         let request = Request {
-            chats: survey.chats.iter().step_by(step).cloned().collect(),
+            chats: survey.chats().iter().step_by(step).cloned().collect(),
+            records: vec![Record::Message],
             text_only: true,
             part_bytes: crate::part::Settings::PART_BYTES,
             window_days: 0,

@@ -12,17 +12,19 @@ use std::mem;
 use std::sync::Arc;
 
 use chatvault_engine::{
-    ContentAddress, MessageKey, Row, Rows, Scan, Snapshot, TimeRange, Timestamp, Versions,
+    ContentAddress, MessageKey, RecordKind, Row, Rows, Scan, Snapshot, TimeRange, Timestamp,
 };
-use chatvault_query::{Answer, Query};
+use chatvault_query::record::Text;
+use chatvault_query::{Answer, Query, Record};
 
 use super::slice::Slice;
 use crate::entry::{Entry, Version, Window};
 use crate::error::Result;
 use crate::request::{Request, archive, time, wrong};
 
-/// The messages of a window.
+/// The messages of a window, or what is stored beside them.
 pub(super) struct Entries {
+    record: RecordKind,
     snapshot: Snapshot,
     answer: Option<Answer>,
     history: History,
@@ -46,6 +48,7 @@ struct Beside {
     rows: Rows,
     /// The row that `rows` gave last was not looked at yet.
     is_waiting: bool,
+    record: RecordKind,
     sighted: bool,
     /// Every row at the place of the message asked for last.
     group: Vec<Past>,
@@ -66,16 +69,17 @@ impl Entries {
     pub(super) fn of(
         snapshot: &Snapshot,
         request: &Request,
-        (window, slice): (Window, Option<&Slice>),
+        (record, window, slice): (Record, Window, Option<&Slice>),
         history: bool,
     ) -> Result<Self> {
         let (sighted, custodians) = (history && request.format.names_people(), Names::default());
         let until = request.as_of.as_deref().map(|text| time("as_of", text)).transpose()?;
-        let query = request.query(request.range_of(window));
-        let past = if request.is_empty() { None } else { past(&query)? };
+        let query = request.query(record, request.range_of(window));
+        let past = if request.is_empty() { None } else { past(&query, request.all_variants)? };
+        let record = record.into();
         let Some(mut past) = past else {
             let (answer, history, snapshot) = (None, History::None, snapshot.clone());
-            return Ok(Self { snapshot, answer, history, until, sighted, custodians });
+            return Ok(Self { record, snapshot, answer, history, until, sighted, custodians });
         };
         let narrow = |scan: &mut Scan| slice.into_iter().for_each(|slice| slice.narrow(scan));
         let answer = Some(query.run_narrowed(snapshot, narrow).map_err(wrong)?);
@@ -86,11 +90,13 @@ impl Entries {
             (true, false) => {
                 let rows = snapshot.scan(&past).map_err(archive)?;
                 let (group, place) = (Vec::new(), None);
-                History::Beside(Box::new(Beside { rows, is_waiting: false, sighted, group, place }))
+                let is_waiting = false;
+                let beside = Beside { rows, is_waiting, record, sighted, group, place };
+                History::Beside(Box::new(beside))
             }
         };
         let snapshot = snapshot.clone();
-        Ok(Self { snapshot, answer, history, until, sighted, custodians })
+        Ok(Self { record, snapshot, answer, history, until, sighted, custodians })
     }
 
     /// The next message. Addresses are zeros and there are no attachments yet: both are found where
@@ -98,10 +104,10 @@ impl Entries {
     pub(super) fn next(&mut self) -> Result<Option<Entry>> {
         let Some(answer) = &mut self.answer else { return Ok(None) };
         let Some(row) = answer.next().map_err(wrong)? else { return Ok(None) };
-        let key = key_of(&row);
+        let key = key_of(self.record, &row);
         let (created, modified) = (row.created(), row.modified());
         let mut rows = match &mut self.history {
-            History::None => vec![Past::of(&row, self.sighted)?],
+            History::None => vec![Past::of(self.record, &row, self.sighted)?],
             History::Beside(beside) => beside.versions(&key, created)?,
             History::Each(scan) => each(&self.snapshot, scan, &key, created)?,
         };
@@ -110,8 +116,9 @@ impl Entries {
         }
         if rows.is_empty() {
             // The chosen row is among its message's rows; should it not be, it is not lost.
-            rows.push(Past::of(&row, self.sighted)?);
+            rows.push(Past::of(self.record, &row, self.sighted)?);
         }
+        number_variants(&mut rows, row.json());
         let custodians = self.custodians.of(&self.snapshot, &rows)?;
         let versions = rows.into_iter().map(|row| row.version).collect();
         let (attached, parent, is_context) = (Vec::new(), None, false);
@@ -123,7 +130,8 @@ impl Entries {
 
 /// Every version that the request may see. Only the range of created times bounds it: another one
 /// is about the chosen version alone.
-fn past(query: &Query) -> Result<Option<Scan>> {
+fn past(query: &Query, variants: bool) -> Result<Option<Scan>> {
+    let all = chatvault_query::Versions::All;
     let every = Query {
         senders: Vec::new(),
         filter: None,
@@ -131,7 +139,7 @@ fn past(query: &Query) -> Result<Option<Scan>> {
         as_of: None,
         modified_from: None,
         modified_to: None,
-        versions: chatvault_query::Versions::All,
+        versions: if variants { chatvault_query::Versions::Variants } else { all },
         ..query.clone()
     };
     every.scan().map_err(wrong)
@@ -166,7 +174,7 @@ impl Beside {
                 && row.id() == key.id
                 && row.conversation() == key.conversation;
             if is_there {
-                self.group.push(Past::of(&row, self.sighted)?);
+                self.group.push(Past::of(self.record, &row, self.sighted)?);
             } else if !self.group.is_empty() {
                 self.is_waiting = true;
                 return Ok(());
@@ -192,16 +200,32 @@ fn each(
     let mut all = Vec::new();
     while let Some(row) = rows.next().map_err(archive)? {
         if row.id() == key.id && row.reply_to() == key.reply_to.as_deref() {
-            all.push(Past::of(&row, true)?);
+            all.push(Past::of(scan.record, &row, true)?);
         }
     }
-    debug_assert_eq!(scan.versions, Versions::All);
     Ok(all)
 }
 
-fn key_of(row: &Row<'_>) -> MessageKey {
+/// Contents that came under one version become neighbours with numbers: they come in the order of
+/// their addresses, and the one that was chosen, of the last version, goes behind the others.
+fn number_variants(rows: &mut Vec<Past>, chosen: &[u8]) {
+    if let Some(at) = rows.iter().position(|row| row.version.json == chosen)
+        && rows.get(at).map(|row| row.version.version) == rows.last().map(|row| row.version.version)
+    {
+        let row = rows.remove(at);
+        rows.push(row);
+    }
+    for group in rows.chunk_by_mut(|one, next| one.version.version == next.version.version) {
+        let of = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        for (row, number) in group.iter_mut().zip(1..) {
+            row.version.variant = (number, of);
+        }
+    }
+}
+
+fn key_of(record: RecordKind, row: &Row<'_>) -> MessageKey {
     MessageKey {
-        record: chatvault_engine::RecordKind::Message,
+        record,
         conversation: row.conversation().to_owned(),
         reply_to: row.reply_to().map(str::to_owned),
         id: row.id().to_owned(),
@@ -209,7 +233,7 @@ fn key_of(row: &Row<'_>) -> MessageKey {
 }
 
 impl Past {
-    fn of(row: &Row<'_>, sighted: bool) -> Result<Self> {
+    fn of(record: RecordKind, row: &Row<'_>, sighted: bool) -> Result<Self> {
         let custodians = if sighted { row.custodians().map_err(archive)? } else { Vec::new() };
         Ok(Self {
             reply_to: row.reply_to().map(str::to_owned),
@@ -220,6 +244,9 @@ impl Past {
                 version: row.version(),
                 sequence: row.sequence().0,
                 snippets: Vec::new(),
+                record,
+                text: Text::None,
+                variant: (1, 1),
             },
             custodians,
         })

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::Snapshot;
+use chatvault_engine::{RecordKind, Snapshot};
+use chatvault_query::Record as Kind;
+use chatvault_query::record::Texts;
 
 use super::attach::Attachments;
 use super::facts::{Facts, member};
@@ -19,7 +21,7 @@ use crate::error::Result;
 use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet, pdf};
 use crate::name::{path, safe};
 use crate::part::{Content, Group, Member, Record, RecordFile, Settings};
-use crate::request::{Format, Request, archive, day};
+use crate::request::{Format, Request, archive, day, wrong};
 use crate::zone::file_stamp;
 
 /// The most records that lie in one group, in bytes.
@@ -46,6 +48,8 @@ pub(super) struct Workshop {
 #[derive(Debug)]
 pub(super) struct Files {
     main: Arc<RecordFile>,
+    /// Stored documents that are no messages: a file for each kind.
+    others: [(RecordKind, Arc<RecordFile>); 3],
     breaks: Arc<RecordFile>,
     attachments: Arc<RecordFile>,
 }
@@ -102,12 +106,14 @@ impl Workshop {
     }
 
     /// The files that end with the window.
-    pub(super) fn records(&self) -> [&RecordFile; 3] {
-        [&self.files.main, &self.files.breaks, &self.files.attachments]
+    pub(super) fn records(&self) -> impl Iterator<Item = &RecordFile> {
+        let Files { main, others, breaks, attachments } = &self.files;
+        let others = others.iter().map(|(_, file)| file);
+        [main].into_iter().chain(others).chain([breaks, attachments]).map(|file| &**file)
     }
 
     /// How a conversation looks in this window.
-    pub(super) fn scene(&self, chat: &str) -> Arc<Scene> {
+    pub(super) fn scene(&self, chat: (Kind, &str)) -> Arc<Scene> {
         Arc::new(Scene::new(&self.stage, &self.known, chat, self.window))
     }
 
@@ -142,17 +148,21 @@ impl Workshop {
         // The stored lines need no history; the names of files that were taken away are in it.
         let has_files = self.snapshot.has_links() && !request.text_only;
         let history = request.format != Format::Jsonl || request.all_versions || has_files;
-        let at = (self.window, Some(slice));
+        let at = (slice.record, self.window, Some(slice));
+        let texts = Texts::new(&self.snapshot);
         let mut entries = Entries::of(&self.snapshot, request, at, history)?;
         let mut parents = Parents::new(&self.snapshot, request, request.format.names_people());
         let mut stretches: Vec<Stretch> =
             scene.map(|scene| (scene, Vec::new())).into_iter().collect();
         while let Some(mut entry) = entries.next()? {
             attachments.find(&mut entry)?;
+            if slice.record == Kind::Transcript && request.format.names_people() {
+                entry.say(&texts.of(&entry.key).map_err(wrong)?);
+            }
             let chat = &entry.key.conversation;
-            if stretches.last().is_none_or(|(scene, _)| scene.chat.id != *chat) {
+            if stretches.last().is_none_or(|(scene, _)| scene.conversation != *chat) {
                 parents.enter();
-                stretches.push((self.scene(chat), Vec::new()));
+                stretches.push((self.scene((slice.record, chat)), Vec::new()));
             }
             parents.find(&mut entry)?;
             if let Some((_, all)) = stretches.last_mut() {
@@ -346,8 +356,9 @@ impl Workshop {
                 jsonl::attachments(&entry, &mut attachments);
             }
             let files = &self.files;
+            let other = files.others.iter().find(|(record, _)| *record == entry.key.record);
             let records = [
-                (&files.main, lines.lines.as_slice()),
+                (other.map_or(&files.main, |(_, file)| file), lines.lines.as_slice()),
                 (&files.breaks, lines.breaks.as_slice()),
                 (&files.attachments, attachments.as_slice()),
             ];
@@ -429,8 +440,14 @@ impl Files {
         let file = |name: &str, ending: &str, header| {
             Arc::new(RecordFile { path: format!("{}.{ending}", named(name, window)), header })
         };
+        let other = |record, name| (record, file(name, "jsonl", Vec::new()));
         Self {
             main: file(main, ending, header),
+            others: [
+                other(RecordKind::CopilotInteraction, "copilot"),
+                other(RecordKind::CallRecording, "recordings"),
+                other(RecordKind::CallTranscript, "transcripts"),
+            ],
             breaks: file("line-breaks", "jsonl", Vec::new()),
             attachments: file("attachments", "jsonl", Vec::new()),
         }

@@ -56,7 +56,7 @@ impl Export {
         }
         let mut survey = self.survey()?;
         watch.progress.windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
-        let known = Known::collect(&self.snapshot, &self.request, &survey.chats, &mut watch)?;
+        let known = Known::collect(&self.snapshot, &self.request, &survey, &mut watch)?;
         let known = known.ok_or(Error::Cancelled)?;
         let mut options = self.request.options(self.head.export_id.clone())?;
         options.made_with = format!("{} {}", self.head.tool.name, self.head.tool.version);

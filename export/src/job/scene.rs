@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chatvault_engine::{ContentAddress, Snapshot, Timestamp};
+use chatvault_query::Record;
 use chatvault_query::event::Names;
 use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
 
-use super::Watch;
-use super::render::named;
+use super::beside::Beside;
+use super::plan::Survey;
+use super::{Watch, render};
 use crate::entry::{Chat, Context, History, Objects, Person, RenderOptions, Window};
 use crate::error::{Error, Result};
 use crate::name::slug;
@@ -25,6 +27,7 @@ const SLICES: usize = 4;
 pub(super) struct Known {
     people: People,
     conversations: Conversations,
+    beside: Beside,
 }
 
 impl Known {
@@ -33,11 +36,15 @@ impl Known {
     pub(super) fn collect(
         snapshot: &Snapshot,
         request: &Request,
-        chats: &[String],
+        survey: &Survey,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Self>> {
-        if !request.format.names_people() || chats.is_empty() {
+        if !request.format.names_people() {
             return Ok(Some(Self::default()));
+        }
+        let (chats, beside) = (survey.chats(), Beside::collect(snapshot, survey)?);
+        if chats.is_empty() {
+            return Ok(Some(Self { beside, ..Self::default() }));
         }
         let stopped = Arc::clone(&watch.stopped);
         let (people, conversations) = std::thread::scope(|scope| {
@@ -53,14 +60,15 @@ impl Known {
             }
             Ok((people, conversations.join().map_err(|_panic| Error::Worker)??))
         })?;
-        Ok(people.zip(conversations).map(|(people, conversations)| Self { people, conversations }))
+        let known = |(people, conversations)| Self { people, conversations, beside };
+        Ok(people.zip(conversations).map(known))
     }
 
-    /// A conversation at a time. Its folder is named after a window, if one is given.
-    fn chat(&self, id: &str, at: Timestamp, window: Option<Window>) -> Chat {
+    /// A conversation at a time; its folder has no name yet.
+    fn chat(&self, id: &str, at: Timestamp) -> Chat {
         let known = self.conversations.get(id);
         let topic = known.and_then(|chat| chat.title_at(at)).map(Cow::into_owned);
-        let chat = Chat {
+        Chat {
             id: id.to_owned(),
             kind: known.map_or_else(|| ConversationKind::of(id), |chat| chat.kind),
             topic,
@@ -69,10 +77,7 @@ impl Known {
             started: known.map(|chat| chat.first),
             participants: known.map(|chat| self.participants(chat, at)).unwrap_or_default(),
             slug: String::new(),
-        };
-        let slug = slug(&chat.title(), id);
-        let slug = window.map_or(slug.clone(), |window| named(&slug, window));
-        Chat { slug, ..chat }
+        }
     }
 
     fn participants(&self, chat: &Conversation, at: Timestamp) -> Vec<Person> {
@@ -136,6 +141,8 @@ fn people(snapshot: &Snapshot, chats: &[String], watch: &mut Watch<'_>) -> Resul
 #[derive(Debug)]
 pub(super) struct Scene {
     tenant: Arc<str>,
+    /// Its id in the archive.
+    pub(super) conversation: String,
     pub(super) chat: Chat,
     names: NamesAt,
     pub(super) options: Arc<RenderOptions>,
@@ -143,13 +150,26 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn new(stage: &Stage, known: &Arc<Known>, chat: &str, window: Window) -> Self {
+    pub(super) fn new(
+        stage: &Stage,
+        known: &Arc<Known>,
+        (record, id): (Record, &str),
+        window: Window,
+    ) -> Self {
         // The last moment of the window: its end is not in it.
         let at = Timestamp::from_ticks(window.end.ticks().saturating_sub(1));
+        let (names, named) = (NamesAt::new(known, at), stage.parts_windows.then_some(window));
+        let chat = match record {
+            Record::Message => known.chat(id, at),
+            _ => known.beside.chat((record, id), &names),
+        };
+        let slug = slug(&chat.title(), id);
+        let slug = named.map_or(slug.clone(), |window| render::named(&slug, window));
         Self {
             tenant: Arc::clone(&stage.tenant),
-            chat: known.chat(chat, at, stage.parts_windows.then_some(window)),
-            names: NamesAt::new(known, at),
+            conversation: id.to_owned(),
+            chat: Chat { slug, ..chat },
+            names,
             options: Arc::clone(&stage.options),
             objects: Arc::clone(&stage.objects),
         }

@@ -4,6 +4,7 @@
 //! keeps them: an export comes out the same after a merge.
 
 use chatvault_engine::{Scan, TimeRange, Timestamp};
+use chatvault_query::Record;
 
 /// Messages of a slice, about: many enough that looking for them costs little, few enough that
 /// several slices are in memory.
@@ -12,6 +13,8 @@ const SLICE_MESSAGES: usize = 1024;
 /// Neighbours in export order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slice {
+    /// What they are.
+    pub(super) record: Record,
     /// Their conversations, in order.
     pub(super) chats: Vec<String>,
     /// When they were created: some of a conversation that is more than a slice.
@@ -46,6 +49,7 @@ pub(super) enum Place {
 /// Cuts messages into slices. Conversations come in order, the messages of one in any.
 #[derive(Debug, Default)]
 pub(super) struct Slicer {
+    record: Record,
     slices: Vec<Slice>,
     open: Vec<String>,
     /// Messages of the open slice.
@@ -56,6 +60,11 @@ pub(super) struct Slicer {
 }
 
 impl Slicer {
+    /// Of one kind.
+    pub(super) fn of(record: Record) -> Self {
+        Self { record, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, chat: &str, created: Timestamp) {
         if chat != self.chat {
             self.end_chat();
@@ -74,7 +83,7 @@ impl Slicer {
         self.messages = 0;
         let chats = std::mem::take(&mut self.open);
         if !chats.is_empty() {
-            self.slices.push(Slice { chats, ..Slice::default() });
+            self.slices.push(Slice { record: self.record, chats, ..Slice::default() });
         }
     }
 
@@ -107,7 +116,7 @@ impl Slicer {
                 _ => Place::Inside,
             };
             let (chats, created) = (vec![self.chat.clone()], TimeRange { from, to });
-            self.slices.push(Slice { chats, created, place });
+            self.slices.push(Slice { record: self.record, chats, created, place });
             from = to;
         }
     }

@@ -84,8 +84,11 @@ impl Draft {
     ///
     /// As if the part were the last of its window: that is known only after it is full.
     pub(crate) fn bytes_with(&self, facts: &Facts, files_bytes: u64) -> u64 {
-        let counts = self.counts.plus(facts.counts).all();
-        let counts: u64 = counts.iter().map(|count| more_digits(*count)).sum();
+        let counts = self.counts.plus(facts.counts);
+        let optional = counts.optional().into_iter().filter(|(_, count)| *count > 0);
+        let optional = optional
+            .map(|(name, count)| "\"\":0,".len() as u64 + name.len() as u64 + more_digits(count));
+        let counts = counts.all().into_iter().map(more_digits).chain(optional).sum::<u64>();
         let subjects = more_digits(self.digest.subjects() + facts.subjects);
         let files = joined(self.files.len() as u64, files_bytes);
         let unavailable = joined(self.unavailable.len() as u64, facts.unavailable_bytes);

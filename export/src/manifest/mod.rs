@@ -89,7 +89,7 @@ pub struct Selection {
     pub time_field: String,
     /// The users, or none for all.
     pub users: Vec<String>,
-    /// `latest` or `all`.
+    /// `latest`, `all` or `variants`.
     pub versions: String,
     /// Further conditions and options, under their own names.
     #[serde(flatten)]
@@ -121,6 +121,9 @@ pub struct Counts {
     pub attachments: u64,
     /// Messages that are only there because others refer to them.
     pub context: u64,
+    /// Copilot interactions.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub copilot: u64,
     /// Messages that were deleted.
     pub deleted: u64,
     /// Messages that were edited, also those that were deleted later.
@@ -137,6 +140,12 @@ pub struct Counts {
     pub missing_glyphs: u64,
     /// System events and attachments that the options leave out.
     pub omitted: u64,
+    /// Recordings.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub recordings: u64,
+    /// Transcripts.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub transcripts: u64,
     /// Attachments that could not be had.
     pub unavailable: u64,
     /// Versions that are there.
@@ -151,6 +160,7 @@ impl Counts {
         Self {
             attachments: sum(self.attachments, other.attachments),
             context: sum(self.context, other.context),
+            copilot: sum(self.copilot, other.copilot),
             deleted: sum(self.deleted, other.deleted),
             edited: sum(self.edited, other.edited),
             events: sum(self.events, other.events),
@@ -158,9 +168,25 @@ impl Counts {
             messages: sum(self.messages, other.messages),
             missing_glyphs: sum(self.missing_glyphs, other.missing_glyphs),
             omitted: sum(self.omitted, other.omitted),
+            recordings: sum(self.recordings, other.recordings),
+            transcripts: sum(self.transcripts, other.transcripts),
             unavailable: sum(self.unavailable, other.unavailable),
             versions: sum(self.versions, other.versions),
         }
+    }
+
+    /// Messages, events and what is stored beside them.
+    pub fn entries(&self) -> u64 {
+        self.messages + self.events + self.copilot + self.recordings + self.transcripts
+    }
+
+    /// Those that stand in a manifest only where there are any.
+    fn optional(&self) -> [(&'static str, u64); 3] {
+        [
+            ("copilot", self.copilot),
+            ("recordings", self.recordings),
+            ("transcripts", self.transcripts),
+        ]
     }
 
     fn all(&self) -> [u64; 11] {
@@ -178,6 +204,11 @@ impl Counts {
             self.versions,
         ]
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it asks about so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A [`Digest`] as text.

@@ -1,8 +1,11 @@
-//! What of a message can be searched for: its parts, each as a text.
+//! What of a record can be searched for: its parts, each as a text.
+
+use chatvault_engine::RecordKind;
 
 use crate::body::{Block, Document, Inline, QuoteOf, card_text};
 use crate::event::{NoNames, words};
 use crate::message::{Attachment, Message};
+use crate::record::{Cue, Text, cues, message};
 
 use super::character::PART_BREAK;
 
@@ -19,11 +22,13 @@ pub(super) enum Part {
     Card,
     /// The words for an event.
     Event,
+    /// Who speaks in a transcript.
+    Speaker,
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Body, Self::Subject, Self::Attachment, Self::Card, Self::Event];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Body, Self::Subject, Self::Attachment, Self::Card, Self::Event, Self::Speaker];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -32,6 +37,7 @@ impl Part {
             Self::Attachment => "attachment",
             Self::Card => "card",
             Self::Event => "event",
+            Self::Speaker => "speaker",
         }
     }
 
@@ -48,16 +54,40 @@ pub(super) struct Content {
     attachments: String,
     cards: String,
     event: String,
+    speakers: String,
 }
 
 impl Content {
-    /// What can be searched for in a message; bytes that are none have nothing.
-    pub(super) fn of(json: &[u8]) -> Self {
+    /// What can be searched for in a record; bytes that are none have nothing.
+    pub(super) fn of(record: RecordKind, json: &[u8], text: &Text) -> Self {
         let mut content = Self::default();
-        if let Ok(message) = Message::read(json) {
+        if let Some(message) = message(record, json, &Text::None) {
             content.fill(&message);
         }
+        if let Text::Here(text) = text {
+            content.spoken(&cues(text));
+        }
         content
+    }
+
+    /// What can be searched for in some words of a transcript.
+    pub(super) fn of_cue(cue: &Cue) -> Self {
+        let speakers = cue.speaker.clone().unwrap_or_default();
+        Self { body: cue.words.clone(), speakers, ..Self::default() }
+    }
+
+    /// A phrase may go on in the next cue: where one ends says nothing.
+    fn spoken(&mut self, cues: &[Cue]) {
+        self.body.push(PART_BREAK);
+        for cue in cues {
+            self.body.push_str(&cue.words);
+            self.body.push('\n');
+        }
+        let mut speakers: Vec<&str> =
+            cues.iter().filter_map(|cue| cue.speaker.as_deref()).collect();
+        speakers.sort_unstable();
+        speakers.dedup();
+        speakers.iter().for_each(|speaker| add(&mut self.speakers, speaker));
     }
 
     pub(super) fn part(&self, part: Part) -> &str {
@@ -67,6 +97,7 @@ impl Content {
             Part::Attachment => &self.attachments,
             Part::Card => &self.cards,
             Part::Event => &self.event,
+            Part::Speaker => &self.speakers,
         }
     }
 

@@ -45,8 +45,27 @@ impl Wanted {
     }
 }
 
-/// Does a message meet a tree?
+impl Wanted {
+    /// Is any phrase of a tree that is wanted there?
+    pub(super) fn is_any_in(&self, tree: &Tree, content: &Content) -> bool {
+        let found = found(tree, self, content);
+        let mut unwanted = vec![false; found.len()];
+        tree.each_unwanted(&mut |phrase| {
+            if let Some(place) = unwanted.get_mut(phrase.number) {
+                *place = true;
+            }
+        });
+        found.iter().zip(unwanted).any(|(is_there, is_unwanted)| *is_there && !is_unwanted)
+    }
+}
+
+/// Does a record meet a tree?
 pub(super) fn meets(tree: &Tree, wanted: &Wanted, content: &Content) -> bool {
+    tree.holds(&found(tree, wanted, content))
+}
+
+/// Which phrases are there, by their numbers.
+fn found(tree: &Tree, wanted: &Wanted, content: &Content) -> Vec<bool> {
     let mut phrases = Vec::with_capacity(wanted.sizes.len());
     tree.each_phrase(&mut |phrase| phrases.push(phrase));
     let mut found = vec![false; phrases.len()];
@@ -69,7 +88,7 @@ pub(super) fn meets(tree: &Tree, wanted: &Wanted, content: &Content) -> bool {
             }
         }
     }
-    tree.holds(&found)
+    found
 }
 
 /// For each term of each phrase, the positions where it stands.

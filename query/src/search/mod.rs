@@ -20,8 +20,11 @@ use std::str::FromStr;
 pub(crate) use index::Candidates;
 pub use index::{Builder, Index, Update};
 
+use chatvault_engine::RecordKind;
+
 use crate::error::{Error, Result};
-use content::Content;
+use crate::record::{Cue, Text, cues};
+use content::{Content, Part};
 use matcher::Wanted;
 use tree::Tree;
 
@@ -33,7 +36,9 @@ use tree::Tree;
 /// * `pay*` and `"offer let*"`: words that start so.
 /// * `tea OR coffee`, `tea -milk`, `tea NOT milk`, brackets; `AND` binds closer than `OR`.
 /// * `subject:offer`, `attachment:(draft OR final)`: in one part only: `body`, `subject`,
-///   `attachment` (names of files), `card`, `event`.
+///   `attachment` (names of files), `card`, `event`, `speaker` (of a transcript).
+/// * `speaker:ada budget`: a search that names a speaker is met by a transcript in which one person
+///   says all of it without a break.
 ///
 /// Upper and lower case are the same, and so are full and half width. A word without accents is
 /// found with them, too. In Chinese, Japanese, Korean, Thai and the like any part of a text is found.
@@ -60,7 +65,41 @@ pub struct Search {
 impl Search {
     /// Does a message, as the service wrote it, meet it?
     pub fn matches(&self, json: &[u8]) -> bool {
-        matcher::meets(&self.tree, &self.wanted, &Content::of(json))
+        self.is_met_by(RecordKind::Message, json, &Text::None)
+    }
+
+    /// Does a record of some kind meet it?
+    pub(crate) fn is_met_by(&self, record: RecordKind, json: &[u8], text: &Text) -> bool {
+        match text {
+            Text::Here(text) if self.names_speaker() => {
+                cues(text).iter().any(|cue| self.meets(&Content::of_cue(cue)))
+            }
+            text => self.meets(&Content::of(record, json, text)),
+        }
+    }
+
+    /// The words of a transcript for which it is met: those that meet it alone if it names a
+    /// speaker, else those with something of it.
+    pub fn said(&self, text: &str) -> Vec<Cue> {
+        let is_whole = self.names_speaker();
+        let is_hit = |cue: &Cue| {
+            let content = Content::of_cue(cue);
+            if is_whole {
+                self.meets(&content)
+            } else {
+                self.wanted.is_any_in(&self.tree, &content)
+            }
+        };
+        cues(text).into_iter().filter(is_hit).collect()
+    }
+
+    fn meets(&self, content: &Content) -> bool {
+        matcher::meets(&self.tree, &self.wanted, content)
+    }
+
+    /// Then it is about what one person says, not about the whole of a transcript.
+    fn names_speaker(&self) -> bool {
+        self.tree.names(Part::Speaker)
     }
 }
 

@@ -57,6 +57,26 @@ impl Tree {
         }
     }
 
+    /// Calls `on` for each phrase that stands behind a `NOT`.
+    pub(super) fn each_unwanted<'t>(&'t self, on: &mut dyn FnMut(&'t Phrase)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                for part in parts {
+                    part.each_unwanted(on);
+                }
+            }
+            Self::Not(inside) => inside.each_phrase(on),
+            Self::Phrase(_) => {}
+        }
+    }
+
+    /// Does it name a part anywhere?
+    pub(super) fn names(&self, part: Part) -> bool {
+        let mut is_named = false;
+        self.each_phrase(&mut |phrase| is_named |= phrase.part == Some(part));
+        is_named
+    }
+
     /// Does it hold, if these phrases are there, by their numbers?
     pub(super) fn holds(&self, found: &[bool]) -> bool {
         match self {

@@ -30,7 +30,7 @@ const DAY: i64 = 24 * HOUR;
 const CHATS: [&str; 3] = ["19:a@thread.v2", "19:ann_ben@unq.gbl.spaces", "19:c@thread.tacv2"];
 const PEOPLE: [&str; 4] = ["ann", "ben", "cyd", "dan"];
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n no picture at all, but bytes that were stored";
-const FORMATS: [Format; 9] = [
+pub(super) const FORMATS: [Format; 9] = [
     Format::Eml,
     Format::Mbox,
     Format::Pdf,
@@ -105,7 +105,7 @@ fn link_files(vault: &mut Vault) {
     let _report = batch.commit().unwrap();
 }
 
-fn request(format: Format) -> Request {
+pub(super) fn request(format: Format) -> Request {
     let name = "test".to_owned();
     Request { format, name, all_time: true, window_days: 0, ..Request::default() }
 }
@@ -116,7 +116,7 @@ fn export(vault: &Vault, request: Request) -> Export {
 }
 
 /// An export into memory, checked against the archive.
-fn run(export: &Export, threads: usize) -> (Arc<dyn Storage>, Index) {
+pub(super) fn run(export: &Export, threads: usize) -> (Arc<dyn Storage>, Index) {
     let folder: Arc<dyn Storage> = Arc::new(Memory::new());
     let how = Run { threads, ..Run::default() };
     let index = export.run(Arc::clone(&folder), how, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -126,14 +126,14 @@ fn run(export: &Export, threads: usize) -> (Arc<dyn Storage>, Index) {
 }
 
 /// What an archive has to say about an export.
-fn check(export: &Export, folder: &Arc<dyn Storage>) -> Report {
+pub(super) fn check(export: &Export, folder: &Arc<dyn Storage>) -> Report {
     let scratch: Arc<dyn Storage> = Arc::new(Memory::new());
     let how = Run { threads: 2, ..Run::default() };
     export.check((folder, &scratch), how, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 /// Every file of a folder.
-fn files(folder: &dyn Storage) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn files(folder: &dyn Storage) -> BTreeMap<String, Vec<u8>> {
     let names = folder.list("").unwrap();
     let read = |name: String| {
         let file = folder.open(&name).unwrap();
@@ -150,12 +150,12 @@ fn files(folder: &dyn Storage) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Is this the name of a part?
-fn is_part(name: &str) -> bool {
+pub(super) fn is_part(name: &str) -> bool {
     name.ends_with("zip")
 }
 
 /// The members of all parts, read by another program's code, in order.
-fn members(folder: &dyn Storage) -> Vec<(String, Vec<u8>)> {
+pub(super) fn members(folder: &dyn Storage) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for (name, bytes) in files(folder) {
         if !is_part(&name) {
@@ -173,12 +173,12 @@ fn members(folder: &dyn Storage) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Members with an ending, one behind the other.
-fn joined(folder: &dyn Storage, ending: &str) -> Vec<u8> {
+pub(super) fn joined(folder: &dyn Storage, ending: &str) -> Vec<u8> {
     let fits = |(name, _): &(String, Vec<u8>)| name.ends_with(ending) && !name.contains('/');
     members(folder).into_iter().filter(fits).flat_map(|(_, bytes)| bytes).collect()
 }
 
-fn manifests(folder: &dyn Storage) -> Vec<Manifest> {
+pub(super) fn manifests(folder: &dyn Storage) -> Vec<Manifest> {
     let members = members(folder).into_iter().filter(|(name, _)| name == "manifest.json");
     members.map(|(_, bytes)| serde_json::from_slice(&bytes).unwrap()).collect()
 }

@@ -5,6 +5,7 @@ mod asked;
 mod connection;
 mod contents;
 mod directory;
+mod exported;
 mod files;
 mod kills;
 mod kit;

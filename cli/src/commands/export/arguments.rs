@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use chatvault_export::entry::{Guard, SystemEvents};
 use chatvault_export::{Format, Request, TimeField};
-use chatvault_query::{Commit, parse_time};
+use chatvault_query::{Commit, Record, Versions, parse_time};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::check;
 use crate::commands::Salvage;
-use crate::commands::query::{condition, time, zone};
+use crate::commands::query::{condition, one_of, time, zone};
 use crate::failure::WrongUsage;
 use crate::when::{Here, TIMES};
 
@@ -23,6 +23,7 @@ Examples:
   chatvault export team.cvault --format html --custodian ann --all --plan
   chatvault export team.cvault --resume --out all/           go on where Ctrl-C or a crash stopped it
   chatvault export team.cvault --format jsonl --since 17 --all --out new/   what arrived after commit 17
+  chatvault export team.cvault --format html --record recording,transcript --all --out meetings/
   chatvault export check all/ team.cvault                    is every byte what the archive gives?
   chatvault exports all/                                     which exports are in a folder, how far they are
 
@@ -41,6 +42,13 @@ windows, each with files of its own; one without messages has none. Which versio
 with --custodian, among the versions that this custodian's export delivered. A deleted message keeps its \
 last archived text under a mark. Nothing remote is ever loaded.
 
+With messages go Copilot interactions, recordings and transcripts, unless --record names fewer: each as an \
+entry of its session or meeting, with its files (the film of a recording is one). A transcript has its lines as \
+text: when, who, what; of one of more than 8 MiB only the file. They have no system events; recordings and \
+transcripts have no sender, so --sender leaves them out, and a field that --filter names and they do not have \
+is null. The range is about when an interaction was made or a recording or transcript began. In jsonl each \
+kind has a file of its own. What an archive has none of changes nothing.
+
 Formats: eml (a mail each), mbox (a mailbox a chat), pdf and html (transcripts), csv and parquet (tables), \
 jsonl (the exact stored messages), rsmf (2.0, a file a chat and day), dat (Concordance load file). A PDF is \
 tagged, for readers who do not see it, and made to the rules of PDF/A-2b. How many cells of a CSV file are longer than \
@@ -54,11 +62,11 @@ Exit codes: 0 done; 1 failed, or stopped before the end (finished parts stay: --
 3 done, but some attachments could not be had (the manifest lists them with the reason), or with --salvage \
 something could not be read (every manifest and the index list it, under selection, as `unreadable`).
 
-JSON fields: name, id, commit (that it is as of, for a later --since), finished, parts (list of file, bytes, sha256), bytes, messages, events, versions, \
-edited, deleted, attachments, unavailable, omitted, missing_glyphs, long_cells, subject_sum, merkle_root, seconds, \
+JSON fields: name, id, commit (that it is as of, for a later --since), finished, parts (list of file, bytes, sha256), bytes, messages, events, copilot, recordings, \
+transcripts, versions, edited, deleted, attachments, unavailable, omitted, missing_glyphs, long_cells, subject_sum, merkle_root, seconds, \
 and with --salvage missing (as damages of `verify`). \
 With --plan: name, id, windows (list of start, end, messages, events), conversations, messages, events, \
-attachments, attachment_bytes, estimated_bytes, estimated_parts, exact.";
+copilot, recordings, transcripts, attachments, attachment_bytes, estimated_bytes, estimated_parts, exact.";
 
 /// Hand out messages as files that people and programs read, in zip parts with proof
 #[derive(Debug, Args)]
@@ -123,6 +131,10 @@ struct Selection {
     /// In this chat or channel: its id, the start of it, or its topic (may be given several times)
     #[arg(long, value_name = "CHAT")]
     chat: Vec<String>,
+    /// What is handed out, separated by commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    #[arg(value_parser = one_of::<Record>(&CONTENTS), default_value = "message,copilot,recording,transcript")]
+    record: Vec<Record>,
     /// Sent by this user or app: id, the start of it, address or name (several)
     #[arg(long, value_name = "PERSON")]
     sender: Vec<String>,
@@ -161,9 +173,11 @@ struct Selection {
 #[command(next_help_heading = "How they are written")]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of a command line")]
 struct Rendering {
-    /// Every version, not only the latest with its history
-    #[arg(long)]
-    versions: bool,
+    /// Every version, not only the latest with its history; `variants`: also different content under
+    /// one version
+    #[arg(long, value_name = "WHICH", value_parser = one_of::<Versions>(&Versions::NAMES))]
+    #[arg(num_args = 0..=1, default_value = "latest", default_missing_value = "all")]
+    versions: Versions,
     /// No attachments, only their list
     #[arg(long)]
     text_only: bool,
@@ -200,6 +214,9 @@ struct Rendering {
     #[arg(long, value_name = "TEXT")]
     requested_by: Option<String>,
 }
+
+/// The kinds that can be handed out.
+const CONTENTS: [&str; 4] = ["message", "copilot", "recording", "transcript"];
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum By {
@@ -250,6 +267,8 @@ impl Arguments {
         let time = |option: &str, text: &Option<String>| here.option(option, text.as_deref());
         Ok(Request {
             format: self.format.unwrap_or_default(),
+            records: selection.record.clone(),
+            other_records: Vec::new(),
             name: self.name.clone().unwrap_or_default(),
             chats: selection.chat.clone(),
             custodians: selection.custodian.clone(),
@@ -267,7 +286,8 @@ impl Arguments {
             as_of_sequence: selection.as_of_seq,
             since: selection.since,
             at,
-            all_versions: rendering.versions,
+            all_versions: rendering.versions != Versions::Latest,
+            all_variants: rendering.versions == Versions::Variants,
             system_events: match rendering.system_events {
                 Events::Text => SystemEvents::Text,
                 Events::Placeholder => SystemEvents::Placeholder,
@@ -315,7 +335,7 @@ mod tests {
         let line = "a --format pdf --out o --custodian ann --chat c --sender s --filter subject\u{a0}eq\u{a0}null \
              --from 2024-01 --to 2024-02 --time-field modified --as-of 2024-03 --as-of-seq 9 --since 3 \
              --versions --text-only --system-events omit --tz +02:00 --chat-day --raw-json --no-bom \
-             --guard tab --attachment-rows --iso-dates --tenant t --requested-by r --part-bytes 65536 \
+             --record recording,copilot --guard tab --attachment-rows --iso-dates --tenant t --requested-by r --part-bytes 65536 \
              --window-days 7 --name n";
         let words: Vec<String> =
             line.split_ascii_whitespace().map(|word| word.replace('\u{a0}', " ")).collect();
@@ -324,6 +344,8 @@ mod tests {
         let list = |text: &str| vec![text.to_owned()];
         let expected = Request {
             format: Format::Pdf,
+            records: vec![Record::Recording, Record::Copilot],
+            other_records: Vec::new(),
             name: "n".to_owned(),
             chats: list("c"),
             custodians: list("ann"),
@@ -339,6 +361,7 @@ mod tests {
             since: Some(3.into()),
             at: None,
             all_versions: true,
+            all_variants: false,
             system_events: SystemEvents::Omit,
             text_only: true,
             zone: "+02:00".to_owned(),

@@ -69,7 +69,8 @@ fn request(
 ) -> anyhow::Result<Request> {
     let mut request = arguments.request()?;
     let asked = (&mut request.custodians, &mut request.senders, &mut request.chats);
-    Meant::of_messages(archive, snapshot).settle(asked, console)?;
+    let record = request.records.first().copied().unwrap_or_default();
+    Meant { archive, snapshot, record }.settle_kinds(&request.records, asked, console)?;
     let asked: Vec<Custodian> = request.custodians.iter().map(|id| Custodian::parse(id)).collect();
     let accounts = sync::accounts(archive)?.into_iter();
     let is_asked = |one: &sync::Account| asked.is_empty() || asked.contains(&one.custodian);

@@ -23,6 +23,9 @@ struct Report<'a> {
     bytes: u64,
     messages: u64,
     events: u64,
+    copilot: u64,
+    recordings: u64,
+    transcripts: u64,
     versions: u64,
     edited: u64,
     deleted: u64,
@@ -54,6 +57,9 @@ struct Planned<'a> {
     conversations: u64,
     messages: u64,
     events: u64,
+    copilot: u64,
+    recordings: u64,
+    transcripts: u64,
     attachments: u64,
     attachment_bytes: u64,
     estimated_bytes: u64,
@@ -81,11 +87,14 @@ pub(super) fn plan(
         return Ok(Outcome::Done);
     }
     let at_most = if plan.is_exact { "" } else { "at most " };
-    for line in [
+    let beside = beside((plan.copilot, plan.recordings, plan.transcripts));
+    let counts = [
         format!("export         {}", export.name()),
         format!("conversations  {}", text::count(plan.conversations)),
         format!("messages       {at_most}{}", text::count(plan.messages)),
         format!("system events  {at_most}{}", text::count(plan.events)),
+    ];
+    let sizes = [
         format!(
             "attachments    {} ({})",
             text::count(plan.attachments),
@@ -97,7 +106,8 @@ pub(super) fn plan(
             text::plural(plan.estimated_parts, "part")
         ),
         format!("windows        {}", text::count(plan.windows.len() as u64)),
-    ] {
+    ];
+    for line in counts.into_iter().chain(beside).chain(sizes) {
         console.line(line)?;
     }
     for one in plan.windows.iter().filter(|_| plan.windows.len() > 1) {
@@ -126,12 +136,22 @@ fn planned<'a>(export: &'a Export, plan: &Plan) -> Planned<'a> {
         conversations: plan.conversations,
         messages: plan.messages,
         events: plan.events,
+        copilot: plan.copilot,
+        recordings: plan.recordings,
+        transcripts: plan.transcripts,
         attachments: plan.attachments,
         attachment_bytes: plan.attachment_bytes,
         estimated_bytes: plan.estimated_bytes,
         estimated_parts: plan.estimated_parts,
         exact: plan.is_exact,
     }
+}
+
+/// Lines for what is stored beside messages, where there is any.
+fn beside((copilot, recordings, transcripts): (u64, u64, u64)) -> impl Iterator<Item = String> {
+    let all = [("copilot", copilot), ("recordings", recordings), ("transcripts", transcripts)];
+    let some = all.into_iter().filter(|(_, number)| *number > 0);
+    some.map(|(label, number)| format!("{label:<14} {}", text::count(number)))
 }
 
 /// Prints what an export was.
@@ -158,6 +178,9 @@ pub(super) fn done(
             bytes,
             messages: counts.messages,
             events: counts.events,
+            copilot: counts.copilot,
+            recordings: counts.recordings,
+            transcripts: counts.transcripts,
             versions: counts.versions,
             edited: counts.edited,
             deleted: counts.deleted,
@@ -199,7 +222,7 @@ fn lines(export: &Export, index: &Index, (bytes, seconds): (u64, f64)) -> Vec<St
     let Counts { unavailable, omitted, missing_glyphs, long_cells, .. } = index.counts;
     let count = text::count;
     #[expect(clippy::cast_precision_loss, reason = "a speed for people")]
-    let speed = if seconds > 0.0 { (messages + events) as f64 / seconds } else { 0.0 };
+    let speed = if seconds > 0.0 { index.counts.entries() as f64 / seconds } else { 0.0 };
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -212,9 +235,12 @@ fn lines(export: &Export, index: &Index, (bytes, seconds): (u64, f64)) -> Vec<St
         format!("  edited       {}", count(edited)),
         format!("  deleted      {}", count(deleted)),
         format!("system events  {}", count(events)),
+    ];
+    lines.extend(beside((index.counts.copilot, index.counts.recordings, index.counts.transcripts)));
+    lines.extend([
         format!("versions       {}", count(versions)),
         format!("attachments    {}", count(attachments)),
-    ];
+    ]);
     for (label, number) in [
         ("  not had      ", unavailable),
         ("left out       ", omitted),

@@ -3,7 +3,7 @@
 use chatvault_engine::Snapshot;
 use chatvault_export::Export;
 use chatvault_export::entry::Zone;
-use chatvault_query::{Query, parse_time};
+use chatvault_query::{Query, Record, parse_time};
 
 use crate::console::Console;
 use crate::empty;
@@ -18,8 +18,8 @@ pub(super) fn tell(
     has_range: bool,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Outcome> {
-    let question = export.request().question()?;
-    let is_incremental = question.since.is_some();
+    let questions = export.request().questions()?;
+    let is_incremental = export.request().since.is_some();
     let end =
         |text: &Option<String>| show(text.as_deref().unwrap_or_default(), &export.request().zone);
     let (from, to) = (end(&export.request().from), end(&export.request().to));
@@ -28,26 +28,41 @@ pub(super) fn tell(
     if is_incremental && export.windows().is_empty() {
         return Ok(Outcome::Done);
     }
-    let selected = question.count(snapshot)?;
-    if selected == 0 && !is_incremental {
-        empty::tell(&question, (snapshot, None), (true, console))?;
-        return Ok(Outcome::Incomplete);
-    }
-    if !has_range {
+    let (mut selected, mut outside) = (0, Vec::new());
+    for question in &questions {
+        let count = question.count(snapshot)?;
+        selected += count;
         let whole = Query {
             created_from: None,
             created_to: None,
             modified_from: None,
             modified_to: None,
-            ..question
+            ..question.clone()
         };
-        let outside = whole.count(snapshot)?.saturating_sub(selected);
-        if outside > 0 {
-            let outside = text::plural(outside, "message");
-            console.remark(format!("{outside} of the selection outside the range: --all"))?;
+        let beyond = if has_range { 0 } else { whole.count(snapshot)?.saturating_sub(count) };
+        outside.extend((beyond > 0).then(|| text::plural(beyond, noun(question.record))));
+    }
+    if selected == 0 && !is_incremental {
+        for question in &questions {
+            empty::tell(question, (snapshot, None), (true, &mut *console))?;
         }
+        return Ok(Outcome::Incomplete);
+    }
+    if !outside.is_empty() {
+        let outside = outside.join(", ");
+        console.remark(format!("{outside} of the selection outside the range: --all"))?;
     }
     Ok(Outcome::Done)
+}
+
+/// What one of a kind is called.
+fn noun(record: Record) -> &'static str {
+    match record {
+        Record::Copilot => "Copilot interaction",
+        Record::Recording => "recording",
+        Record::Transcript => "transcript",
+        _ => "message",
+    }
 }
 
 /// As the clocks of the export's zone show it.

@@ -28,6 +28,7 @@ Examples:
   chatvault query team.cvault --count-by sender --created-from 2024-05
   chatvault query team.cvault --search 'budget \"offer letter\" pay* -draft' --order created --format table
   chatvault query team.cvault --search 'attachment:invoice OR subject:(invoice paid)' --custodian ann
+  chatvault query team.cvault --record transcript --search 'speaker:ann budget' --format table
 
 Several values of one option widen the answer, several options narrow it. Which version of a message \
 counts is decided before anything else is compared; with --custodian, among the versions that this \
@@ -46,10 +47,15 @@ indexes; --explain shows what is left to be looked up in the messages.
 
 Searches (WORDS of --search): words that a message has to have, in any order, in its text, subject, \
 names of attachments, cards or event; \"…\" for words in a row, pay* for words that start so, OR, NOT or - \
-before what must not be there, brackets. In one part only: body: subject: attachment: card: event: before a \
-word, phrase or bracket. Upper and lower case are the same; a word without accents is found with them, too; \
+before what must not be there, brackets. In one part only: body: subject: attachment: card: event: speaker: \
+before a word, phrase or bracket. Upper and lower case are the same; a word without accents is found with them, too; \
 Chinese, Japanese, Korean, Thai and the like are found by any part of a text; emoji are words. An archive \
 of more than 50,000 versions needs the index that `chatvault index` makes.
+
+With --record a search is about Copilot interactions (text, cards, links, contexts), recordings (times, \
+organizer, ids) or transcripts: their text, and with speaker: who says it, all of the search then being about \
+one person's words without a break. A table has a line for each time at which it is said. A transcript of \
+more than 8 MiB, and one whose text the archive does not have, is not searched and counted on standard error.
 
 JSONL output has one message a line, the exact stored bytes. A stored line end between two JSON tokens \
 is printed as a space, so that a line stays a line; `chatvault get` prints it as it was.

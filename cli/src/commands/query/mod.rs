@@ -7,8 +7,9 @@ mod statistics;
 use std::io::Write;
 
 use chatvault_engine::{Explain, Snapshot};
-use chatvault_query::Query;
-use chatvault_query::search::Index;
+use chatvault_query::record::MOST_TEXT_BYTES;
+use chatvault_query::search::{Index, Search};
+use chatvault_query::{Query, Record, Result, Unread};
 use serde::Serialize;
 
 pub(crate) use arguments::Arguments;
@@ -42,7 +43,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         let how = (arguments.salvage, arguments.json, &mut *console);
         statistics::print(by.parse()?, &query, (snapshot, index), how)?;
     } else if arguments.count {
-        let count = query.count_with(snapshot, index)?;
+        let (count, unread) = count(&query, (snapshot, index))?;
+        tell_unread(unread, console)?;
         if count == 0 {
             empty::tell(&query, (snapshot, index), (false, &mut *console))?;
         }
@@ -53,6 +55,34 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         answer(arguments, &query, (snapshot, index), console)?;
     }
     missing::tell(&snapshot.missing(), console)
+}
+
+/// How many rows there are, and which could not be searched.
+fn count(query: &Query, (snapshot, index): (&Snapshot, Option<&Index>)) -> Result<(u64, Unread)> {
+    if query.search.is_none() || query.record != Record::Transcript {
+        return Ok((query.count_with(snapshot, index)?, Unread::default()));
+    }
+    let mut rows = query.run_with(snapshot, index)?;
+    let mut count = 0;
+    while rows.next()?.is_some() {
+        count += 1;
+    }
+    Ok((count, rows.unread()))
+}
+
+/// Says of how many transcripts the search knows nothing.
+fn tell_unread(unread: Unread, console: &mut Console<'_>) -> anyhow::Result<()> {
+    let too_long = format!("the text has more than {}", text::size(MOST_TEXT_BYTES));
+    for (number, why) in [
+        (unread.missing, "the archive does not have the text (see `chatvault account missing`)"),
+        (unread.too_long, &too_long),
+    ] {
+        if number > 0 {
+            let transcripts = text::plural(number, "transcript");
+            console.remark(format!("not searched: {transcripts}, {why}"))?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -125,8 +155,12 @@ fn answer(
     let mut rows = query.run_with(snapshot, index)?;
     let printed = match arguments.format {
         Format::Jsonl => rows::print_lines(&mut rows, console)?,
-        Format::Table => print_table(&mut rows, arguments.order, console)?,
+        Format::Table => {
+            let search = query.search.as_deref().map(str::parse::<Search>).transpose()?;
+            print_table(&mut rows, (arguments.order, search.as_ref()), console)?
+        }
     };
+    tell_unread(rows.unread(), console)?;
     if printed == 0 && query.cursor.is_none() && query.limit != Some(0) {
         empty::tell(query, (snapshot, index), (false, &mut *console))?;
     }

@@ -3,6 +3,8 @@
 use std::io::Write;
 
 use chatvault_engine::Row;
+use chatvault_query::record::{Cue, Text};
+use chatvault_query::search::Search;
 use chatvault_query::{Answer, Kind, Order, format_time};
 use serde_json::Value;
 
@@ -37,21 +39,45 @@ const fn columns(time: &'static str) -> [Column; 5] {
     ]
 }
 
-/// The rows as a table for people; how many there were.
+/// The rows as a table for people; how many there were. Of a transcript that was searched each line
+/// that was spoken and fits is one of the table: who said it, when and what.
 pub(in crate::commands) fn print_table(
     rows: &mut Answer,
-    order: Order,
+    (order, search): (Order, Option<&Search>),
     console: &mut Console<'_>,
 ) -> anyhow::Result<u64> {
     let columns = if order == Order::Modified { BY_MODIFIED } else { BY_CREATED };
     let mut listing = Listing::new(columns, console.width());
     let mut printed = 0;
     while let Some(row) = rows.next()? {
-        console.lines(listing.push(cells(&row, order)))?;
+        let cells = cells(&row, order);
+        let said = match (search, rows.text()) {
+            (Some(search), Text::Here(text)) => search.said(text),
+            _ => Vec::new(),
+        };
+        for cue in &said {
+            console.lines(listing.push(spoken(&cells, cue)))?;
+        }
+        if said.is_empty() {
+            console.lines(listing.push(cells))?;
+        }
         printed += 1;
     }
     console.lines(Some(listing.lines()))?;
     Ok(printed)
+}
+
+/// The cells of a transcript, with what was said in it.
+fn spoken(cells: &[String], cue: &Cue) -> Vec<String> {
+    let mut cells = cells.to_vec();
+    let words = Cue { speaker: None, ..cue.clone() }.to_string();
+    if let [.., sender, kind, text] = cells.as_mut_slice() {
+        let speaker = cue.speaker.as_deref().unwrap_or("-");
+        *sender = text::middle_cut(speaker, usize::from(SENDER_CELLS)).into_owned();
+        "spoken".clone_into(kind);
+        *text = words;
+    }
+    cells
 }
 
 fn cells(row: &Row<'_>, order: Order) -> Vec<String> {

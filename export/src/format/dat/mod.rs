@@ -21,7 +21,7 @@ mod tests;
 
 use std::borrow::Cow;
 
-use chatvault_engine::{MessageKey, Timestamp};
+use chatvault_engine::{MessageKey, RecordKind, Timestamp};
 use chatvault_query::event::{Names, who};
 use chatvault_query::message::Message;
 
@@ -82,7 +82,13 @@ impl<'a> Records<'a> {
         let earlier = if self.context.options.versions { earlier } else { &[] };
         let family = self.family(entry, (&versions, earlier.len()));
         let mut line = Line::new(out);
-        let kind = if latest.is_event() { "System event" } else { "Message" };
+        let kind = match entry.key.record {
+            RecordKind::CopilotInteraction => "Copilot interaction",
+            RecordKind::CallRecording => "Recording",
+            RecordKind::CallTranscript => "Transcript",
+            _ if latest.is_event() => "System event",
+            _ => "Message",
+        };
         let text = self.text(&family.names, &versions);
         line.write(&self.message(&family, &family.first, latest, (kind, text)));
         for (attached, at) in entry.attached.iter().zip(1..) {
@@ -92,7 +98,9 @@ impl<'a> Records<'a> {
         for parsed in earlier {
             let number = format!("{}.V{:04}", family.first, parsed.number);
             let text = self.own_text(&family.names, parsed);
-            line.write(&self.message(&family, &number, parsed, ("Message version", text)));
+            let is_variant = parsed.version.variant_words().is_some();
+            let kind = if is_variant { "Message variant" } else { "Message version" };
+            line.write(&self.message(&family, &number, parsed, (kind, text)));
         }
         line.written()
     }

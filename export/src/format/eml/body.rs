@@ -87,6 +87,10 @@ impl Body {
             let text = "[this version cannot be read; its stored bytes are attached]".to_owned();
             return Self { text, html: None };
         };
+        if let Some(variant) = view.version.variant_words() {
+            let words = format!("[{variant}: other content came under the same version]");
+            sections.push(Section::note(words));
+        }
         sections.extend(deleted_mark(view, context));
         sections.push(main(view, message, context, places));
         sections.extend(reactions(message, context));

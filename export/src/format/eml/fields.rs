@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use chatvault_engine::{ContentAddress, Timestamp};
 use chatvault_query::message::{Identity as Sender, IdentityKind, Importance, Message};
 
-use crate::entry::{AttachedState, Context, Person, holding};
+use crate::entry::{AttachedState, Context, Person, Version, holding};
 use crate::format::table::chat_type;
 use crate::zone::{calendar, rfc3339};
 
@@ -171,7 +171,7 @@ impl Fields {
             (_, mark) => to.text("Subject", &format!("{mark}{}", topic())),
         }
         let id = &view.entry.key.id;
-        to.word("Message-ID", &self.identity.message(id, view.version.version));
+        to.word("Message-ID", &self.own(id, view.version));
         let parent = view.entry.parent.as_ref().map(|parent| {
             // A message that never changed has its id as its version.
             let version = parent.version.or_else(|| parent.id.parse().ok()).unwrap_or_default();
@@ -182,7 +182,7 @@ impl Fields {
         }
         let before = view.at.checked_sub(1).filter(|_| context.options.versions);
         let before = before.and_then(|at| view.entry.versions.get(at));
-        let before = before.map(|version| self.identity.message(id, version.version));
+        let before = before.map(|version| self.own(id, version));
         let known = [Some(&self.thread), before.as_ref(), parent.as_ref()];
         to.words("References", known.into_iter().flatten().map(String::as_str));
         match &own_or_post {
@@ -191,6 +191,14 @@ impl Fields {
         }
         if let Some(index) = &self.thread_index {
             to.word("Thread-Index", index);
+        }
+    }
+
+    /// The message id of a version.
+    fn own(&self, id: &str, version: &Version) -> String {
+        match version.variant_words() {
+            Some(_) => self.identity.variant(id, version.version, &version.address.to_string()),
+            None => self.identity.message(id, version.version),
         }
     }
 
@@ -312,6 +320,10 @@ fn facts(to: &mut Headers, view: &View<'_>, message: &Message<'_>) {
         }
     }
     to.word("X-Teams-Version", &format!("{}/{}", view.at + 1, view.entry.versions.len()));
+    let (variant, of) = view.version.variant;
+    if of > 1 {
+        to.word("X-Teams-Variant", &format!("{variant}/{of}"));
+    }
     to.text_if("X-Teams-Event", message.event.as_ref().map(|event| &*event.name));
 }
 

@@ -45,6 +45,12 @@ impl Identity {
         format!("<{}.{version}.{}@{}>", token(id), self.chat, self.domain)
     }
 
+    /// The same of content that came under a version and that readers do not get.
+    pub(super) fn variant(&self, id: &str, version: u64, address: &str) -> String {
+        let address = address.get(..16).unwrap_or_default();
+        format!("<{}.{version}.{address}.{}@{}>", token(id), self.chat, self.domain)
+    }
+
     /// The root that a mail client groups the whole conversation under.
     pub(super) fn thread(&self) -> String {
         format!("<thread.{}@{}>", self.chat, self.domain)

@@ -72,6 +72,9 @@ pub(in crate::format) fn entry(id: &str, at: Timestamp, versions: &[Value]) -> E
             version: etag.unwrap_or(at as u64),
             sequence: 1,
             snippets: Vec::new(),
+            record: RecordKind::Message,
+            text: chatvault_query::record::Text::None,
+            variant: (1, 1),
         }
     });
     Entry {

@@ -80,6 +80,9 @@ fn write_list(draft: &mut Draft<'_>, states: &[State<'_>]) {
         for (index, what) in state.shown().iter().enumerate() {
             draft.html.raw(if index == 0 { " " } else { ", " }).raw(words(*what));
         }
+        if let Some(variant) = state.version.variant_words() {
+            draft.html.raw(", ").text(&variant).raw(" under this version");
+        }
         if state.has_text() {
             write_marks(draft, before, &state.text);
         }

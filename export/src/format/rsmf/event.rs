@@ -98,6 +98,11 @@ impl Maker<'_> {
             event.note("etag", latest.version.to_string());
             event.note("content_address", latest.address.to_string());
         }
+        let variants = entry.versions.iter().filter(|version| version.variant_words().is_some());
+        let variants: Vec<String> = variants
+            .map(|one| format!("{} {}", one.version, one.variant_words().unwrap_or_default()))
+            .collect();
+        event.note("variants", variants.join("; "));
         event.note("custodians", entry.custodians.join("; "));
         if entry.is_context {
             event.note("context", "thread_root");

@@ -170,6 +170,9 @@ pub(crate) fn raw_entry(id: &str, versions: impl Iterator<Item = String>) -> Ent
         version: number,
         sequence: 100 + number,
         snippets: Vec::new(),
+        record: RecordKind::Message,
+        text: chatvault_query::record::Text::None,
+        variant: (1, 1),
     };
     let created = id.parse().map_or(parse_time("id", "2021-05-31").unwrap(), Timestamp::from_ms);
     Entry {

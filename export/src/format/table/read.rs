@@ -89,9 +89,10 @@ impl<'a> Rows<'a> {
         let Some((parsed, before)) = versions.split_last() else { return Row::default() };
         let mut row = self.known(entry, parsed);
         row.record = match (row.is_latest, parsed.is_event()) {
+            (false, _) if parsed.version.variant_words().is_some() => "variant",
             (false, _) => "version",
             (true, true) => "event",
-            (true, false) => "message",
+            (true, false) => entry.kind_word(),
         };
         row.custodians = &entry.custodians;
         row.participants = self.participants(entry.created);

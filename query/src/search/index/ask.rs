@@ -7,14 +7,18 @@
 use std::collections::HashSet;
 use std::ops::Bound;
 
-use chatvault_engine::{Row, Scan, Sequence, Snapshot, TimeRange, Timestamp, Versions};
+use chatvault_engine::{
+    ContentAddress, RecordKind, Row, Scan, Sequence, Snapshot, TimeRange, Timestamp, Versions,
+};
 use tantivy::query::{
     AllQuery, BooleanQuery, EnableScoring, Occur, PhraseQuery, Query, RangeQuery, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocId, SegmentReader};
 
-use super::schema::{CONVERSATION, CREATED, Fields, ROW, row_number};
+use super::schema::{
+    CONVERSATION, CREATED, Fields, RECORD, ROW, record_number, row_number, text_number,
+};
 use super::{Index, failed, guarded};
 use crate::error::{Error, Result};
 use crate::search::Search;
@@ -30,16 +34,35 @@ const MOST_CONVERSATIONS: usize = if cfg!(test) { 3 } else { 10_000 };
 pub(crate) struct Candidates {
     /// Those that the index has, by their numbers in order; `None` for all of them.
     rows: Option<Vec<u64>>,
-    /// Rows that arrived later are candidates.
-    sequence: Sequence,
+    known: Known,
+}
+
+/// Which rows an index has: all others are candidates.
+#[derive(Clone, Debug)]
+enum Known {
+    /// Those that had arrived by then.
+    UpTo(Sequence),
+    /// Transcripts with the texts of these numbers, in order.
+    Texts(Vec<u64>),
 }
 
 impl Candidates {
     /// May this row meet the search?
     pub(crate) fn has(&self, row: &Row<'_>) -> bool {
-        match &self.rows {
-            Some(rows) if row.sequence() <= self.sequence => {
+        match (&self.rows, &self.known) {
+            (Some(rows), Known::UpTo(sequence)) if row.sequence() <= *sequence => {
                 rows.binary_search(&row_number(row)).is_ok()
+            }
+            _ => true,
+        }
+    }
+
+    /// May this transcript meet the search, with the text in this file?
+    pub(crate) fn has_text(&self, row: &Row<'_>, file: Option<&ContentAddress>) -> bool {
+        match (&self.rows, &self.known, file) {
+            (Some(rows), Known::Texts(known), Some(file)) => {
+                let number = text_number(row_number(row), file);
+                known.binary_search(&number).is_err() || rows.binary_search(&number).is_ok()
             }
             _ => true,
         }
@@ -63,7 +86,11 @@ impl Index {
         scan: &mut Scan,
     ) -> Result<(Candidates, bool)> {
         self.check(snapshot)?;
-        let asked = compile(&search.tree, &self.fields);
+        // Of a transcript the search may be about single words in it: what is not in these may be
+        // in others.
+        let has_texts = scan.record == RecordKind::CallTranscript;
+        let compiler = Compiler { fields: &self.fields, excludes: !has_texts };
+        let asked = compiler.compile(&search.tree);
         let mut found = Found::new(scan);
         match asked {
             Asked::Everything => found.is_cut = true,
@@ -71,14 +98,32 @@ impl Index {
         }
         let sequence = self.sequence();
         if found.is_cut {
-            return Ok((Candidates { rows: None, sequence }, true));
+            return Ok((Candidates { rows: None, known: Known::UpTo(sequence) }, true));
+        }
+        if has_texts {
+            // A text can come long after its row, so transcripts are looked at wherever they are.
+            let known = Known::Texts(guarded(|| self.texts())?);
+            return Ok((Candidates { rows: Some(found.numbers()), known }, true));
         }
         found.add_later(snapshot, sequence)?;
-        let mut rows = std::mem::take(&mut found.rows);
-        rows.sort_unstable();
-        rows.dedup();
+        let rows = Some(found.numbers());
         let is_some = found.narrow(scan);
-        Ok((Candidates { rows: Some(rows), sequence }, is_some))
+        Ok((Candidates { rows, known: Known::UpTo(sequence) }, is_some))
+    }
+
+    /// The numbers of transcripts with their texts, in order.
+    pub(super) fn texts(&self) -> Result<Vec<u64>> {
+        let transcript = record_number(RecordKind::CallTranscript);
+        let mut all = Vec::new();
+        for reader in self.searcher.segment_readers() {
+            let fast = reader.fast_fields();
+            let numbers = fast.u64(ROW).map_err(failed)?;
+            let records = fast.u64(RECORD).map_err(failed)?;
+            let own = reader.doc_ids_alive().filter(|doc| records.first(*doc) == Some(transcript));
+            all.extend(own.filter_map(|doc| numbers.first(doc)));
+        }
+        all.sort_unstable();
+        Ok(all)
     }
 
     fn collect(&self, asked: Asked, found: &mut Found) -> Result<()> {
@@ -106,6 +151,7 @@ impl Index {
 /// What was found so far.
 struct Found {
     rows: Vec<u64>,
+    record: RecordKind,
     created: TimeRange,
     /// The first and last time of creation.
     times: Option<(i64, i64)>,
@@ -119,6 +165,7 @@ impl Found {
     fn new(scan: &Scan) -> Self {
         Self {
             rows: Vec::new(),
+            record: scan.record,
             created: scan.created,
             times: None,
             conversations: Some(HashSet::new()),
@@ -132,12 +179,14 @@ impl Found {
         }
         let fast = reader.fast_fields();
         let numbers = fast.u64(ROW).map_err(failed)?;
+        let records = fast.u64(RECORD).map_err(failed)?;
         let created = fast.i64(CREATED).map_err(failed)?;
         let names = fast.str(CONVERSATION).map_err(failed)?;
         let mut ordinals = HashSet::new();
         for doc in docs {
             let time = created.first(*doc).unwrap_or(0);
-            if !self.is_wanted(time) {
+            let is_of_kind = records.first(*doc) == Some(record_number(self.record));
+            if !is_of_kind || !self.is_wanted(time) {
                 continue;
             }
             if self.rows.len() == MOST_ROWS {
@@ -166,6 +215,7 @@ impl Found {
         }
         let since = (sequence.0 > 0).then_some(sequence);
         let later = Scan {
+            record: self.record,
             since,
             created: self.created,
             versions: Versions::EveryVariant,
@@ -176,6 +226,14 @@ impl Found {
             self.add_conversation(row.conversation());
         };
         snapshot.keys(&later, &mut on).map(drop).map_err(Error::Archive)
+    }
+
+    /// Takes the rows, in order.
+    fn numbers(&mut self) -> Vec<u64> {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_unstable();
+        rows.dedup();
+        rows
     }
 
     fn is_wanted(&self, time: i64) -> bool {
@@ -245,84 +303,95 @@ impl Asked {
 /// How rows have to meet a query, and the query.
 type Clause = (Occur, Box<dyn Query>);
 
-/// As deep as the tree, which the parser bounds.
-fn compile(tree: &Tree, fields: &Fields) -> Asked {
-    match tree {
-        Tree::All(parts) => all(parts, fields),
-        Tree::Any(parts) => any(parts, fields),
-        Tree::Not(_) => all(std::slice::from_ref(tree), fields),
-        Tree::Phrase(phrase) => self::phrase(phrase, fields),
-    }
+/// Makes of a search what tantivy is asked.
+struct Compiler<'f> {
+    fields: &'f Fields,
+    /// May a row be left out for a word that it has?
+    excludes: bool,
 }
 
-fn all(parts: &[Tree], fields: &Fields) -> Asked {
-    let mut clauses: Vec<Clause> = Vec::new();
-    let mut is_exact = true;
-    for part in parts {
-        let (occur, asked) = match part {
-            Tree::Not(inside) if is_word(inside) => (Occur::MustNot, compile(inside, fields)),
-            // Excluding anything else makes tantivy 0.27 ask a scorer for documents that it has
-            // passed: it panics, or may be wrong. The rows decide.
-            Tree::Not(_) => (Occur::MustNot, Asked::Everything),
-            part => (Occur::Must, compile(part, fields)),
-        };
-        match (occur, asked) {
-            (occur, Asked::Exactly(query)) => clauses.push((occur, query)),
-            (Occur::Must, Asked::AtLeast(query)) => {
-                is_exact = false;
-                clauses.push((Occur::Must, query));
+/// As deep as the tree, which the parser bounds.
+impl Compiler<'_> {
+    fn compile(&self, tree: &Tree) -> Asked {
+        match tree {
+            Tree::All(parts) => self.all(parts),
+            Tree::Any(parts) => self.any(parts),
+            Tree::Not(_) => self.all(std::slice::from_ref(tree)),
+            Tree::Phrase(phrase) => self.phrase(phrase),
+        }
+    }
+
+    fn all(&self, parts: &[Tree]) -> Asked {
+        let mut clauses: Vec<Clause> = Vec::new();
+        let mut is_exact = true;
+        for part in parts {
+            let (occur, asked) = match part {
+                Tree::Not(inside) if self.excludes && is_word(inside) => {
+                    (Occur::MustNot, self.compile(inside))
+                }
+                // Excluding anything else makes tantivy 0.27 ask a scorer for documents that it has
+                // passed: it panics, or may be wrong. The rows decide.
+                Tree::Not(_) => (Occur::MustNot, Asked::Everything),
+                part => (Occur::Must, self.compile(part)),
+            };
+            match (occur, asked) {
+                (occur, Asked::Exactly(query)) => clauses.push((occur, query)),
+                (Occur::Must, Asked::AtLeast(query)) => {
+                    is_exact = false;
+                    clauses.push((Occur::Must, query));
+                }
+                // What is excluded is not known exactly: nothing is, then.
+                _ => is_exact = false,
             }
-            // What is excluded is not known exactly: nothing is, then.
-            _ => is_exact = false,
+        }
+        if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
+            if clauses.is_empty() {
+                return Asked::Everything;
+            }
+            clauses.push((Occur::Must, Box::new(AllQuery)));
+        }
+        Asked::of(Box::new(BooleanQuery::new(clauses)), is_exact)
+    }
+
+    fn any(&self, parts: &[Tree]) -> Asked {
+        let (mut clauses, mut is_exact) = (Vec::new(), true);
+        for part in parts {
+            match self.compile(part) {
+                Asked::Everything => return Asked::Everything,
+                Asked::Exactly(query) => clauses.push((Occur::Should, query)),
+                Asked::AtLeast(query) => {
+                    is_exact = false;
+                    clauses.push((Occur::Should, query));
+                }
+            }
+        }
+        Asked::of(Box::new(BooleanQuery::new(clauses)), is_exact)
+    }
+
+    fn phrase(&self, phrase: &Phrase) -> Asked {
+        let (field, is_only_part) = self.fields.of_part(phrase.part);
+        let (whole, prefix) = phrase.split();
+        let term = |(at, text): &(u32, String)| (*at as usize, Term::from_field_text(field, text));
+        let whole: Vec<(usize, Term)> = whole.iter().map(term).collect();
+        let words: Option<Box<dyn Query>> = match whole.as_slice() {
+            [] => None,
+            [(_, only)] => Some(Box::new(TermQuery::new(only.clone(), IndexRecordOption::Basic))),
+            _ => Some(Box::new(PhraseQuery::new_with_offset(whole))),
+        };
+        match (words, prefix.map(|(_, start)| starts(field, start))) {
+            (None, None) => Asked::Everything,
+            (Some(query), None) | (None, Some(query)) => Asked::of(query, is_only_part),
+            (Some(words), Some(start)) => {
+                let clauses = vec![(Occur::Must, words), (Occur::Must, start)];
+                Asked::AtLeast(Box::new(BooleanQuery::new(clauses)))
+            }
         }
     }
-    if !clauses.iter().any(|(occur, _)| *occur == Occur::Must) {
-        if clauses.is_empty() {
-            return Asked::Everything;
-        }
-        clauses.push((Occur::Must, Box::new(AllQuery)));
-    }
-    Asked::of(Box::new(BooleanQuery::new(clauses)), is_exact)
 }
 
 /// One whole word, and nothing else?
 fn is_word(tree: &Tree) -> bool {
     matches!(tree, Tree::Phrase(phrase) if matches!(phrase.split(), ([_], None)))
-}
-
-fn any(parts: &[Tree], fields: &Fields) -> Asked {
-    let (mut clauses, mut is_exact) = (Vec::new(), true);
-    for part in parts {
-        match compile(part, fields) {
-            Asked::Everything => return Asked::Everything,
-            Asked::Exactly(query) => clauses.push((Occur::Should, query)),
-            Asked::AtLeast(query) => {
-                is_exact = false;
-                clauses.push((Occur::Should, query));
-            }
-        }
-    }
-    Asked::of(Box::new(BooleanQuery::new(clauses)), is_exact)
-}
-
-fn phrase(phrase: &Phrase, fields: &Fields) -> Asked {
-    let (field, is_only_part) = fields.of_part(phrase.part);
-    let (whole, prefix) = phrase.split();
-    let term = |(at, text): &(u32, String)| (*at as usize, Term::from_field_text(field, text));
-    let whole: Vec<(usize, Term)> = whole.iter().map(term).collect();
-    let words: Option<Box<dyn Query>> = match whole.as_slice() {
-        [] => None,
-        [(_, only)] => Some(Box::new(TermQuery::new(only.clone(), IndexRecordOption::Basic))),
-        _ => Some(Box::new(PhraseQuery::new_with_offset(whole))),
-    };
-    match (words, prefix.map(|(_, start)| starts(field, start))) {
-        (None, None) => Asked::Everything,
-        (Some(query), None) | (None, Some(query)) => Asked::of(query, is_only_part),
-        (Some(words), Some(start)) => {
-            let clauses = vec![(Occur::Must, words), (Occur::Must, start)];
-            Asked::AtLeast(Box::new(BooleanQuery::new(clauses)))
-        }
-    }
 }
 
 /// Any term with a start. No term has the last character of Unicode in it, which is none.

@@ -35,10 +35,15 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Adds the rows that a scan of messages leaves out: those of other kinds.
-    pub(super) fn add_others(&mut self, snapshot: &Snapshot, messages: &Scan) -> Result<()> {
-        for record in RecordKind::ALL.into_iter().filter(|record| *record != messages.record) {
-            let scan = Scan { record, ..messages.clone() };
+    /// Adds the rows of kinds that are not read for their words.
+    pub(super) fn add_others(
+        &mut self,
+        snapshot: &Snapshot,
+        arrived: &Scan,
+        read: &[RecordKind],
+    ) -> Result<()> {
+        for record in RecordKind::ALL.into_iter().filter(|record| !read.contains(record)) {
+            let scan = Scan { record, ..arrived.clone() };
             each(snapshot, &scan, &mut |address| self.add(address))?;
         }
         Ok(())

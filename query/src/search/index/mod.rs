@@ -1,13 +1,15 @@
 //! The full-text index beside an archive: derived, rebuildable, and only there if asked for.
 //!
 //! It lives in `search/` on the archive's storage and is a tantivy index in checked blocks (`file`,
-//! `folder`). Each stored row of a message is a document with its words and with what leads back to
-//! the row (`schema`). It is built from scans of a snapshot, never in the way of a commit (`update`,
+//! `folder`). Each stored row of a message, Copilot interaction, recording or transcript is a document
+//! with its words and with what leads back to the row (`schema`). It is built from scans of a snapshot, never in the way of a commit (`update`,
 //! `builder`), and asked for rows that may meet a search (`ask`).
 //!
 //! What always holds:
 //! * Each commit of the index says up to which commit of which archive it has every row. What came
 //!   later is searched in the archive itself, so an index that is behind gives the same answer.
+//! * The text of a transcript can come long after its row, so it is known by the file that it was read
+//!   from: one that the index has not read is searched in the archive.
 //! * It is only asked which rows to look at; whether a row meets a search is decided on the row. So
 //!   it can never add a wrong row, and everything read from it is checked by checksums.
 //! * It knows what the archive held when it was brought up to date (`contents`). An index of another
@@ -19,6 +21,8 @@ mod builder;
 mod contents;
 mod file;
 mod folder;
+#[cfg(test)]
+mod kinds;
 mod schema;
 #[cfg(test)]
 mod tests;

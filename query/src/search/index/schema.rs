@@ -1,6 +1,6 @@
 //! What the index has for each row, and what it says about itself.
 
-use chatvault_engine::Row;
+use chatvault_engine::{ContentAddress, RecordKind, Row};
 use serde::{Deserialize, Serialize};
 use tantivy::TantivyDocument;
 use tantivy::schema::{
@@ -9,16 +9,18 @@ use tantivy::schema::{
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
 use super::contents::Contents;
+use crate::record::Text;
 use crate::search::character::PART_BREAK;
 use crate::search::content::{Content, Part};
 use crate::search::token::tokens;
 
 /// To be counted up with every change of tokens, of what is searched in a message, or of fields:
 /// an index with another number is built anew.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 const TOKENIZER: &str = "chatvault";
 pub(super) const ROW: &str = "row";
+pub(super) const RECORD: &str = "record";
 pub(super) const CREATED: &str = "created";
 pub(super) const CONVERSATION: &str = "conversation";
 const RAW: &str = "raw";
@@ -33,6 +35,8 @@ pub(super) struct Fields {
     subject: Field,
     attachment: Field,
     row: Field,
+    /// Its kind.
+    record: Field,
     created: Field,
     conversation: Field,
 }
@@ -52,6 +56,7 @@ impl Fields {
             subject: builder.add_text_field("subject", words.clone()),
             attachment: builder.add_text_field("attachment", words),
             row: builder.add_u64_field(ROW, number.clone()),
+            record: builder.add_u64_field(RECORD, number.clone()),
             created: builder.add_i64_field(CREATED, number),
             conversation: builder.add_text_field(CONVERSATION, name),
             schema: builder.build(),
@@ -68,8 +73,13 @@ impl Fields {
         }
     }
 
-    pub(super) fn document(&self, row: &Row<'_>) -> TantivyDocument {
-        let content = Content::of(row.json());
+    /// Of a row; of a transcript with its text and where that was read from.
+    pub(super) fn document(
+        &self,
+        (record, row): (RecordKind, &Row<'_>),
+        spoken: Option<(&Text, &ContentAddress)>,
+    ) -> TantivyDocument {
+        let content = Content::of(record, row.json(), spoken.map_or(&Text::None, |(text, _)| text));
         let mut document = TantivyDocument::new();
         let mut text = String::new();
         for part in Part::ALL {
@@ -90,7 +100,10 @@ impl Fields {
                 document.add_text(field, words);
             }
         }
-        document.add_u64(self.row, row_number(row));
+        let number = row_number(row);
+        let number = spoken.map_or(number, |(_, file)| text_number(number, file));
+        document.add_u64(self.row, number);
+        document.add_u64(self.record, record_number(record));
         document.add_i64(self.created, row.created().ticks());
         document.add_text(self.conversation, row.conversation());
         document
@@ -110,6 +123,16 @@ pub(super) fn row_number(row: &Row<'_>) -> u64 {
         number = mixed(number ^ u64::from_le_bytes(bytes));
     }
     number
+}
+
+/// The same of a row with a text, by where that is: another text, another number.
+pub(super) fn text_number(row: u64, file: &ContentAddress) -> u64 {
+    file.0.iter().take(8).fold(row, |number, byte| mixed(number ^ u64::from(*byte)))
+}
+
+/// The number that stands for a kind in an index.
+pub(super) fn record_number(record: RecordKind) -> u64 {
+    RecordKind::ALL.iter().position(|one| *one == record).map_or(u64::MAX, |at| at as u64)
 }
 
 /// Spreads a number over all bits (splitmix64).

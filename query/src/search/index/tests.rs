@@ -13,19 +13,19 @@ use crate::names::{Order, Versions};
 use crate::query::Query;
 use crate::statistics::{By, Statistics};
 
-const AT: u64 = 1_700_000_000_000;
+pub(super) const AT: u64 = 1_700_000_000_000;
 
 /// Numbers that look random and are the same each time.
-struct Chance(AtomicU64);
+pub(super) struct Chance(pub(super) AtomicU64);
 
 impl Chance {
-    fn below(&self, bound: usize) -> usize {
+    pub(super) fn below(&self, bound: usize) -> usize {
         let next = |seed: u64| Some(seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
         let seed = self.0.try_update(Ordering::Relaxed, Ordering::Relaxed, next);
         usize::try_from(seed.unwrap_or(0) >> 33).unwrap_or(0) % bound
     }
 
-    fn pick<'a>(&self, list: &[&'a str]) -> &'a str {
+    pub(super) fn pick<'a>(&self, list: &[&'a str]) -> &'a str {
         list[self.below(list.len())]
     }
 }
@@ -164,7 +164,7 @@ impl Sample {
     }
 }
 
-fn rows(question: &Query, snapshot: &Snapshot, index: Option<&Index>) -> Vec<Stored> {
+pub(super) fn rows(question: &Query, snapshot: &Snapshot, index: Option<&Index>) -> Vec<Stored> {
     let mut answer = question.run_with(snapshot, index).unwrap();
     let mut all = Vec::new();
     while let Some(row) = answer.next().unwrap() {
@@ -173,7 +173,7 @@ fn rows(question: &Query, snapshot: &Snapshot, index: Option<&Index>) -> Vec<Sto
     all
 }
 
-fn pages(question: &Query, snapshot: &Snapshot, index: &Index) -> Vec<Stored> {
+pub(super) fn pages(question: &Query, snapshot: &Snapshot, index: &Index) -> Vec<Stored> {
     let mut page = Query { limit: Some(3), ..question.clone() };
     let mut all = Vec::new();
     loop {

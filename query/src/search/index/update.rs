@@ -3,16 +3,21 @@
 //! The rows that arrived since the last commit of the index are added in steps of arrival; each step
 //! ends in a commit that names the last commit of the archive that is in. A step that is not
 //! finished leaves nothing but files that the next update removes.
+//!
+//! Transcripts are added with the last step, each when its text is there: that can come long after
+//! its row. Which texts are in is asked of the index itself.
 
-use chatvault_engine::{LockGuard, RowKeys, Scan, Snapshot};
+use chatvault_engine::{ContentAddress, LockGuard, RecordKind, Row, RowKeys, Scan, Snapshot};
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::{IndexSettings, IndexWriter, TantivyDocument};
 
-use super::contents::arrived;
+use super::contents::{Contents, arrived};
 use super::folder::{FOLDER, Folder, LOCK};
-use super::schema::{About, FORMAT, Fields, tokenizers};
+use super::schema::{About, FORMAT, Fields, row_number, text_number, tokenizers};
 use super::{archive_of, failed, guarded, is_there, open, unfit, unreadable};
 use crate::error::{Error, Result};
+use crate::record::{Text, Texts};
+use crate::rest::key_of;
 
 /// What the writer may hold in memory, over its two threads.
 const HEAP_BYTES: usize = 64 << 20;
@@ -76,10 +81,12 @@ fn locked(
     snapshot: &Snapshot,
     on: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<Update> {
-    let (index, about, rebuilt) = start(folder, snapshot)?;
+    let Start { index, about, texts, rebuilt } = start(folder, snapshot)?;
     let mut work = Work {
         fields: Fields::new(),
         snapshot,
+        known: texts,
+        texts: Texts::new(snapshot),
         update: Update { rows: about.rows, sequence: about.sequence, rebuilt, ..Update::default() },
         about,
         total: 0,
@@ -89,15 +96,24 @@ fn locked(
     Ok(work.update)
 }
 
-/// The index to go on with, and why it is a new one although one was there.
-fn start(folder: &Folder, snapshot: &Snapshot) -> Result<(tantivy::Index, About, Option<String>)> {
-    let mut why = None;
+/// The index to go on with.
+struct Start {
+    index: tantivy::Index,
+    about: About,
+    /// The numbers of the transcripts that it has, in order.
+    texts: Vec<u64>,
+    /// Why it is a new one although one was there.
+    rebuilt: Option<String>,
+}
+
+fn start(folder: &Folder, snapshot: &Snapshot) -> Result<Start> {
+    let mut rebuilt = None;
     if is_there(folder)? {
         match reusable(folder, snapshot) {
-            Ok((index, about)) => return Ok((index, about, None)),
+            Ok(start) => return Ok(start),
             // That the archive cannot be read says nothing about its index.
             Err(error @ Error::Archive(_)) => return Err(error),
-            Err(error) => why = Some(in_words(&error)),
+            Err(error) => rebuilt = Some(in_words(&error)),
         }
     }
     // What was there is derived, and it holds people's words: it is not worth keeping a copy of.
@@ -108,7 +124,7 @@ fn start(folder: &Folder, snapshot: &Snapshot) -> Result<(tantivy::Index, About,
         tantivy::Index::create(folder.clone(), fields.schema, settings).map_err(failed)?;
     index.set_tokenizers(tokenizers());
     let about = About { format: FORMAT, archive: archive_of(snapshot), ..About::default() };
-    Ok((index, about, why))
+    Ok(Start { index, about, texts: Vec::new(), rebuilt })
 }
 
 /// An error and its cause on one line.
@@ -120,17 +136,30 @@ fn in_words(error: &Error) -> String {
 }
 
 /// An index that is there, if it is of what the archive holds.
-fn reusable(folder: &Folder, snapshot: &Snapshot) -> Result<(tantivy::Index, About)> {
+fn reusable(folder: &Folder, snapshot: &Snapshot) -> Result<Start> {
     let (tantivy, index) = open(folder, &archive_of(snapshot))?;
     index.check(snapshot)?;
-    let damaged = tantivy.validate_checksum().map_err(failed)?;
-    if damaged.is_empty() { Ok((tantivy, index.about)) } else { Err(unfit("is damaged")) }
+    if !tantivy.validate_checksum().map_err(failed)?.is_empty() {
+        return Err(unfit("is damaged"));
+    }
+    let texts = index.texts()?;
+    Ok(Start { index: tantivy, about: index.about, texts, rebuilt: None })
 }
+
+/// Kinds whose words are all in their rows.
+const WORDS_IN_ROWS: [RecordKind; 3] =
+    [RecordKind::Message, RecordKind::CopilotInteraction, RecordKind::CallRecording];
+
+/// Adds a document; false to stop.
+type Add<'a> = &'a mut dyn FnMut(TantivyDocument) -> Result<bool>;
 
 /// An update under way.
 struct Work<'s> {
     fields: Fields,
     snapshot: &'s Snapshot,
+    /// The numbers of the transcripts that the index has, in order.
+    known: Vec<u64>,
+    texts: Texts,
     about: About,
     update: Update,
     /// Rows to be added.
@@ -174,7 +203,16 @@ impl Work<'_> {
             }
             seen += 1;
         };
-        self.total = self.snapshot.keys(&self.since(last), &mut on).map_err(Error::Archive)?;
+        for record in WORDS_IN_ROWS {
+            let scan = Scan { record, ..self.since(last) };
+            self.total += self.snapshot.keys(&scan, &mut on).map_err(Error::Archive)?;
+        }
+        let mut unread = 0;
+        self.each_text(last, &mut |_, _| {
+            unread += 1;
+            Ok(())
+        })?;
+        self.total += unread;
         sample.sort_unstable();
         let mut ends: Vec<u64> =
             sample.chunks(STEP_ROWS / SAMPLE).filter_map(|step| step.last().copied()).collect();
@@ -195,20 +233,20 @@ impl Work<'_> {
         end: u64,
         on: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<bool> {
-        let scan = self.since(end);
-        let mut rows = self.snapshot.scan(&scan).map_err(Error::Archive)?;
         let (mut added, mut contents) = (0, self.about.contents);
-        while let Some(row) = rows.next().map_err(Error::Archive)? {
-            contents.add(&self.snapshot.address_of(row.json()).map_err(Error::Archive)?);
-            let document: TantivyDocument = self.fields.document(&row);
+        let mut add = |document: TantivyDocument| {
             let _ = writer.add_document(document).map_err(failed)?;
             added += 1;
-            if added % PULSE_ROWS == 0 && !on(self.update.added + added, self.total) {
-                let _ = writer.rollback().map_err(failed)?;
-                return Ok(false);
-            }
+            Ok(added % PULSE_ROWS != 0 || on(self.update.added + added, self.total))
+        };
+        let is_done = self.add_rows(end, &mut contents, &mut add)?
+            && (end != self.snapshot.sequence().0 || self.add_texts(end, &mut add)?);
+        if !is_done {
+            let _ = writer.rollback().map_err(failed)?;
+            return Ok(false);
         }
-        contents.add_others(self.snapshot, &scan)?;
+        let scan = self.since(end);
+        contents.add_others(self.snapshot, &scan, &WORDS_IN_ROWS)?;
         let rows = self.about.rows + added;
         let about = About { sequence: end, rows, contents, ..self.about.clone() };
         let payload = serde_json::to_string(&about).map_err(|cause| unreadable(cause.into()))?;
@@ -219,5 +257,54 @@ impl Work<'_> {
         self.update.added += added;
         (self.update.rows, self.update.sequence) = (self.about.rows, self.about.sequence);
         Ok(on(self.update.added, self.total) || end == self.snapshot.sequence().0)
+    }
+
+    /// Adds the rows of a step; false if it was told to stop.
+    fn add_rows(&self, end: u64, contents: &mut Contents, add: Add<'_>) -> Result<bool> {
+        for record in WORDS_IN_ROWS {
+            let scan = Scan { record, ..self.since(end) };
+            let mut rows = self.snapshot.scan(&scan).map_err(Error::Archive)?;
+            while let Some(row) = rows.next().map_err(Error::Archive)? {
+                contents.add(&self.snapshot.address_of(row.json()).map_err(Error::Archive)?);
+                if !add(self.fields.document((record, &row), None))? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Adds the transcripts whose texts the index does not have, whenever they came; false if it was
+    /// told to stop.
+    fn add_texts(&self, end: u64, add: Add<'_>) -> Result<bool> {
+        let mut goes_on = true;
+        self.each_text(end, &mut |row, file| {
+            let text = self.texts.read(Some(file))?;
+            if goes_on && let Text::Here(_) = &text {
+                let spoken = Some((&text, file));
+                goes_on = add(self.fields.document((RecordKind::CallTranscript, row), spoken))?;
+            }
+            Ok(())
+        })?;
+        Ok(goes_on)
+    }
+
+    /// Calls `on` for each transcript with a text that the index does not have.
+    fn each_text(
+        &self,
+        end: u64,
+        on: &mut dyn FnMut(&Row<'_>, &ContentAddress) -> Result<()>,
+    ) -> Result<()> {
+        let record = RecordKind::CallTranscript;
+        let scan = Scan { record, ..arrived(0, end) };
+        let mut rows = self.snapshot.scan(&scan).map_err(Error::Archive)?;
+        while let Some(row) = rows.next().map_err(Error::Archive)? {
+            let Some(file) = self.texts.file(&key_of(record, &row))? else { continue };
+            let number = text_number(row_number(&row), &file);
+            if self.known.binary_search(&number).is_err() {
+                on(&row, &file)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -80,6 +80,9 @@ pub(super) fn entry(versions: &[Value]) -> Entry {
         version: text(value, "etag").and_then(|etag| etag.parse().ok()).unwrap_or(number(index)),
         sequence: number(index),
         snippets: Vec::new(),
+        record: RecordKind::Message,
+        text: chatvault_query::record::Text::None,
+        variant: (1, 1),
     };
     let time =
         |value: &Value, name| text(value, name).map_or(Timestamp::from_ms(0), |time| at(&time));

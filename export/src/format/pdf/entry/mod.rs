@@ -510,7 +510,10 @@ impl Entries<'_> {
                     message.is_deleted() && Document::of(&message).is_empty()
                 });
                 let gone = if is_gone { ": deleted" } else { "" };
-                flow.note(&format!("Version {number} of {of}, {at}{gone}"), &note_style());
+                let variant = version.variant_words();
+                let variant = variant.map_or_else(String::new, |words| format!(" ({words})"));
+                let title = format!("Version {number} of {of}{variant}, {at}{gone}");
+                flow.note(&title, &note_style());
                 flow.keep_last();
                 let style = Style { size: 8.6, ink: Ink::Muted, ..text_style() };
                 self.version_body(flow, version, &style);

@@ -146,6 +146,9 @@ pub(super) fn entry(versions: &[Value]) -> Entry {
         version: index as u64,
         sequence: 1,
         snippets: Vec::new(),
+        record: RecordKind::Message,
+        text: chatvault_query::record::Text::None,
+        variant: (1, 1),
     };
     Entry {
         key: MessageKey {

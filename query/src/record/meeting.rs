@@ -1,0 +1,125 @@
+//! Recordings and transcripts of meetings and calls.
+
+use std::borrow::Cow;
+
+use chatvault_engine::{RecordKind, Timestamp};
+use serde::de::MapAccess;
+
+use super::{Text, cues};
+use crate::message::{
+    Attachment, Body, BodyKind, Field, Fill, Identity, Message, MessageType, read_object,
+};
+use crate::time::format_time;
+
+/// A row of a recording or transcript.
+#[derive(Default)]
+struct Meeting<'a> {
+    id: Cow<'a, str>,
+    meeting: Option<Cow<'a, str>>,
+    call: Option<Cow<'a, str>>,
+    correlation: Option<Cow<'a, str>>,
+    organizer: Option<Identity<'a>>,
+    organizer_id: Option<Cow<'a, str>>,
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
+}
+
+impl<'a> Fill<'a> for Meeting<'a> {
+    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
+        let is_said = |text: &Cow<'a, str>| !text.is_empty();
+        match key {
+            "id" => self.id = field.text()?.unwrap_or_default(),
+            "meetingId" => self.meeting = field.text()?.filter(is_said),
+            "callId" => self.call = field.text()?.filter(is_said),
+            "contentCorrelationId" => self.correlation = field.text()?.filter(is_said),
+            "meetingOrganizer" => self.organizer = field.identity()?,
+            "meetingOrganizerId" => self.organizer_id = field.text()?.filter(is_said),
+            "createdDateTime" => self.started = field.time()?,
+            "endDateTime" => self.ended = field.time()?,
+            _ => field.skip()?,
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Option<Message<'a>> {
+    let read: Meeting<'a> = read_object(std::str::from_utf8(json).ok()?)?;
+    let is_recording = record == RecordKind::CallRecording;
+    let mut content = read.facts(is_recording);
+    if !is_recording {
+        add_spoken(text, &mut content);
+    }
+    let named = |id: &'static str, name: &'static str| Attachment {
+        id: Some(id.into()),
+        content_type: Some("reference".into()),
+        name: Some(name.into()),
+        ..Attachment::default()
+    };
+    let (kind, attachments) = if is_recording {
+        ("callRecording", vec![named("content", "recording.mp4")])
+    } else {
+        let details = named("metadataContent", "transcript-details.vtt");
+        ("callTranscript", vec![named("content", "transcript.vtt"), details])
+    };
+    let alone = |id| Identity { id, ..Identity::default() };
+    Some(Message {
+        id: read.id,
+        message_type: MessageType::Other(kind.into()),
+        created: read.started,
+        from: read.organizer.or(read.organizer_id.map(alone)),
+        body: Body { kind: BodyKind::Text, content: content.into() },
+        attachments,
+        ..Message::default()
+    })
+}
+
+impl Meeting<'_> {
+    /// A line for each thing that it says.
+    fn facts(&self, is_recording: bool) -> String {
+        let what = if is_recording { "Recording" } else { "Transcript" };
+        let of = if self.meeting.is_some() { "a meeting" } else { "a call" };
+        let name = self.organizer.as_ref().and_then(|one| one.name.as_deref());
+        let id = self.organizer.as_ref().map(|one| &*one.id).or(self.organizer_id.as_deref());
+        let organizer = match (name, id) {
+            (Some(name), Some(id)) => Some(format!("{name} ({id})")),
+            (name, id) => name.or(id).map(str::to_owned),
+        };
+        let time = |at: Option<Timestamp>| at.map(format_time);
+        let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        let facts = [
+            ("Started", time(self.started)),
+            ("Ended", time(self.ended)),
+            ("Organizer", organizer),
+            ("Meeting", text(&self.meeting)),
+            ("Call", text(&self.call)),
+            ("Recording and transcript of one call share", text(&self.correlation)),
+        ];
+        let mut lines = format!("{what} of {of}");
+        for (label, fact) in facts {
+            for part in fact.iter().flat_map(|fact| ["\n", label, ": ", fact]) {
+                lines.push_str(part);
+            }
+        }
+        lines
+    }
+}
+
+fn add_spoken(text: &Text, content: &mut String) {
+    let note = match text {
+        Text::None => return,
+        Text::Missing => "[the archive does not have the text]".to_owned(),
+        Text::TooLong(bytes) => {
+            format!("[the text has {bytes} bytes and is not shown: the file has all of it]")
+        }
+        Text::Here(text) => {
+            content.push('\n');
+            for cue in cues(text) {
+                content.push('\n');
+                content.push_str(&cue.to_string());
+            }
+            return;
+        }
+    };
+    content.push_str("\n\n");
+    content.push_str(&note);
+}

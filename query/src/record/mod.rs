@@ -1,0 +1,46 @@
+//! What is stored beside messages, as messages: so that whatever reads a message, a search or an
+//! export, reads them, too. This is the one place that knows how they look.
+//!
+//! A Copilot interaction says its links and contexts below its text. A recording says who organized
+//! the meeting, when it was and which it was; its film is its attachment. A transcript says the same,
+//! and then every line that was spoken; its files are its attachments.
+
+mod interaction;
+mod meeting;
+#[cfg(test)]
+mod tests;
+mod text;
+mod vtt;
+
+use std::sync::Arc;
+
+use chatvault_engine::RecordKind;
+
+use crate::message::Message;
+pub use text::{MOST_TEXT_BYTES, Texts};
+pub use vtt::{Cue, cues};
+
+/// The text of a transcript, which is a file beside its row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Text {
+    /// There is none to look for.
+    #[default]
+    None,
+    /// The file, as WebVTT.
+    Here(Arc<str>),
+    /// The archive does not have the file.
+    Missing,
+    /// It has more bytes than [`MOST_TEXT_BYTES`]: so many.
+    TooLong(u64),
+}
+
+/// A stored record of any kind as a message; `None` if its bytes are none.
+pub fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Option<Message<'a>> {
+    match record {
+        RecordKind::CopilotInteraction => interaction::message(json),
+        RecordKind::CallRecording | RecordKind::CallTranscript => {
+            meeting::message(record, json, text)
+        }
+        _ => Message::stored(json).ok(),
+    }
+}
