@@ -78,6 +78,66 @@ fn what_is_stored_beside_messages_is_listed_and_counted_apart() {
 }
 
 #[test]
+fn a_transcript_is_found_by_who_says_what_with_an_index_and_without() {
+    let (_folder, archive) = sample();
+    let ask = |words: &str, options: &[&str]| {
+        let record = ["--record", "transcript", "--search", words];
+        run(&archive, "query", &[&record[..], options].concat())
+    };
+    for indexed in [false, true] {
+        let found = ask("speaker:ann \"good morning\"", &["--format", "table"]);
+        let line = found.out.lines().nth(1).unwrap_or_default();
+        assert!(line.contains("Ann Lee") && line.contains("spoken"), "{found:?}");
+        assert!(line.contains("0:00:00 Good morning"), "{found:?}");
+        assert_eq!(ask("morning", &[]).out.trim_end(), TRANSCRIPT);
+        assert_eq!(ask("morning", &["--count"]).out, "1\n");
+        assert_eq!(ask("evening", &["--count"]).out, "0\n");
+        if !indexed {
+            let built = done(&["index", &archive]);
+            assert_eq!(built["rows"], Value::from(2), "the message and the transcript: {built}");
+        }
+    }
+}
+
+#[test]
+fn a_transcript_without_a_text_is_told_and_not_passed_over() {
+    let (_folder, archive) = sample();
+    let opened = Archive::open(Host::disk(&archive), Options::default()).unwrap();
+    let mut batch = opened.batch(opened.begin_run("test").unwrap());
+    let origin = Origin { source: "test", offset: 0 };
+    let other = TRANSCRIPT.replace("\"t1\"", "\"t2\"");
+    batch.offer(&Custodian::user("u1"), RecordKind::CallTranscript, other.as_bytes(), origin);
+    drop(batch.commit().unwrap());
+    opened.close().unwrap();
+    for options in [&["--count"][..], &[]] {
+        let record = ["--record", "transcript", "--search", "morning"];
+        let found = run(&archive, "query", &[&record[..], options].concat());
+        assert!(found.code == 0 && found.err.contains("not searched: 1 transcript,"), "{found:?}");
+    }
+}
+
+#[test]
+fn meetings_are_listed_and_handed_out() {
+    let (folder, archive) = sample();
+    let listed = done(&["chats", &archive, "--record", "transcript"]);
+    let [meeting] = listed["conversations"].as_array().unwrap().as_slice() else {
+        panic!("{listed}");
+    };
+    assert_eq!((&meeting["id"], &meeting["person"]), (&Value::from(MEETING), &Value::from("u1")));
+    assert_eq!(meeting["entries"], Value::from(1));
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    let made = done(&["export", &archive, "--format", "jsonl", "--all", "--out", out]);
+    let counted = |name: &str| made[name].as_u64();
+    assert_eq!(
+        (counted("messages"), counted("transcripts"), counted("copilot")),
+        (Some(1), Some(1), Some(0))
+    );
+    let checked = chatvault(&["export", "check", out, &archive]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+}
+
+#[test]
 fn its_history_and_its_file_can_be_had() {
     let (_folder, archive) = sample();
     let which = ["--record", "transcript", "--chat", "MSo1", "--id", "t1"];

@@ -6,11 +6,12 @@ use anyhow::Context;
 use chatvault_engine::{Snapshot, Timestamp};
 use chatvault_export::entry::Zone;
 use chatvault_query::people::{Conversation, Conversations, Participant, People};
-use chatvault_query::{format_time, parse_time};
+use chatvault_query::{Record, format_time, parse_time};
 use clap::Args;
 use serde::Serialize;
 
-use super::query::time;
+use super::query::{one_of, time};
+use super::sessions;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::meant::Meant;
@@ -24,6 +25,7 @@ Examples:
   chatvault chats team.cvault
   chatvault chats team.cvault --chat 19:abc@thread.v2                  its names and who took part
   chatvault chats team.cvault --chat 19:abc@thread.v2 --at 2024-05     as it was at a time
+  chatvault chats team.cvault --record recording                       meetings with recordings
   chatvault chats team.cvault --json
 
 Kind by the form of the id: one-on-one, group, meeting, channel, copilot, other. Topics come from rename \
@@ -36,7 +38,8 @@ there is no such conversation.
 JSON fields: conversations (list of id, kind, team, team_name, topic, messages (events included), events, first, last \
 (when the first and the last message were created), participants, and with --chat: topics (list of since, \
 topic), members (list of id, name, address, joined, left, first_sent, last_sent); with --at only who took part then, \
-and topic and names are those of the time).";
+and topic and names are those of the time). With --record: conversations (list of id, record, person (whose \
+session it is, or who organized the meeting), name, entries, first, last).";
 
 /// List conversations: kind, topic, participants, messages, first and last
 #[derive(Debug, Args)]
@@ -47,13 +50,19 @@ pub(crate) struct Arguments {
     /// Show this chat or channel in full: its id, the start of it, or its topic (several)
     #[arg(long, value_name = "CHAT")]
     chat: Vec<String>,
+    /// Instead of chats and channels, sessions with Copilot, or meetings with recordings or transcripts
+    #[arg(long, value_parser = one_of::<Record>(&BESIDE))]
+    record: Option<Record>,
     /// As it was at this time
-    #[arg(long, value_name = "TIME", value_parser = time, requires = "chat")]
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "chat", conflicts_with = "record")]
     at: Option<String>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
 }
+
+/// What has conversations of its own.
+const BESIDE: [&str; 3] = ["copilot", "recording", "transcript"];
 
 /// The documented fields.
 #[derive(Serialize)]
@@ -105,6 +114,13 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let at = at.map(|at| parse_time("at", &at)).transpose()?;
     let archive = super::open_to_read(&arguments.archive)?;
     let snapshot = archive.snapshot()?;
+    if let Some(record) = arguments.record {
+        let meant = Meant { archive: &archive, snapshot: &snapshot, record };
+        let ids = meant.chats(&arguments.chat, console)?;
+        let how = (arguments.json, console);
+        sessions::print((&archive, &snapshot), (record, ids), how)?;
+        return Ok(Outcome::Done);
+    }
     let chats = Meant::of_messages(&archive, &snapshot).chats(&arguments.chat, console)?;
     let (conversations, people) = collect(&chats, &snapshot, console)?;
     let view = View { people, at, is_full: !arguments.chat.is_empty() };

@@ -18,6 +18,7 @@ pub(crate) mod quarantine;
 pub(crate) mod query;
 pub(crate) mod repair;
 pub(crate) mod runs;
+mod sessions;
 pub(crate) mod stat;
 pub(crate) mod sync;
 pub(crate) mod verify;

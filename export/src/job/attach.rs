@@ -26,6 +26,8 @@ pub type Reasons<'r> = &'r (dyn Fn(&MessageKey, &str) -> Option<String> + Sync);
 
 /// What the archive's links of inline contents begin with.
 const HOSTED: &str = "hostedContents/";
+/// The archive's link of what the service says about each line of a transcript.
+const DETAILS: &str = "metadataContent";
 const NEVER_FETCHED: &str = "the archive does not have it: it was never fetched";
 /// Digests that are remembered: some megabytes.
 const MOST_KNOWN: usize = 65_536;
@@ -104,7 +106,8 @@ impl<'r> Attachments<'r> {
         let mut named = all_named(&entry.versions);
         for (link, _) in &links {
             if !named.iter().any(|one| one.link == *link) {
-                named.push(Named::new(link.clone(), None, String::new()));
+                let name = if link == DETAILS { "transcript-details.vtt" } else { "" };
+                named.push(Named::new(link.clone(), None, name.to_owned()));
             }
         }
         self.read_snippets(entry, &links)?;

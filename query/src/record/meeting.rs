@@ -49,17 +49,16 @@ pub(super) fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Op
     if !is_recording {
         add_spoken(text, &mut content);
     }
-    let named = |id: &'static str, name: &'static str| Attachment {
-        id: Some(id.into()),
+    let (kind, name) = if is_recording {
+        ("callRecording", "recording.mp4")
+    } else {
+        ("callTranscript", "transcript.vtt")
+    };
+    let file = Attachment {
+        id: Some("content".into()),
         content_type: Some("reference".into()),
         name: Some(name.into()),
         ..Attachment::default()
-    };
-    let (kind, attachments) = if is_recording {
-        ("callRecording", vec![named("content", "recording.mp4")])
-    } else {
-        let details = named("metadataContent", "transcript-details.vtt");
-        ("callTranscript", vec![named("content", "transcript.vtt"), details])
     };
     let alone = |id| Identity { id, ..Identity::default() };
     Some(Message {
@@ -68,7 +67,7 @@ pub(super) fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Op
         created: read.started,
         from: read.organizer.or(read.organizer_id.map(alone)),
         body: Body { kind: BodyKind::Text, content: content.into() },
-        attachments,
+        attachments: vec![file],
         ..Message::default()
     })
 }

@@ -3,7 +3,7 @@
 //!
 //! A Copilot interaction says its links and contexts below its text. A recording says who organized
 //! the meeting, when it was and which it was; its film is its attachment. A transcript says the same,
-//! and then every line that was spoken; its files are its attachments.
+//! and then every line that was spoken; the file with them is its attachment.
 
 mod interaction;
 mod meeting;

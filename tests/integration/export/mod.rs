@@ -9,6 +9,7 @@ mod moments;
 mod selection;
 mod tampered;
 mod told;
+mod variants;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
