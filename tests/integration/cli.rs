@@ -487,3 +487,17 @@ fn done_or_quarantined(arguments: &[&str]) -> Value {
     assert_eq!(code, 3, "{report}");
     report
 }
+
+#[test]
+fn runs_say_at_which_commit_the_archive_was() {
+    let sample = sample();
+    let listed = done(&["runs", &sample.archive, "--all"]);
+    let newest = &listed["runs"][0];
+    let commit = newest["commit"].as_str().unwrap();
+    assert_eq!(commit, done(&["stat", &sample.archive])["commit"], "{listed}");
+    assert!(newest["started"].is_string() && newest["copies"].as_u64() > Some(0), "{listed}");
+    let counted = ["query", &sample.archive, "--as-of-seq", commit, "--count"];
+    assert_eq!(chatvault(&counted).code, 0);
+    let shown = chatvault(&["runs", &sample.archive, "--all"]);
+    assert!(shown.code == 0 && shown.out.contains(commit), "{shown:?}");
+}

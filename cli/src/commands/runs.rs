@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use chatvault_engine::Archive;
+use chatvault_engine::{Archive, RunSummary};
 use chatvault_ingest::sync::{self, SyncRun};
 use clap::Args;
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
+use crate::report::Copies;
 use crate::sync_report::{AskedFacts, Told, Work, minute, outcome_name, part, span, time, took_ms};
 use crate::table::{Column, Listing, whole};
 use crate::text;
@@ -19,16 +20,19 @@ Examples:
   chatvault runs team.cvault
   chatvault runs team.cvault --run 12
   chatvault runs team.cvault --run 12 --json
+  chatvault runs team.cvault --all
 
 Lists runs of `chatvault sync`, newest first. With --run one run in full: its numbers, how they balance \
 (copies = new versions + variants + duplicates + quarantined), and every account with troubles. A run \
 without a report is still going, or was killed; what it committed is in the archive, and the next run \
 goes on from there. `not had` counts feeds, windows and contents. Numbers may skip: imports and \
-`account activate` take some, too.
+`account activate` take some, too. With --all every run that brought copies, imports too, and its last commit: \
+which one the archive was at on a day, for --as-of-seq and --since.
 
 JSON fields: runs (list of run, label, asked (null: not kept; what `chatvault sync --json` says), started, ended (null: no report), outcome, accounts, incomplete \
 (accounts that are not complete), and the numbers of `chatvault sync \
---json`). With --run: the fields of `chatvault sync --json`.";
+--json`). With --run: the fields of `chatvault sync --json`. With --all: runs (list of run, label, started, commit \
+(the last one), copies, stored, variants, duplicates, quarantined).";
 
 /// List the runs of `sync`, or show one in full
 #[derive(Debug, Args)]
@@ -39,6 +43,9 @@ pub(crate) struct Arguments {
     /// Show this run in full
     #[arg(long, value_name = "NUMBER")]
     run: Option<u32>,
+    /// List imports, too, and the last commit of each run
+    #[arg(long, conflicts_with = "run")]
+    all: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -98,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let archive = super::open_to_read(&arguments.archive)?;
     match arguments.run {
         Some(number) => one(&archive, number, arguments.json, console)?,
+        None if arguments.all => every(&archive.runs()?, arguments.json, console)?,
         None => all(&sync::runs(&archive)?, arguments.json, console)?,
     }
     Ok(Outcome::Done)
@@ -128,14 +136,72 @@ fn all(runs: &[SyncRun], json: bool, console: &mut Console<'_>) -> anyhow::Resul
     if runs.is_empty() {
         return Ok(console.line("no run of `chatvault sync` yet")?);
     }
-    let rows: Vec<Vec<String>> = runs.iter().map(row).collect();
-    // What was asked for is never cut for a program.
-    let width = console.width().unwrap_or_else(|| whole(COLUMNS, &rows));
-    let mut listing = Listing::new(COLUMNS, Some(width));
+    list(COLUMNS, runs.iter().map(row).collect(), console)
+}
+
+/// What was asked for is never cut for a program.
+fn list(
+    columns: &'static [Column],
+    rows: Vec<Vec<String>>,
+    console: &mut Console<'_>,
+) -> anyhow::Result<()> {
+    let width = console.width().unwrap_or_else(|| whole(columns, &rows));
+    let mut listing = Listing::new(columns, Some(width));
     for row in rows {
         console.lines(listing.push(row))?;
     }
     console.lines(Some(listing.lines()))
+}
+
+/// A run of any command.
+#[derive(Serialize)]
+struct Any<'a> {
+    run: u32,
+    label: &'a str,
+    started: String,
+    commit: Option<String>,
+    #[serde(flatten)]
+    counts: Copies,
+}
+
+impl<'a> From<&'a RunSummary> for Any<'a> {
+    fn from(run: &'a RunSummary) -> Self {
+        Self {
+            run: run.run.0,
+            label: &run.label,
+            started: time(run.started.ms()),
+            commit: run.last_commit.map(|commit| commit.to_string()),
+            counts: run.counts.into(),
+        }
+    }
+}
+
+const ANY: &[Column] = &[
+    Column::number("run", 5),
+    Column::text("started", 16),
+    Column::text("last commit", 25),
+    Column::number("copies", 12),
+    Column::number("new", 10),
+    Column::rest("what"),
+];
+
+fn every(runs: &[RunSummary], json: bool, console: &mut Console<'_>) -> anyhow::Result<()> {
+    let with_copies = || runs.iter().rev().filter(|run| run.counts.offered > 0);
+    if json {
+        let runs: Vec<Any<'_>> = with_copies().map(Any::from).collect();
+        return console.json(&serde_json::json!({ "runs": runs }));
+    }
+    let row = |run: &RunSummary| {
+        vec![
+            run.run.0.to_string(),
+            minute(run.started.ms()),
+            run.last_commit.map(|commit| commit.to_string()).unwrap_or_default(),
+            text::count(run.counts.offered),
+            text::count(run.counts.stored),
+            run.label.clone(),
+        ]
+    };
+    list(ANY, with_copies().map(row).collect(), console)
 }
 
 fn row(run: &SyncRun) -> Vec<String> {

@@ -121,6 +121,7 @@ impl Known {
             label: run.label.clone(),
             started: run.started,
             counts: Counts::default(),
+            last_commit: None,
         }));
         // Of one number the last counts.
         summaries.reverse();
@@ -129,6 +130,12 @@ impl Known {
         for ((run, _), counts) in self.counts() {
             if let Ok(at) = summaries.binary_search_by_key(run, |summary| summary.run.0) {
                 summaries[at].counts += *counts;
+            }
+        }
+        for commit in self.books().flat_map(|book| &book.commits) {
+            if let Ok(at) = summaries.binary_search_by_key(&commit.run, |summary| summary.run.0) {
+                let last = &mut summaries[at].last_commit;
+                *last = (*last).max(Some(commit.id()));
             }
         }
         summaries
