@@ -35,8 +35,15 @@ fn vault() -> Vault {
     let copies: Vec<_> = copies.iter().map(|one| (ada(), one.json().into_bytes())).collect();
     drop(vault.commit(&copies));
     clock.set_ms(AT + DAY);
+    on_the_first_day(&vault);
+    clock.set_ms(AT + 25 * DAY);
+    on_the_second_day(&vault);
+    vault
+}
+
+fn on_the_first_day(vault: &Vault) {
     records(
-        &vault,
+        vault,
         &[
             (
                 RecordKind::User,
@@ -75,9 +82,11 @@ fn vault() -> Vault {
             ),
         ],
     );
-    clock.set_ms(AT + 25 * DAY);
+}
+
+fn on_the_second_day(vault: &Vault) {
     records(
-        &vault,
+        vault,
         &[
             (
                 RecordKind::User,
@@ -92,7 +101,6 @@ fn vault() -> Vault {
             (RecordKind::Team, "", r#"{"id":"team","displayName":"Money"}"#),
         ],
     );
-    vault
 }
 
 const FROM_ADA: &str = r#"{"user":{"id":"ada","displayName":null,"userIdentityType":"aadUser"}}"#;
@@ -184,7 +192,7 @@ fn pages_files_and_load_files_name_the_silent_and_their_addresses() {
     for (format, ending) in [(Format::Html, ".html"), (Format::Dat, ".dat")] {
         let all: String =
             texts(&vault, request(format), ending).into_iter().map(|(_, text)| text).collect();
-        for words in ["Cyd", "Finance / General", "Ben Oß", "fox@contoso.example"] {
+        for words in ["Cyd", "Money / General", "Ben Oß", "fox@contoso.example"] {
             assert!(all.contains(words), "{format:?} lacks {words}");
         }
     }

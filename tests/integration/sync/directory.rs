@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chatvault_engine::{
     Archive, Custodian, Depth, Host, Memory, RecordKind, Scan, Timestamp, Versions,
 };
-use chatvault_fake_graph::{Access, Behaviour, ROLES, Setup};
+use chatvault_fake_graph::{Access, Behaviour, DAY_MS, ROLES, Setup};
 use chatvault_ingest::graph::Feed;
 use chatvault_ingest::sync::{self, SyncOptions, SyncReport, Which};
 use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
@@ -105,7 +105,7 @@ fn every_conversation_has_its_name_and_its_silent_members() {
             assert_eq!(person.address(), address.as_deref().or(person.address()), "{person:?}");
         }
     }
-    assert!(silent > 20, "{silent} members never wrote");
+    assert!(silent > 10, "{silent} members never wrote");
     let again = run(&world, &archive);
     assert_eq!((again.total.stored, again.total.variants), (0, 0), "nothing changed");
     archive.seal().unwrap();
@@ -120,8 +120,15 @@ fn what_is_renamed_has_each_name_at_its_time() {
     drop(run(&world, &archive));
     let before = counts(&archive);
     let all = conversations(&archive);
+    // The last team is deleted some days later.
+    let lasting = |one: &Conversation| {
+        let teams = world.tenant.teams(world.now() + 20 * DAY_MS);
+        one.team.is_none() || teams.iter().any(|team| Some(&team.id) == one.team.as_ref())
+    };
     let of = |kind| {
-        let fits = |one: &&Conversation| one.kind == kind && title(one, world.now()).is_some();
+        let fits = |one: &&Conversation| {
+            one.kind == kind && lasting(one) && title(one, world.now()).is_some()
+        };
         all.iter().filter(fits).max_by_key(|one| one.messages).unwrap()
     };
     let (chat, channel) = (of(ConversationKind::Group), of(ConversationKind::Channel));
@@ -188,11 +195,14 @@ fn a_permission_that_is_missing_is_told_once_and_made_up_for_when_it_is_granted(
     assert_eq!(second.troubles, []);
     assert!(second.notes.iter().any(|note| note.contains("names of channels")), "{second:?}");
     let named = |archive: &Archive| {
-        let all = conversations(archive);
-        let channels = all.iter().filter(|one| one.kind == ConversationKind::Channel);
+        let scan = Scan { record: RecordKind::Chat, ..Scan::default() };
+        let mut channels = 0;
+        let mut on = |row: chatvault_engine::RowKeys<'_>| {
+            let kind = ConversationKind::of(row.conversation());
+            channels += u64::from(kind == ConversationKind::Channel);
+        };
+        drop(archive.snapshot().unwrap().keys(&scan, &mut on).unwrap());
         channels
-            .filter(|one| title(one, i64::MAX / 20_000).is_some_and(|title| title.contains(" / ")))
-            .count()
     };
     assert_eq!(named(&archive), 0);
     roles(&[]);

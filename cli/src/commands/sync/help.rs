@@ -53,7 +53,7 @@ stopped (numbers of accounts), discovered (accounts new to the archive), inactiv
 all runs that are not in the archive), external (pictures and files of other sites, which are not \
 fetched), pages, copies, stored (new versions), variants, duplicates, \
 quarantined, objects, object_bytes, failures (feeds, windows and contents that could not be had in \
-this run), known (those of them that an earlier run told, or that nobody has a licence for), requests, retries, throttled_ms (all accounts together), balanced (copies = stored + variants + duplicates + \
+this run), known (those of them that an earlier run told, or that nobody has a licence for), requests, retries, throttled_ms (all accounts and the directory together), balanced (copies = stored + variants + duplicates + \
 quarantined, in total and for each account), troubles (of the whole run: list of what, reason, advice, known), newly_quarantined (things that were \
 not in quarantine before), gaps (what the service does not export at all), notes (what to know besides), accounts \
 (list of account, name, outcome, the same numbers, troubles). With --test: good, checks (list of what, \

@@ -150,7 +150,7 @@ impl<'a> Rows<'a> {
         if let Some(from) = &message.from {
             row.sender = Cow::Borrowed(&from.id);
             row.sender_name = Cow::Owned(who(from, names));
-            row.sender_email = self.context.names.address(&from.id).unwrap_or_default().into();
+            row.sender_email = names.address(&from.id).unwrap_or_default().to_owned().into();
             row.sender_type = Cow::Borrowed(sender_type(from));
         }
         row.subject = message.subject.as_deref().unwrap_or_default().into();
