@@ -94,3 +94,17 @@ fn links_cover_their_words_on_every_line() {
         assert!(line.areas[0].width > 10.0 && line.areas[0].width <= COLUMN.width);
     }
 }
+
+#[test]
+fn words_of_two_lines_or_columns_are_apart() {
+    let spaces = |line: &Line| line.items.last().map(|item| item.spaces);
+    let mut lines = set("words and words and words", Column { width: 60.0, ..COLUMN });
+    assert!(lines.len() > 1, "{}", lines.len());
+    let last = lines.pop().unwrap();
+    assert!(lines.iter().all(|line| spaces(line) == Some(1)));
+    assert_eq!(spaces(&last), Some(0));
+    let mut row = last.clone();
+    row.join(last);
+    let words = row.items.len() / 2;
+    assert_eq!(row.items[words - 1].spaces, 1);
+}

@@ -216,16 +216,6 @@ fn everything_on_a_page_is_told_once_in_the_order_in_which_it_is_seen() {
 }
 
 #[test]
-fn words_of_two_lines_or_columns_are_apart() {
-    let file = Scene::new().file(vec![text(0, &"words and words ".repeat(40))]);
-    let document = open(&file);
-    let text: String = document.extract_text(&[2]).unwrap().replace('\n', "");
-    for needle in ["22:00:00 Ann Lee 1622757600000", &"words and words ".repeat(39)] {
-        assert!(text.contains(needle), "{needle} in {text}");
-    }
-}
-
-#[test]
 fn a_picture_tells_what_it_shows() {
     let mut scene = Scene::new();
     let entries = entries(&mut scene);
