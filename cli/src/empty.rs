@@ -2,7 +2,7 @@
 
 use chatvault_engine::Snapshot;
 use chatvault_query::search::Index;
-use chatvault_query::{Query, Without};
+use chatvault_query::{Query, Record, Without};
 
 use crate::console::Console;
 use crate::text;
@@ -36,9 +36,12 @@ pub(crate) fn tell(
         console.warn(format!("nothing is selected: {rows} without {option}"))?;
     }
     if reasons.is_empty() {
-        let has_any = Query { limit: Some(1), ..Query::default() }.count(snapshot)? > 0;
-        let why =
-            if has_any { "no one condition is the reason" } else { "the archive has no messages" };
+        let any = Query { record: query.record, limit: Some(1), ..Query::default() };
+        let why = match (any.count(snapshot)?, query.record) {
+            (0, Record::Message) => "the archive has no messages",
+            (0, _) => "the archive has nothing of this kind",
+            _ => "no one condition is the reason",
+        };
         console.warn(format!("nothing is selected: {why}"))?;
     }
     Ok(())

@@ -185,7 +185,7 @@ fn version_of(
     }
     // Which variant is chosen is the engine's to say, and a scan says it.
     let Some(created) = variants.first().map(|row| row.created) else { return Ok(None) };
-    let mut rows = snapshot.scan(&moment_in(&key.conversation, created))?;
+    let mut rows = snapshot.scan(&moment_in(key, created))?;
     while let Some(row) = rows.next()? {
         let same_thread = row.reply_to() == key.reply_to.as_deref();
         if row.version() == version && row.id() == key.id && same_thread {
@@ -196,10 +196,11 @@ fn version_of(
 }
 
 /// The versions of what was created in a conversation at one moment.
-fn moment_in(conversation: &str, created: Timestamp) -> Scan {
+fn moment_in(key: &MessageKey, created: Timestamp) -> Scan {
     let next = Timestamp::from_ticks(created.ticks().saturating_add(1));
     Scan {
-        conversations: vec![conversation.to_owned()],
+        record: key.record,
+        conversations: vec![key.conversation.clone()],
         created: TimeRange { from: Some(created), to: Some(next) },
         versions: Versions::All,
         ..Scan::default()

@@ -9,6 +9,8 @@ use chatvault_query::Record;
 /// Messages of a slice, about: many enough that looking for them costs little, few enough that
 /// several slices are in memory.
 const SLICE_MESSAGES: usize = 1024;
+/// The same of transcripts, each of which has the talk of an hour or more in memory.
+const SLICE_TRANSCRIPTS: usize = 8;
 
 /// Neighbours in export order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub(super) enum Place {
 #[derive(Debug, Default)]
 pub(super) struct Slicer {
     record: Record,
+    /// A slice has at most so many.
+    most: usize,
     slices: Vec<Slice>,
     open: Vec<String>,
     /// Messages of the open slice.
@@ -62,7 +66,8 @@ pub(super) struct Slicer {
 impl Slicer {
     /// Of one kind.
     pub(super) fn of(record: Record) -> Self {
-        Self { record, ..Self::default() }
+        let most = if record == Record::Transcript { SLICE_TRANSCRIPTS } else { SLICE_MESSAGES };
+        Self { record, most, ..Self::default() }
     }
 
     pub(super) fn add(&mut self, chat: &str, created: Timestamp) {
@@ -91,11 +96,11 @@ impl Slicer {
         if self.times.is_empty() {
             return;
         }
-        if self.messages + self.times.len() > SLICE_MESSAGES {
+        if self.messages + self.times.len() > self.most {
             self.end_slice();
         }
         self.times.sort_unstable();
-        let cuts = cuts(&self.times);
+        let cuts = cuts(&self.times, self.most);
         if cuts.is_empty() {
             self.messages += self.times.len();
             self.open.push(self.chat.clone());
@@ -122,12 +127,12 @@ impl Slicer {
     }
 }
 
-/// Where a conversation is cut, by the sorted times of its messages. Those of one time stay
-/// together.
-fn cuts(times: &[Timestamp]) -> Vec<Timestamp> {
+/// Where a conversation is cut, by the sorted times of its messages, into so many at most. Those of
+/// one time stay together.
+fn cuts(times: &[Timestamp], most: usize) -> Vec<Timestamp> {
     let mut cuts = Vec::new();
     let mut start = 0;
-    while let Some(at) = times.get(start + SLICE_MESSAGES).copied() {
+    while let Some(at) = times.get(start + most).copied() {
         let mut next = times.partition_point(|time| *time < at);
         if next <= start {
             next = times.partition_point(|time| *time <= at);
@@ -143,7 +148,7 @@ mod tests {
     use super::*;
 
     fn sliced(chats: &[(&str, Vec<i64>)]) -> Vec<Slice> {
-        let mut slicer = Slicer::default();
+        let mut slicer = Slicer::of(Record::Message);
         for (chat, times) in chats {
             for ms in times {
                 slicer.add(chat, Timestamp::from_ms(*ms));
@@ -186,6 +191,15 @@ mod tests {
             counted += count;
         }
         assert_eq!(counted, times.len());
+    }
+
+    #[test]
+    fn transcripts_come_a_few_at_a_time() {
+        let mut slicer = Slicer::of(Record::Transcript);
+        (0..20).for_each(|ms| slicer.add("a", Timestamp::from_ms(ms)));
+        let slices = slicer.finish();
+        assert_eq!(slices.len(), 3);
+        assert!(slices.iter().all(|slice| slice.record == Record::Transcript));
     }
 
     #[test]

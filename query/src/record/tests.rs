@@ -1,6 +1,7 @@
 //! Records as messages, and transcripts as lines.
 
 use chatvault_engine::RecordKind;
+use proptest::prelude::*;
 
 use super::{Cue, Text, cues, message};
 use crate::body::plain_text;
@@ -39,6 +40,17 @@ fn no_bytes_make_a_transcript_panic() {
     assert_eq!(lines("999999999:0:0.0009 --> \nx"), ["999999999:00:00 x"]);
 }
 
+proptest! {
+    #[test]
+    fn whatever_a_file_holds_its_cues_are_lines(
+        parts in prop::collection::vec("[ -~\n\r<>v&;:.äß-]{0,12}|-->|\n\n|<v |</v>|0:0:1.0", 0..40)
+    ) {
+        for cue in cues(&parts.concat()) {
+            prop_assert!(!cue.words.is_empty() && !cue.words.contains(['\n', '\r']), "{cue:?}");
+        }
+    }
+}
+
 const MEETING: &[u8] = br#"{"id":"r1","meetingId":"MSo","callId":null,"createdDateTime":"2023-04-10T08:13:17.5Z",
     "endDateTime":"2023-04-10T08:40:00Z","contentCorrelationId":"c-1","meetingOrganizer":{"application":null,
     "user":{"id":"ada","displayName":null}}}"#;
@@ -48,7 +60,7 @@ fn a_recording_says_when_it_was_and_has_its_film_as_its_file() {
     let message = message(RecordKind::CallRecording, MEETING, &Text::None).unwrap();
     assert_eq!(
         message.body.content,
-        "Recording of a meeting\nStarted: 2023-04-10T08:13:17.5Z\nEnded: 2023-04-10T08:40:00Z\n\
+        "Recording of a meeting\nStarted: 2023-04-10T08:13:17.500Z\nEnded: 2023-04-10T08:40:00Z\n\
          Organizer: ada\nMeeting: MSo\nRecording and transcript of one call share: c-1"
     );
     assert_eq!(message.from.as_ref().map(|from| &*from.id), Some("ada"));

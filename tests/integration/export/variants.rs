@@ -15,7 +15,7 @@ use crate::kit::{Vault, ada, ben};
 fn vault() -> Vault {
     let mut vault = Vault::create(Arc::new(Memory::new()));
     let draft = Draft::chat("19:a@thread.v2", AT).from_user("ann", "Ann").text("first words");
-    let edited = draft.edited(AT + HOUR, "second words");
+    let edited = draft.clone().edited(AT + HOUR, "second words");
     for (draft, named) in [
         (&draft, ""),
         (&draft, r#""summary":"a""#),

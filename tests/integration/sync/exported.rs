@@ -39,13 +39,16 @@ fn stored(snapshot: &Snapshot, record: Record) -> Vec<Stored> {
     all
 }
 
-/// What must be in every format that people read: lines of transcripts, and words of recordings.
+/// A line of each transcript, of letters that every format writes as they are.
 fn spoken(snapshot: &Snapshot) -> Vec<String> {
     let texts = Texts::new(snapshot);
     let mut all = Vec::new();
     for row in stored(snapshot, Record::Transcript) {
         if let Text::Here(text) = texts.of(&row.key).unwrap() {
-            all.push(cues(&text)[1].to_string());
+            let is_plain = |line: &String| {
+                line.chars().all(|c| c.is_ascii_alphanumeric() || " :.,-".contains(c))
+            };
+            all.extend(cues(&text).iter().map(ToString::to_string).find(is_plain));
         }
     }
     all
@@ -100,7 +103,6 @@ fn read(format: Format, folder: &dyn Storage) -> String {
             _ => {}
         }
     }
-    let text = text.replace("<br>", "").replace("&lt;", "<").replace("&#39;", "'");
     assert!(!text.is_empty(), "{format:?}");
     text.split_whitespace().collect()
 }
