@@ -39,7 +39,8 @@ bytes_per_version, compression_ratio (raw_bytes / bytes), troubles (list of work
 seals and merges that fail in the background), dropped_tail (what a crash left behind the last \
 commit, never acknowledged: file, offset, bytes; or null), unproven (commits that are not shown, since they \
 may not be durable: file, commits, bytes; or null), repaired (list of from, commit, rows_lost, objects_lost: \
-the repairs that the archive came from), and with --by-custodian: by_custodian \
+the repairs that the archive came from), folded (list of commit, rows: rows that were stored twice beside damage \
+and that a merge made one again), and with --by-custodian: by_custodian \
 (custodian to copies, stored, variants, duplicates, quarantined), with --salvage missing (as damages of \
 `verify`). Sizes are in bytes.";
 
@@ -94,6 +95,14 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<Finding>>,
     repaired: Vec<Repair>,
+    folded: Vec<Fold>,
+}
+
+/// Rows that a merge made one again.
+#[derive(Serialize)]
+struct Fold {
+    commit: u64,
+    rows: u64,
 }
 
 /// A repair that the archive came from.
@@ -158,6 +167,11 @@ impl Report {
             by_custodian: None,
             missing: None,
             repaired: stat.repaired.iter().map(Repair::from).collect(),
+            folded: stat
+                .folded
+                .iter()
+                .map(|fold| Fold { commit: fold.commit.0, rows: fold.rows })
+                .collect(),
         }
     }
 
@@ -238,6 +252,10 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     for Repair { from, commit, rows_lost, objects_lost } in &report.repaired {
         let lost = format!("{rows_lost} rows and {objects_lost} objects were lost");
         console.line(format!("repaired from archive {from} as of commit {commit}; {lost}"))?;
+    }
+    for Fold { commit, rows } in &report.folded {
+        let rows = text::plural(*rows, "row");
+        console.line(format!("{rows} that had been stored twice made one behind commit {commit}"))?;
     }
     let dropped = report.dropped_tail.as_ref().map(Tail::line);
     for line in dropped.into_iter().chain(report.unproven.as_ref().map(Tail::line)) {

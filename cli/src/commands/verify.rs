@@ -26,7 +26,8 @@ Exit code 0: sound. 1: damaged (each damage on a line), or stopped by Ctrl-C bef
 Files that are none of the archive's are listed; they are no damage and are never read.
 
 JSON fields: sound, finished, deep, files, bytes, rows, custodians, copies, stored, variants, \
-duplicates, quarantined, stored_beside (rows stored though they may equal one that could not be read), \
+duplicates, quarantined, stored_beside (rows stored though they may equal one that could not be read), folded (such rows that were made \
+one with their equal since), \
 damages (list of kind, corrupt or io; file, offset, message, conversations, \
 rows, created_from, created_to, first_commit, last_commit: null where not known), dropped_tail (what a \
 crash left behind the last commit, never acknowledged and no damage: file, offset, bytes; or null), strangers.";
@@ -61,6 +62,7 @@ struct Report<'a> {
     #[serde(flatten)]
     counts: Copies,
     stored_beside: u64,
+    folded: u64,
     damages: Vec<Finding>,
     dropped_tail: Option<Tail>,
     strangers: &'a [String],
@@ -105,6 +107,7 @@ fn as_json(report: &VerifyReport, deep: bool) -> Report<'_> {
         custodians: report.custodians,
         counts: report.counts.into(),
         stored_beside: report.stored_beside,
+        folded: report.folded,
         damages: missing::findings(&report.damages),
         dropped_tail: report.dropped_tail.clone().map(Tail::from),
         strangers: &report.strangers,
