@@ -391,7 +391,9 @@ impl Committing<'_> {
                 there.custodians.extend(copies.iter().map(|copy| numbers[*copy as usize]));
                 there.custodians.sort_unstable();
                 there.custodians.dedup();
-                copies.iter().for_each(|copy| batch.counts[*copy as usize].duplicates += 1);
+                for copy in copies {
+                    batch.counts[copy as usize].duplicates += 1;
+                }
                 continue;
             }
             let newest = same.iter().map(|at| new[*at as usize].0.version).max();

@@ -58,6 +58,10 @@ pub enum Plan {
 
 /// What to keep up to date, and how thoroughly.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub struct SyncOptions {
     /// What of each account is exported. Messages and their retained versions.
     pub feeds: Vec<Feed>,

@@ -149,7 +149,9 @@ impl Conversations {
         })?;
         for one in self.all.values_mut() {
             let known = one.team.as_ref().and_then(|team| names.get(team));
-            known.into_iter().for_each(|names| one.add_team_names(names));
+            if let Some(names) = known {
+                one.add_team_names(names);
+            }
         }
         Ok(())
     }

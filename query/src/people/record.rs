@@ -66,13 +66,12 @@ pub(super) fn name(record: &[u8]) -> Option<Cow<'_, str>> {
     name
 }
 
-/// Calls `on` with the conversation, the document and the time of each version of each record, the
-/// versions of one in order; the last argument is the time of the next one.
-pub(super) fn each(
-    snapshot: &Snapshot,
-    scan: Scan,
-    on: &mut dyn FnMut(&str, &[u8], Timestamp, Option<Timestamp>),
-) -> Result<()> {
+/// What is called for each version of a record: its conversation, its document, its time and that of
+/// the next one.
+pub(super) type OnVersion<'f> = &'f mut dyn FnMut(&str, &[u8], Timestamp, Option<Timestamp>);
+
+/// Calls `on` for each version of each record, the versions of one in order.
+pub(super) fn each(snapshot: &Snapshot, scan: Scan, on: OnVersion<'_>) -> Result<()> {
     let scan = Scan { versions: Versions::All, ..scan };
     let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
     let mut before: Option<(String, String, Vec<u8>, Timestamp)> = None;
@@ -86,7 +85,7 @@ pub(super) fn each(
                 conversation,
                 json,
                 *at,
-                row.as_ref().filter(|row| same(row)).map(|row| row.modified()),
+                row.as_ref().filter(|row| same(row)).map(chatvault_engine::Row::modified),
             );
         }
         let Some(row) = row else { return Ok(()) };

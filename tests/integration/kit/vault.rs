@@ -24,7 +24,8 @@ pub(crate) struct Vault {
 impl Vault {
     /// A new archive on a storage.
     pub(crate) fn create(storage: Arc<dyn Storage>) -> Self {
-        Self::on(host(&storage))
+        let clock = host(&storage).clock;
+        Self::on(Host { storage, clock })
     }
 
     /// A new archive on a host.

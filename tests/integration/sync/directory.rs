@@ -201,7 +201,7 @@ fn a_permission_that_is_missing_is_told_once_and_made_up_for_when_it_is_granted(
             let kind = ConversationKind::of(row.conversation());
             channels += u64::from(kind == ConversationKind::Channel);
         };
-        drop(archive.snapshot().unwrap().keys(&scan, &mut on).unwrap());
+        let _rows = archive.snapshot().unwrap().keys(&scan, &mut on).unwrap();
         channels
     };
     assert_eq!(named(&archive), 0);

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use chatvault_engine::Timestamp;
-use chatvault_query::event::who;
+use chatvault_query::event::{Names, who};
 use chatvault_query::message::Message;
 
 use super::Row;
@@ -150,7 +150,7 @@ impl<'a> Rows<'a> {
         if let Some(from) = &message.from {
             row.sender = Cow::Borrowed(&from.id);
             row.sender_name = Cow::Owned(who(from, names));
-            row.sender_email = names.address(&from.id).unwrap_or_default().to_owned().into();
+            row.sender_email = Cow::Owned(names.address(&from.id).unwrap_or_default().to_owned());
             row.sender_type = Cow::Borrowed(sender_type(from));
         }
         row.subject = message.subject.as_deref().unwrap_or_default().into();

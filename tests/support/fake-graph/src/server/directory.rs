@@ -141,7 +141,9 @@ pub(crate) fn parts(service: &Service, asked: &Asked, endpoint: &Endpoint) -> Ou
         _ => return Err(Refusal::not_found(asked.path())),
     };
     let mut parts = parts.ok_or_else(|| Refusal::not_found(id))?;
-    parts.iter_mut().for_each(|part| edit(part, &service.behaviour().edits));
+    for part in &mut parts {
+        edit(part, &service.behaviour().edits);
+    }
     let context = format!("{}#{name}", metadata(service, asked));
     let page = json!({"@odata.context": context, "@odata.count": parts.len(), "value": parts});
     Ok(Answer::json(page.to_string()))
