@@ -354,9 +354,10 @@ impl Stretch {
 }
 
 pub(super) fn linked(url: &str, style: &Style) -> Style {
-    let link = safe_url(url).map(Target::Web);
-    let ink = if link.is_some() { Ink::Link } else { style.ink };
-    Style { ink, link, ..style.clone() }
+    match safe_url(url).map(Target::Web) {
+        None => style.clone(),
+        link => Style { ink: Ink::Link, link, ..style.clone() },
+    }
 }
 
 /// Pixels are shown at 96 to the inch, as wide as the body asks, and no larger than the page bears.

@@ -327,7 +327,7 @@ mod tests {
         file.packed(one, "", b"hello");
         let small: Vec<Id> = (0..TOGETHER * 2 + 7).map(|_| file.take()).collect();
         for (number, id) in small.iter().enumerate() {
-            file.small(*id, |body| body.push_str(&format!("<</Number {number}>>")));
+            file.small(*id, |body| write!(body, "<</Number {number}>>").unwrap());
         }
         file.object(two, "<</Type/Catalog>>");
         let document = lopdf::Document::load_mem(&file.finish(two, one, &[7; 16])).unwrap();

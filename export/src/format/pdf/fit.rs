@@ -18,20 +18,21 @@ pub(super) fn mark_plain((lines, elements): (&mut Vec<Line>, &Elements), (time, 
     let mut last = rest.take_while(|line| line.gap == 0.0 && line.is_plain()).count();
     let Some(first) = lines.first_mut() else { return };
     let tag = elements.paragraph(first.items.first().map(|item| item.tag).unwrap_or_default());
-    let mut marks = [time, id];
-    marks.iter_mut().for_each(|mark| mark.set_tag(tag));
-    let [time, id] = marks;
+    let [time, id] = [time, id].map(|mut mark| {
+        mark.set_tag(tag);
+        mark
+    });
     first.join(time);
     first.gap = MESSAGE_GAP;
     let starts = id.items.first().map_or(PAGE_WIDTH, |item| item.x);
-    match lines.get_mut(last).filter(|line| line.right() + APART <= starts) {
-        Some(line) => line.join(id),
-        None => {
-            last = (last + 1).min(lines.len());
-            lines.insert(last, id);
-            lines.iter_mut().take(last).skip(last - 1).for_each(|line| line.keep = true);
-        }
+    if let Some(line) = lines.get_mut(last).filter(|line| line.right() + APART <= starts) {
+        return line.join(id);
     }
+    if let Some(line) = lines.get_mut(last) {
+        line.keep = true;
+    }
+    last = (last + 1).min(lines.len());
+    lines.insert(last, id);
 }
 
 /// For each line, the height of what must stay together from it on.

@@ -8,8 +8,8 @@
 //! Files are tagged: headings, messages, paragraphs, lists, tables and pictures can be read by programs
 //! for people who do not see the page (`tag`, `structure`). They are made to the rules of PDF/A-2b
 //! (`archival`); no validator of that standard was run over them, the tests hold the rules that such
-//! files can break. krilla carries both, too, but holds the pages of a file until its end and was
-//! measured slower: CHANGELOG.md.
+//! files can break. krilla carries both, too, but holds all pages and elements of a file until its end,
+//! so it was not taken.
 //!
 //! Memory is bounded whatever the conversation holds: entries are laid out in batches, a page is
 //! written when it is full, and a file ends at [`Limits`]; the next one goes on with its page numbers.

@@ -192,15 +192,13 @@ impl<'a> Pages<'a> {
             }
             _ => false,
         };
-        match laid.plain.take().filter(|_| goes_on && self.has_room(&lines)) {
-            Some(marks) => mark_plain((&mut lines, &laid.elements), marks),
-            None => {
-                let mut head = std::mem::take(&mut laid.head);
-                head.append(&mut lines);
-                lines = head;
-            }
+        if let Some(marks) = laid.plain.take().filter(|_| goes_on && self.has_room(&lines)) {
+            mark_plain((&mut lines, &laid.elements), marks);
+            return lines;
         }
-        lines
+        let mut head = std::mem::take(&mut laid.head);
+        head.append(&mut lines);
+        head
     }
 
     /// Whether lines can begin below what stands on the page.

@@ -277,9 +277,11 @@ fn webp(bytes: &[u8]) -> Option<Raster> {
     Some(Raster { turn: turn_of(bytes), ..raster })
 }
 
+type BmpDecoder<'b> = zune_bmp::BmpDecoder<Cursor<&'b [u8]>>;
+
 /// A decoder that has read the head, and the size that it tells.
-fn bmp_decoder(bytes: &[u8]) -> Option<(zune_bmp::BmpDecoder<Cursor<&[u8]>>, (u32, u32))> {
-    let mut decoder = zune_bmp::BmpDecoder::new(Cursor::new(bytes));
+fn bmp_decoder(bytes: &[u8]) -> Option<(BmpDecoder<'_>, (u32, u32))> {
+    let mut decoder = BmpDecoder::new(Cursor::new(bytes));
     decoder.decode_headers().ok()?;
     let (width, height) = decoder.dimensions()?;
     Some((decoder, (u32::try_from(width).ok()?, u32::try_from(height).ok()?)))

@@ -136,8 +136,9 @@ pub(super) mod tests {
 
     /// Where the top left corner of the picture and its top edge's other end come to lie.
     fn corners(turn: Turn) -> [(f32, f32); 2] {
-        let [a, b, c, d, e, f] = turn.matrix([0.0, 0.0, 1.0, 1.0]);
-        [(0.0, 1.0), (1.0, 1.0)].map(|(x, y)| (a * x + c * y + e, b * x + d * y + f))
+        let m = turn.matrix([0.0, 0.0, 1.0, 1.0]);
+        [(0.0, 1.0), (1.0, 1.0)]
+            .map(|(x, y)| (m[0] * x + m[2] * y + m[4], m[1] * x + m[3] * y + m[5]))
     }
 
     #[test]

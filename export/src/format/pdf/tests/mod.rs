@@ -199,18 +199,14 @@ pub(super) fn open(bytes: &[u8]) -> lopdf::Document {
 /// All objects and streams of a file as text, those that are packed, too.
 pub(super) fn unpacked(file: &[u8]) -> String {
     let document = open(file);
-    let mut all = format!("{:?}", document.trailer);
-    for object in document.objects.values() {
-        all.push_str(&match object.as_stream() {
-            Ok(stream) => {
-                let content = stream.decompressed_content().unwrap_or_default();
-                format!("{:?} {}", stream.dict, String::from_utf8_lossy(&content))
-            }
-            Err(_) => format!("{object:?}"),
-        });
-        all.push('\n');
-    }
-    all
+    let told = document.objects.values().map(|object| match object.as_stream() {
+        Ok(stream) => {
+            let content = stream.decompressed_content().unwrap_or_default();
+            format!("{:?} {}", stream.dict, String::from_utf8_lossy(&content))
+        }
+        Err(_) => format!("{object:?}"),
+    });
+    told.chain([format!("{:?}", document.trailer)]).collect::<Vec<_>>().join("\n")
 }
 
 /// The text of a page, in the order of its commands.

@@ -38,15 +38,12 @@ impl Found<'_> {
                 Object::Integer(number) => self.stretches.push(((page.unwrap(), *number), id)),
                 Object::Dictionary(kid) => {
                     let page = kid.get(b"Pg").unwrap().as_reference().unwrap();
-                    match name(kid, b"Type").as_str() {
-                        "MCR" => {
-                            let number = kid.get(b"MCID").unwrap().as_i64().unwrap();
-                            self.stretches.push(((page, number), id));
-                        }
-                        _ => {
-                            let link = kid.get(b"Obj").unwrap().as_reference().unwrap();
-                            self.annotations.push((link, id));
-                        }
+                    if name(kid, b"Type") == "MCR" {
+                        let number = kid.get(b"MCID").unwrap().as_i64().unwrap();
+                        self.stretches.push(((page, number), id));
+                    } else {
+                        let link = kid.get(b"Obj").unwrap().as_reference().unwrap();
+                        self.annotations.push((link, id));
                     }
                 }
                 other => panic!("{other:?}"),
