@@ -47,8 +47,8 @@ pub(super) fn print(
     let all =
         collect(snapshot, &Scan { record: record.into(), conversations: ids, ..Scan::default() })?;
     let accounts = sync::accounts(archive)?.into_iter();
-    let named = accounts.filter_map(|one| Some((one.custodian.to_string(), one.name?)));
-    let names: BTreeMap<String, String> = named.collect();
+    let people = accounts.filter_map(|one| Some((one.custodian.to_string(), one.name?)));
+    let names: BTreeMap<String, String> = people.collect();
     let name = |session: &Session| {
         let person = format!("user:{}", session.person.as_deref()?);
         names.get(&person).map(String::as_str)

@@ -55,10 +55,10 @@ impl Beside {
             (None, Some((user, name))) => (Some(user.as_str()), name.as_deref()),
             (None, None) => (None, None),
         };
-        let named = |id: &str| names.name(id).or(said).map(str::to_owned);
+        let known = |id: &str| names.name(id).or(said).map(str::to_owned);
         let person = person.map(|id| Person {
             id: id.to_owned(),
-            name: named(id),
+            name: known(id),
             address: names.address(id).map(str::to_owned),
             ..Person::default()
         });

@@ -213,10 +213,10 @@ impl Export {
         for record in &self.request.records {
             let query = self.request.query(*record, self.request.range_of(window));
             let Some(scan) = query.scan().map_err(wrong)? else { continue };
-            let mut slicer = Slicer::of(*record);
-            let mut on = |row: RowKeys<'_>| slicer.add(row.conversation(), row.created());
+            let mut cutter = Slicer::of(*record);
+            let mut on = |row: RowKeys<'_>| cutter.add(row.conversation(), row.created());
             let _rows = self.snapshot.keys(&scan, &mut on).map_err(archive)?;
-            slices.extend(slicer.finish());
+            slices.extend(cutter.finish());
         }
         Ok(slices)
     }

@@ -158,13 +158,13 @@ impl Scene {
     ) -> Self {
         // The last moment of the window: its end is not in it.
         let at = Timestamp::from_ticks(window.end.ticks().saturating_sub(1));
-        let (names, named) = (NamesAt::new(known, at), stage.parts_windows.then_some(window));
+        let names = NamesAt::new(known, at);
         let chat = match record {
             Record::Message => known.chat(id, at),
             _ => known.beside.chat((record, id), &names),
         };
         let slug = slug(&chat.title(), id);
-        let slug = named.map_or(slug.clone(), |window| render::named(&slug, window));
+        let slug = if stage.parts_windows { render::named(&slug, window) } else { slug };
         Self {
             tenant: Arc::clone(&stage.tenant),
             conversation: id.to_owned(),

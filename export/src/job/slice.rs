@@ -195,9 +195,9 @@ mod tests {
 
     #[test]
     fn transcripts_come_a_few_at_a_time() {
-        let mut slicer = Slicer::of(Record::Transcript);
-        (0..20).for_each(|ms| slicer.add("a", Timestamp::from_ms(ms)));
-        let slices = slicer.finish();
+        let mut cutter = Slicer::of(Record::Transcript);
+        (0..20).for_each(|ms| cutter.add("a", Timestamp::from_ms(ms)));
+        let slices = cutter.finish();
         assert_eq!(slices.len(), 3);
         assert!(slices.iter().all(|slice| slice.record == Record::Transcript));
     }

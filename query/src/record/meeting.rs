@@ -13,7 +13,7 @@ use crate::time::format_time;
 
 /// A row of a recording or transcript.
 #[derive(Default)]
-struct Meeting<'a> {
+struct Artefact<'a> {
     id: Cow<'a, str>,
     meeting: Option<Cow<'a, str>>,
     call: Option<Cow<'a, str>>,
@@ -24,7 +24,7 @@ struct Meeting<'a> {
     ended: Option<Timestamp>,
 }
 
-impl<'a> Fill<'a> for Meeting<'a> {
+impl<'a> Fill<'a> for Artefact<'a> {
     fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
         let is_said = |text: &Cow<'a, str>| !text.is_empty();
         match key {
@@ -43,7 +43,7 @@ impl<'a> Fill<'a> for Meeting<'a> {
 }
 
 pub(super) fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Option<Message<'a>> {
-    let read: Meeting<'a> = read_object(std::str::from_utf8(json).ok()?)?;
+    let read: Artefact<'a> = read_object(std::str::from_utf8(json).ok()?)?;
     let is_recording = record == RecordKind::CallRecording;
     let mut content = read.facts(is_recording);
     if !is_recording {
@@ -72,7 +72,7 @@ pub(super) fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Op
     })
 }
 
-impl Meeting<'_> {
+impl Artefact<'_> {
     /// A line for each thing that it says.
     fn facts(&self, is_recording: bool) -> String {
         let what = if is_recording { "Recording" } else { "Transcript" };

@@ -26,7 +26,7 @@ pub enum Text {
     /// There is none to look for.
     #[default]
     None,
-    /// The file, as WebVTT.
+    /// The file, as `WebVTT`.
     Here(Arc<str>),
     /// The archive does not have the file.
     Missing,

@@ -1,4 +1,4 @@
-//! WebVTT, as transcripts come: who said what, and when.
+//! `WebVTT`, as transcripts come: who said what, and when.
 //!
 //! Nothing is refused: what is no cue is skipped, a cue without a voice has no speaker, and a time
 //! that cannot be read is none.
@@ -88,7 +88,7 @@ fn speaker(tag: &str) -> Option<String> {
     })
 }
 
-/// The characters that WebVTT writes by their names.
+/// The characters that `WebVTT` writes by their names.
 const ENTITIES: [(&str, &str); 8] = [
     ("&amp;", "&"),
     ("&lt;", "<"),

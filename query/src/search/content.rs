@@ -87,7 +87,9 @@ impl Content {
             cues.iter().filter_map(|cue| cue.speaker.as_deref()).collect();
         speakers.sort_unstable();
         speakers.dedup();
-        speakers.iter().for_each(|speaker| add(&mut self.speakers, speaker));
+        for speaker in speakers {
+            add(&mut self.speakers, speaker);
+        }
     }
 
     pub(super) fn part(&self, part: Part) -> &str {

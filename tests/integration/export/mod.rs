@@ -155,6 +155,11 @@ pub(super) fn is_part(name: &str) -> bool {
     name.ends_with("zip")
 }
 
+/// Has a member's name this ending?
+pub(super) fn is_a(name: &str, ending: &str) -> bool {
+    name.rsplit('.').next() == Some(ending)
+}
+
 /// The members of all parts, read by another program's code, in order.
 pub(super) fn members(folder: &dyn Storage) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();

@@ -8,7 +8,7 @@ use chatvault_query::{Query, Versions};
 use chatvault_support::Draft;
 use mail_parser::MessageParser;
 
-use super::{AT, FORMATS, HOUR, export, joined, manifests, members, request, rows, run};
+use super::{AT, FORMATS, HOUR, export, is_a, joined, manifests, members, request, rows, run};
 use crate::kit::{Vault, ada, ben};
 
 /// A message with two contents under its first version and three under its second, and another one.
@@ -74,7 +74,7 @@ fn a_variant_is_marked_where_people_and_programs_look() {
     let (folder, _) = run(&export(&vault, asked(Format::Eml)), 1);
     let mut ids = Vec::new();
     let mut marks = Vec::new();
-    for (_, bytes) in members(&*folder).into_iter().filter(|(name, _)| name.ends_with(".eml")) {
+    for (_, bytes) in members(&*folder).into_iter().filter(|(name, _)| is_a(name, "eml")) {
         let mail = MessageParser::default().parse(&bytes).unwrap();
         ids.push(mail.message_id().unwrap().to_owned());
         let mark = mail.header("X-Teams-Variant").and_then(|value| value.as_text());
@@ -104,7 +104,7 @@ fn a_variant_is_marked_where_people_and_programs_look() {
     let loads = text(&*run(&export(&vault, asked(Format::Dat)), 1).0, ".dat");
     assert_eq!(loads.matches("Message variant").count(), 3);
     let (folder, _) = run(&export(&vault, asked(Format::Html)), 1);
-    let pages = members(&*folder).into_iter().filter(|(name, _)| name.ends_with(".html"));
+    let pages = members(&*folder).into_iter().filter(|(name, _)| is_a(name, "html"));
     let pages: Vec<u8> = pages.flat_map(|(_, bytes)| bytes).collect();
     let pages = String::from_utf8(pages).unwrap();
     for mark in ["variant 1 of 2 under this version", "variant 1 of 3", "variant 2 of 3"] {

@@ -15,7 +15,7 @@ use mail_parser::{MessageParser, MimeHeaders};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::kit::{World, windowed};
-use crate::export::{FORMATS, check, files, joined, manifests, members, request, run};
+use crate::export::{FORMATS, check, files, is_a, joined, manifests, members, request, run};
 
 /// A tenant with recordings of meetings and calls, their transcripts and talks with Copilot.
 fn archive() -> (Archive, Timestamp) {
@@ -154,14 +154,14 @@ fn contents(format: Format, folder: &dyn Storage) -> Vec<Vec<u8>> {
         match format {
             Format::Eml => {
                 let mail = MessageParser::default().parse(&bytes);
-                let mail = mail.filter(|_| name.ends_with(".eml"));
+                let mail = mail.filter(|_| is_a(&name, "eml"));
                 all.extend(
                     mail.iter()
-                        .flat_map(|mail| mail.attachments())
+                        .flat_map(mail_parser::Message::attachments)
                         .map(|it| it.contents().to_vec()),
                 );
             }
-            Format::Mbox if name.ends_with(".mbox") => {
+            Format::Mbox if is_a(&name, "mbox") => {
                 let mails = String::from_utf8(bytes).unwrap();
                 for mail in mails.split("\nFrom teams-archive ") {
                     let mail = mail.split_once('\n').unwrap().1;
@@ -169,7 +169,7 @@ fn contents(format: Format, folder: &dyn Storage) -> Vec<Vec<u8>> {
                     all.extend(mail.attachments().map(|it| it.contents().to_vec()));
                 }
             }
-            Format::Rsmf if name.ends_with(".rsmf") => {
+            Format::Rsmf if is_a(&name, "rsmf") => {
                 let mail = MessageParser::default().parse(&bytes).unwrap();
                 let inside = mail.attachments().next().unwrap();
                 assert_eq!(inside.attachment_name(), Some("rsmf.zip"));
