@@ -15,7 +15,7 @@ use crate::text;
 /// Between two pictures of a line that turns by itself.
 const TICK: Duration = Duration::from_millis(150);
 /// Between two lines of a log.
-const LOG: Duration = Duration::from_secs(60);
+const LOG: Duration = Duration::from_mins(1);
 /// Between two objects for a program.
 const JSON: Duration = Duration::from_secs(1);
 
@@ -218,7 +218,7 @@ mod tests {
             unit,
             seconds: 0,
         };
-        let at = Duration::from_secs(120);
+        let at = Duration::from_mins(2);
         for (state, line) in [
             (
                 state("bytes", Some(1 << 30), Some(4 << 30)),

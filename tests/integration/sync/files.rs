@@ -1,7 +1,6 @@
 //! The second way in: the same tenant fetched by a plain client page by page into
 //! files, and imported. It shares no code with `sync`; both ways must end in the same archive.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::ControlFlow;
@@ -15,6 +14,7 @@ use chatvault_ingest::{ImportOptions, Source, import};
 use serde_json::Value;
 
 use super::kit::{World, empty_archive, holdings};
+use crate::kit::files;
 
 /// A client that knows HTTP, a token and `@odata.nextLink`.
 struct Plain {
@@ -96,9 +96,11 @@ fn ask(host: &str, request: &str) -> Vec<u8> {
 
 /// Writes an export's pages and takes them into the archive.
 fn bring_in(archive: &Archive, custodian: Custodian, pages: &[Vec<u8>], folder: &Path) {
-    fs::create_dir(folder).unwrap();
+    if pages.is_empty() {
+        return;
+    }
     for (number, page) in pages.iter().enumerate() {
-        fs::write(folder.join(format!("{number}.json")), page).unwrap();
+        files::write(&folder.join(format!("{number}.json")), page);
     }
     let source = Source::Files { custodian, paths: vec![folder.to_owned()] };
     let options = ImportOptions::default();

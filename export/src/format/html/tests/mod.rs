@@ -190,6 +190,25 @@ fn an_inline_picture_is_shown_only_when_it_is_a_file_of_the_part() {
     let chips = texts(&page, ".chip").join("|");
     assert!(chips.contains("[image: drawing] listed below"), "{chips}");
     assert!(chips.contains("[image: pixel] elsewhere on the web, not loaded"), "{chips}");
+    // What is shown says its name and proof itself: the list has the other one only.
+    assert_eq!(texts(&page, ".files li bdi"), ["image.svg"]);
+    assert!(attributes(&page, "img", "title")[0].starts_with("image.png, "));
+}
+
+#[test]
+fn a_card_is_a_box_with_facts_in_columns_and_buttons_that_lead_somewhere() {
+    let card = json!({"type": "AdaptiveCard", "body": [{"type": "TextBlock", "text": "Report"},
+        {"type": "FactSet", "facts": [
+            {"title": "Who:", "value": "Bob"}, {"title": "Cost", "value": "5"}]}],
+        "actions": [{"type": "Action.OpenUrl", "title": "Open", "url": "https://x.example/"}]});
+    let attachments = json!({"attachments": [{"id": "c", "content": card.to_string(),
+        "contentType": "application/vnd.microsoft.card.adaptive"}]});
+    let message = with(message(NOON, "<attachment id=\"c\"></attachment>"), attachments);
+    let page = page(&[entry(&[message])]);
+    assert_eq!(texts(&page, ".card p strong"), ["Report"]);
+    assert_eq!(texts(&page, ".card th"), ["Who", "Cost"]);
+    assert_eq!(texts(&page, ".card td"), ["Bob", "5"]);
+    assert_eq!(attributes(&page, ".card a", "href"), ["https://x.example/"]);
 }
 
 #[test]

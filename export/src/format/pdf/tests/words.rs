@@ -321,6 +321,20 @@ fn a_page_on_which_a_day_goes_on_says_which() {
     assert_order(&both, &["Thursday, 3 June 2021 to Friday, 4 June 2021", "Times in UTC"]);
 }
 
+#[test]
+fn a_card_has_its_facts_in_columns_and_says_where_buttons_lead() {
+    let card = json!({"type": "AdaptiveCard", "body": [{"type": "TextBlock", "text": "Report"},
+        {"type": "FactSet", "facts": [
+            {"title": "Who:", "value": "Bob"}, {"title": "Cost", "value": "5"}]}],
+        "actions": [{"type": "Action.OpenUrl", "title": "Open", "url": "https://x.example/"}]});
+    let fields = json!({"body": {"contentType": "html", "content": "<attachment id=\"c\"></attachment>"},
+        "attachments": [{"id": "c", "content": card.to_string(),
+            "contentType": "application/vnd.microsoft.card.adaptive"}]});
+    let text = all_text(&Scene::new().file(vec![entry(&[message(0, &fields)])]));
+    let told = ["Report", "Who", "Bob", "Cost", "5", "[Open]", "<https://x.example/>"];
+    assert_order(&text, &told);
+}
+
 fn by(seconds: i64, sender: &str, fields: &Value) -> Entry {
     let mut message = message(seconds, fields);
     message["from"]["user"]["id"] = json!(sender);
