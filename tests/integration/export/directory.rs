@@ -172,7 +172,7 @@ fn tables_have_addresses_topics_and_participants_of_the_time() {
     let mut reader = csv::Reader::from_reader(table.as_bytes());
     let rows: Vec<std::collections::BTreeMap<String, String>> =
         reader.deserialize().map(Result::unwrap).collect();
-    let of = |text: &str| rows.iter().find(|row| row["body_text"].contains(text)).unwrap();
+    let of = |text: &str| rows.iter().find(|row| row["body_text"].trim() == text).unwrap();
     let cells = |text: &str| {
         ["sender_name", "sender_email", "chat_topic"].map(|name| of(text)[name].clone())
     };
