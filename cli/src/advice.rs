@@ -162,7 +162,7 @@ fn of_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::Locked => {
             "another process is writing: wait for it or stop it; reading commands work beside it"
         }
-        ErrorKind::Unsupported => "a newer chatvault wrote it: use that version or a later one",
+        ErrorKind::Unsupported => "another version of chatvault wrote it: use that one",
         ErrorKind::InvalidInput => {
             "change what the command was given; its --help says what it takes"
         }

@@ -255,7 +255,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     }
     for Fold { commit, rows } in &report.folded {
         let rows = text::plural(*rows, "row");
-        console.line(format!("{rows} that had been stored twice made one behind commit {commit}"))?;
+        console
+            .line(format!("{rows} that had been stored twice made one behind commit {commit}"))?;
     }
     let dropped = report.dropped_tail.as_ref().map(Tail::line);
     for line in dropped.into_iter().chain(report.unproven.as_ref().map(Tail::line)) {
