@@ -159,7 +159,7 @@ struct Any<'a> {
     run: u32,
     label: &'a str,
     started: String,
-    commit: Option<String>,
+    commit: String,
     #[serde(flatten)]
     counts: Copies,
 }
@@ -170,7 +170,7 @@ impl<'a> From<&'a RunSummary> for Any<'a> {
             run: run.run.0,
             label: &run.label,
             started: time(run.started.ms()),
-            commit: run.last_commit.map(|commit| commit.to_string()),
+            commit: run.last_commit.to_string(),
             counts: run.counts.into(),
         }
     }
@@ -195,7 +195,7 @@ fn every(runs: &[RunSummary], json: bool, console: &mut Console<'_>) -> anyhow::
         vec![
             run.run.0.to_string(),
             minute(run.started.ms()),
-            run.last_commit.map(|commit| commit.to_string()).unwrap_or_default(),
+            run.last_commit.to_string(),
             text::count(run.counts.offered),
             text::count(run.counts.stored),
             run.label.clone(),

@@ -86,8 +86,8 @@ pub struct RunSummary {
     pub started: Timestamp,
     /// All its copies so far.
     pub counts: Counts,
-    /// Its last commit so far.
-    pub last_commit: Option<CommitId>,
+    /// Its last commit so far; number 0 if it has none.
+    pub last_commit: CommitId,
 }
 
 /// An object that belongs to a message.

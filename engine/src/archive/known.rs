@@ -10,7 +10,7 @@ use super::book::{Book, Committed, Counts, Run, RunSummary};
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::format::names;
-use crate::types::{ContentAddress, Custodian, MessageKey, RunId, Sequence};
+use crate::types::{CommitId, ContentAddress, Custodian, MessageKey, RunId, Sequence};
 
 /// See the module's description.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Known {
             label: run.label.clone(),
             started: run.started,
             counts: Counts::default(),
-            last_commit: None,
+            last_commit: CommitId::default(),
         }));
         // Of one number the last counts.
         summaries.reverse();
@@ -135,7 +135,7 @@ impl Known {
         for commit in self.books().flat_map(|book| &book.commits) {
             if let Ok(at) = summaries.binary_search_by_key(&commit.run, |summary| summary.run.0) {
                 let last = &mut summaries[at].last_commit;
-                *last = (*last).max(Some(commit.id()));
+                *last = (*last).max(commit.id());
             }
         }
         summaries
