@@ -103,6 +103,9 @@ pub(crate) fn newest_readable(
 }
 
 /// Everything that is wrong in the kept manifests and in the chain between them.
+///
+/// A power cut may bring back any of those that [`prune`] removed: behind the newest few the chain
+/// has gaps.
 pub(crate) fn check(storage: &dyn Storage, archive: [u8; 16]) -> Vec<Error> {
     let mut damages = Vec::new();
     let mut before: Option<(Manifest, [u8; 32])> = None;
@@ -110,7 +113,12 @@ pub(crate) fn check(storage: &dyn Storage, archive: [u8; 16]) -> Vec<Error> {
         Ok(numbers) => numbers,
         Err(error) => return vec![error],
     };
-    for number in numbers {
+    let mut reached = None;
+    for (at, number) in numbers.iter().copied().enumerate() {
+        let awaited = reached.replace(number).and_then(|last: u64| last.checked_add(1));
+        if awaited.is_some_and(|awaited| awaited != number) && numbers.len() - at >= KEPT {
+            before = None;
+        }
         let found = read(storage, archive, number).and_then(|(manifest, hash)| {
             if let Some((previous, hash)) = &before {
                 check_step(previous, *hash, &manifest)?;

@@ -119,6 +119,28 @@ fn the_newest_is_loaded_the_last_eight_are_kept_and_their_chain_is_sound() {
 }
 
 #[test]
+fn a_gap_is_damage_among_the_newest_eight_and_a_cut_off_removal_behind_them() {
+    let missing = |gone: &[u64]| {
+        let storage = place();
+        let mut manifest = first();
+        for _ in 0..12 {
+            let hash = store(&storage, &manifest).unwrap();
+            let next = Change::none(&manifest, Timestamp::from_ms(3));
+            manifest = successor(&manifest, hash, next).unwrap();
+        }
+        gone.iter().for_each(|number| storage.remove(&names::manifest(*number)).unwrap());
+        check(&storage, ARCHIVE).iter().map(|e| e.file().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for back in [&[1, 3][..], &[2], &[4], &[1, 4], &[2, 3, 4], &[]] {
+        let gone: Vec<u64> = (1..=4).filter(|number| !back.contains(number)).collect();
+        assert_eq!(missing(&gone), [""; 0], "{back:?} are back");
+    }
+    for gone in 5..=11 {
+        assert_eq!(missing(&[gone]), [names::manifest(gone + 1)], "{gone} is gone");
+    }
+}
+
+#[test]
 fn a_manifest_is_never_written_twice() {
     let storage = place();
     let _hash = store(&storage, &first()).unwrap();
