@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::error::Result;
-use crate::segment::{Block, Keys, Tables, Text};
+use crate::segment::{Block, Forms, Keys, List, ListPage, Tables, Text};
 
 /// What an entry is, and of which segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub(crate) struct CacheKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
     Tables,
+    Forms,
+    Page(List, u32),
     Tags,
     Keys(u32),
     Block(u32),
@@ -34,6 +36,8 @@ pub(crate) enum Part {
 #[derive(Clone, Debug)]
 pub(crate) enum Cached {
     Tables(Arc<Tables>),
+    Forms(Arc<Forms>),
+    Page(Arc<ListPage>),
     Tags(Arc<Vec<(u32, u32)>>),
     Keys(Arc<Keys>),
     Block(Arc<Block>),
@@ -44,6 +48,8 @@ impl Cached {
     fn bytes(&self) -> usize {
         128 + match self {
             Self::Tables(tables) => tables.bytes(),
+            Self::Forms(forms) => forms.bytes(),
+            Self::Page(page) => page.bytes(),
             Self::Tags(tags) => tags.len() * 8,
             Self::Keys(keys) => keys.bytes(),
             Self::Block(block) => block.bytes(),

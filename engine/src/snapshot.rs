@@ -277,8 +277,8 @@ impl Snapshot {
         }
         state.need_ledgers()?;
         for live in &state.segments {
-            let tables = live.segment().and_then(|segment| segment.tables());
-            if state.missing.pass(tables)?.is_some() {
+            let whole = live.segment().and_then(|segment| segment.look_at_lists());
+            if state.missing.pass(whole)?.is_some() {
                 let segment = live.segment()?;
                 let groups = 0..segment.meta.groups.len();
                 groups.for_each(|group| drop(state.missing.gaps(segment, group)));

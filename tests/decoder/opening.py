@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from basics import Input, Unsupported, need
 from blake3 import blake3
 
-DRAFT = {"draft-3"}
+DRAFT = {"draft-4"}
 KNOWN = DRAFT | {"folds"}
 KINDS = {1: "seg", 2: "led", 3: "pack", 4: "qtn"}
 FOLDERS = {"seg": "segments", "led": "segments", "qtn": "segments", "pack": "objects"}

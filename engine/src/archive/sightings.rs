@@ -8,7 +8,7 @@ use super::ranges::Ranges;
 use super::slab::{Moves, RowRef, Slab};
 use super::state::{Live, RowId, State};
 use crate::error::Result;
-use crate::segment::Tables;
+use crate::segment::Lists;
 
 /// (custodian, row, sequence) by the generation where the row is now.
 pub(crate) type Arrived = BTreeMap<u32, Vec<(u32, u32, u64)>>;
@@ -39,12 +39,11 @@ pub(crate) fn new_ranges(segments: &[Arc<Live>], arrived: &Arrived) -> SegmentRa
     for live in segments {
         let Some(list) = arrived.get(&live.generation) else { continue };
         let mut fresh = Vec::new();
-        let tables = live.segment().and_then(|segment| segment.tables());
         let mut sorted = list.clone();
         sorted.sort_unstable_by_key(|(custodian, row, sequence)| (*row, *custodian, *sequence));
         sorted.dedup_by_key(|(custodian, row, _)| (*custodian, *row));
         // A set that cannot be read may have them; they are the same once more, and do no harm.
-        let mut rows = tables.as_ref().ok().map(|tables| SetReader::new(live, tables));
+        let mut rows = SetReader::new(live).ok();
         for (custodian, row, sequence) in sorted {
             let known = live.ranges.first(custodian, row).is_some()
                 || rows.as_mut().is_some_and(|rows| rows.has(row, custodian).unwrap_or(false));
@@ -60,22 +59,24 @@ pub(crate) fn new_ranges(segments: &[Arc<Live>], arrived: &Arrived) -> SegmentRa
 }
 
 /// Reads the custodian sets of a segment's rows, best in row order.
-struct SetReader<'a> {
-    live: &'a Live,
-    tables: &'a Tables,
+struct SetReader {
+    lists: Lists,
     group: Option<(u32, u32, Arc<crate::segment::Keys>)>,
+    /// The set read last, and its number.
+    set: (Option<usize>, Vec<(u32, u64)>),
 }
 
-impl<'a> SetReader<'a> {
-    fn new(live: &'a Live, tables: &'a Tables) -> Self {
-        Self { live, tables, group: None }
+impl SetReader {
+    fn new(live: &Live) -> Result<Self> {
+        let lists = Lists::new(Arc::clone(live.segment()?));
+        Ok(Self { lists, group: None, set: (None, Vec::new()) })
     }
 
     /// The set of a row, and the commit that its ages count from.
-    fn set(&mut self, row: u32) -> Result<(&'a [(u32, u64)], u64)> {
+    fn set(&mut self, row: u32) -> Result<(&[(u32, u64)], u64)> {
         let there = self.group.as_ref().filter(|(first, end, _)| (*first..*end).contains(&row));
         if there.is_none() {
-            let segment = self.live.segment()?;
+            let segment = self.lists.segment();
             let number = segment.group_of(row);
             let group = segment.group(number)?;
             let keys = segment.keys(number)?;
@@ -86,7 +87,10 @@ impl<'a> SetReader<'a> {
             (keys.set(local), keys.sequence(local))
         };
         let (set, sequence) = self.group.as_ref().map_or((0, 0), place);
-        Ok((self.tables.sets.get(set).unwrap_or_default(), sequence))
+        if self.set.0 != Some(set) {
+            self.set = (Some(set), self.lists.set(set)?);
+        }
+        Ok((&self.set.1, sequence))
     }
 
     fn has(&mut self, row: u32, custodian: u32) -> Result<bool> {
@@ -114,8 +118,8 @@ impl Delivered {
     pub(crate) fn of_row(&self, state: &State, at: RowId, until: u64) -> Result<Vec<(u32, u64)>> {
         let mut all = Vec::new();
         let generation = if let Some(live) = state.segments.get(at.source as usize) {
-            let tables = live.segment()?.tables()?;
-            let (set, sequence) = SetReader::new(live, &tables).set(at.row)?;
+            let mut rows = SetReader::new(live)?;
+            let (set, sequence) = rows.set(at.row)?;
             all.extend(
                 set.iter().map(|(custodian, age)| (*custodian, sequence.saturating_add(*age))),
             );
@@ -134,6 +138,16 @@ impl Delivered {
         all.sort_unstable();
         all.dedup_by_key(|(custodian, _)| *custodian);
         Ok(all)
+    }
+
+    /// The rows of a segment that these custodians delivered beside the rows' sets.
+    pub(crate) fn sweep(&self, live: &Live, rows: (u32, u32), custodians: &[u32]) -> Sweep {
+        let arrived = self.arrived.get(&live.generation);
+        let ranges = [Some(&*live.ranges), arrived].into_iter().flatten();
+        let theirs = ranges.flat_map(|ranges| {
+            custodians.iter().flat_map(move |custodian| ranges.within(*custodian, rows))
+        });
+        Sweep::of(theirs.copied().collect())
     }
 
     /// The commit in which one of these custodians delivered a row of a segment first, beside the
@@ -184,24 +198,51 @@ pub(crate) struct Sweep {
 
 impl Sweep {
     pub(crate) fn new(ranges: &Ranges) -> Self {
-        let mut ranges = ranges.all().to_vec();
+        Self::of(ranges.all().to_vec())
+    }
+
+    fn of(mut ranges: Vec<super::ranges::Sighted>) -> Self {
         ranges.sort_unstable_by_key(|range| range.start);
         Self { ranges, next: 0, open: Vec::new() }
     }
 
     /// Adds to `set` who delivered `row`, and in which commit first; rows come in order.
     pub(crate) fn add(&mut self, row: u32, set: &mut Vec<(u32, u64)>) {
+        self.go_to(row);
+        if !self.open.is_empty() {
+            set.extend(self.open.iter().map(|range| (range.custodian, range.sequence)));
+            set.sort_unstable();
+            set.dedup_by_key(|(custodian, _)| *custodian);
+        }
+    }
+
+    /// The first commit that delivered `row`; rows come in order.
+    pub(crate) fn first(&mut self, row: u32) -> Option<u64> {
+        self.go_to(row);
+        self.open.iter().map(|range| range.sequence).min()
+    }
+
+    /// Rows of a part of the segment outside of which nothing was delivered, ascending.
+    pub(crate) fn stretches(&self, (start, end): (u32, u32)) -> Vec<(u32, u32)> {
+        let mut stretches: Vec<(u32, u32)> = Vec::new();
+        for range in &self.ranges {
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            match stretches.last_mut().filter(|last| last.1 >= from) {
+                Some(last) => last.1 = last.1.max(to),
+                None if from < to => stretches.push((from, to)),
+                None => {}
+            }
+        }
+        stretches
+    }
+
+    fn go_to(&mut self, row: u32) {
         self.open.retain(|range| range.end > row);
         while let Some(range) = self.ranges.get(self.next).filter(|range| range.start <= row) {
             if range.end > row {
                 self.open.push(*range);
             }
             self.next += 1;
-        }
-        if !self.open.is_empty() {
-            set.extend(self.open.iter().map(|range| (range.custodian, range.sequence)));
-            set.sort_unstable();
-            set.dedup_by_key(|(custodian, _)| *custodian);
         }
     }
 }

@@ -135,14 +135,14 @@ pub(crate) fn find_in_segment(
     let mut found = Vec::new();
     let number = crate::segment::numeric(key.id);
     let mut search = Search { key, number, found: &mut found, scratch: Vec::new() };
-    let tables = match segment.tables() {
-        Ok(tables) => tables,
+    let rows = match segment.rows_of(key.conversation) {
+        Ok(rows) => rows,
         Err(_) if !segment.meta.groups.iter().any(|group| search.can_be_in(group)) => {
             return Ok(found);
         }
         Err(error) => return Err(error),
     };
-    let Some((start, end)) = tables.rows_of(key.conversation, segment.meta.rows) else {
+    let Some((start, end)) = rows else {
         return Ok(found);
     };
     let (first, last) = (segment.group_of(start), segment.group_of(end.saturating_sub(1)));

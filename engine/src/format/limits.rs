@@ -81,11 +81,14 @@ pub(crate) mod list {
     pub(crate) const SIBLINGS: Limit = Limit::new(1 << 12, 1);
     pub(crate) const TEMPLATES: Limit = Limit::new(1 << 16, 2);
     pub(crate) const HOLES: Limit = Limit::new(1 << 22, 1);
-    pub(crate) const COLUMNS: Limit = Limit::new(1 << 18, 6);
+    pub(crate) const COLUMNS: Limit = Limit::new(1 << 18, 4);
     pub(crate) const ENTRIES: Limit = Limit::new(1 << 22, 1);
     pub(crate) const CONVERSATIONS: Limit = Limit::new(1 << 28, 1);
     pub(crate) const SENDERS: Limit = Limit::new(1 << 28, 1);
     pub(crate) const SETS: Limit = Limit::new(1 << 22, 1);
+    pub(crate) const CUSTODIANS_OF_ROWS: Limit = Limit::new(1 << 20, 5);
+    pub(crate) const PREDICTIONS: Limit = Limit::new(1 << 21, 3);
+    pub(crate) const PAGE_ITEMS: Limit = Limit::new(128, 1);
     pub(crate) const SET_CUSTODIANS: Limit = Limit::new(1 << 20, 2);
 }
 

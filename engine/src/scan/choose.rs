@@ -103,7 +103,7 @@ impl Chooser {
         let id = key.0.text();
         let message = Key {
             record: query.filter.record,
-            conversation: page.conversation(at.row),
+            conversation: page.conversation(at.row)?,
             reply_to: key.1.as_deref(),
             id: &id,
         };
@@ -123,7 +123,7 @@ impl Chooser {
         let mut versions = Vec::with_capacity(rows.len());
         for at in rows {
             let page = Page::open(state, at)?;
-            let local = query.part(at.source)?.map(|part| &part.local);
+            let local = query.local(at.source)?;
             let delivered = query.view.delivered();
             if query.filter.in_universe(state, local, (&page, at), delivered) {
                 versions.push((page.version(at.row), at));
@@ -165,11 +165,11 @@ impl Chooser {
     /// Finds the conversation in all segments, and says which ids to look through for a row.
     fn survey(&mut self, query: &Query, page: &Page, at: RowId) -> Result<(i64, i64)> {
         let state = query.view.state();
-        let name = page.conversation(at.row);
+        let name = page.conversation(at.row)?;
         if self.places.is_none() {
             let mut places = Vec::new();
             for (source, live) in (0_u32..).zip(&state.segments) {
-                let found = marked_rows(query, (source, live), name);
+                let found = marked_rows(live, name);
                 let found = self.or_blind(state, found, live.entry.last.0)?;
                 places.extend(found.flatten().map(|(start, end)| (source, start, end)));
             }
@@ -251,14 +251,10 @@ impl Chooser {
 }
 
 /// The rows of a conversation in a segment that has marked rows.
-fn marked_rows(
-    query: &Query,
-    (source, live): (u32, &Live),
-    conversation: &str,
-) -> Result<Option<(u32, u32)>> {
-    let meta = &live.segment()?.meta;
-    let part = if meta.messages < meta.rows { query.part(source)? } else { None };
-    Ok(part.and_then(|part| part.tables.rows_of(conversation, meta.rows)))
+fn marked_rows(live: &Live, conversation: &str) -> Result<Option<(u32, u32)>> {
+    let segment = live.segment()?;
+    let is_marked = segment.meta.messages < segment.meta.rows;
+    if is_marked { segment.rows_of(conversation) } else { Ok(None) }
 }
 
 fn text_id(keys: &crate::segment::Keys, row: usize) -> Box<str> {

@@ -16,15 +16,19 @@ use crate::types::{MessageKey, MessageKind, Sequence, Timestamp};
 
 /// The number of rows of a scan.
 pub(crate) fn count(view: Arc<View>, scan: &Scan) -> Result<u64> {
-    each(&Query::new(view, scan)?, |_, _| {})
+    each(&Query::new(view, scan)?, |_, _| Ok(()))
 }
 
 /// Calls `on` with the keys of each row of a scan; the number of rows.
 pub(crate) fn keys(view: Arc<View>, scan: &Scan, on: &mut dyn FnMut(RowKeys<'_>)) -> Result<u64> {
-    each(&Query::new(view, scan)?, |page, at| on(RowKeys { page, row: at.row }))
+    each(&Query::new(view, scan)?, |page, at| {
+        let (conversation, sender) = (page.conversation(at.row)?, page.sender(at.row)?);
+        on(RowKeys { page, row: at.row, conversation, sender });
+        Ok(())
+    })
 }
 
-fn each(query: &Query, mut on: impl FnMut(&Page, RowId)) -> Result<u64> {
+fn each(query: &Query, mut on: impl FnMut(&Page, RowId) -> Result<()>) -> Result<u64> {
     let mut chooser = Chooser::default();
     let mut walk = Walk::new(query, false)?;
     walk.window = window(query);
@@ -41,8 +45,8 @@ fn each(query: &Query, mut on: impl FnMut(&Page, RowId)) -> Result<u64> {
                     None => true,
                 };
                 if behind && chooser.accepts(query, page, at)? {
-                    rows += 1;
-                    on(page, at);
+                    let told = query.view.state().missing.pass(on(page, at))?;
+                    rows += u64::from(told.is_some());
                 }
                 walk.take(source);
             }
@@ -56,12 +60,14 @@ fn each(query: &Query, mut on: impl FnMut(&Page, RowId)) -> Result<u64> {
 pub struct RowKeys<'a> {
     page: &'a Page,
     row: u32,
+    conversation: &'a str,
+    sender: Option<&'a str>,
 }
 
 impl<'a> RowKeys<'a> {
     /// `chatId`, or `channelIdentity.channelId`.
     pub fn conversation(&self) -> &'a str {
-        self.page.conversation(self.row)
+        self.conversation
     }
 
     /// The message that it is a version of.
@@ -78,7 +84,7 @@ impl<'a> RowKeys<'a> {
 
     /// Who sent it, if that is known.
     pub fn sender(&self) -> Option<&'a str> {
-        self.page.sender(self.row)
+        self.sender
     }
 
     /// `createdDateTime`.
@@ -142,7 +148,7 @@ fn add_segment(
         return Ok(());
     };
     let nothing = Local::default();
-    let local = query.part_if_touched(source).map_or(&nothing, |part| &part.local);
+    let local = query.local_if_touched(source).unwrap_or(&nothing);
     let no_row = match query.conversations {
         Some(_) => Reason::Conversation,
         None => Reason::Cursor,

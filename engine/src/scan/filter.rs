@@ -7,11 +7,13 @@
 //! first commit in which one of them delivered it.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use super::page::Page;
 use super::{Scan, TimeRange, Versions};
 use crate::archive::{Delivered, Live, RowId, Slab, State};
-use crate::segment::{Bounds, Group, Keys, Tables, kind_code};
+use crate::error::Result;
+use crate::segment::{Bounds, Group, Keys, Lists, kind_code};
 use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
 
 /// Times from the first to the last, both inclusive.
@@ -102,9 +104,9 @@ pub(super) struct Filter {
 pub(super) struct Local {
     /// Codes of the senders, in order.
     senders: Vec<u32>,
-    /// For each custodian set: how many commits behind a row's own one of the custodians delivered
-    /// it first; `None` if none did.
-    ages: Vec<Option<u64>>,
+    /// Custodian sets with one of the custodians, ascending: how many commits behind a row's own one of
+    /// them delivered it first.
+    ages: Vec<(u32, u64)>,
     /// Sightings beside the sets count as well.
     beside: bool,
 }
@@ -141,25 +143,23 @@ impl Filter {
         }
     }
 
-    pub(super) fn local(&self, live: &Live, tables: &Tables, delivered: &Delivered) -> Local {
-        let wanted = |sender: &usize| {
-            let name = tables.senders.get(*sender).unwrap_or_default();
-            self.senders.iter().any(|sender| sender.as_bytes() == name)
-        };
-        let all = if self.senders.is_empty() { 0 } else { tables.senders.len() };
-        let codes = (0..all).filter(wanted);
-        let senders = codes.map(|code| u32::try_from(code + 1).unwrap_or(u32::MAX)).collect();
-        let (mut ages, mut beside) = (Vec::new(), false);
-        if let Some(custodians) = &self.custodians {
-            let age = |set: &[(u32, u64)]| {
-                let theirs = set.iter().filter(|(one, _)| custodians.contains(one));
-                theirs.map(|(_, age)| *age).min()
-            };
-            ages = tables.sets.iter().map(age).collect();
-            let until = 0..=self.until();
-            beside = delivered.any_beside(live, (0, u32::MAX), (custodians, &until));
+    pub(super) fn local(&self, live: &Live, delivered: &Delivered) -> Result<Local> {
+        let mut local = Local::default();
+        let lists = Lists::new(Arc::clone(live.segment()?));
+        for sender in &self.senders {
+            local.senders.extend(lists.code_of(sender)?);
         }
-        Local { senders, ages, beside }
+        local.senders.sort_unstable();
+        if let Some(custodians) = &self.custodians {
+            for custodian in custodians {
+                local.ages.extend(lists.sets_of(*custodian)?);
+            }
+            local.ages.sort_unstable();
+            local.ages.dedup_by_key(|(set, _)| *set);
+            let until = 0..=self.until();
+            local.beside = delivered.any_beside(live, (0, u32::MAX), (custodians, &until));
+        }
+        Ok(local)
     }
 
     /// The last commit that the scan knows of.
@@ -265,20 +265,35 @@ impl Filter {
             hits.extend(start..end);
             return;
         }
-        let passes = |row: &u32| {
-            let at = (*row - group.first_row) as usize;
+        let passes = |row: u32| {
+            let at = (row - group.first_row) as usize;
             (!tests.created || window.created.has(keys.created[at]))
                 && (!tests.modified || window.modified.has(keys.modified[at]))
                 && (!tests.kinds || self.has_kind(keys.kind(at)))
                 && (!tests.senders || local.senders.binary_search(&keys.sender(at)).is_ok())
-                && (!tests.arrival
-                    || self.is_wanted(self.arrival(
-                        segment,
-                        (keys.sequence(at), keys.set(at)),
-                        *row,
-                    )))
         };
-        hits.extend((start..end).filter(passes));
+        let Some(custodians) = self.custodians.as_ref().filter(|_| tests.arrival) else {
+            let arrives = |row: &u32| {
+                let at = (*row - group.first_row) as usize;
+                !tests.arrival || self.is_wanted(Some(keys.sequence(at)))
+            };
+            hits.extend((start..end).filter(|row| passes(*row)).filter(arrives));
+            return;
+        };
+        let rows = (start, end);
+        let beside = if local.beside { &custodians[..] } else { &[] };
+        let mut beside = segment.delivered.sweep(segment.live, rows, beside);
+        // Where no set has one of them only what is beside the sets counts.
+        let in_sets = group.sets.iter().any(|set| local.age(*set as usize).is_some());
+        let stretches = if in_sets { vec![rows] } else { beside.stretches(rows) };
+        for row in stretches.into_iter().flat_map(|(start, end)| start..end) {
+            let at = (row - group.first_row) as usize;
+            let own = local.age(keys.set(at)).map(|age| keys.sequence(at).saturating_add(age));
+            let arrival = own.into_iter().chain(beside.first(row)).min();
+            if self.is_wanted(arrival) && passes(row) {
+                hits.push(row);
+            }
+        }
     }
 
     /// Appends the rows of a part of a slab, as [`Filter::push_hits`].
@@ -366,7 +381,8 @@ impl Filter {
 
 impl Local {
     fn age(&self, set: usize) -> Option<u64> {
-        self.ages.get(set).copied().flatten()
+        let place = self.ages.binary_search_by_key(&set, |(set, _)| *set as usize).ok()?;
+        self.ages.get(place).map(|(_, age)| *age)
     }
 }
 

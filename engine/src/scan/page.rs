@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::key::{Id, RowKey};
 use crate::archive::{RowId, Slab, SlabRow, State};
 use crate::error::Result;
-use crate::segment::{Keys, Tables};
+use crate::segment::{Keys, Lists};
 use crate::types::{MessageKind, RecordKind};
 
 /// The keys of a row group, or a slab. Rows go by their number in the source.
 #[derive(Clone, Debug)]
 pub(super) enum Page {
-    Group { keys: Arc<Keys>, tables: Arc<Tables>, first: u32, end: u32 },
+    Group { keys: Arc<Keys>, lists: Arc<Lists>, first: u32, end: u32 },
     Slab(Arc<Slab>),
 }
 
@@ -23,11 +23,16 @@ impl Page {
         let Some(live) = state.segments.get(source) else {
             return Ok(Self::Slab(Arc::clone(&state.slabs[source - state.segments.len()])));
         };
-        let segment = live.segment()?;
-        let number = segment.group_of(at.row);
-        let group = segment.group(number)?;
-        let (keys, tables) = (segment.keys(number)?, segment.tables()?);
-        Ok(Self::Group { keys, tables, first: group.first_row, end: group.end_row() })
+        Self::of_segment(&Arc::new(Lists::new(Arc::clone(live.segment()?))), at.row)
+    }
+
+    /// The page of a segment that holds a row.
+    pub(super) fn of_segment(lists: &Arc<Lists>, row: u32) -> Result<Self> {
+        let segment = lists.segment();
+        let number = segment.group_of(row);
+        let (group, keys) = (segment.group(number)?, segment.keys(number)?);
+        let (first, end) = (group.first_row, group.end_row());
+        Ok(Self::Group { keys, lists: Arc::clone(lists), first, end })
     }
 
     pub(super) fn holds(&self, row: u32) -> bool {
@@ -129,39 +134,30 @@ impl Page {
         is_reply.then(|| String::from_utf8_lossy(&text).into())
     }
 
-    /// The sender's code in its segment: 0 for none, or in a slab.
-    pub(super) fn sender_code(&self, row: u32) -> u32 {
+    pub(super) fn sender(&self, row: u32) -> Result<Option<&str>> {
         match self {
-            Self::Group { keys, first, .. } => keys.sender((row - first) as usize),
-            Self::Slab(_) => 0,
-        }
-    }
-
-    pub(super) fn sender(&self, row: u32) -> Option<&str> {
-        match self {
-            Self::Group { tables, .. } => {
-                let number = (self.sender_code(row) as usize).checked_sub(1)?;
-                Some(tables.senders.text(number))
+            Self::Group { keys, lists, first, .. } => {
+                lists.sender(keys.sender((row - first) as usize))
             }
-            Self::Slab(slab) => Self::row(slab, row).sender.as_deref(),
+            Self::Slab(slab) => Ok(Self::row(slab, row).sender.as_deref()),
         }
     }
 
-    pub(super) fn conversation(&self, row: u32) -> &str {
+    pub(super) fn conversation(&self, row: u32) -> Result<&str> {
         match self {
-            Self::Group { tables, .. } => tables.conversation(row),
-            Self::Slab(slab) => &Self::row(slab, row).conversation,
+            Self::Group { lists, .. } => lists.conversation_of(row),
+            Self::Slab(slab) => Ok(&Self::row(slab, row).conversation),
         }
     }
 
     /// The conversation of a row, and its rows in the source.
-    pub(super) fn directory(&self, row: u32, rows: u32) -> (Name, (u32, u32)) {
-        match self {
-            Self::Group { tables, .. } => {
-                let number = tables.view().conversation(row);
-                let start = tables.starts.get(number).copied().unwrap_or(0);
-                let end = tables.starts.get(number + 1).copied().unwrap_or(rows);
-                (Name::Segment(Arc::clone(tables), number), (start, end))
+    pub(super) fn directory(&self, row: u32) -> Result<(Name, (u32, u32))> {
+        Ok(match self {
+            Self::Group { lists, .. } => {
+                let spot = lists.spot(row)?;
+                // It can be read from now on, whatever happens.
+                let _name = lists.conversation(spot.number)?;
+                (Name::Segment(Arc::clone(lists), spot.number), (spot.start, spot.end))
             }
             Self::Slab(slab) => {
                 let range = slab.rows_of(&Self::row(slab, row).conversation);
@@ -169,7 +165,7 @@ impl Page {
                 let range = (narrow(range.start), narrow(range.end));
                 (Name::Slab(Arc::clone(slab), row), range)
             }
-        }
+        })
     }
 
     pub(super) fn key(&self, row: u32) -> RowKey {
@@ -180,29 +176,23 @@ impl Page {
 /// A conversation's name where it stands.
 #[derive(Clone, Debug)]
 pub(super) enum Name {
-    Segment(Arc<Tables>, usize),
+    Segment(Arc<Lists>, u32),
     Slab(Arc<Slab>, u32),
 }
 
 impl Name {
     pub(super) fn text(&self) -> &str {
         match self {
-            Self::Segment(tables, number) => tables.conversations.text(*number),
+            // Its page was read when the name was taken, and is held.
+            Self::Segment(lists, number) => lists.conversation(*number).unwrap_or_default(),
             Self::Slab(slab, row) => &Page::row(slab, *row).conversation,
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Segment(tables, number) => tables.conversations.get(*number).unwrap_or_default(),
-            Self::Slab(slab, row) => Page::row(slab, *row).conversation.as_bytes(),
         }
     }
 }
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.bytes().cmp(other.bytes())
+        self.text().cmp(other.text())
     }
 }
 

@@ -11,7 +11,7 @@ use super::page::Page;
 use super::{Order, Scan};
 use crate::archive::{Missing, RowId, Slab};
 use crate::error::{Error, Result};
-use crate::segment::{Segment, Tables};
+use crate::segment::Segment;
 use crate::snapshot::View;
 
 /// A scan of a snapshot, ready to be answered.
@@ -25,15 +25,8 @@ pub(super) struct Query {
     pub(super) limit: u64,
     /// In order; `None` for all.
     pub(super) conversations: Option<Vec<String>>,
-    /// For each segment, once it was touched.
-    parts: Vec<OnceLock<Option<Part>>>,
-}
-
-/// What the rows of a segment are read with.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) tables: Arc<Tables>,
-    pub(super) local: Local,
+    /// What the filter means in each segment, once that was touched.
+    locals: Vec<OnceLock<Option<Local>>>,
 }
 
 impl Query {
@@ -51,7 +44,7 @@ impl Query {
         }
         let custodians = (!scan.custodians.is_empty()).then(|| view.numbers(&scan.custodians));
         let filter = Filter::new(scan, custodians, view.until());
-        let parts = view.state().segments.iter().map(|_| OnceLock::new()).collect();
+        let locals = view.state().segments.iter().map(|_| OnceLock::new()).collect();
         let conversations = (!scan.conversations.is_empty()).then(|| {
             let mut names = scan.conversations.clone();
             names.sort_unstable();
@@ -65,35 +58,27 @@ impl Query {
             cursor: scan.cursor.clone(),
             limit: scan.limit.unwrap_or(u64::MAX),
             conversations,
-            parts,
+            locals,
             view,
         })
     }
 
-    /// What a segment's rows are read with; `None` if it cannot be read and is left out.
-    pub(super) fn part(&self, source: u32) -> Result<Option<&Part>> {
+    /// What the filter means in a segment; `None` if it cannot be read and is left out.
+    pub(super) fn local(&self, source: u32) -> Result<Option<&Local>> {
         let state = self.view.state();
-        let place = self.parts.get(source as usize).zip(state.segments.get(source as usize));
+        let place = self.locals.get(source as usize).zip(state.segments.get(source as usize));
         let Some((place, live)) = place else { return Ok(None) };
-        if let Some(part) = place.get() {
-            return Ok(part.as_ref());
+        if let Some(local) = place.get() {
+            return Ok(local.as_ref());
         }
-        let tables = live.segment().and_then(|segment| segment.tables());
-        let part = state.missing.pass(tables)?.map(|tables| {
-            let local = self.filter.local(live, &tables, self.view.delivered());
-            Part { tables, local }
-        });
-        Ok(place.get_or_init(|| part).as_ref())
+        let local = self.filter.local(live, self.view.delivered());
+        let local = state.missing.pass(local)?;
+        Ok(place.get_or_init(|| local).as_ref())
     }
 
     /// The same of a segment that was touched before.
-    pub(super) fn part_if_touched(&self, source: u32) -> Option<&Part> {
-        self.parts.get(source as usize)?.get()?.as_ref()
-    }
-
-    /// The tables of a segment that was touched.
-    pub(super) fn tables(&self, source: u32) -> Option<&Tables> {
-        self.part_if_touched(source).map(|part| &*part.tables)
+    pub(super) fn local_if_touched(&self, source: u32) -> Option<&Local> {
+        self.locals.get(source as usize)?.get()?.as_ref()
     }
 
     /// The time that a row is ordered by.
@@ -112,10 +97,10 @@ impl Query {
         addresses: &mut Addresses,
     ) -> Result<bool> {
         let by_time = self.time(page, at.row).cmp(&cursor.time);
-        let by_conversation = || page.conversation(at.row).cmp(&*cursor.conversation);
+        let by_conversation = page.conversation(at.row)?.cmp(&*cursor.conversation);
         let mut order = match self.order {
-            Order::Conversation => by_conversation().then(by_time),
-            Order::Created | Order::Modified => by_time.then_with(by_conversation),
+            Order::Conversation => by_conversation.then(by_time),
+            Order::Created | Order::Modified => by_time.then(by_conversation),
         };
         order = order.then_with(|| page.id(at.row).cmp(&cursor.id));
         order = order.then_with(|| page.version(at.row).cmp(&cursor.version));
@@ -130,11 +115,11 @@ impl Query {
     pub(super) fn ranges(&self, source: u32) -> Result<Vec<(u32, u32)>> {
         let live = self.view.state().segments.get(source as usize);
         if let Some(live) = live
-            && (!self.filter.may_want(live) || self.part(source)?.is_none())
+            && (!self.filter.may_want(live) || self.local(source)?.is_none())
         {
             return Ok(Vec::new());
         }
-        let mut ranges = self.ranges_of_conversations(source);
+        let mut ranges = self.ranges_of_conversations(source)?;
         if let (Order::Conversation, Some(cursor)) = (self.order, &self.cursor) {
             let cut = self.cut(source, cursor)?;
             for (start, end) in &mut ranges {
@@ -162,23 +147,25 @@ impl Query {
         state.slabs.get((source as usize).checked_sub(state.segments.len())?)
     }
 
-    fn ranges_of_conversations(&self, source: u32) -> Vec<(u32, u32)> {
+    fn ranges_of_conversations(&self, source: u32) -> Result<Vec<(u32, u32)>> {
         let state = self.view.state();
         if let Some(slab) = self.slab(source) {
             let rows = |range: std::ops::Range<usize>| (narrow(range.start), narrow(range.end));
-            return match &self.conversations {
+            return Ok(match &self.conversations {
                 None => vec![rows(0..slab.rows.len())],
                 Some(names) => names.iter().map(|name| rows(slab.rows_of(name))).collect(),
-            };
+            });
         }
-        let rows = narrow64(state.segments[source as usize].entry.rows);
-        match (&self.conversations, self.tables(source)) {
-            (None, _) => vec![(0, rows)],
-            (Some(names), Some(tables)) => {
-                names.iter().filter_map(|name| tables.rows_of(name, rows)).collect()
-            }
-            (Some(_), None) => Vec::new(),
+        let live = &state.segments[source as usize];
+        let Some(names) = &self.conversations else {
+            return Ok(vec![(0, narrow64(live.entry.rows))]);
+        };
+        let mut ranges = Vec::new();
+        for name in names {
+            let rows = live.segment().and_then(|segment| segment.rows_of(name));
+            ranges.extend(state.missing.pass(rows)?.flatten());
         }
+        Ok(ranges)
     }
 
     /// The first row of a source that is certainly not before the cursor; backwards, the first
@@ -196,15 +183,12 @@ impl Query {
         }
         let state = self.view.state();
         let segment = state.segments[source as usize].segment()?;
-        let Some(tables) = self.tables(source) else { return Ok(0) };
-        match tables.conversations.search(cursor.conversation.as_bytes()) {
-            Ok(number) => {
-                let rows = |number: usize| tables.starts.get(number).copied();
-                let start = rows(number).unwrap_or(0);
-                let end = rows(number + 1).unwrap_or(segment.meta.rows);
-                partition(segment, (start, end), &passed, &state.missing)
+        match state.missing.pass(segment.rows_of(&cursor.conversation))?.flatten() {
+            Some(rows) => partition(segment, rows, &passed, &state.missing),
+            None => {
+                let behind = segment.row_behind(&cursor.conversation);
+                Ok(state.missing.pass(behind)?.unwrap_or(0))
             }
-            Err(number) => Ok(tables.starts.get(number).copied().unwrap_or(segment.meta.rows)),
         }
     }
 }

@@ -25,9 +25,9 @@ pub(super) struct Rendered {
     pub(super) created: Timestamp,
     pub(super) modified: Timestamp,
     pub(super) sequence: Sequence,
-    /// 0 for none, else 1 + its number in the segment.
-    pub(super) sender: u32,
     pub(super) json: Range<usize>,
+    pub(super) conversation: Range<usize>,
+    pub(super) sender: Option<Range<usize>>,
     pub(super) id: Range<usize>,
     pub(super) reply_to: Option<Range<usize>>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Rendered {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) json: Vec<u8>,
-    /// Ids and reply ids.
+    /// Names and ids.
     pub(super) texts: Vec<u8>,
     pub(super) rows: Vec<Rendered>,
     order: Vec<u32>,
@@ -108,11 +108,11 @@ impl Readers {
         if let Some(slab) = query.slab(at.source) {
             json.extend_from_slice(slab.document(&slab.rows[at.row as usize]));
             let page = Page::Slab(Arc::clone(slab));
-            return Ok(describe(&page, at, start..json.len(), texts));
+            return describe(&page, at, start..json.len(), texts);
         }
         let open = self.reader(query, at)?;
         open.reader.render(at.row, json)?;
-        Ok(describe(&open.page, at, start..json.len(), texts))
+        describe(&open.page, at, start..json.len(), texts)
     }
 
     fn reader(&mut self, query: &Query, at: RowId) -> Result<&mut Open> {
@@ -126,28 +126,35 @@ impl Readers {
                 let oldest = (0..self.open.len()).min_by_key(|place| self.open[*place].used);
                 drop(self.open.swap_remove(oldest.unwrap_or(0)));
             }
-            let _ = query.part(at.source)?;
             let segment = Arc::clone(state.segments[at.source as usize].segment()?);
-            let (reader, page) = (RowReader::new(segment)?, Page::open(state, at)?);
+            let reader = RowReader::new(segment)?;
+            let page = Page::of_segment(reader.lists(), at.row)?;
             self.open.push(Open { source: at.source, reader, page, used: 0 });
             self.open.len() - 1
         };
         let open = &mut self.open[place];
         open.used = self.clock;
         if !open.page.holds(at.row) {
-            open.page = Page::open(state, at)?;
+            open.page = Page::of_segment(open.reader.lists(), at.row)?;
         }
         Ok(open)
     }
 }
 
-fn describe(page: &Page, at: RowId, json: Range<usize>, texts: &mut Vec<u8>) -> Rendered {
+fn describe(page: &Page, at: RowId, json: Range<usize>, texts: &mut Vec<u8>) -> Result<Rendered> {
     let (record, kind) = page.kind(at.row);
+    let mut put = |text: &[u8]| {
+        let start = texts.len();
+        texts.extend_from_slice(text);
+        start..texts.len()
+    };
+    let conversation = put(page.conversation(at.row)?.as_bytes());
+    let sender = page.sender(at.row)?.map(|sender| put(sender.as_bytes()));
     let start = texts.len();
     page.put_id(at.row, texts);
     let id = start..texts.len();
     let is_reply = page.put_reply_to(at.row, texts);
-    Rendered {
+    Ok(Rendered {
         at,
         record,
         kind,
@@ -155,9 +162,10 @@ fn describe(page: &Page, at: RowId, json: Range<usize>, texts: &mut Vec<u8>) -> 
         created: Timestamp::from_ticks(page.created(at.row)),
         modified: Timestamp::from_ticks(page.modified(at.row)),
         sequence: Sequence(page.sequence(at.row)),
-        sender: page.sender_code(at.row),
         json,
+        conversation,
+        sender,
         reply_to: is_reply.then_some(id.end..texts.len()),
         id,
-    }
+    })
 }

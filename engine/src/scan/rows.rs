@@ -195,11 +195,7 @@ impl<'a> Row<'a> {
 
     /// `chatId`, or `channelIdentity.channelId`.
     pub fn conversation(&self) -> &'a str {
-        let RowId { source, row } = self.keys.at;
-        match self.query.slab(source) {
-            Some(slab) => &slab.rows[row as usize].conversation,
-            None => self.query.tables(source).map_or("", |tables| tables.conversation(row)),
-        }
+        self.text(&self.keys.conversation)
     }
 
     /// The root message in a channel's thread.
@@ -229,12 +225,7 @@ impl<'a> Row<'a> {
 
     /// Who sent it, if that is known.
     pub fn sender(&self) -> Option<&'a str> {
-        let RowId { source, row } = self.keys.at;
-        if let Some(slab) = self.query.slab(source) {
-            return slab.rows[row as usize].sender.as_deref();
-        }
-        let number = (self.keys.sender as usize).checked_sub(1)?;
-        Some(self.query.tables(source)?.senders.text(number))
+        self.keys.sender.as_ref().map(|range| self.text(range))
     }
 
     /// What kind of message it is.

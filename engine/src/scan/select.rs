@@ -144,7 +144,7 @@ fn past(query: &Query, row: &Candidate) -> Result<Cursor> {
         order: query.order,
         backwards: query.backwards,
         time: row.time,
-        conversation: page.conversation(row.at.row).to_owned(),
+        conversation: page.conversation(row.at.row)?.to_owned(),
         id: row.id.clone(),
         version: row.version,
         address: ContentAddress(if query.backwards { [0; 32] } else { [u8::MAX; 32] }),

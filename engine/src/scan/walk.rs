@@ -8,8 +8,9 @@ use super::filter::{GroupPlace, Place, Window};
 use super::key::Heads;
 use super::page::{Name, Page};
 use super::plan::{Query, narrow};
-use crate::archive::{RowId, in_gap};
+use crate::archive::{Missing, RowId, in_gap};
 use crate::error::Result;
+use crate::segment::{List, Lists};
 
 /// All sources on their way through the conversations.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Lane {
     /// Rows still to be looked at, the next ones last.
     ranges: Vec<(u32, u32)>,
     page: Option<Page>,
+    /// Of a segment, once it is touched and until its last row.
+    lists: Option<Arc<Lists>>,
     /// Rows of the page that pass the filter, the next one last.
     hits: Vec<u32>,
     /// The rows of the present conversation.
@@ -46,9 +49,9 @@ impl Walk {
             if !backwards {
                 ranges.reverse();
             }
-            let (page, hits, conversation) = (None, Vec::new(), (0, 0));
+            let (page, lists, hits, conversation) = (None, None, Vec::new(), (0, 0));
             if !ranges.is_empty() {
-                lanes.push(Lane { source, ranges, page, hits, conversation, backwards });
+                lanes.push(Lane { source, ranges, page, lists, hits, conversation, backwards });
             }
         }
         let current = (0..lanes.len()).collect();
@@ -102,10 +105,7 @@ impl Lane {
     fn next_conversation(&mut self, query: &Query, window: &Window) -> Result<Option<Name>> {
         let row = self.hit(query, window)?;
         let Some((row, page)) = row.zip(self.page.as_ref()) else { return Ok(None) };
-        let segments = &query.view.state().segments;
-        let rows = segments.get(self.source as usize).map_or(0, |live| live.entry.rows);
-        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-        let (name, conversation) = page.directory(row, rows);
+        let (name, conversation) = page.directory(row)?;
         self.conversation = conversation;
         Ok(Some(name))
     }
@@ -113,7 +113,7 @@ impl Lane {
     fn hit(&mut self, query: &Query, window: &Window) -> Result<Option<u32>> {
         while self.hits.is_empty() {
             let Some(range) = self.ranges.pop() else {
-                self.page = None;
+                (self.page, self.lists) = (None, None);
                 return Ok(None);
             };
             self.load(query, window, range)?;
@@ -140,8 +140,8 @@ impl Lane {
         let (start, end) = rows;
         let state = query.view.state();
         let live = &state.segments[self.source as usize];
-        let Some(of_segment) = query.part(self.source)? else { return Ok(()) };
-        let (segment, local) = (live.segment()?, &of_segment.local);
+        let Some(local) = query.local(self.source)? else { return Ok(()) };
+        let segment = live.segment()?;
         let number = segment.group_of(if self.backwards { end - 1 } else { start });
         let group = segment.group(number)?;
         let part = (start.max(group.first_row), end.min(group.end_row()));
@@ -149,20 +149,36 @@ impl Lane {
         if rest.0 < rest.1 {
             self.ranges.push(rest);
         }
-        let segment = Place { live, local, delivered: query.view.delivered() };
-        if query.filter.rules_out_group(&segment, group, window).is_some() {
+        let place = Place { live, local, delivered: query.view.delivered() };
+        if query.filter.rules_out_group(&place, group, window).is_some() {
             return Ok(());
         }
-        let gaps = state.missing.gaps(live.segment()?, number);
-        let Some(keys) = state.missing.pass(live.segment()?.keys(number))? else { return Ok(()) };
-        let tables = Arc::clone(&of_segment.tables);
-        let place = GroupPlace { segment, group, keys: &keys };
+        let gaps = state.missing.gaps(segment, number);
+        let Some(keys) = state.missing.pass(segment.keys(number))? else { return Ok(()) };
+        let place = GroupPlace { segment: place, group, keys: &keys };
         query.filter.push_hits(&place, part, window, &mut self.hits);
         if !gaps.is_empty() {
             self.hits.retain(|row| !in_gap(&gaps, *row));
         }
+        let lists = self.lists.get_or_insert_with(|| Arc::new(Lists::new(Arc::clone(segment))));
+        if state.missing.salvage() {
+            leave_out_nameless(&state.missing, lists, &mut self.hits)?;
+        }
         let (first, end) = (group.first_row, group.end_row());
-        self.page = Some(Page::Group { keys, tables, first, end });
+        self.page = Some(Page::Group { keys, lists: Arc::clone(lists), first, end });
         Ok(())
     }
+}
+
+/// Leaves out rows whose conversations cannot be named.
+fn leave_out_nameless(missing: &Missing, lists: &Lists, hits: &mut Vec<u32>) -> Result<()> {
+    let directory = lists.segment().meta.list(List::Conversations);
+    let mut pages: Vec<usize> = hits.iter().map(|row| directory.page_of_row(*row)).collect();
+    pages.dedup();
+    for page in pages {
+        if missing.pass(lists.read_conversations(page))?.is_none() {
+            hits.retain(|row| directory.page_of_row(*row) != page);
+        }
+    }
+    Ok(())
 }

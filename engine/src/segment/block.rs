@@ -6,10 +6,10 @@
 
 use super::bind::Context;
 use super::bound::Bound;
-use super::columns::{ColumnTable, FIRST_ENTRY, INLINE, PREDICTED};
+use super::columns::{FIRST_ENTRY, INLINE, PREDICTED};
 use super::keys::Keys;
-use super::layout::{Chunk, Strings};
-use super::program::{Column, Programs, Step, Use, Varying, entry};
+use super::layout::Chunk;
+use super::program::{Column, Programs, Step, Use, Varying};
 use super::put_decimal;
 use super::stream::{self, Numbers};
 use crate::error::{Error, Result};
@@ -28,22 +28,28 @@ const MAX_MARKED: usize = 1 << 22;
 /// Arrays nested deeper than any parsed document could be.
 const MAX_DEPTH: usize = 256;
 
-/// The tables of a segment that rendering needs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct View<'a> {
-    pub(crate) templates: &'a [Bound],
-    pub(crate) columns: &'a [ColumnTable],
-    pub(crate) conversations: &'a Strings,
-    /// First row of each conversation, in the segment.
-    pub(crate) starts: &'a [u32],
-    pub(crate) senders: &'a Strings,
+/// A conversation's name in a list, and its rows in the segment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spot {
+    pub(crate) number: u32,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
 }
 
-impl View<'_> {
-    /// The number of a row's conversation.
-    pub(crate) fn conversation(&self, row: u32) -> usize {
-        self.starts.partition_point(|start| *start <= row).saturating_sub(1)
-    }
+/// What rendering needs of a segment besides the row group. While a segment is built it is in
+/// memory; afterwards it is read by page.
+pub(crate) trait Lookup {
+    fn templates(&self) -> &[Bound];
+    /// What each column's predictions go with.
+    fn contexts(&self) -> &[Context];
+    /// An entry of a column by its code.
+    fn entry(&self, column: u32, code: u64) -> Result<&[u8]>;
+    /// The code that goes with a context; 0 if none does.
+    fn prediction(&self, column: u32, context: u64) -> Result<u64>;
+    /// The conversation of a row.
+    fn spot(&self, row: u32) -> Result<Spot>;
+    fn conversation(&self, number: u32) -> Result<&[u8]>;
+    fn sender(&self, number: u32) -> Result<&[u8]>;
 }
 
 /// The own text of a chunk's rows, and where each piece ends.
@@ -94,7 +100,7 @@ pub(crate) struct Cursor {
     /// Pieces of the chunk's text before it.
     text: usize,
     inner: usize,
-    conversation: usize,
+    conversation: Spot,
     /// Numbers of each slot before it.
     next: Vec<u32>,
     /// The row's codes so far in columns that are a context.
@@ -108,7 +114,7 @@ impl Block {
         first_row: u32,
         chunks: &[Chunk],
         keys: &Keys,
-        view: View<'_>,
+        view: &impl Lookup,
     ) -> Result<Self> {
         let damaged = || Error::corrupt("row group's columns are damaged");
         let reader = &mut Reader::new(bytes);
@@ -122,7 +128,7 @@ impl Block {
         };
         let inner_count = counted(reader)?;
         let inner = stream::read_numbers(reader, inner_count)?;
-        let mut columns = vec![Column::Absent; view.columns.len()];
+        let mut columns = vec![Column::Absent; view.contexts().len()];
         let mut varying: Vec<Numbers> = Vec::new();
         let mut number = 0_usize;
         loop {
@@ -278,7 +284,7 @@ impl Block {
     #[expect(clippy::too_many_arguments, reason = "a row is rendered from five things at once")]
     pub(crate) fn render(
         &self,
-        view: View<'_>,
+        view: &impl Lookup,
         keys: &Keys,
         text: &Text,
         cursor: &mut Cursor,
@@ -294,9 +300,9 @@ impl Block {
     }
 }
 
-struct Walk<'w> {
+struct Walk<'w, V> {
     block: &'w Block,
-    view: View<'w>,
+    view: &'w V,
     keys: &'w Keys,
     text: &'w Text,
     cursor: &'w mut Cursor,
@@ -305,7 +311,7 @@ struct Walk<'w> {
     limit: usize,
 }
 
-impl<'w> Walk<'w> {
+impl<'w, V: Lookup> Walk<'w, V> {
     fn node(&mut self, steps: &'w [Step], out: &mut Vec<u8>) -> Result<()> {
         for step in steps {
             if out.len() > self.limit {
@@ -338,12 +344,11 @@ impl<'w> Walk<'w> {
                     }
                 }
                 Step::Predicted(column) => {
-                    let table = &self.view.columns[column as usize];
-                    let code = self.predicted(table)?;
-                    out.extend_from_slice(entry(table, code)?);
+                    let code = self.predicted(column)?;
+                    out.extend_from_slice(self.view.entry(column, code)?);
                 }
                 Step::Remember(column, code) => self.cursor.last.push((column, code)),
-                other => self.key(other, out),
+                other => self.key(other, out)?,
             }
         }
         Ok(())
@@ -355,7 +360,7 @@ impl<'w> Walk<'w> {
     }
 
     /// A value that the row's keys give.
-    fn key(&mut self, step: Step, out: &mut Vec<u8>) {
+    fn key(&mut self, step: Step, out: &mut Vec<u8>) -> Result<()> {
         let (keys, row) = (self.keys, self.row);
         match step {
             Step::Created(fraction) => time::render(Timestamp(keys.created[row]), fraction, out),
@@ -363,31 +368,30 @@ impl<'w> Walk<'w> {
             Step::Id => keys.put_id(row, out),
             Step::Version => put_decimal(out, keys.version(row)),
             Step::Conversation => {
-                let number = self.conversation();
-                let text = self.view.conversations.get(number).unwrap_or_default();
-                out.extend_from_slice(text);
+                let number = self.conversation()?;
+                out.extend_from_slice(self.view.conversation(number)?);
             }
             Step::ReplyTo => {
                 let _ = keys.put_reply_to(row, out);
             }
             Step::Sender => {
-                let number = (keys.sender(row) as usize).wrapping_sub(1);
-                out.extend_from_slice(self.view.senders.get(number).unwrap_or_default());
+                let number = keys.sender(row).checked_sub(1);
+                let number = number.ok_or_else(|| Error::corrupt("row without its sender"))?;
+                out.extend_from_slice(self.view.sender(number)?);
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// The number of the row's conversation: mostly that of the row before.
-    fn conversation(&mut self) -> usize {
+    fn conversation(&mut self) -> Result<u32> {
         let row = self.block.first_row + narrow(self.row);
-        let (number, starts) = (self.cursor.conversation, self.view.starts);
-        let start = starts.get(number).copied().unwrap_or(u32::MAX);
-        let end = starts.get(number + 1).copied().unwrap_or(u32::MAX);
-        if row < start || row >= end {
-            self.cursor.conversation = self.view.conversation(row);
+        let spot = self.cursor.conversation;
+        if !(spot.start..spot.end).contains(&row) {
+            self.cursor.conversation = self.view.spot(row)?;
         }
-        self.cursor.conversation
+        Ok(self.cursor.conversation.number)
     }
 
     fn code(&mut self, place: Varying) -> Result<u64> {
@@ -398,28 +402,26 @@ impl<'w> Walk<'w> {
     /// The next value of a text column.
     fn value(&mut self, place: Varying, context: bool) -> Result<&'w [u8]> {
         let (view, column) = (self.view, place.column);
-        let table = &view.columns[column as usize];
         let mut code = self.code(place)?;
         if code == PREDICTED {
-            code = self.predicted(table)?;
+            code = self.predicted(column)?;
         }
         if context {
             self.cursor.last.push((column, code));
         }
-        if code == INLINE { self.inline() } else { entry(table, code) }
+        if code == INLINE { self.inline() } else { view.entry(column, code) }
     }
 
-    fn predicted(&self, table: &ColumnTable) -> Result<u64> {
-        let context = match table.context {
-            Context::Sender => u64::from(self.keys.sender(self.row)),
-            Context::Column(id) => {
-                let last = self.cursor.last.iter().rev().find(|(column, _)| *column == id);
+    fn predicted(&self, column: u32) -> Result<u64> {
+        let context = match self.view.contexts().get(column as usize) {
+            Some(Context::Sender) => u64::from(self.keys.sender(self.row)),
+            Some(Context::Column(id)) => {
+                let last = self.cursor.last.iter().rev().find(|(column, _)| column == id);
                 last.map_or(0, |(_, code)| *code)
             }
-            Context::None => 0,
+            Some(Context::None) | None => 0,
         };
-        let place = usize::try_from(context).unwrap_or(usize::MAX);
-        let code = table.predictions.get(place).map_or(0, |code| u64::from(*code));
+        let code = self.view.prediction(column, context)?;
         if code < FIRST_ENTRY {
             return Err(Error::corrupt("value without a prediction"));
         }

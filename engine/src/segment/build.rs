@@ -3,14 +3,19 @@
 //! The first pass counts which values repeat and gathers samples; the second encodes row groups,
 //! renders every row of a group back and compares. A row that differs is kept whole.
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 
-use super::bind::Binder;
-use super::block::{self, Block, Text};
-use super::columns::{Columns, Counts, put_tables};
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+
+use super::bind::{Binder, Context};
+use super::block::{self, Block, Lookup, Spot, Text};
+use super::bound::Bound;
+use super::columns::{self, Columns, Counts, put_heads};
 use super::keys::{Keys, KeysBuilder};
 use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
+use super::pages::{self, Directory, LISTS, List, custodian_name};
+use super::sets::put_pairs;
 use super::stream::Packer;
 use super::{NewRow, Source};
 use crate::error::{Error, ErrorKind, Result};
@@ -62,25 +67,53 @@ pub(crate) fn build(
     effort: Effort,
     source: &mut dyn Source,
 ) -> Result<Built> {
-    let (mut binder, counts, samples) = survey(effort, source)?;
+    let (mut binder, counts, samples, senders) = survey(effort, source)?;
     binder.restart();
     let dictionary = samples.train(effort.dictionary_bytes);
-    let mut writer = Writer::new(archive, number, effort, (binder, counts), dictionary)?;
+    let senders = Senders::of(senders);
+    let mut writer = Writer::new(archive, number, effort, (binder, counts, senders), dictionary)?;
     source.visit(&mut |row| writer.push(row))?;
     writer.finish()
 }
 
-fn survey(effort: Effort, source: &mut dyn Source) -> Result<(Binder, Counts, Samples)> {
+type Names = HashSet<Box<str>, RandomState>;
+
+fn survey(effort: Effort, source: &mut dyn Source) -> Result<(Binder, Counts, Samples, Names)> {
     let (mut binder, mut counts) = (Binder::new(), Counts::default());
-    let mut samples = Samples::new(effort.dictionary_bytes);
+    let (mut samples, mut senders) = (Samples::new(effort.dictionary_bytes), Names::default());
     source.visit(&mut |row| {
         if !binder.bind(row, &mut counts) {
             Binder::bind_whole(row.document, &mut counts);
         }
         samples.offer(row);
+        if let Some(sender) = row.sender {
+            let _ = senders.get_or_insert_with(sender, |sender| sender.into());
+        }
         Ok(())
     })?;
-    Ok((binder, counts, samples))
+    Ok((binder, counts, samples, senders))
+}
+
+/// The senders of a segment, ascending, and their codes.
+#[derive(Debug)]
+struct Senders {
+    names: Strings,
+    codes: HashMap<Box<str>, u32, RandomState>,
+}
+
+impl Senders {
+    fn of(names: Names) -> Self {
+        let mut sorted: Vec<Box<str>> = names.into_iter().collect();
+        sorted.sort_unstable();
+        let mut names = Strings::default();
+        sorted.iter().for_each(|name| names.push(name.as_bytes()));
+        Self { names, codes: sorted.into_iter().zip(1..).collect() }
+    }
+
+    /// 0 for none.
+    fn code(&self, sender: Option<&str>) -> u32 {
+        sender.and_then(|sender| self.codes.get(sender)).copied().unwrap_or(0)
+    }
 }
 
 /// Rows taken here and there, to train a dictionary on.
@@ -148,41 +181,21 @@ fn body(document: &[u8]) -> &[u8] {
     &document[start..document.len().min(start + 2048)]
 }
 
-/// Numbers for keys, in order of first use.
-#[derive(Debug, Default)]
-struct Numbered<K> {
-    known: HashMap<K, u32, RandomState>,
-}
-
-impl<K: std::hash::Hash + Eq> Numbered<K> {
-    fn get<Q>(&self, key: &Q) -> Option<u32>
-    where
-        Q: std::hash::Hash + hashbrown::Equivalent<K> + ?Sized,
-    {
-        self.known.get(key).copied()
-    }
-
-    fn add(&mut self, key: K) -> u32 {
-        let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-        let _ = self.known.insert(key, number);
-        number
-    }
-}
-
 struct Writer {
     file: Vec<u8>,
     effort: Effort,
     packer: Packer,
     text_packer: zstd::bulk::Compressor<'static>,
+    /// Of lists, sections and footers.
+    list_packer: zstd::bulk::Compressor<'static>,
     dictionary: Vec<u8>,
     binder: Binder,
     columns: Columns,
     conversations: Strings,
     starts: Vec<u32>,
-    senders: Strings,
-    sender_codes: Numbered<String>,
+    senders: Senders,
     set_lists: Vec<Vec<(u32, u64)>>,
-    set_numbers: Numbered<Vec<(u32, u64)>>,
+    set_numbers: HashMap<Vec<(u32, u64)>, u32, RandomState>,
     /// The set of the row being added.
     set: Vec<(u32, u64)>,
     keys: KeysBuilder,
@@ -202,7 +215,7 @@ impl Writer {
         archive: [u8; 16],
         number: u64,
         effort: Effort,
-        (binder, counts): (Binder, Counts),
+        (binder, counts, senders): (Binder, Counts, Senders),
         dictionary: Vec<u8>,
     ) -> Result<Self> {
         let mut file = layout::MAGIC.to_vec();
@@ -215,15 +228,15 @@ impl Writer {
             effort,
             packer: Packer::new(effort.level)?,
             text_packer,
+            list_packer: zstd::bulk::Compressor::new(effort.level.max(9)).map_err(compression)?,
             dictionary,
             binder,
             columns,
             conversations: Strings::default(),
             starts: Vec::new(),
-            senders: Strings::default(),
-            sender_codes: Numbered { known: HashMap::default() },
+            senders,
             set_lists: Vec::new(),
-            set_numbers: Numbered { known: HashMap::default() },
+            set_numbers: HashMap::default(),
             set: Vec::new(),
             keys: KeysBuilder::default(),
             documents: Vec::new(),
@@ -244,7 +257,7 @@ impl Writer {
             self.conversations.push(row.conversation.as_bytes());
             self.starts.push(number);
         }
-        let sender = row.sender.map_or(0, |sender| 1 + self.sender(sender));
+        let sender = self.senders.code(row.sender);
         let set = self.set(row);
         self.keys.push(row, u64::from(sender), u64::from(set));
         self.columns.row(u64::from(sender));
@@ -273,22 +286,18 @@ impl Writer {
         if full { self.finish_group() } else { Ok(()) }
     }
 
-    fn sender(&mut self, sender: &str) -> u32 {
-        self.sender_codes.get(sender).unwrap_or_else(|| {
-            self.senders.push(sender.as_bytes());
-            self.sender_codes.add(sender.to_owned())
-        })
-    }
-
     /// Sets count from the row's own commit, so that rows of many commits share them.
     fn set(&mut self, row: &NewRow<'_>) -> u32 {
         let age = |sequence: u64| sequence.saturating_sub(row.sequence.0);
         self.set.clear();
         self.set.extend(row.sightings.iter().map(|(custodian, first)| (*custodian, age(*first))));
-        self.set_numbers.get(&self.set[..]).unwrap_or_else(|| {
-            self.set_lists.push(self.set.clone());
-            self.set_numbers.add(self.set.clone())
-        })
+        if let Some(number) = self.set_numbers.get(&self.set[..]) {
+            return *number;
+        }
+        let number = narrow(self.set_lists.len());
+        self.set_lists.push(self.set.clone());
+        let _ = self.set_numbers.insert(self.set.clone(), number);
+        number
     }
 
     /// Ends a text chunk behind the row just added, if it is big enough or the last.
@@ -348,8 +357,8 @@ impl Writer {
     /// Decodes the group as a reader will and compares every row with its document.
     fn renders_back(&self, keys: &[u8], payload: &[u8]) -> Result<bool> {
         let rows = self.keys.rows();
-        let keys = Keys::read(keys, rows, self.senders.len(), self.set_lists.len())?;
-        let view = self.view();
+        let keys = Keys::read(keys, rows, self.senders.names.len(), self.set_lists.len())?;
+        let view = &Building(self);
         let chunks = self.chunk_list(&[]);
         let first_row = self.meta.rows - u32::try_from(rows).unwrap_or(0);
         let Ok(block) = Block::decode(payload, first_row, &chunks, &keys, view) else {
@@ -371,16 +380,6 @@ impl Writer {
             start = *end;
         }
         Ok(true)
-    }
-
-    fn view(&self) -> block::View<'_> {
-        block::View {
-            templates: &self.binder.list,
-            columns: &self.columns.tables,
-            conversations: &self.conversations,
-            starts: &self.starts,
-            senders: &self.senders,
-        }
     }
 
     fn chunk_text(&self, chunk: usize) -> &[u8] {
@@ -451,8 +450,7 @@ impl Writer {
     fn put_packed(&mut self, kind: Kind, payload: &[u8]) -> Result<Place> {
         check_decoded(kind, payload)?;
         let offset = self.file.len() as u64;
-        let mut packed =
-            zstd::bulk::compress(payload, self.effort.level.max(9)).map_err(compression)?;
+        let mut packed = self.list_packer.compress(payload).map_err(compression)?;
         limits::pad(&mut packed, payload.len());
         frame::put(&mut self.file, kind as u8, Codec::Zstd, payload.len(), &packed);
         Ok(Place {
@@ -463,9 +461,12 @@ impl Writer {
 
     fn finish(mut self) -> Result<Built> {
         self.finish_group()?;
+        for list in LISTS {
+            self.meta.lists[list as usize] = self.put_list(list)?;
+        }
         let mut sections = Vec::new();
         for kind in layout::SECTIONS {
-            let payload = self.section(kind)?;
+            let payload = self.section(kind);
             sections.push(self.put_packed(kind, &payload)?);
         }
         self.meta.sections.copy_from_slice(&sections);
@@ -483,26 +484,115 @@ impl Writer {
         Ok(Built { file: self.file, meta: self.meta })
     }
 
-    fn section(&mut self, kind: Kind) -> Result<Vec<u8>> {
+    fn put_list(&mut self, list: List) -> Result<Directory> {
+        let items = match list {
+            List::Conversations => std::mem::take(&mut self.conversations),
+            List::Senders => std::mem::take(&mut self.senders.names),
+            List::Sets => self.sets(),
+            List::Custodians => self.sets_of_custodians(),
+            List::Entries => columns::lists(&self.columns.tables).0,
+            List::Predictions => columns::lists(&self.columns.tables).1,
+        };
+        let starts = std::mem::take(&mut self.starts);
+        let mut directory = Directory { items: narrow(items.len()), pages: Vec::new() };
+        for (mut entry, payload) in pages::payloads(list, &items, &starts) {
+            entry.place = self.put_packed(list.kind(), &payload)?;
+            directory.pages.push(entry);
+        }
+        Ok(directory)
+    }
+
+    fn sets(&self) -> Strings {
+        let mut items = Strings::default();
+        for set in &self.set_lists {
+            let mut item = Vec::new();
+            put_pairs(&mut item, set);
+            items.push(&item);
+        }
+        items
+    }
+
+    /// Each custodian with the sets that he is in, and his age there.
+    fn sets_of_custodians(&self) -> Strings {
+        let mut custodians: BTreeMap<u32, Vec<(u32, u64)>> = BTreeMap::new();
+        for (number, set) in (0_u32..).zip(&self.set_lists) {
+            for (custodian, age) in set {
+                custodians.entry(*custodian).or_default().push((number, *age));
+            }
+        }
+        let mut items = Strings::default();
+        for (custodian, sets) in custodians {
+            let mut item = custodian_name(custodian).to_vec();
+            put_pairs(&mut item, &sets);
+            items.push(&item);
+        }
+        items
+    }
+
+    fn section(&mut self, kind: Kind) -> Vec<u8> {
         let mut out = Vec::new();
         match kind {
             Kind::Templates => {
                 put_varint(&mut out, self.binder.list.len() as u64);
                 self.binder.list.iter().for_each(|template| template.put(&mut out));
             }
-            Kind::Strings => put_tables(&self.columns.tables, &mut self.packer, &mut out)?,
-            Kind::Conversations => {
-                self.conversations.put(&mut out);
-                layout::put_rising(&mut out, &self.starts);
-            }
-            Kind::Senders => self.senders.put(&mut out),
-            Kind::Sets => {
-                put_varint(&mut out, self.set_lists.len() as u64);
-                self.set_lists.iter().for_each(|set| put_set(&mut out, set));
-            }
+            Kind::Tables => put_heads(&self.columns.tables, &mut out),
             _ => out.extend_from_slice(&self.dictionary),
         }
-        Ok(out)
+        out
+    }
+}
+
+/// What a writer has of its segment so far: rows are rendered back from it.
+struct Building<'w>(&'w Writer);
+
+impl Building<'_> {
+    fn table(&self, column: u32) -> Result<&columns::ColumnTable> {
+        let table = self.0.columns.tables.get(column as usize);
+        table.ok_or_else(|| Error::corrupt("no such column"))
+    }
+}
+
+impl Lookup for Building<'_> {
+    fn templates(&self) -> &[Bound] {
+        &self.0.binder.list
+    }
+
+    fn contexts(&self) -> &[Context] {
+        &self.0.binder.contexts
+    }
+
+    fn entry(&self, column: u32, code: u64) -> Result<&[u8]> {
+        let place = code.checked_sub(columns::FIRST_ENTRY);
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        let entry = place.and_then(|place| Some(self.table(column).ok()?.entries.get(place)));
+        entry.flatten().ok_or_else(|| Error::corrupt("value of an unknown entry"))
+    }
+
+    fn prediction(&self, column: u32, context: u64) -> Result<u64> {
+        let place = usize::try_from(context).unwrap_or(usize::MAX);
+        let code = self.table(column)?.predictions.get(place);
+        Ok(code.map_or(0, |code| u64::from(*code)))
+    }
+
+    fn spot(&self, row: u32) -> Result<Spot> {
+        let starts = &self.0.starts;
+        let behind = starts.partition_point(|start| *start <= row);
+        let start = behind.checked_sub(1).and_then(|number| starts.get(number));
+        let end = starts.get(behind).copied().unwrap_or(self.0.meta.rows);
+        Ok(Spot {
+            number: narrow(behind.saturating_sub(1)),
+            start: start.copied().unwrap_or(0),
+            end,
+        })
+    }
+
+    fn conversation(&self, number: u32) -> Result<&[u8]> {
+        Ok(self.0.conversations.get(number as usize).unwrap_or_default())
+    }
+
+    fn sender(&self, number: u32) -> Result<&[u8]> {
+        Ok(self.0.senders.names.get(number as usize).unwrap_or_default())
     }
 }
 
@@ -513,15 +603,6 @@ fn check_decoded(kind: Kind, payload: &[u8]) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("{bytes} bytes of {kind:?} in a segment are over {limit}")))
-}
-
-fn put_set(out: &mut Vec<u8>, set: &[(u32, u64)]) {
-    put_varint(out, set.len() as u64);
-    let mut before = 0;
-    for (custodian, age) in set {
-        put_varint(out, u64::from(custodian - std::mem::replace(&mut before, *custodian)));
-        put_varint(out, *age);
-    }
 }
 
 fn text_packer(level: i32, dictionary: &[u8]) -> Result<zstd::bulk::Compressor<'static>> {

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::layout::{Group, HEADER_BYTES, Kind, Place, SECTIONS, Strings, TRAILER_BYTES};
-use super::open::{Segment, read_at, read_conversations, unpack};
+use super::layout::{Group, HEADER_BYTES, Kind, Place, SECTIONS, TRAILER_BYTES};
+use super::open::{Segment, read_at};
+use super::pages::LISTS;
 use crate::error::{Error, Result, Touched};
 use crate::format::frame;
 
@@ -44,10 +45,8 @@ impl Segment {
     /// Every damaged frame, the copies of the footer, header and trailer included: one does not
     /// hide another. Each error says what it takes with it.
     pub(crate) fn damaged_frames(&self) -> Vec<FrameDamage> {
-        let names = self.names();
         let damage = |part: Part| {
-            let error =
-                self.check_frame(&part).err()?.touching(self.touched(&part, names.as_ref()));
+            let error = self.check_frame(&part).err()?.touching(self.touched(&part));
             Some(FrameDamage { error, group: part.group })
         };
         let edge =
@@ -61,7 +60,7 @@ impl Segment {
         let mut unreadable = Vec::new();
         for part in parts.into_iter().flatten() {
             if let Err(error) = self.check_frame(&part) {
-                let error = error.touching(self.touched(&part, self.names().as_ref()));
+                let error = error.touching(self.touched(&part));
                 unreadable.push((part.rows, error));
             }
         }
@@ -83,8 +82,8 @@ impl Segment {
         whole
     }
 
-    fn touched(&self, part: &Part, names: Option<&Names>) -> Touched {
-        let conversations = names.map(|names| names.of_rows(part.rows.clone())).unwrap_or_default();
+    fn touched(&self, part: &Part) -> Touched {
+        let conversations = self.conversations(part.rows.clone());
         let group = part.group.and_then(|number| self.meta.groups.get(number));
         let all = group.map(|group| group.touched(conversations.clone()));
         let rows = Some(u64::from(part.rows.end - part.rows.start));
@@ -102,6 +101,10 @@ impl Segment {
             group: None,
             rows: 0..meta.rows,
         };
+        for list in LISTS {
+            let pages = &meta.list(list).pages;
+            parts.extend(pages.iter().map(|page| shared((&list.kind(), &page.place))));
+        }
         parts.extend(SECTIONS.iter().zip(&meta.sections).map(shared));
         parts.extend(self.footers());
         parts
@@ -109,7 +112,7 @@ impl Segment {
 
     /// The copies of the footer stand between the last section and the trailer.
     fn footers(&self) -> Vec<Part> {
-        let start = self.meta.sections.last().map_or(0, |last| last.offset + u64::from(last.bytes));
+        let start = self.meta.end();
         let end = self.file.bytes().unwrap_or(0).saturating_sub(TRAILER_BYTES as u64);
         let bytes = u32::try_from(end.saturating_sub(start) / 2).unwrap_or(u32::MAX);
         let place = |copy: u64| Place { offset: start + copy * u64::from(bytes), bytes };
@@ -125,54 +128,5 @@ impl Segment {
             return Ok(());
         }
         Err(located(Error::corrupt(format!("frame is no {:?} frame", part.kind))))
-    }
-
-    /// The conversations, also where other tables are damaged.
-    fn names(&self) -> Option<Names> {
-        let place = self.meta.section(Kind::Conversations);
-        let bytes = read_at(&*self.file, place).ok()?;
-        let (frame, _) = frame::split(&bytes).ok()?;
-        let section = unpack(&frame).ok()?;
-        let (conversations, starts) = read_conversations(&section, self.meta.rows)?;
-        Some(Names { conversations, starts })
-    }
-}
-
-struct Names {
-    conversations: Strings,
-    /// The first row of each.
-    starts: Vec<u32>,
-}
-
-impl Names {
-    fn of_rows(&self, rows: Range<u32>) -> Vec<String> {
-        let first = self.starts.partition_point(|start| *start <= rows.start).saturating_sub(1);
-        let end = self.starts.partition_point(|start| *start < rows.end);
-        (first..end).map(|number| self.conversations.text(number).to_owned()).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_belong_to_the_conversations_that_start_at_or_before_them() {
-        let mut conversations = Strings::default();
-        for name in ["a", "b", "c"] {
-            conversations.push(name.as_bytes());
-        }
-        let names = Names { conversations, starts: vec![0, 10, 20] };
-        let cases: [(Range<u32>, &[&str]); 5] = [
-            (0..10, &["a"]),
-            (9..11, &["a", "b"]),
-            (10..20, &["b"]),
-            (25..30, &["c"]),
-            (0..30, &["a", "b", "c"]),
-        ];
-        for (rows, expected) in cases {
-            assert_eq!(names.of_rows(rows.clone()), expected, "{rows:?}");
-        }
-        assert!(names.of_rows(0..0).is_empty());
     }
 }

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::bind::{Context, Sink};
 use super::layout::Strings;
-use super::stream::{self, Numbers, Packer};
+use super::stream::Packer;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_varint, zigzag};
 use crate::format::limits::{self, list};
@@ -93,7 +93,7 @@ pub(crate) struct ColumnTable {
     pub(crate) time: bool,
     pub(crate) context: Context,
     pub(crate) entries: Strings,
-    /// By context code; 0 where nothing is known.
+    /// By context code, below 2^24; 0 where nothing is known.
     pub(crate) predictions: Vec<u32>,
 }
 
@@ -239,12 +239,45 @@ impl Columns {
     }
 }
 
-/// Appends the columns' dictionaries and predictions.
-pub(crate) fn put_tables(
-    tables: &[ColumnTable],
-    packer: &mut Packer,
-    out: &mut Vec<u8>,
-) -> Result<()> {
+/// Predictions of an item of their list.
+const PREDICTIONS_OF_ITEM: usize = 64;
+/// Bytes of a predicted code.
+const CODE_BYTES: usize = 3;
+
+/// What the section of tables says of a column. Its entries and predictions are in lists, behind those
+/// of the columns before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ColumnHead {
+    first_entry: u32,
+    entries: u32,
+    first_prediction: u32,
+    predictions: u32,
+}
+
+impl ColumnHead {
+    /// The place of an entry in its list.
+    pub(super) fn entry(&self, code: u64) -> Option<u32> {
+        let number = u32::try_from(code.checked_sub(FIRST_ENTRY)?).ok()?;
+        (number < self.entries).then(|| self.first_entry.saturating_add(number))
+    }
+
+    /// The place of a prediction's item in its list, and its place in there.
+    pub(super) fn prediction(&self, context: u64) -> Option<(u32, usize)> {
+        let context = u32::try_from(context).ok().filter(|context| *context < self.predictions)?;
+        let item = context / narrow(PREDICTIONS_OF_ITEM);
+        let at = context as usize % PREDICTIONS_OF_ITEM * CODE_BYTES;
+        Some((self.first_prediction.saturating_add(item), at))
+    }
+}
+
+/// A code in an item of predictions; 0 where there is none.
+pub(super) fn predicted_code(item: &[u8], at: usize) -> u64 {
+    let bytes = item.get(at..at + CODE_BYTES).unwrap_or_default();
+    bytes.iter().rev().fold(0, |code, byte| code << 8 | u64::from(*byte))
+}
+
+/// Appends what the section of tables says of the columns.
+pub(crate) fn put_heads(tables: &[ColumnTable], out: &mut Vec<u8>) {
     put_varint(out, tables.len() as u64);
     for table in tables {
         out.push(u8::from(table.time));
@@ -256,76 +289,72 @@ pub(crate) fn put_tables(
                 Context::Column(id) => 2 + u64::from(id),
             },
         );
-        table.entries.put(out);
+        put_varint(out, table.entries.len() as u64);
         put_varint(out, table.predictions.len() as u64);
-        let predictions: Vec<u64> = table.predictions.iter().map(|code| u64::from(*code)).collect();
-        packer.put_numbers(out, &predictions)?;
     }
-    Ok(())
 }
 
-/// Reads the columns' tables of a segment that has so many senders.
-pub(crate) fn read_tables(bytes: &[u8], senders: usize) -> Result<Vec<ColumnTable>> {
-    let damaged = || Error::corrupt("column tables are damaged or over their limit");
+/// The lists of entries and of predictions of all columns.
+pub(crate) fn lists(tables: &[ColumnTable]) -> (Strings, Strings) {
+    let (mut entries, mut predictions) = (Strings::default(), Strings::default());
+    for table in tables {
+        (0..table.entries.len())
+            .filter_map(|at| table.entries.get(at))
+            .for_each(|e| entries.push(e));
+        for codes in table.predictions.chunks(PREDICTIONS_OF_ITEM) {
+            let bytes =
+                codes.iter().flat_map(|code| code.to_le_bytes().into_iter().take(CODE_BYTES));
+            predictions.push(&bytes.collect::<Vec<u8>>());
+        }
+    }
+    (entries, predictions)
+}
+
+/// What columns are and what their predictions go with.
+pub(crate) type Heads = (Vec<ColumnHead>, Vec<Context>);
+
+/// Reads the section of tables of a segment that has so many senders, entries and items of
+/// predictions.
+pub(crate) fn read_heads(bytes: &[u8], senders: u32, lists: (u32, u32)) -> Result<Heads> {
     let reader = &mut Reader::new(bytes);
-    let count = reader.count(list::COLUMNS).ok_or_else(damaged)?;
-    let (mut tables, mut predictions) = (Vec::new(), Vec::new());
+    try_read_heads(reader, senders, lists)
+        .filter(|_| reader.is_empty())
+        .ok_or_else(|| Error::corrupt("columns' tables are damaged or over their limit"))
+}
+
+fn try_read_heads(reader: &mut Reader<'_>, senders: u32, lists: (u32, u32)) -> Option<Heads> {
+    let count = reader.count(list::COLUMNS)?;
+    let (mut heads, mut contexts) = (Vec::new(), Vec::new());
+    let (mut first_entry, mut first_prediction) = (0_u32, 0_u32);
     for _ in 0..count {
-        tables.push(read_table(reader, count).ok_or_else(damaged)?);
-        let length = reader.varint().and_then(|length| usize::try_from(length).ok());
-        predictions.push((length.ok_or_else(damaged)?, reader.clone()));
-        stream::skip_numbers(reader).ok_or_else(damaged)?;
+        let _is_time = reader.u8().filter(|time| *time <= 1)?;
+        contexts.push(match reader.varint32()? {
+            0 => Context::None,
+            1 => Context::Sender,
+            id if (id as usize) < count + 2 => Context::Column(id - 2),
+            _ => return None,
+        });
+        let (entries, predictions) = (reader.varint32()?, reader.varint32()?);
+        heads.push(ColumnHead { first_entry, entries, first_prediction, predictions });
+        first_entry = first_entry.checked_add(entries)?;
+        let items = predictions.div_ceil(narrow(PREDICTIONS_OF_ITEM));
+        first_prediction = first_prediction.checked_add(items)?;
     }
-    if !reader.is_empty() {
-        return Err(damaged());
-    }
-    // Only now it is known what a context can be, and so how many predictions there can be.
-    let mut left = limits::PREDICTIONS;
-    for (number, (length, mut numbers)) in predictions.into_iter().enumerate() {
-        let limit = contexts(&tables, number, senders).min(left);
-        let length = Some(length).filter(|length| *length <= limit).ok_or_else(damaged)?;
-        left -= length;
-        let list = match stream::read_numbers(&mut numbers, length)? {
-            Numbers::Same(_) if length == 0 => Vec::new(),
-            // Context 0 is never predicted and the last one is: they differ.
-            Numbers::Same(_) => return Err(damaged()),
-            several => {
-                let codes = (0..length).map(|at| u32::try_from(several.at(at)).ok());
-                codes.collect::<Option<Vec<u32>>>().ok_or_else(damaged)?
-            }
-        };
-        if let Some(table) = tables.get_mut(number) {
-            table.predictions = list;
-        }
-    }
-    Ok(tables)
-}
-
-/// A table of one among `count` columns, without its predictions.
-fn read_table(reader: &mut Reader<'_>, count: usize) -> Option<ColumnTable> {
-    let time = reader.u8().filter(|time| *time <= 1)? == 1;
-    let context = match reader.varint32()? {
-        0 => Context::None,
-        1 => Context::Sender,
-        id if (id as usize) < count + 2 => Context::Column(id - 2),
-        _ => return None,
-    };
-    let short = |_: Option<&[u8]>, entry: &[u8]| entry.len() <= MAX_ENTRY_BYTES;
-    let entries = Strings::read(reader, list::ENTRIES, short)?;
-    Some(ColumnTable { time, context, entries, predictions: Vec::new() })
-}
-
-/// How many context codes there are for a column.
-fn contexts(tables: &[ColumnTable], number: usize, senders: usize) -> usize {
-    match tables.get(number).map(|table| table.context) {
-        Some(Context::Sender) => senders + 1,
-        Some(Context::Column(id)) => {
-            let entries = tables.get(id as usize).map_or(0, |table| table.entries.len());
+    let fits = |(head, context): (&ColumnHead, &Context)| {
+        let most = match context {
+            Context::Sender => senders.saturating_add(1),
             // INLINE and PREDICTED are codes too.
-            entries + 2
-        }
-        Some(Context::None) | None => 0,
-    }
+            Context::Column(id) => heads[*id as usize].entries.saturating_add(2),
+            Context::None => 0,
+        };
+        head.predictions <= most
+    };
+    let all = heads.iter().zip(&contexts).all(fits) && (first_entry, first_prediction) == lists;
+    all.then_some((heads, contexts))
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 impl Sink for Columns {

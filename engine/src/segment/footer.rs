@@ -3,7 +3,7 @@
 //! Invariant: a footer counts only if its checksum holds and the frames that it tells of fill the
 //! file up to the place where it was found.
 
-use super::layout::{self, Group, HEADER_BYTES, Kind, Meta, Place, TRAILER_BYTES};
+use super::layout::{self, HEADER_BYTES, Kind, Meta, Place, TRAILER_BYTES};
 use super::open::{read_at, unpack};
 use crate::error::{Error, Result};
 use crate::format::bytes::Reader;
@@ -104,9 +104,7 @@ fn parse(bytes: &[u8], offset: u64) -> Result<Meta> {
 
 /// Do the frames that a footer tells of end at the first of the two footers?
 fn fits(meta: &Meta, number: u64, footers_at: u64) -> bool {
-    let sections: u64 = meta.sections.iter().map(|place| u64::from(place.bytes)).sum();
-    let start = meta.groups.last().map_or(HEADER_BYTES as u64, Group::end);
-    meta.number == number && start + sections == footers_at
+    meta.number == number && meta.end() == footers_at
 }
 
 /// Looks for a whole footer in the last part of a file.

@@ -5,6 +5,7 @@
 //!
 //! Bytes: FORMAT.md, "Segment".
 
+use super::pages::{Directory, LISTS, List};
 use crate::error::{Error, Result, Touched};
 use crate::format::bytes::{Reader, put_signed, put_varint};
 use crate::format::frame;
@@ -13,8 +14,11 @@ use crate::types::{Sequence, Timestamp};
 
 pub(crate) const MAGIC: &[u8; 8] = b"CVSEGM01";
 pub(crate) const END_MAGIC: &[u8; 8] = b"CVSEGEND";
-/// Rows of a group at most. Larger groups pack better, smaller ones are opened faster.
-pub(crate) const GROUP_ROWS: u32 = 4096;
+/// Rows that a writer puts into a group. One row is read by decoding its group's keys and columns, so
+/// a group is small: 4,096 rows would take 1.5 bytes a row less.
+pub(crate) const GROUP_ROWS: u32 = 1024;
+/// Rows that a group may have.
+const MAX_GROUP_ROWS: u32 = 4096;
 pub(crate) const HEADER_BYTES: usize = 32;
 pub(crate) const TRAILER_BYTES: usize = 16;
 
@@ -25,12 +29,15 @@ pub(crate) enum Kind {
     Columns = 2,
     Text = 3,
     Templates = 4,
-    Strings = 5,
+    Tables = 5,
     Conversations = 6,
     Senders = 7,
     Sets = 8,
     Dictionary = 9,
     Footer = 10,
+    Custodians = 11,
+    Entries = 12,
+    Predictions = 13,
 }
 
 impl Kind {
@@ -43,10 +50,13 @@ impl Kind {
             Self::Footer => decoded::FOOTER,
             Self::Columns
             | Self::Text
-            | Self::Strings
+            | Self::Tables
             | Self::Conversations
             | Self::Senders
-            | Self::Sets => decoded::FRAME,
+            | Self::Sets
+            | Self::Custodians
+            | Self::Entries
+            | Self::Predictions => decoded::FRAME,
         }
     }
 }
@@ -164,7 +174,7 @@ impl Group {
     }
 
     fn read(reader: &mut Reader<'_>, first_row: u32, offset: u64) -> Option<Self> {
-        let rows = reader.varint32().filter(|rows| (1..=GROUP_ROWS).contains(rows))?;
+        let rows = reader.varint32().filter(|rows| (1..=MAX_GROUP_ROWS).contains(rows))?;
         let (keys, columns) = (frame_bytes(reader)?, frame_bytes(reader)?);
         let in_group = |limit: Limit| limit.within(rows as usize);
         let chunks = reader.list(in_group(list::CHUNKS), |reader| {
@@ -213,18 +223,13 @@ pub(crate) struct Meta {
     pub(crate) modified: Bounds,
     pub(crate) sequence: Bounds,
     pub(crate) groups: Vec<Group>,
-    /// Sections by kind: templates, strings, conversations, senders, sets, dictionary.
+    /// By [`List`].
+    pub(crate) lists: [Directory; LISTS.len()],
+    /// Templates, the columns' tables, the dictionary.
     pub(crate) sections: [Place; SECTIONS.len()],
 }
 
-pub(crate) const SECTIONS: [Kind; 6] = [
-    Kind::Templates,
-    Kind::Strings,
-    Kind::Conversations,
-    Kind::Senders,
-    Kind::Sets,
-    Kind::Dictionary,
-];
+pub(crate) const SECTIONS: [Kind; 3] = [Kind::Templates, Kind::Tables, Kind::Dictionary];
 
 impl Meta {
     pub(crate) fn empty(number: u64) -> Self {
@@ -241,8 +246,18 @@ impl Meta {
             modified: Bounds::EMPTY,
             sequence: Bounds::EMPTY,
             groups: Vec::new(),
+            lists: Default::default(),
             sections: [Place { offset: 0, bytes: 0 }; SECTIONS.len()],
         }
+    }
+
+    /// Where the last section ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.sections.last().map_or(0, |last| last.offset + u64::from(last.bytes))
+    }
+
+    pub(crate) fn list(&self, list: List) -> &Directory {
+        &self.lists[list as usize]
     }
 
     pub(crate) fn section(&self, kind: Kind) -> Place {
@@ -263,6 +278,7 @@ impl Meta {
         }
         put_varint(out, self.groups.len() as u64);
         self.groups.iter().for_each(|group| group.put(out));
+        LISTS.iter().for_each(|list| self.list(*list).put(*list, out));
         self.sections.iter().for_each(|place| put_varint(out, u64::from(place.bytes)));
     }
 
@@ -288,6 +304,10 @@ impl Meta {
             (row, offset) = (group.end_row(), group.end());
             Some(group)
         })?;
+        let mut lists: [Directory; LISTS.len()] = Default::default();
+        for (directory, list) in lists.iter_mut().zip(LISTS) {
+            *directory = Directory::read(list, reader, &mut offset, rows)?;
+        }
         let mut sections = [Place { offset: 0, bytes: 0 }; SECTIONS.len()];
         for section in &mut sections {
             *section = Place { offset, bytes: frame_bytes(reader)? };
@@ -306,13 +326,14 @@ impl Meta {
             modified,
             sequence,
             groups,
+            lists,
             sections,
         })
     }
 }
 
 /// The bytes of a frame: a group of nothing but numbers cannot be.
-fn frame_bytes(reader: &mut Reader<'_>) -> Option<u32> {
+pub(super) fn frame_bytes(reader: &mut Reader<'_>) -> Option<u32> {
     reader.varint32().filter(|bytes| *bytes as usize >= frame::HEADER_BYTES)
 }
 
@@ -360,12 +381,15 @@ impl Strings {
         self.get(index).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
-    /// The index of a text in a sorted list, or where it would be.
-    pub(crate) fn search(&self, text: &[u8]) -> std::result::Result<usize, usize> {
+    /// The index of the text that compares equal in a sorted list, or where it would be.
+    pub(crate) fn search_by(
+        &self,
+        compare: impl Fn(&[u8]) -> std::cmp::Ordering,
+    ) -> std::result::Result<usize, usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = usize::midpoint(low, high);
-            match self.get(middle).unwrap_or_default().cmp(text) {
+            match compare(self.get(middle).unwrap_or_default()) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Equal => return Ok(middle),
                 std::cmp::Ordering::Greater => high = middle,
@@ -376,13 +400,6 @@ impl Strings {
 
     pub(crate) fn bytes(&self) -> usize {
         self.blob.len() + self.ends.len() * 4
-    }
-
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.len() as u64);
-        for index in 0..self.len() {
-            crate::format::bytes::put_block(out, self.get(index).unwrap_or_default());
-        }
     }
 
     /// Reads a list of texts that are valid for `fits`, given the text before.

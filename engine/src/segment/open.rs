@@ -1,13 +1,16 @@
 //! A segment file opened: its footer in memory, everything else read when asked for.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::block::{Block, Cursor, Text, View};
+use super::block::{Block, Cursor, Text};
 use super::bound::Bound;
-use super::columns::{ColumnTable, read_tables};
+use super::columns::read_heads;
 use super::footer;
 use super::keys::Keys;
-use super::layout::{self, Group, Kind, Meta, Place, Strings};
+use super::layout::{Group, Kind, Meta, Place, Strings};
+use super::lists::{Forming, Forms, Lists};
+use super::pages::{LISTS, List, ListPage};
 use super::sets::Sets;
 use crate::cache::{Cache, CacheKey, Cached, Part};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,52 +20,32 @@ use crate::format::limits::{FIRST_ITEMS, list};
 use crate::format::unpack;
 use crate::storage::{ReadFile, Storage};
 
-/// What all row groups of a segment share.
+/// The names and sets of a segment, whole: for who goes through all of it.
+#[derive(Debug)]
 pub(crate) struct Tables {
-    templates: Vec<Bound>,
-    columns: Vec<ColumnTable>,
     pub(crate) conversations: Strings,
     pub(crate) starts: Vec<u32>,
     pub(crate) senders: Strings,
     pub(crate) sets: Sets,
-    dictionary: Option<zstd::dict::DecoderDictionary<'static>>,
-    bytes: usize,
-}
-
-impl std::fmt::Debug for Tables {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tables")
-            .field("conversations", &self.conversations.len())
-            .finish_non_exhaustive()
-    }
 }
 
 impl Tables {
-    pub(crate) fn view(&self) -> View<'_> {
-        View {
-            templates: &self.templates,
-            columns: &self.columns,
-            conversations: &self.conversations,
-            starts: &self.starts,
-            senders: &self.senders,
-        }
-    }
-
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.conversations.bytes()
+            + self.senders.bytes()
+            + self.starts.len() * 4
+            + self.sets.bytes()
     }
 
-    /// The rows of a conversation.
-    pub(crate) fn rows_of(&self, conversation: &str, rows: u32) -> Option<(u32, u32)> {
-        let number = self.conversations.search(conversation.as_bytes()).ok()?;
-        let start = *self.starts.get(number)?;
-        Some((start, self.starts.get(number + 1).copied().unwrap_or(rows)))
+    /// The number of a row's conversation.
+    pub(crate) fn number_of(&self, row: u32) -> usize {
+        self.starts.partition_point(|start| *start <= row).saturating_sub(1)
     }
 
     /// The conversation of a row.
     pub(crate) fn conversation(&self, row: u32) -> &str {
-        self.conversations.text(self.view().conversation(row))
+        self.conversations.text(self.number_of(row))
     }
 }
 
@@ -124,14 +107,77 @@ impl Segment {
         }
     }
 
-    fn block(&self, group: usize, tables: &Tables, keys: &Keys) -> Result<Arc<Block>> {
+    fn forms(&self) -> Result<Arc<Forms>> {
+        let made = || self.read_forms().map(|forms| Cached::Forms(Arc::new(forms)));
+        match self.cached(Part::Forms, made)? {
+            Cached::Forms(forms) => Ok(forms),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// A page of a list.
+    pub(crate) fn page(&self, list: List, number: usize) -> Result<Arc<ListPage>> {
+        let made = || self.read_page(list, number).map(|page| Cached::Page(Arc::new(page)));
+        match self.cached(Part::Page(list, narrow(number)), made)? {
+            Cached::Page(page) => Ok(page),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    fn read_page(&self, list: List, number: usize) -> Result<ListPage> {
+        let directory = self.meta.list(list);
+        let place = directory.pages.get(number).ok_or_else(mixed_up)?.place;
+        let bytes = self.frame(place, list.kind())?;
+        ListPage::read(list, directory, number, (&bytes, self.meta.rows))
+            .map_err(|error| error.in_file(&*self.path).at(place.offset))
+    }
+
+    /// The page that has an item with a name, and its index in there.
+    pub(crate) fn find(&self, list: List, name: &[u8]) -> Result<Option<(Arc<ListPage>, u32)>> {
+        let Some(number) = self.meta.list(list).page_of(name) else { return Ok(None) };
+        let page = self.page(list, number)?;
+        let index = page.search(list, name).ok();
+        Ok(index.map(|index| (page, narrow(number) * list.page_items() + narrow(index))))
+    }
+
+    /// The rows of a conversation.
+    pub(crate) fn rows_of(&self, conversation: &str) -> Result<Option<(u32, u32)>> {
+        let found = self.find(List::Conversations, conversation.as_bytes())?;
+        Ok(found.map(|(page, number)| self.rows_at(&page, number)))
+    }
+
+    /// The rows of a conversation by its number, which is on a page.
+    fn rows_at(&self, page: &ListPage, number: u32) -> (u32, u32) {
+        let per_page = List::Conversations.page_items();
+        let local = (number % per_page) as usize;
+        let start = page.starts.get(local).copied().unwrap_or(0);
+        let next = page.starts.get(local + 1).copied();
+        (start, next.unwrap_or_else(|| self.start_of_page((number / per_page + 1) as usize)))
+    }
+
+    /// The first row of a page of conversations, or the end.
+    fn start_of_page(&self, page: usize) -> u32 {
+        let pages = &self.meta.list(List::Conversations).pages;
+        pages.get(page).map_or(self.meta.rows, |page| page.row)
+    }
+
+    /// Where the rows before a conversation end, if it is not there.
+    pub(crate) fn row_behind(&self, conversation: &str) -> Result<u32> {
+        let directory = self.meta.list(List::Conversations);
+        let Some(number) = directory.page_of(conversation.as_bytes()) else { return Ok(0) };
+        let page = self.page(List::Conversations, number)?;
+        let (Ok(local) | Err(local)) = page.search(List::Conversations, conversation.as_bytes());
+        Ok(page.starts.get(local).copied().unwrap_or_else(|| self.start_of_page(number + 1)))
+    }
+
+    fn block(&self, group: usize, lists: &Lists, forms: &Forms, keys: &Keys) -> Result<Arc<Block>> {
         let made = || {
             let (group, place) = self.group(group).map(|group| (group, group.columns))?;
             let bytes = self.frame(place, Kind::Columns)?;
-            let view = tables.view();
+            let view = &Forming { lists, forms };
             Block::decode(&bytes, group.first_row, &group.chunks, keys, view)
                 .map(|block| Cached::Block(Arc::new(block)))
-                .map_err(|error| self.locate(error, group, place.offset, tables))
+                .map_err(|error| self.locate(error, group, place.offset))
         };
         match self.cached(Part::Block(narrow(group)), made)? {
             Cached::Block(block) => Ok(block),
@@ -139,12 +185,12 @@ impl Segment {
         }
     }
 
-    fn text(&self, group: usize, chunk: usize, tables: &Tables) -> Result<Arc<Text>> {
+    fn text(&self, group: usize, chunk: usize, forms: &Forms) -> Result<Arc<Text>> {
         let made = || {
             let place = self.text_place(group, chunk)?;
-            let text = self.read_text(place, tables);
+            let text = self.read_text(place, forms);
             let text = text.map_err(|error| match self.group(group) {
-                Ok(group) => self.locate(error, group, place.offset, tables),
+                Ok(group) => self.locate(error, group, place.offset),
                 Err(_) => error,
             })?;
             Ok(Cached::Text(Arc::new(Text::new(text))))
@@ -187,11 +233,6 @@ impl Segment {
                 .collect();
         }
         let mut rows = Vec::new();
-        // Without tables no group can be read: one error says it for all.
-        if let Err(error) = self.tables() {
-            unread.push(error);
-            return rows;
-        }
         for (number, group) in self.meta.groups.iter().enumerate() {
             match self.keys(number) {
                 Ok(keys) => {
@@ -213,8 +254,8 @@ impl Segment {
     }
 
     /// Names the conversations that a damaged row group touches; a read that failed is no damage.
-    fn locate(&self, error: Error, group: &Group, offset: u64, tables: &Tables) -> Error {
-        let names = conversations(tables, group);
+    fn locate(&self, error: Error, group: &Group, offset: u64) -> Error {
+        let names = self.conversations(group.first_row..group.end_row());
         let count = names.len();
         let first: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
         let more = if count > 3 { format!(" and {} more", count - 3) } else { String::new() };
@@ -239,12 +280,12 @@ impl Segment {
     }
 
     pub(crate) fn read_keys(&self, group: usize) -> Result<Keys> {
-        let tables = self.tables()?;
         let group = self.group(group)?;
         let rows = group.rows as usize;
+        let [senders, sets] = [List::Senders, List::Sets].map(|list| self.meta.list(list).items);
         let read = self.frame(group.keys, Kind::Keys);
-        read.and_then(|bytes| Keys::read(&bytes, rows, tables.senders.len(), tables.sets.len()))
-            .map_err(|error| self.locate(error, group, group.keys.offset, &tables))
+        read.and_then(|bytes| Keys::read(&bytes, rows, senders as usize, sets as usize))
+            .map_err(|error| self.locate(error, group, group.keys.offset))
     }
 
     /// The payload of a frame that is not packed, or packed without a dictionary.
@@ -268,12 +309,12 @@ impl Segment {
         read_at(&*self.file, place).map_err(|error| error.in_file(&*self.path))
     }
 
-    fn read_text(&self, place: Place, tables: &Tables) -> Result<Vec<u8>> {
+    fn read_text(&self, place: Place, forms: &Forms) -> Result<Vec<u8>> {
         let bytes = self.bytes(place)?;
         let frame = self.whole_frame(&bytes, place, Kind::Text)?;
         match frame.codec {
             Codec::ZstdDictionary => {
-                let dictionary = tables.dictionary.as_ref();
+                let dictionary = forms.dictionary.as_ref();
                 unpack::unpack(frame.payload, frame.raw_bytes, dictionary, "text")
             }
             _ => unpack(&frame),
@@ -287,42 +328,62 @@ impl Segment {
         read(&bytes).map_err(|error| error.in_file(&*self.path).at(place.offset))
     }
 
-    fn read_tables(&self) -> Result<Tables> {
-        let rows = self.meta.rows;
-        let damaged =
-            |what: &str| Error::corrupt(format!("{what} are damaged or over their limit"));
+    fn read_forms(&self) -> Result<Forms> {
         let templates = self.section(Kind::Templates, read_templates)?;
-        let (conversations, starts) = self.section(Kind::Conversations, |bytes| {
-            read_conversations(bytes, rows).ok_or_else(|| damaged("conversations"))
-        })?;
-        let senders = self.section(Kind::Senders, |bytes| {
-            read_senders(bytes, rows).ok_or_else(|| damaged("senders"))
-        })?;
-        let columns = self.section(Kind::Strings, |bytes| read_tables(bytes, senders.len()))?;
-        let sets = self.section(Kind::Sets, |bytes| {
-            Sets::read(bytes, rows).ok_or_else(|| damaged("custodian sets"))
-        })?;
+        let items = |list| self.meta.list(list).items;
+        let lists = (items(List::Entries), items(List::Predictions));
+        let heads = |bytes: &[u8]| read_heads(bytes, items(List::Senders), lists);
+        let (columns, contexts) = self.section(Kind::Tables, heads)?;
         let dictionary = self.section(Kind::Dictionary, |bytes| Ok(bytes.to_vec()))?;
-        let used = [&conversations, &senders].iter().map(|list| list.bytes()).sum::<usize>();
-        let entries = columns.iter().map(|c| c.entries.bytes() + c.predictions.len() * 4);
-        let bytes = used
-            + entries.sum::<usize>()
-            + starts.len() * 4
-            + sets.bytes()
-            + templates.iter().map(|template| template.bytes() + 128).sum::<usize>()
-            + dictionary.len() * 2;
-        let dictionary =
-            (!dictionary.is_empty()).then(|| zstd::dict::DecoderDictionary::copy(&dictionary));
-        Ok(Tables { templates, columns, conversations, starts, senders, sets, dictionary, bytes })
+        Ok(Forms::new(templates, (columns, contexts), &dictionary))
     }
-}
 
-/// The conversations of a group.
-pub(crate) fn conversations(tables: &Tables, group: &Group) -> Vec<String> {
-    let view = tables.view();
-    let last = group.end_row().saturating_sub(1);
-    let numbers = view.conversation(group.first_row)..=view.conversation(last);
-    numbers.map(|number| tables.conversations.text(number).to_owned()).collect()
+    /// All of a list, read past the cache.
+    fn whole_list(&self, list: List, each: &mut dyn FnMut(&ListPage) -> Result<()>) -> Result<()> {
+        (0..self.meta.list(list).pages.len())
+            .try_for_each(|number| each(&self.read_page(list, number)?))
+    }
+
+    /// Fails if what all rows share cannot be read.
+    pub(crate) fn look_at_lists(&self) -> Result<()> {
+        self.forms().map(drop)?;
+        LISTS.iter().try_for_each(|list| self.whole_list(*list, &mut |_| Ok(())))
+    }
+
+    fn read_tables(&self) -> Result<Tables> {
+        let (mut conversations, mut starts) = (Strings::default(), Vec::new());
+        self.whole_list(List::Conversations, &mut |page| {
+            page.iter().for_each(|name| conversations.push(name));
+            starts.extend_from_slice(&page.starts);
+            Ok(())
+        })?;
+        let (mut senders, mut sets) = (Strings::default(), Sets::default());
+        self.whole_list(List::Senders, &mut |page| {
+            page.iter().for_each(|name| senders.push(name));
+            Ok(())
+        })?;
+        self.whole_list(List::Sets, &mut |page| page.iter().try_for_each(|set| sets.add(set)))?;
+        Ok(Tables { conversations, starts, senders, sets })
+    }
+
+    /// The conversations of some rows, as far as their names can be read.
+    pub(crate) fn conversations(&self, rows: Range<u32>) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut number = self.meta.list(List::Conversations).page_of_row(rows.start);
+        while number == 0 || self.start_of_page(number) < rows.end {
+            let Ok(page) = self.page(List::Conversations, number) else { break };
+            for (local, name) in page.iter().enumerate() {
+                let next = page.starts.get(local + 1).copied();
+                let end = next.unwrap_or_else(|| self.start_of_page(number + 1));
+                if page.starts.get(local).is_some_and(|start| *start < rows.end) && end > rows.start
+                {
+                    names.push(String::from_utf8_lossy(name).into_owned());
+                }
+            }
+            number += 1;
+        }
+        names
+    }
 }
 
 /// The tag of an address as a number.
@@ -334,29 +395,6 @@ fn read_templates(bytes: &[u8]) -> Result<Vec<Bound>> {
     let reader = &mut Reader::new(bytes);
     let templates = reader.list(list::TEMPLATES, Bound::read).filter(|_| reader.is_empty());
     templates.ok_or_else(|| Error::corrupt("templates are damaged or over their limit"))
-}
-
-/// The conversations and the first row of each, of a segment of so many rows.
-pub(super) fn read_conversations(bytes: &[u8], rows: u32) -> Option<(Strings, Vec<u32>)> {
-    let reader = &mut Reader::new(bytes);
-    let limit = list::CONVERSATIONS.within(rows as usize);
-    let conversations = Strings::read(reader, limit, |before, text| {
-        before.is_none_or(|before| before < text) && std::str::from_utf8(text).is_ok()
-    })?;
-    let starts = layout::read_rising(reader, limit)?;
-    let fit = reader.is_empty()
-        && starts.len() == conversations.len()
-        && starts.first() == Some(&0)
-        && starts.is_sorted_by(|before, start| before < start)
-        && starts.last().is_some_and(|last| *last < rows);
-    fit.then_some((conversations, starts))
-}
-
-fn read_senders(bytes: &[u8], rows: u32) -> Option<Strings> {
-    let reader = &mut Reader::new(bytes);
-    let limit = list::SENDERS.within(rows as usize);
-    let is_text = |_: Option<&[u8]>, text: &[u8]| std::str::from_utf8(text).is_ok();
-    Strings::read(reader, limit, is_text).filter(|_| reader.is_empty())
 }
 
 pub(super) fn read_at(file: &dyn ReadFile, place: Place) -> Result<Vec<u8>> {
@@ -386,8 +424,8 @@ fn narrow(number: usize) -> u32 {
 /// Renders rows of one segment; rows in order are cheapest.
 #[derive(Debug)]
 pub(crate) struct RowReader {
-    segment: Arc<Segment>,
-    tables: Arc<Tables>,
+    lists: Arc<Lists>,
+    forms: Arc<Forms>,
     open: Option<OpenGroup>,
 }
 
@@ -403,40 +441,51 @@ struct OpenGroup {
 
 impl RowReader {
     pub(crate) fn new(segment: Arc<Segment>) -> Result<Self> {
-        let tables = segment.tables()?;
-        Ok(Self { segment, tables, open: None })
+        let forms = segment.forms()?;
+        Ok(Self { lists: Arc::new(Lists::new(segment)), forms, open: None })
+    }
+
+    /// The names and sets that it holds.
+    pub(crate) fn lists(&self) -> &Arc<Lists> {
+        &self.lists
     }
 
     /// Appends a row's document.
     pub(crate) fn render(&mut self, row: u32, out: &mut Vec<u8>) -> Result<()> {
-        let number = self.segment.group_of(row);
-        let first = self.segment.group(number)?.first_row;
+        let segment = self.lists.segment();
+        let number = segment.group_of(row);
+        let first = segment.group(number)?.first_row;
         let in_group = row.wrapping_sub(first) as usize;
         let open = match self.open.take().filter(|open| open.number == number) {
             Some(open) => open,
             None => self.open_group(number, in_group)?,
         };
+        let segment = self.lists.segment();
         let open = self.open.insert(open);
         let chunk = open.block.chunk_of(in_group);
         if open.chunk != chunk {
-            open.text = self.segment.text(number, chunk, &self.tables)?;
+            open.text = segment.text(number, chunk, &self.forms)?;
             open.chunk = chunk;
         }
-        let (view, text) = (self.tables.view(), &*open.text);
-        let seek = open.block.seek(in_group, &mut open.cursor);
-        let rendered =
-            seek.and_then(|()| open.block.render(view, &open.keys, text, &mut open.cursor, out));
-        rendered.map_err(|error| match self.segment.group(number) {
-            Ok(group) => self.segment.locate(error, group, group.columns.offset, &self.tables),
-            Err(_) => error,
+        let view = &Forming { lists: &self.lists, forms: &self.forms };
+        let (text, cursor) = (&*open.text, &mut open.cursor);
+        let seek = open.block.seek(in_group, cursor);
+        let rendered = seek.and_then(|()| open.block.render(view, &open.keys, text, cursor, out));
+        rendered.map_err(|error| match segment.group(number) {
+            // A page of a list says itself where it is.
+            Ok(group) if error.file().is_none() => {
+                segment.locate(error, group, group.columns.offset)
+            }
+            _ => error,
         })
     }
 
     fn open_group(&self, number: usize, row: usize) -> Result<OpenGroup> {
-        let keys = self.segment.keys(number)?;
-        let block = self.segment.block(number, &self.tables, &keys)?;
+        let segment = self.lists.segment();
+        let keys = segment.keys(number)?;
+        let block = segment.block(number, &self.lists, &self.forms, &keys)?;
         let chunk = block.chunk_of(row);
-        let text = self.segment.text(number, chunk, &self.tables)?;
+        let text = segment.text(number, chunk, &self.forms)?;
         Ok(OpenGroup { number, keys, block, chunk, text, cursor: Cursor::default() })
     }
 }

@@ -4,9 +4,9 @@
 //! of steps instead of forty.
 
 use super::bind::Context;
-use super::block::View;
+use super::block::Lookup;
 use super::bound::Binding;
-use super::columns::{ColumnTable, FIRST_ENTRY, INLINE, PREDICTED};
+use super::columns::{INLINE, PREDICTED};
 use crate::error::{Error, Result};
 use crate::format::bytes::unzigzag;
 use crate::format::limits::decoded;
@@ -87,23 +87,23 @@ pub(super) struct Programs {
 impl Programs {
     /// Compiles the templates that are named; a group's columns are by number.
     pub(super) fn of(
-        view: View<'_>,
+        view: &impl Lookup,
         columns: &[Column],
         used: impl Iterator<Item = (u64, Use)>,
     ) -> Result<Self> {
-        let mut is_context = vec![false; view.columns.len()];
-        for column in view.columns {
-            if let Context::Column(id) = column.context
-                && let Some(flag) = is_context.get_mut(id as usize)
+        let mut is_context = vec![false; view.contexts().len()];
+        for context in view.contexts() {
+            if let Context::Column(id) = context
+                && let Some(flag) = is_context.get_mut(*id as usize)
             {
                 *flag = true;
             }
         }
         let known = Known { columns, is_context: &is_context };
         let mut programs = Self::default();
-        programs.list.resize_with(view.templates.len(), Box::default);
+        programs.list.resize_with(view.templates().len(), Box::default);
         for (number, how) in used {
-            if how == Use::Root || number < view.templates.len() as u64 {
+            if how == Use::Root || number < view.templates().len() as u64 {
                 programs.compile(view, number, known)?;
             }
         }
@@ -127,10 +127,10 @@ impl Programs {
         steps.sum::<usize>() + self.literals.len()
     }
 
-    fn compile(&mut self, view: View<'_>, number: u64, known: Known<'_>) -> Result<()> {
+    fn compile(&mut self, view: &impl Lookup, number: u64, known: Known<'_>) -> Result<()> {
         let place = usize::try_from(number).unwrap_or(usize::MAX);
         let unknown = || Error::corrupt("row of an unknown template");
-        let template = view.templates.get(place).ok_or_else(unknown)?;
+        let template = view.templates().get(place).ok_or_else(unknown)?;
         if !self.list.get(place).ok_or_else(unknown)?.is_empty() {
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl Programs {
 
     fn compile_hole(
         &mut self,
-        view: View<'_>,
+        view: &impl Lookup,
         hole: Binding,
         known: Known<'_>,
         steps: &mut Vec<Step>,
@@ -175,7 +175,7 @@ impl Programs {
 
     fn compile_text(
         &mut self,
-        view: View<'_>,
+        view: &impl Lookup,
         column: u32,
         known: Known<'_>,
         steps: &mut Vec<Step>,
@@ -185,9 +185,7 @@ impl Programs {
             Column::Same(INLINE) | Column::Absent => steps.push(Step::Own(column, context)),
             Column::Same(PREDICTED) => steps.push(Step::Predicted(column)),
             Column::Same(code) => {
-                let table = view.columns.get(column as usize);
-                let table = table.ok_or_else(|| Error::corrupt("no such column"))?;
-                self.add_literal(entry(table, code)?, steps)?;
+                self.add_literal(view.entry(column, code)?, steps)?;
                 if context {
                     steps.push(Step::Remember(column, code));
                 }
@@ -214,13 +212,6 @@ impl Programs {
         }
         Ok(())
     }
-}
-
-/// A dictionary entry by its code.
-pub(super) fn entry(table: &ColumnTable, code: u64) -> Result<&[u8]> {
-    let place = code.checked_sub(FIRST_ENTRY).and_then(|place| usize::try_from(place).ok());
-    let entry = place.and_then(|place| table.entries.get(place));
-    entry.ok_or_else(|| Error::corrupt("value of an unknown entry"))
 }
 
 fn narrow(length: usize) -> u32 {

@@ -2,8 +2,9 @@
 //!
 //! All in two allocations: a file has as many sets as it likes. Bytes: FORMAT.md, "Segment".
 
-use crate::format::bytes::Reader;
-use crate::format::limits::list;
+use crate::error::{Error, Result};
+use crate::format::bytes::{Reader, put_varint};
+use crate::format::limits::{Limit, list};
 
 /// Sets by number, each by ascending custodian.
 #[derive(Debug, Default)]
@@ -14,19 +15,12 @@ pub(crate) struct Sets {
 }
 
 impl Sets {
-    /// Reads the sets of a segment of so many rows.
-    pub(super) fn read(bytes: &[u8], rows: u32) -> Option<Self> {
-        let reader = &mut Reader::new(bytes);
-        let mut sets = Self::default();
-        for _ in 0..reader.count(list::SETS.within(rows as usize))? {
-            let mut custodian = 0_u32;
-            for _ in 0..reader.count(list::SET_CUSTODIANS)? {
-                custodian = custodian.checked_add(reader.varint32()?)?;
-                sets.members.push((custodian, reader.varint()?));
-            }
-            sets.ends.push(u32::try_from(sets.members.len()).ok()?);
-        }
-        reader.is_empty().then_some(sets)
+    /// Adds a set as its item says.
+    pub(super) fn add(&mut self, item: &[u8]) -> Result<()> {
+        self.members.extend(read_set(item)?);
+        let end = u32::try_from(self.members.len());
+        self.ends.push(end.map_err(|_| Error::corrupt("custodian sets are over their limit"))?);
+        Ok(())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -55,18 +49,60 @@ impl Sets {
     }
 }
 
+/// Custodians and ages of a set, from its item.
+pub(super) fn read_set(item: &[u8]) -> Result<Vec<(u32, u64)>> {
+    read_pairs(item, list::SET_CUSTODIANS).ok_or_else(|| Error::corrupt("custodian set is damaged"))
+}
+
+/// Sets and ages of a custodian, from the part of its item behind its number.
+pub(super) fn read_sets_of(item: &[u8]) -> Result<Vec<(u32, u64)>> {
+    let pairs = read_pairs(item, list::SETS);
+    pairs.ok_or_else(|| Error::corrupt("sets of a custodian are damaged"))
+}
+
+/// Pairs whose first number rises from zero, none twice, and an age each.
+fn read_pairs(item: &[u8], limit: Limit) -> Option<Vec<(u32, u64)>> {
+    let reader = &mut Reader::new(item);
+    let mut before = None::<u32>;
+    let pairs = reader.list(limit, |reader| {
+        let gap = reader.varint32()?;
+        let next = before.map_or(Some(gap), |before| before.checked_add(gap))?;
+        let rises = before.is_none_or(|before| before < next);
+        before = Some(next);
+        rises.then_some((next, reader.varint()?))
+    })?;
+    reader.is_empty().then_some(pairs)
+}
+
+/// Appends pairs as their items have them.
+pub(super) fn put_pairs(out: &mut Vec<u8>, pairs: &[(u32, u64)]) {
+    put_varint(out, pairs.len() as u64);
+    let mut before = 0;
+    for (number, age) in pairs {
+        put_varint(out, u64::from(number - std::mem::replace(&mut before, *number)));
+        put_varint(out, *age);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn sets_come_back_by_number_and_empty_ones_too() {
-        let sets = Sets::read(&[3, 2, 1, 0, 4, 9, 0, 1, 7, 1], 3).unwrap();
-        let all: Vec<_> = sets.iter().collect();
-        assert_eq!(all, [&[(1, 0), (5, 9)][..], &[], &[(7, 1)]]);
+        let mut sets = Sets::default();
+        let all: [&[(u32, u64)]; 3] = [&[(1, 0), (5, 9)], &[], &[(7, 1)]];
+        for set in all {
+            let mut item = Vec::new();
+            put_pairs(&mut item, set);
+            assert_eq!(read_set(&item).unwrap(), set);
+            sets.add(&item).unwrap();
+            item.push(0);
+            assert!(sets.add(&item).is_err(), "something behind the last");
+        }
+        assert_eq!(sets.iter().collect::<Vec<_>>(), all);
         assert_eq!((sets.len(), sets.get(2), sets.get(3)), (3, Some(all[2]), None));
         assert_eq!(sets.custodians().collect::<Vec<_>>(), [1, 5, 7]);
-        assert!(Sets::read(&[3, 0, 0, 0], 2).is_none(), "more sets than rows");
-        assert!(Sets::read(&[1, 0, 0], 3).is_none(), "something behind the last");
+        assert!(read_set(&[2, 1, 0, 0, 3]).is_err(), "a custodian twice");
     }
 }

@@ -150,17 +150,6 @@ pub(crate) fn read(reader: &mut Reader<'_>, limit: usize) -> Result<Vec<u8>> {
     }
 }
 
-/// Skips a stream of numbers without unpacking it.
-pub(crate) fn skip_numbers(reader: &mut Reader<'_>) -> Option<()> {
-    if reader.u8()? == 0 {
-        return reader.varint().map(drop);
-    }
-    match (reader.u8()?, reader.varint()?) {
-        (0, raw) => reader.take(usize::try_from(raw).ok()?).map(drop),
-        _ => reader.block().map(drop),
-    }
-}
-
 /// Reads exactly `count` numbers.
 pub(crate) fn read_numbers(reader: &mut Reader<'_>, count: usize) -> Result<Numbers> {
     let damaged = || Error::corrupt("numbers are damaged");

@@ -1,15 +1,18 @@
 //! Forged segments: whatever the bytes say, reading ends with rows or with an error.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::columns::read_tables;
+use super::columns::read_heads;
 use super::layout::{HEADER_BYTES, Kind};
-use super::open::{read_conversations, unpack};
-use super::{Effort, NewRow, RowReader, Segment, Source, Visit, build};
+use super::open::unpack;
+use super::pages::{LISTS, List, ListPage};
+use super::{Effort, NewRow, RowReader, Segment, Source, Visit, build, footer};
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::format::frame::{self, Codec};
-use crate::storage::{Memory, whole};
+use crate::storage::bent::Bend;
+use crate::storage::{Memory, ReadFile, Storage, whole};
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
 
 const ARCHIVE: [u8; 16] = [7; 16];
@@ -75,7 +78,6 @@ fn read(file: &[u8]) -> Result<Vec<String>> {
 }
 
 fn storage_folder(storage: &Memory) {
-    use crate::storage::Storage;
     storage.make_folder("").unwrap();
 }
 
@@ -140,29 +142,143 @@ fn a_forged_group_with_right_checksums_never_panics() {
 }
 
 #[test]
-fn forged_tables_never_panic_and_what_hangs_behind_them_is_damage() {
+fn forged_tables_and_pages_never_panic_and_what_hangs_behind_them_is_damage() {
     let file = file();
-    let strings = section(&file, Kind::Strings);
-    assert!(read_tables(&strings, 2).is_ok());
-    assert!(read_tables(&[&strings[..], &[0]].concat(), 2).is_err());
-    let refused = forgeries(&strings).filter(|forged| read_tables(forged, 2).is_err()).count();
-    assert!(refused > 0);
-    let names = section(&file, Kind::Conversations);
-    assert!(read_conversations(&names, 8).is_some());
-    assert!(read_conversations(&names, 4).is_none(), "the second starts at row 4");
-    assert!(read_conversations(&[&names[..], &[0]].concat(), 8).is_none());
-    for list in
+    let tables = section(&file, Kind::Tables);
+    let opened = Counting::of(&file).open(PATH).unwrap();
+    let meta = footer::find(&*opened, ARCHIVE, 1).unwrap().meta;
+    let lists = [List::Entries, List::Predictions].map(|list| meta.list(list).items);
+    let read = |tables: &[u8]| read_heads(tables, 2, lists.into());
+    assert!(read(&tables).is_ok());
+    assert!(read(&[&tables[..], &[0]].concat()).is_err());
+    assert!(
+        read_heads(&tables, 2, (lists[0] + 1, lists[1])).is_err(),
+        "an entry that no column has"
+    );
+    assert!(forgeries(&tables).any(|forged| read(&forged).is_err()));
+    for list in LISTS.into_iter().filter(|list| meta.list(*list).items > 0) {
+        let payload = section(&file, list.kind());
+        let read = |payload: &[u8]| {
+            ListPage::read(list, meta.list(list), 0, (payload, 8)).map(|page| page.len())
+        };
+        assert_eq!(read(&payload).unwrap(), meta.list(list).items as usize, "{list:?}");
+        assert!(read(&[&payload[..], &[0]].concat()).is_err(), "{list:?}");
+        assert!(forgeries(&payload).any(|forged| read(&forged).is_err()), "{list:?}");
+    }
+    let is_page = |payload: &[u8], rows| {
+        let list = List::Conversations;
+        ListPage::read(list, meta.list(list), 0, (payload, rows)).is_ok()
+    };
+    assert!(!is_page(&section(&file, Kind::Conversations), 4), "the second starts at row 4");
+    for forged in
         [&[2, 1, b'b', 1, b'a', 2, 0, 4][..], &[2, 1, b'a', 1, b'b', 2, 1, 3], &[1, 1, 0xff, 1, 0]]
     {
-        assert!(read_conversations(list, 8).is_none(), "{list:?}");
+        assert!(!is_page(forged, 8), "{forged:?}");
     }
 }
 
 #[test]
-fn predictions_without_a_context_are_refused_before_memory_is_taken() {
-    // One text column, no context, no entries, 2^28 predictions that are all 2.
-    let forged = [1, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 1, 0, 2];
-    assert!(read_tables(&forged, 2).is_err());
-    let sender = [1, 0, 1, 0, 0x80, 0x80, 0x80, 0x80, 1, 0, 2];
-    assert!(read_tables(&sender, 2).is_err());
+fn predictions_without_a_context_are_refused() {
+    // One text column, no context, no entries, 2^28 predictions.
+    let forged = [1, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 1];
+    assert!(read_heads(&forged, 2, (0, 1 << 22)).is_err());
+    let sender = [1, 0, 1, 0, 0x80, 0x80, 0x80, 0x80, 1];
+    assert!(read_heads(&sender, 2, (0, 1 << 22)).is_err());
+}
+
+/// So many rows of conversations of one row each, with a sender and a custodian of its own.
+struct Many(u32);
+
+impl Source for Many {
+    fn visit(&mut self, each: &mut Visit<'_>) -> Result<()> {
+        for number in 0..self.0 {
+            let at = Timestamp::from_ms(1_700_000_000_000 + i64::from(number));
+            let (name, id) = (format!("{number:08}"), at.ms().to_string());
+            let document = format!(
+                r#"{{"from":{{"user":{{"id":"{name}","displayName":"N{}"}}}}}}"#,
+                number / 2
+            );
+            each(&NewRow {
+                document: document.as_bytes(),
+                record: RecordKind::Message,
+                conversation: &name,
+                reply_to: None,
+                id: &id,
+                version: at.ms().cast_unsigned(),
+                created: at,
+                modified: at,
+                sender: Some(&name),
+                kind: MessageKind::Message,
+                sequence: Sequence(1),
+                address: ContentAddress([7; 32]),
+                sightings: &[(number, 1)],
+                sibling: false,
+                beside: false,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn one_row_is_read_by_as_many_bytes_from_a_large_segment_as_from_a_small_one() {
+    let read = |rows: u32| {
+        let file = build(ARCHIVE, 1, Effort::FRESH, &mut Many(rows)).unwrap().file;
+        let storage = Arc::new(Counting::of(&file));
+        let segment = Segment::open(&*storage, ARCHIVE, 1, PATH, Arc::new(Cache::new(0))).unwrap();
+        let segment = Arc::new(segment);
+        storage.read.store(0, Ordering::Relaxed);
+        let name = format!("{:08}", rows - 7);
+        let (row, end) = segment.rows_of(&name).unwrap().unwrap();
+        assert_eq!((row, end), (rows - 7, rows - 6));
+        let mut reader = RowReader::new(Arc::clone(&segment)).unwrap();
+        let mut document = Vec::new();
+        reader.render(row, &mut document).unwrap();
+        assert!(document.windows(8).any(|part| part == name.as_bytes()));
+        assert_eq!(reader.lists().sets_of(row).unwrap().len(), 1);
+        assert_eq!(reader.lists().code_of(&name).unwrap(), Some(row + 1));
+        storage.read.load(Ordering::Relaxed)
+    };
+    let (small, large) = (read(2_048), read(20 * 2_048));
+    assert!(large * 10 < small * 12, "{large} bytes of a large segment, {small} of a small one");
+}
+
+/// Counts the bytes that are read of a file.
+#[derive(Debug)]
+struct Counting {
+    file: Memory,
+    read: Arc<AtomicU64>,
+}
+
+impl Counting {
+    fn of(bytes: &[u8]) -> Self {
+        let file = Memory::default();
+        storage_folder(&file);
+        whole::write_new(&file, PATH, bytes).unwrap();
+        Self { file, read: Arc::default() }
+    }
+}
+
+impl Bend for Counting {
+    fn below(&self) -> &dyn Storage {
+        &self.file
+    }
+
+    fn opened(&self, path: &str) -> std::io::Result<Arc<dyn ReadFile>> {
+        Ok(Arc::new(CountedFile(self.file.open(path)?, Arc::clone(&self.read))))
+    }
+}
+
+#[derive(Debug)]
+struct CountedFile(Arc<dyn ReadFile>, Arc<AtomicU64>);
+
+impl ReadFile for CountedFile {
+    fn bytes(&self) -> std::io::Result<u64> {
+        self.0.bytes()
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        let _ = self.1.fetch_add(out.len() as u64, Ordering::Relaxed);
+        self.0.read_at(offset, out)
+    }
 }

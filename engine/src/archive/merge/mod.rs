@@ -128,9 +128,8 @@ impl Merge {
         let mut order = Vec::with_capacity(usize::try_from(output.count).unwrap_or(0));
         let mut names: Vec<&[u8]> = Vec::new();
         for (input, (start, end)) in self.inputs.iter().zip(&output.rows) {
-            let view = input.tables.view();
             if start < end {
-                let numbers = view.conversation(*start)..=view.conversation(end - 1);
+                let numbers = input.tables.number_of(*start)..=input.tables.number_of(end - 1);
                 names.extend(numbers.filter_map(|number| input.tables.conversations.get(number)));
             }
         }
@@ -172,7 +171,7 @@ impl Input {
         out: &mut Vec<Entry>,
     ) -> Result<()> {
         let mut row = start;
-        let mut number = self.tables.view().conversation(start);
+        let mut number = self.tables.number_of(start);
         let mut rank = None;
         while row < end {
             let group_number = self.segment.group_of(row);

@@ -16,7 +16,7 @@ use super::rows::{Kept, RowCheck};
 use crate::error::{Error, Result, Touched};
 use crate::format::merkle;
 use crate::format::multiset::Multiset;
-use crate::segment::{Bounds, Group, Keys, RowReader, Segment, Tables, conversations};
+use crate::segment::{Bounds, Group, Keys, RowReader, Segment, Tables};
 use crate::types::{ContentAddress, RecordKind};
 
 /// More threads than this wait for the disk, and each takes memory.
@@ -56,7 +56,7 @@ impl Place {
         let mut id = Vec::new();
         keys.put_id(local, &mut id);
         Self {
-            conversation: tables.view().conversation(row),
+            conversation: tables.number_of(row),
             created: keys.created.get(local).copied().unwrap_or_default(),
             id,
             version: keys.version(local),
@@ -154,7 +154,8 @@ impl Reader {
             Ok,
         );
         let (_, rows, tables) = self.open.insert(open?);
-        let touching = |error: Error| error.touching(group.touched(conversations(tables, group)));
+        let names = || segment.conversations(group.first_row..group.end_row());
+        let touching = |error: Error| error.touching(group.touched(names()));
         let keys = segment.keys(index).map_err(touching)?;
         check_bounds(group, &keys).map_err(touching)?;
         let (mut first, mut last) = (None, None::<Place>);

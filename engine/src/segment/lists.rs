@@ -1,0 +1,196 @@
+//! What a reader of rows holds of a segment's lists, and what documents are made of.
+
+use std::sync::{Arc, OnceLock};
+
+use super::bind::Context;
+use super::block::{Lookup, Spot};
+use super::bound::Bound;
+use super::columns::{ColumnHead, predicted_code};
+use super::open::Segment;
+use super::pages::{LISTS, List, ListPage, custodian_name};
+use super::sets::{read_set, read_sets_of};
+use crate::error::{Error, Result};
+
+/// Templates and columns of a segment: what all its row groups share.
+pub(crate) struct Forms {
+    templates: Vec<Bound>,
+    columns: Vec<ColumnHead>,
+    contexts: Vec<Context>,
+    pub(super) dictionary: Option<zstd::dict::DecoderDictionary<'static>>,
+    bytes: usize,
+}
+
+impl std::fmt::Debug for Forms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forms").field("templates", &self.templates.len()).finish_non_exhaustive()
+    }
+}
+
+impl Forms {
+    pub(super) fn new(
+        templates: Vec<Bound>,
+        (columns, contexts): (Vec<ColumnHead>, Vec<Context>),
+        dictionary: &[u8],
+    ) -> Self {
+        let bytes = templates.iter().map(|template| template.bytes() + 128).sum::<usize>()
+            + columns.len() * (size_of::<ColumnHead>() + size_of::<Context>())
+            + dictionary.len() * 2;
+        let dictionary =
+            (!dictionary.is_empty()).then(|| zstd::dict::DecoderDictionary::copy(dictionary));
+        Self { templates, columns, contexts, dictionary, bytes }
+    }
+
+    /// Bytes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// The pages of a segment's lists that a question has read. It holds them until it ends.
+#[derive(Debug)]
+pub(crate) struct Lists {
+    segment: Arc<Segment>,
+    held: [OnceLock<Box<[OnceLock<Arc<ListPage>>]>>; LISTS.len()],
+}
+
+impl Lists {
+    pub(crate) fn new(segment: Arc<Segment>) -> Self {
+        Self { segment, held: [const { OnceLock::new() }; LISTS.len()] }
+    }
+
+    pub(crate) fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    fn page(&self, list: List, number: usize) -> Result<&ListPage> {
+        let held = self.held[list as usize].get_or_init(|| {
+            self.segment.meta.list(list).pages.iter().map(|_| OnceLock::new()).collect()
+        });
+        let place = held.get(number).ok_or_else(gone)?;
+        if let Some(page) = place.get() {
+            return Ok(page);
+        }
+        let page = self.segment.page(list, number)?;
+        Ok(place.get_or_init(|| page))
+    }
+
+    fn item(&self, list: List, number: u32) -> Result<&[u8]> {
+        let per_page = list.page_items();
+        let page = self.page(list, (number / per_page) as usize)?;
+        page.get((number % per_page) as usize).ok_or_else(gone)
+    }
+
+    /// The conversation that a row is in.
+    pub(crate) fn spot(&self, row: u32) -> Result<Spot> {
+        let directory = self.segment.meta.list(List::Conversations);
+        let number = directory.page_of_row(row);
+        let page = self.page(List::Conversations, number)?;
+        let local = page.starts.partition_point(|start| *start <= row).saturating_sub(1);
+        let next = page.starts.get(local + 1).copied();
+        let end = next.or_else(|| directory.pages.get(number + 1).map(|page| page.row));
+        let first = u32::try_from(number).unwrap_or(u32::MAX) * List::Conversations.page_items();
+        Ok(Spot {
+            number: first + u32::try_from(local).unwrap_or(u32::MAX),
+            start: page.starts.get(local).copied().unwrap_or(0),
+            end: end.unwrap_or(self.segment.meta.rows),
+        })
+    }
+
+    /// The page of conversations by its number, if it can be read.
+    pub(crate) fn read_conversations(&self, page: usize) -> Result<()> {
+        self.page(List::Conversations, page).map(drop)
+    }
+
+    /// The conversation of a row.
+    pub(crate) fn conversation_of(&self, row: u32) -> Result<&str> {
+        self.conversation(self.spot(row)?.number)
+    }
+
+    /// The name of a conversation by its number.
+    pub(crate) fn conversation(&self, number: u32) -> Result<&str> {
+        self.item(List::Conversations, number).map(text)
+    }
+
+    /// The name of a sender by its code; `None` for none.
+    pub(crate) fn sender(&self, code: u32) -> Result<Option<&str>> {
+        let number = code.checked_sub(1);
+        number.map(|number| self.item(List::Senders, number).map(text)).transpose()
+    }
+
+    /// Custodians and ages of a set.
+    pub(crate) fn set(&self, number: usize) -> Result<Vec<(u32, u64)>> {
+        read_set(self.item(List::Sets, u32::try_from(number).unwrap_or(u32::MAX))?)
+            .map_err(|error| error.in_file(self.segment.path()))
+    }
+
+    /// The code of a sender.
+    pub(crate) fn code_of(&self, sender: &str) -> Result<Option<u32>> {
+        let found = self.segment.find(List::Senders, sender.as_bytes())?;
+        Ok(found.map(|(_, number)| number + 1))
+    }
+
+    /// The sets that a custodian is in, ascending, and his age in each.
+    pub(crate) fn sets_of(&self, custodian: u32) -> Result<Vec<(u32, u64)>> {
+        let name = custodian_name(custodian);
+        let Some((page, number)) = self.segment.find(List::Custodians, &name)? else {
+            return Ok(Vec::new());
+        };
+        let local = (number % List::Custodians.page_items()) as usize;
+        let item = page.get(local).and_then(|item| item.get(name.len()..)).unwrap_or_default();
+        read_sets_of(item).map_err(|error| error.in_file(self.segment.path()))
+    }
+}
+
+/// A segment's forms and lists, as rendering looks at them.
+pub(super) struct Forming<'a> {
+    pub(super) lists: &'a Lists,
+    pub(super) forms: &'a Forms,
+}
+
+impl Forming<'_> {
+    fn column(&self, column: u32) -> Result<&ColumnHead> {
+        let column = self.forms.columns.get(column as usize);
+        column.ok_or_else(|| Error::corrupt("no such column"))
+    }
+}
+
+impl Lookup for Forming<'_> {
+    fn templates(&self) -> &[Bound] {
+        &self.forms.templates
+    }
+
+    fn contexts(&self) -> &[Context] {
+        &self.forms.contexts
+    }
+
+    fn entry(&self, column: u32, code: u64) -> Result<&[u8]> {
+        let place = self.column(column)?.entry(code);
+        let place = place.ok_or_else(|| Error::corrupt("value of an unknown entry"))?;
+        self.lists.item(List::Entries, place)
+    }
+
+    fn prediction(&self, column: u32, context: u64) -> Result<u64> {
+        let Some((item, at)) = self.column(column)?.prediction(context) else { return Ok(0) };
+        Ok(predicted_code(self.lists.item(List::Predictions, item)?, at))
+    }
+
+    fn spot(&self, row: u32) -> Result<Spot> {
+        self.lists.spot(row)
+    }
+
+    fn conversation(&self, number: u32) -> Result<&[u8]> {
+        self.lists.conversation(number).map(str::as_bytes)
+    }
+
+    fn sender(&self, number: u32) -> Result<&[u8]> {
+        self.lists.item(List::Senders, number)
+    }
+}
+
+fn gone() -> Error {
+    Error::corrupt("segment's list has no such item")
+}
+
+fn text(name: &[u8]) -> &str {
+    std::str::from_utf8(name).unwrap_or_default()
+}
