@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
@@ -156,6 +157,17 @@ impl Snapshot {
     /// `InvalidInput` if the scan's cursor is of another order or direction.
     pub fn scan(&self, scan: &Scan) -> Result<Rows> {
         scan::rows(Arc::clone(&self.view), scan)
+    }
+
+    /// The rows of a scan, as [`Snapshot::scan`] gives them, rendered on so many threads.
+    ///
+    /// They share the work of a scan of all conversations in [`Order::Conversation`] that has neither
+    /// limit nor cursor; any other scan is answered by the calling thread. Each thread holds up to
+    /// some 4,000 rendered rows; all end when the rows are dropped.
+    ///
+    /// [`Order::Conversation`]: crate::Order::Conversation
+    pub fn scan_on(&self, scan: &Scan, threads: NonZeroUsize) -> Result<Rows> {
+        scan::rows_on(Arc::clone(&self.view), scan, threads.get())
     }
 
     /// The number of rows that a scan gives, without rendering them.

@@ -88,7 +88,7 @@ pub(crate) mod list {
     pub(crate) const SETS: Limit = Limit::new(1 << 22, 1);
     pub(crate) const CUSTODIANS_OF_ROWS: Limit = Limit::new(1 << 20, 5);
     pub(crate) const PREDICTIONS: Limit = Limit::new(1 << 21, 3);
-    pub(crate) const PAGE_ITEMS: Limit = Limit::new(128, 1);
+    pub(crate) const PAGE_ITEMS: Limit = Limit::new(256, 1);
     pub(crate) const SET_CUSTODIANS: Limit = Limit::new(1 << 20, 2);
 }
 

@@ -15,6 +15,7 @@ mod filter;
 mod key;
 mod merge;
 mod page;
+mod parallel;
 mod plan;
 mod render;
 mod rows;
@@ -29,7 +30,7 @@ pub use rows::{Row, Rows};
 
 pub(crate) use choose::{Addresses, SlabSiblings, slab_siblings};
 pub(crate) use explain::{count, explain, keys};
-pub(crate) use rows::{latest, rows, stored};
+pub(crate) use rows::{latest, rows, rows_on, stored};
 
 use crate::types::{Custodian, MessageKind, RecordKind, Sequence, Timestamp};
 

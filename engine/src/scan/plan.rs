@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::filter::{Filter, Local};
 use super::page::Page;
 use super::{Order, Scan};
-use crate::archive::{Missing, RowId, Slab};
+use crate::archive::{Missing, RowId, Slab, SlabRow};
 use crate::error::{Error, Result};
 use crate::segment::Segment;
 use crate::snapshot::View;
@@ -25,12 +25,27 @@ pub(super) struct Query {
     pub(super) limit: u64,
     /// In order; `None` for all.
     pub(super) conversations: Option<Vec<String>>,
+    between: Between,
     /// What the filter means in each segment, once that was touched.
     locals: Vec<OnceLock<Option<Local>>>,
 }
 
+/// A part of all conversations, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Between {
+    /// The first name.
+    pub(super) from: Option<String>,
+    /// The first name behind it.
+    pub(super) to: Option<String>,
+}
+
 impl Query {
     pub(super) fn new(view: Arc<View>, scan: &Scan) -> Result<Self> {
+        Self::between(view, scan, Between::default())
+    }
+
+    /// The part of a scan that is in a part of the conversations.
+    pub(super) fn between(view: Arc<View>, scan: &Scan, between: Between) -> Result<Self> {
         if let Some(cursor) = &scan.cursor
             && (cursor.order, cursor.backwards) != (scan.order, scan.backwards)
         {
@@ -58,6 +73,7 @@ impl Query {
             cursor: scan.cursor.clone(),
             limit: scan.limit.unwrap_or(u64::MAX),
             conversations,
+            between,
             locals,
             view,
         })
@@ -120,6 +136,14 @@ impl Query {
             return Ok(Vec::new());
         }
         let mut ranges = self.ranges_of_conversations(source)?;
+        if let Some(from) = &self.between.from {
+            let first = self.first_from(source, from)?;
+            ranges.iter_mut().for_each(|range| range.0 = range.0.max(first));
+        }
+        if let Some(to) = &self.between.to {
+            let end = self.first_from(source, to)?;
+            ranges.iter_mut().for_each(|range| range.1 = range.1.min(end));
+        }
         if let (Order::Conversation, Some(cursor)) = (self.order, &self.cursor) {
             let cut = self.cut(source, cursor)?;
             for (start, end) in &mut ranges {
@@ -185,11 +209,20 @@ impl Query {
         let segment = state.segments[source as usize].segment()?;
         match state.missing.pass(segment.rows_of(&cursor.conversation))?.flatten() {
             Some(rows) => partition(segment, rows, &passed, &state.missing),
-            None => {
-                let behind = segment.row_behind(&cursor.conversation);
-                Ok(state.missing.pass(behind)?.unwrap_or(0))
-            }
+            None => self.first_from(source, &cursor.conversation),
         }
+    }
+
+    /// The first row of a source whose conversation has this name or a higher one.
+    fn first_from(&self, source: u32, conversation: &str) -> Result<u32> {
+        if let Some(slab) = self.slab(source) {
+            let before = |row: &SlabRow| *row.conversation < *conversation;
+            return Ok(narrow(slab.rows.partition_point(before)));
+        }
+        let state = self.view.state();
+        let live = &state.segments[source as usize];
+        let first = live.segment().and_then(|segment| segment.first_from(conversation));
+        Ok(state.missing.pass(first)?.unwrap_or(0))
     }
 }
 

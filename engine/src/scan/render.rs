@@ -44,6 +44,15 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// The rows alone, to be given elsewhere.
+    pub(super) fn take(&mut self) -> Self {
+        let mut rows = Self::default();
+        std::mem::swap(&mut rows.json, &mut self.json);
+        std::mem::swap(&mut rows.texts, &mut self.texts);
+        std::mem::swap(&mut rows.rows, &mut self.rows);
+        rows
+    }
+
     /// Renders rows. If they are too many for the batch's bytes it is empty, and says how many it
     /// could have taken; one row always fits.
     pub(super) fn fill(&mut self, query: &Query, rows: &[RowId]) -> Result<Option<usize>> {

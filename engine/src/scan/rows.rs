@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::choose::Chooser;
 use super::cursor::Cursor;
 use super::merge::Merge;
+use super::parallel::Parallel;
 use super::plan::Query;
 use super::render::{Batch, Rendered};
 use super::select::Selection;
@@ -19,6 +20,8 @@ const FIRST_AHEAD: usize = 64;
 /// Rows rendered ahead at most: in a time order many rows share a text chunk only if many are
 /// rendered together.
 const MOST_AHEAD: usize = 65_536;
+/// Rows that a thread of several renders at once.
+const BATCH_ROWS: usize = if cfg!(test) { 7 } else { 128 };
 
 /// The rows of a scan, one at a time, in bounded memory.
 ///
@@ -33,8 +36,8 @@ pub struct Rows {
     ahead: Vec<RowId>,
     /// Rows of the batch that were given.
     given: usize,
-    /// How many rows to render at once.
-    most_ahead: usize,
+    /// How many rows to render at once, and how many that may become.
+    ahead_rows: (usize, usize),
     left: u64,
     failed: Option<(ErrorKind, String)>,
 }
@@ -42,34 +45,63 @@ pub struct Rows {
 #[derive(Debug)]
 enum Ordered {
     Conversation(Merge),
+    Parallel(Parallel),
     Time(Selection),
 }
 
 /// Starts a scan.
 pub(crate) fn rows(view: Arc<View>, scan: &Scan) -> Result<Rows> {
-    let query = Query::new(view, scan)?;
-    let (order, most_ahead) = match query.order {
-        // Forwards this is the order in which rows are stored, and rendering ahead gains nothing.
-        Order::Conversation => {
-            let most_ahead = if query.backwards { FIRST_AHEAD } else { 1 };
-            (Ordered::Conversation(Merge::new(&query)?), most_ahead)
-        }
-        Order::Created | Order::Modified => (Ordered::Time(Selection::new(&query)), FIRST_AHEAD),
-    };
-    Ok(Rows {
-        left: query.limit,
-        query,
-        chooser: Chooser::default(),
-        order,
-        batch: Batch::default(),
-        ahead: Vec::new(),
-        given: 0,
-        most_ahead,
-        failed: None,
-    })
+    Rows::of(Query::new(view, scan)?, false)
+}
+
+/// Starts a scan on several threads, where its order lets them share the work.
+pub(crate) fn rows_on(view: Arc<View>, scan: &Scan, threads: usize) -> Result<Rows> {
+    let in_order = scan.order == Order::Conversation && !scan.backwards;
+    let everything = scan.conversations.is_empty() && scan.cursor.is_none();
+    let alone = threads < 2 || !in_order || !everything || scan.limit.is_some();
+    let mut rows = rows(Arc::clone(&view), scan)?;
+    if !alone {
+        rows.order = Ordered::Parallel(Parallel::start(&view, scan, threads)?);
+    }
+    Ok(rows)
 }
 
 impl Rows {
+    /// `in_batches`: many rows are wanted at once.
+    pub(super) fn of(query: Query, in_batches: bool) -> Result<Self> {
+        let (order, ahead_rows) = match query.order {
+            // Forwards this is the order in which rows are stored, and rendering ahead gains nothing.
+            Order::Conversation => {
+                let rows = match (query.backwards, in_batches) {
+                    (true, _) => (FIRST_AHEAD, MOST_AHEAD),
+                    (false, true) => (BATCH_ROWS, BATCH_ROWS),
+                    (false, false) => (1, 1),
+                };
+                (Ordered::Conversation(Merge::new(&query)?), rows)
+            }
+            Order::Created | Order::Modified => {
+                (Ordered::Time(Selection::new(&query)), (FIRST_AHEAD, MOST_AHEAD))
+            }
+        };
+        Ok(Self {
+            left: query.limit,
+            query,
+            chooser: Chooser::default(),
+            order,
+            batch: Batch::default(),
+            ahead: Vec::new(),
+            given: 0,
+            ahead_rows,
+            failed: None,
+        })
+    }
+
+    /// The next rows together; `None` at the end.
+    pub(super) fn next_batch(&mut self) -> Result<Option<Batch>> {
+        let more = self.render()?;
+        Ok(more.then(|| self.batch.take()))
+    }
+
     /// The next row, or `None` at the end or limit.
     #[expect(clippy::should_implement_trait, reason = "a row is lent, which no iterator can do")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>> {
@@ -131,12 +163,19 @@ impl Rows {
 
     /// Renders the next rows; false at the end.
     fn render(&mut self) -> Result<bool> {
-        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.most_ahead);
+        if let Ordered::Parallel(parallel) = &mut self.order {
+            let Some(batch) = parallel.next()? else { return Ok(false) };
+            (self.batch, self.given) = (batch, 0);
+            return Ok(true);
+        }
+        let (rows, most) = self.ahead_rows;
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(rows);
         while self.ahead.len() < wanted {
             let (query, chooser) = (&self.query, &mut self.chooser);
             let next = match &mut self.order {
                 Ordered::Conversation(merge) => merge.next(query, chooser)?,
                 Ordered::Time(selection) => selection.next(query, chooser)?,
+                Ordered::Parallel(_) => None,
             };
             let Some(at) = next else { break };
             self.ahead.push(at);
@@ -150,9 +189,9 @@ impl Rows {
             count = (fit / 4 * 3).max(1);
         }
         drop(self.ahead.drain(..count));
-        if self.most_ahead > 1 {
-            let most = MOST_AHEAD.min(self.batch.room()).max(2);
-            self.most_ahead = (count.max(1) * 4).min(most);
+        if most > rows {
+            let most = most.min(self.batch.room()).max(2);
+            self.ahead_rows.0 = (count.max(1) * 4).min(most);
         }
         Ok(true)
     }

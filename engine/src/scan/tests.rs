@@ -291,7 +291,10 @@ fn read(record: RecordKind, json: &str, address: ContentAddress, sequence: Seque
 }
 
 fn all(snapshot: &Snapshot, scan: &Scan) -> Vec<ContentAddress> {
-    let mut rows = snapshot.scan(scan).unwrap();
+    addresses(snapshot.scan(scan).unwrap())
+}
+
+fn addresses(mut rows: Rows) -> Vec<ContentAddress> {
     let mut found = Vec::new();
     while let Some(row) = rows.next().unwrap() {
         found.push(Compare::default().document(row.json()).unwrap().0);
@@ -330,6 +333,9 @@ fn check(world: &mut World, snapshot: &Snapshot, scans: usize) {
         let wanted = world.wanted(&unlimited, snapshot.sequence());
         let page = 1 + world.dice.roll(60);
         assert_eq!(paged(snapshot, &unlimited, page), wanted, "{page} {unlimited:?}");
+        let threads = 1 + usize::try_from(world.dice.roll(4)).unwrap();
+        let rows = snapshot.scan_on(&unlimited, threads.try_into().unwrap()).unwrap();
+        assert_eq!(addresses(rows), wanted, "{threads} {unlimited:?}");
         let explain = snapshot.explain(&unlimited).unwrap();
         assert!(explain.rows_touched >= wanted.len() as u64, "{explain:?} {unlimited:?}");
         assert!(explain.rows_touched <= explain.rows && explain.groups_touched <= explain.groups);
@@ -394,6 +400,27 @@ fn scans_give_what_the_rules_say_whatever_is_sealed_or_merged() {
         check(&mut world, &newest, 30);
         check_rows(&world, &merged);
         check_rows(&world, &newest);
+    }
+}
+
+#[test]
+fn a_scan_on_threads_may_be_dropped_at_any_row() {
+    let mut world = World::new(7);
+    (0..4).for_each(|_| {
+        world.commit(60);
+        world.archive.seal().unwrap();
+    });
+    let snapshot = world.archive.snapshot().unwrap();
+    let scan = Scan { versions: Versions::EveryVariant, ..Scan::default() };
+    let whole = all(&snapshot, &scan);
+    for read in 0..whole.len() {
+        let mut rows = snapshot.scan_on(&scan, 3.try_into().unwrap()).unwrap();
+        (0..read).for_each(|_| assert!(rows.next().unwrap().is_some()));
+        if read > 0 {
+            let cursor = rows.cursor();
+            let rest = snapshot.scan(&Scan { cursor, ..scan.clone() }).unwrap();
+            assert_eq!(addresses(rest), whole[read..]);
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! its templates ask for; rendering relies on that. Marks every few rows, and at the start of
 //! each text chunk, let any row be reached in a few steps.
 
+use std::sync::Arc;
+
 use super::bind::Context;
 use super::bound::Bound;
 use super::columns::{FIRST_ENTRY, INLINE, PREDICTED};
@@ -44,6 +46,8 @@ pub(crate) trait Lookup {
     fn contexts(&self) -> &[Context];
     /// An entry of a column by its code.
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]>;
+    /// These bytes, shared if they were asked for before, and whether they were not.
+    fn literal(&self, bytes: &[u8]) -> (Arc<[u8]>, bool);
     /// The code that goes with a context; 0 if none does.
     fn prediction(&self, column: u32, context: u64) -> Result<u64>;
     /// The conversation of a row.
@@ -317,22 +321,20 @@ impl<'w, V: Lookup> Walk<'w, V> {
             if out.len() > self.limit {
                 return Err(Error::corrupt("document is over the limit"));
             }
-            match *step {
-                Step::Literal(start, end) => {
-                    out.extend_from_slice(self.block.programs.literal(start, end));
-                }
+            match step {
+                Step::Literal(bytes) => out.extend_from_slice(bytes),
                 Step::Text(place, context) => {
-                    let text = self.value(place, context)?;
+                    let text = self.value(*place, *context)?;
                     out.extend_from_slice(text);
                 }
                 Step::Time(place, fraction) => {
-                    let ticks = unzigzag(self.code(place)?);
-                    self.time(ticks, fraction, out);
+                    let ticks = unzigzag(self.code(*place)?);
+                    self.time(ticks, *fraction, out);
                 }
-                Step::Ticks(ticks, fraction) => self.time(ticks, fraction, out),
+                Step::Ticks(ticks, fraction) => self.time(*ticks, *fraction, out),
                 Step::Own(column, context) => {
-                    if context {
-                        self.cursor.last.push((column, INLINE));
+                    if *context {
+                        self.cursor.last.push((*column, INLINE));
                     }
                     let text = self.inline()?;
                     out.extend_from_slice(text);
@@ -344,10 +346,10 @@ impl<'w, V: Lookup> Walk<'w, V> {
                     }
                 }
                 Step::Predicted(column) => {
-                    let code = self.predicted(column)?;
-                    out.extend_from_slice(self.view.entry(column, code)?);
+                    let code = self.predicted(*column)?;
+                    out.extend_from_slice(self.view.entry(*column, code)?);
                 }
-                Step::Remember(column, code) => self.cursor.last.push((column, code)),
+                Step::Remember(column, code) => self.cursor.last.push((*column, *code)),
                 other => self.key(other, out)?,
             }
         }
@@ -360,11 +362,11 @@ impl<'w, V: Lookup> Walk<'w, V> {
     }
 
     /// A value that the row's keys give.
-    fn key(&mut self, step: Step, out: &mut Vec<u8>) -> Result<()> {
+    fn key(&mut self, step: &Step, out: &mut Vec<u8>) -> Result<()> {
         let (keys, row) = (self.keys, self.row);
         match step {
-            Step::Created(fraction) => time::render(Timestamp(keys.created[row]), fraction, out),
-            Step::Modified(fraction) => time::render(Timestamp(keys.modified[row]), fraction, out),
+            Step::Created(fraction) => time::render(Timestamp(keys.created[row]), *fraction, out),
+            Step::Modified(fraction) => time::render(Timestamp(keys.modified[row]), *fraction, out),
             Step::Id => keys.put_id(row, out),
             Step::Version => put_decimal(out, keys.version(row)),
             Step::Conversation => {

@@ -4,6 +4,7 @@
 //! renders every row of a group back and compares. A row that differs is kept whole.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
@@ -37,20 +38,37 @@ pub(crate) struct Effort {
     pub(crate) text_level: i32,
     /// Text of this many bytes shares a frame, and is unpacked to read one row.
     pub(crate) chunk_bytes: usize,
-    /// Size of a dictionary trained on the rows; 0 for none.
+    /// Size of a dictionary trained on the rows at most; 0 for none.
     pub(crate) dictionary_bytes: usize,
+    /// A dictionary is this part of the text at most: it has to pay for itself.
+    pub(crate) dictionary_part: usize,
 }
 
 impl Effort {
     /// For what was just ingested: fast.
-    pub(crate) const FRESH: Self =
-        Self { level: 3, text_level: 4, chunk_bytes: 128 << 10, dictionary_bytes: 0 };
+    pub(crate) const FRESH: Self = Self {
+        level: 3,
+        text_level: 4,
+        chunk_bytes: 32 << 10,
+        dictionary_bytes: 64 << 10,
+        dictionary_part: 64,
+    };
     /// For background merges.
-    pub(crate) const MERGE: Self =
-        Self { level: 9, text_level: 9, chunk_bytes: 32 << 10, dictionary_bytes: 256 << 10 };
+    pub(crate) const MERGE: Self = Self {
+        level: 9,
+        text_level: 9,
+        chunk_bytes: 32 << 10,
+        dictionary_bytes: 256 << 10,
+        dictionary_part: 64,
+    };
     /// For a compaction that was asked for: small.
-    pub(crate) const HARD: Self =
-        Self { level: 19, text_level: 19, chunk_bytes: 16 << 10, dictionary_bytes: 1 << 20 };
+    pub(crate) const HARD: Self = Self {
+        level: 19,
+        text_level: 19,
+        chunk_bytes: 16 << 10,
+        dictionary_bytes: 1 << 20,
+        dictionary_part: 16,
+    };
 }
 
 /// A segment file in memory.
@@ -69,7 +87,7 @@ pub(crate) fn build(
 ) -> Result<Built> {
     let (mut binder, counts, samples, senders) = survey(effort, source)?;
     binder.restart();
-    let dictionary = samples.train(effort.dictionary_bytes);
+    let dictionary = samples.train(effort);
     let senders = Senders::of(senders);
     let mut writer = Writer::new(archive, number, effort, (binder, counts, senders), dictionary)?;
     source.visit(&mut |row| writer.push(row))?;
@@ -165,11 +183,12 @@ impl Samples {
         self.step *= 2;
     }
 
-    fn train(&self, dictionary_bytes: usize) -> Vec<u8> {
-        if dictionary_bytes == 0 || self.sizes.len() < 64 {
+    fn train(&self, effort: Effort) -> Vec<u8> {
+        if effort.dictionary_bytes == 0 || self.sizes.len() < 64 {
             return Vec::new();
         }
-        let size = dictionary_bytes.min(self.bytes.len() / 8);
+        let text = self.bytes.len().saturating_mul(self.step);
+        let size = effort.dictionary_bytes.min(text / effort.dictionary_part);
         // Too little or too uniform text cannot be trained on: then none is used.
         zstd::dict::from_continuous(&self.bytes, &self.sizes, size).unwrap_or_default()
     }
@@ -177,8 +196,12 @@ impl Samples {
 
 fn body(document: &[u8]) -> &[u8] {
     let content = memchr::memmem::find(document, b"\"content\":\"");
-    let start = content.map_or(0, |at| at + 11);
-    &document[start..document.len().min(start + 2048)]
+    let text = &document[content.map_or(document.len(), |at| at + 11)..];
+    let mut quotes = memchr::memchr_iter(b'"', text);
+    let is_end =
+        |at: &usize| text[..*at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0;
+    let end = quotes.find(is_end).unwrap_or(text.len());
+    &text[..end.min(2048)]
 }
 
 struct Writer {
@@ -567,6 +590,10 @@ impl Lookup for Building<'_> {
         let place = place.and_then(|place| usize::try_from(place).ok());
         let entry = place.and_then(|place| Some(self.table(column).ok()?.entries.get(place)));
         entry.flatten().ok_or_else(|| Error::corrupt("value of an unknown entry"))
+    }
+
+    fn literal(&self, bytes: &[u8]) -> (Arc<[u8]>, bool) {
+        (bytes.into(), true)
     }
 
     fn prediction(&self, column: u32, context: u64) -> Result<u64> {

@@ -1,6 +1,9 @@
 //! What a reader of rows holds of a segment's lists, and what documents are made of.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
 
 use super::bind::Context;
 use super::block::{Lookup, Spot};
@@ -18,7 +21,18 @@ pub(crate) struct Forms {
     contexts: Vec<Context>,
     pub(super) dictionary: Option<zstd::dict::DecoderDictionary<'static>>,
     bytes: usize,
+    literals: Mutex<Literals>,
 }
+
+/// Literal text that row groups have in common.
+#[derive(Debug, Default)]
+struct Literals {
+    known: HashSet<Arc<[u8]>, RandomState>,
+    bytes: usize,
+}
+
+/// Literals that the row groups of a segment share; more are each group's own.
+const SHARED_BYTES: usize = 2 << 20;
 
 impl std::fmt::Debug for Forms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -37,7 +51,8 @@ impl Forms {
             + dictionary.len() * 2;
         let dictionary =
             (!dictionary.is_empty()).then(|| zstd::dict::DecoderDictionary::copy(dictionary));
-        Self { templates, columns, contexts, dictionary, bytes }
+        let literals = Mutex::default();
+        Self { templates, columns, contexts, dictionary, bytes, literals }
     }
 
     /// Bytes in memory, about.
@@ -167,6 +182,20 @@ impl Lookup for Forming<'_> {
         let place = self.column(column)?.entry(code);
         let place = place.ok_or_else(|| Error::corrupt("value of an unknown entry"))?;
         self.lists.item(List::Entries, place)
+    }
+
+    fn literal(&self, bytes: &[u8]) -> (Arc<[u8]>, bool) {
+        let literals = self.forms.literals.lock();
+        let literals = &mut *literals.unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = literals.known.get(bytes) {
+            return (Arc::clone(known), false);
+        }
+        let new: Arc<[u8]> = bytes.into();
+        if literals.bytes + new.len() <= SHARED_BYTES {
+            literals.bytes += new.len();
+            let _ = literals.known.insert(Arc::clone(&new));
+        }
+        (new, true)
     }
 
     fn prediction(&self, column: u32, context: u64) -> Result<u64> {

@@ -161,8 +161,17 @@ impl Segment {
         pages.get(page).map_or(self.meta.rows, |page| page.row)
     }
 
-    /// Where the rows before a conversation end, if it is not there.
-    pub(crate) fn row_behind(&self, conversation: &str) -> Result<u32> {
+    /// The first conversation of each page, as far as that is text, and the rows of the page.
+    pub(crate) fn rows_by_page(&self) -> impl Iterator<Item = (&str, u64)> {
+        let pages = self.meta.list(List::Conversations).pages.iter().enumerate();
+        pages.filter_map(|(number, page)| {
+            let rows = self.start_of_page(number + 1) - page.row;
+            Some((std::str::from_utf8(&page.name).ok()?, u64::from(rows)))
+        })
+    }
+
+    /// The first row of the first conversation that has this name or a higher one.
+    pub(crate) fn first_from(&self, conversation: &str) -> Result<u32> {
         let directory = self.meta.list(List::Conversations);
         let Some(number) = directory.page_of(conversation.as_bytes()) else { return Ok(0) };
         let page = self.page(List::Conversations, number)?;

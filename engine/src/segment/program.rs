@@ -3,6 +3,8 @@
 //! A column that has the same value in the whole group is literal text, so a row takes a handful
 //! of steps instead of forty.
 
+use std::sync::Arc;
+
 use super::bind::Context;
 use super::block::Lookup;
 use super::bound::Binding;
@@ -20,10 +22,10 @@ pub(super) struct Varying {
 }
 
 /// A step of rendering a node.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// Bytes of `literals`.
-    Literal(u32, u32),
+    /// These bytes; row groups of a segment mostly have the same.
+    Literal(Arc<[u8]>),
     /// The next value of a text column; is the column a context?
     Text(Varying, bool),
     /// Text of the row's own, of a column where nothing else occurs.
@@ -81,7 +83,18 @@ pub(super) enum Use {
 pub(super) struct Programs {
     /// By template; empty for one that is not used.
     list: Vec<Box<[Step]>>,
-    literals: Vec<u8>,
+    /// Bytes of all literals, of those that other groups have too as well.
+    literal_bytes: usize,
+    /// Bytes of the literals that no group had before.
+    own_bytes: usize,
+}
+
+/// A template while it is compiled.
+#[derive(Default)]
+struct Compiling {
+    steps: Vec<Step>,
+    /// Literal bytes behind the last step.
+    literal: Vec<u8>,
 }
 
 impl Programs {
@@ -116,15 +129,10 @@ impl Programs {
         program.map(|steps| &**steps).ok_or_else(|| Error::corrupt("row of an unknown template"))
     }
 
-    /// The bytes of a literal step.
-    pub(super) fn literal(&self, start: u32, end: u32) -> &[u8] {
-        &self.literals[start as usize..end as usize]
-    }
-
     /// Bytes in memory, about.
     pub(super) fn bytes(&self) -> usize {
         let steps = self.list.iter().map(|steps| steps.len() * size_of::<Step>() + 16);
-        steps.sum::<usize>() + self.literals.len()
+        steps.sum::<usize>() + self.own_bytes
     }
 
     fn compile(&mut self, view: &impl Lookup, number: u64, known: Known<'_>) -> Result<()> {
@@ -134,16 +142,30 @@ impl Programs {
         if !self.list.get(place).ok_or_else(unknown)?.is_empty() {
             return Ok(());
         }
-        let mut steps = Vec::with_capacity(template.holes.len() * 2 + 1);
+        let mut compiling = Compiling::default();
         for (index, hole) in template.holes.iter().enumerate() {
-            self.add_literal(template.piece(index), &mut steps)?;
-            self.compile_hole(view, *hole, known, &mut steps)?;
+            compiling.literal.extend_from_slice(template.piece(index));
+            self.compile_hole(view, *hole, known, &mut compiling)?;
         }
-        self.add_literal(template.piece(template.holes.len()), &mut steps)?;
-        if steps.is_empty() {
-            steps.push(Step::Literal(0, 0));
+        compiling.literal.extend_from_slice(template.piece(template.holes.len()));
+        self.end_literal(view, &mut compiling, true)?;
+        self.list[place] = compiling.steps.into();
+        Ok(())
+    }
+
+    /// Makes a step of the literal bytes so far. A program has at least one step.
+    fn end_literal(&mut self, view: &impl Lookup, open: &mut Compiling, last: bool) -> Result<()> {
+        if open.literal.is_empty() && !(last && open.steps.is_empty()) {
+            return Ok(());
         }
-        self.list[place] = steps.into();
+        self.literal_bytes = self.literal_bytes.saturating_add(open.literal.len());
+        if self.literal_bytes > decoded::LITERALS {
+            return Err(Error::corrupt("templates are over the limit"));
+        }
+        let (literal, is_new) = view.literal(&open.literal);
+        self.own_bytes += if is_new { literal.len() } else { 0 };
+        open.steps.push(Step::Literal(literal));
+        open.literal.clear();
         Ok(())
     }
 
@@ -152,14 +174,28 @@ impl Programs {
         view: &impl Lookup,
         hole: Binding,
         known: Known<'_>,
-        steps: &mut Vec<Step>,
+        open: &mut Compiling,
     ) -> Result<()> {
-        steps.push(match hole {
-            Binding::Text(column) => return self.compile_text(view, column, known, steps),
+        let step = match hole {
+            Binding::Text(column) => {
+                let context = known.is_context.get(column as usize).copied().unwrap_or(false);
+                match known.column(column)? {
+                    Column::Same(INLINE) | Column::Absent => Step::Own(column, context),
+                    Column::Same(PREDICTED) => Step::Predicted(column),
+                    Column::Same(code) => {
+                        open.literal.extend_from_slice(view.entry(column, code)?);
+                        // It puts nothing out, so the literal goes on behind it.
+                        open.steps.extend(context.then_some(Step::Remember(column, code)));
+                        return Ok(());
+                    }
+                    Column::Varying(slot) => Step::Text(Varying { column, slot }, context),
+                }
+            }
             Binding::Time(column, fraction) => match known.column(column)? {
                 Column::Varying(slot) => Step::Time(Varying { column, slot }, fraction),
                 Column::Same(ticks) => Step::Ticks(unzigzag(ticks), fraction),
-                Column::Absent => return Err(Error::corrupt("time without ticks")),
+                // No row has the template, or it would have values: a count is taken for its number.
+                Column::Absent => Step::Ticks(0, fraction),
             },
             Binding::Created(fraction) => Step::Created(fraction),
             Binding::Modified(fraction) => Step::Modified(fraction),
@@ -169,51 +205,9 @@ impl Programs {
             Binding::ReplyTo => Step::ReplyTo,
             Binding::Sender => Step::Sender,
             Binding::Array => Step::Array,
-        });
+        };
+        self.end_literal(view, open, false)?;
+        open.steps.push(step);
         Ok(())
     }
-
-    fn compile_text(
-        &mut self,
-        view: &impl Lookup,
-        column: u32,
-        known: Known<'_>,
-        steps: &mut Vec<Step>,
-    ) -> Result<()> {
-        let context = known.is_context.get(column as usize).copied().unwrap_or(false);
-        match known.column(column)? {
-            Column::Same(INLINE) | Column::Absent => steps.push(Step::Own(column, context)),
-            Column::Same(PREDICTED) => steps.push(Step::Predicted(column)),
-            Column::Same(code) => {
-                self.add_literal(view.entry(column, code)?, steps)?;
-                if context {
-                    steps.push(Step::Remember(column, code));
-                }
-            }
-            Column::Varying(slot) => steps.push(Step::Text(Varying { column, slot }, context)),
-        }
-        Ok(())
-    }
-
-    /// Adds literal bytes, to the step before if that is literal too.
-    fn add_literal(&mut self, bytes: &[u8], steps: &mut Vec<Step>) -> Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        if self.literals.len().saturating_add(bytes.len()) > decoded::LITERALS {
-            return Err(Error::corrupt("templates are over the limit"));
-        }
-        let start = narrow(self.literals.len());
-        self.literals.extend_from_slice(bytes);
-        let end = narrow(self.literals.len());
-        match steps.last_mut() {
-            Some(Step::Literal(_, last)) if *last == start => *last = end,
-            _ => steps.push(Step::Literal(start, end)),
-        }
-        Ok(())
-    }
-}
-
-fn narrow(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -37,7 +37,7 @@ impl Source for Rows {
                 sender: Some(if number % 2 == 0 { "ada" } else { "bob" }),
                 kind: MessageKind::Message,
                 sequence: Sequence(number as u64),
-                address: ContentAddress([u8::try_from(number).unwrap(); 32]),
+                address: ContentAddress([u8::try_from(number % 256).unwrap(); 32]),
                 sightings: &[(0, 1)],
                 sibling: number == 3,
                 beside: false,
@@ -184,6 +184,16 @@ fn predictions_without_a_context_are_refused() {
     assert!(read_heads(&forged, 2, (0, 1 << 22)).is_err());
     let sender = [1, 0, 1, 0, 0x80, 0x80, 0x80, 0x80, 1];
     assert!(read_heads(&sender, 2, (0, 1 << 22)).is_err());
+}
+
+#[test]
+fn a_count_that_is_the_number_of_a_template_elsewhere_keeps_no_row_whole() {
+    // The template of the last rows, which has a time, is the third: as long as the lists before.
+    let mut documents = vec![r#"{"list":[{"x":"u"},{"x":"u"},{"x":"u"}]}"#.to_owned(); 1024];
+    documents.extend(vec![r#"{"editedDateTime":"2026-03-02T08:00:00Z"}"#.to_owned(); 3]);
+    let built = build(ARCHIVE, 1, Effort::FRESH, &mut Rows(documents.clone())).unwrap();
+    assert_eq!((built.meta.groups.len(), built.meta.whole_rows), (2, 0));
+    assert_eq!(read(&built.file).unwrap(), documents);
 }
 
 /// So many rows of conversations of one row each, with a sender and a custodian of its own.
