@@ -1,17 +1,26 @@
-//! What was read and decoded, kept up to a number of bytes and shared by all snapshots.
+//! What was read and decoded, kept up to a number of bytes and shared by the archives of an
+//! environment.
 //!
-//! Second-chance order: an entry that was used since the hand last passed is passed once more.
-//! One mutex, held for map operations only: decoding happens outside, so two threads may decode
-//! the same thing once each.
+//! Invariants: an entry weighs what it holds, and together they weigh at most the limit. No lock is
+//! held while something is decoded, so two threads may decode the same thing once each. Entries of
+//! an archive go when its last snapshot goes.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use quick_cache::sync::DefaultLifecycle;
+use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::error::Result;
 use crate::segment::{Block, Forms, Keys, List, ListPage, Tables, Text};
+
+/// A part of the cache with a lock of its own has at least so many bytes: what is larger than a
+/// part is never kept.
+const SHARD_BYTES: usize = 16 << 20;
+const MAX_SHARDS: usize = 64;
+/// What an entry holds on average: sizes the memory of keys that were pushed out lately.
+const ENTRY_BYTES: usize = 16 << 10;
 
 /// What an entry is, and of which segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,42 +55,109 @@ pub(crate) enum Cached {
 
 impl Cached {
     fn bytes(&self) -> usize {
-        128 + match self {
-            Self::Tables(tables) => tables.bytes(),
-            Self::Forms(forms) => forms.bytes(),
-            Self::Page(page) => page.bytes(),
-            Self::Tags(tags) => tags.len() * 8,
-            Self::Keys(keys) => keys.bytes(),
-            Self::Block(block) => block.bytes(),
-            Self::Text(text) => text.bytes(),
+        // With the value's own size, and the counters in front of it.
+        let held = |size: usize, heap: usize| size + heap + 2 * size_of::<usize>();
+        match self {
+            Self::Tables(tables) => held(size_of::<Tables>(), tables.bytes()),
+            Self::Forms(forms) => held(size_of::<Forms>(), forms.bytes()),
+            Self::Page(page) => held(size_of::<ListPage>(), page.bytes()),
+            Self::Tags(tags) => held(size_of::<Vec<(u32, u32)>>(), tags.capacity() * 8),
+            Self::Keys(keys) => held(size_of::<Keys>(), keys.bytes()),
+            Self::Block(block) => held(size_of::<Block>(), block.bytes()),
+            Self::Text(text) => held(size_of::<Text>(), text.bytes()),
         }
     }
 }
 
-#[derive(Debug)]
-struct Entry {
+/// What a cache holds, and how often it was of use since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// Bytes of what is held, its management included.
+    pub bytes: u64,
+    /// Parts of segments that are held.
+    pub entries: u64,
+    /// Parts that were asked for and there.
+    pub hits: u64,
+    /// Parts that had to be read and decoded.
+    pub misses: u64,
+}
+
+/// An entry's key among those of all archives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct SharedKey {
+    archive: u64,
+    key: CacheKey,
+}
+
+#[derive(Clone, Debug)]
+struct Weighed {
     value: Cached,
-    bytes: usize,
-    used: bool,
+    bytes: u64,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    entries: HashMap<CacheKey, Entry, RandomState>,
-    order: VecDeque<CacheKey>,
-    bytes: usize,
+#[derive(Clone, Copy, Debug)]
+struct Weight;
+
+impl Weighter<SharedKey, Weighed> for Weight {
+    fn weight(&self, _key: &SharedKey, weighed: &Weighed) -> u64 {
+        weighed.bytes
+    }
 }
 
-/// A bounded cache of decoded parts.
+type Entries = quick_cache::sync::Cache<SharedKey, Weighed, Weight, RandomState>;
+
+/// The bounded cache that archives share.
+#[derive(Debug)]
+pub(crate) struct SharedCache {
+    entries: Entries,
+    next_archive: AtomicU64,
+}
+
+impl SharedCache {
+    #[expect(clippy::expect_used, reason = "options are had once both capacities are given")]
+    pub(crate) fn new(bytes: usize) -> Self {
+        let options = OptionsBuilder::new()
+            .shards(previous_power_of_two(bytes / SHARD_BYTES).min(MAX_SHARDS))
+            .estimated_items_capacity((bytes / ENTRY_BYTES).max(1))
+            .weight_capacity(bytes as u64)
+            .build()
+            .expect("both capacities are given");
+        let lifecycle = DefaultLifecycle::default();
+        let entries = Entries::with_options(options, Weight, RandomState::default(), lifecycle);
+        Self { entries, next_archive: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn usage(&self) -> CacheUse {
+        CacheUse {
+            bytes: self.entries.weight(),
+            entries: self.entries.len() as u64,
+            hits: self.entries.hits(),
+            misses: self.entries.misses(),
+        }
+    }
+}
+
+fn previous_power_of_two(number: usize) -> usize {
+    number.checked_ilog2().map_or(1, |log| 1 << log)
+}
+
+/// One archive's entries in a shared cache.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    limit: usize,
-    state: Mutex<State>,
+    shared: Arc<SharedCache>,
+    /// Drawn at opening: two handles of one archive have entries of their own.
+    archive: u64,
 }
 
 impl Cache {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, state: Mutex::default() }
+    /// A cache of its own.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self::within(&Arc::new(SharedCache::new(bytes)))
+    }
+
+    pub(crate) fn within(shared: &Arc<SharedCache>) -> Self {
+        let archive = shared.next_archive.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(shared), archive }
     }
 
     /// The cached part, or what `make` gives, kept for the next time.
@@ -90,53 +166,33 @@ impl Cache {
         key: CacheKey,
         make: impl FnOnce() -> Result<Cached>,
     ) -> Result<Cached> {
-        if let Some(entry) = self.lock().entries.get_mut(&key) {
-            entry.used = true;
-            return Ok(entry.value.clone());
+        let (entries, key) = (&self.shared.entries, SharedKey { archive: self.archive, key });
+        if let Some(weighed) = entries.get(&key) {
+            return Ok(weighed.value);
         }
         let value = make()?;
-        let bytes = value.bytes();
-        // What fills half of the cache by itself would only push out everything else.
-        if bytes <= self.limit / 2 {
-            self.lock().insert(key, value.clone(), bytes, self.limit);
-        }
+        // The map's own share: a slot of its table and one of its list.
+        let own = size_of::<(SharedKey, Weighed)>() + 4 * size_of::<u64>();
+        let bytes = (own + value.bytes()) as u64;
+        entries.insert(key, Weighed { value: value.clone(), bytes });
         Ok(value)
     }
 
     /// Forgets the parts of a segment that is gone.
     pub(crate) fn forget(&self, segment: u64) {
-        let state = &mut *self.lock();
-        let (entries, bytes) = (&mut state.entries, &mut state.bytes);
-        entries.retain(|key, entry| {
-            let keep = key.segment != segment;
-            *bytes -= if keep { 0 } else { entry.bytes };
-            keep
-        });
-        state.order.retain(|key| key.segment != segment);
+        self.keep(|key| key.archive != self.archive || key.key.segment != segment);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The map is whole between its operations, also if a thread panicked in one of ours.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn keep(&self, wanted: impl Fn(&SharedKey) -> bool) {
+        self.shared.entries.retain(|key, _| wanted(key));
     }
 }
 
-impl State {
-    fn insert(&mut self, key: CacheKey, value: Cached, bytes: usize, limit: usize) {
-        if let Some(before) = self.entries.insert(key, Entry { value, bytes, used: false }) {
-            self.bytes -= before.bytes;
-        } else {
-            self.order.push_back(key);
-        }
-        self.bytes += bytes;
-        while self.bytes > limit {
-            let Some(oldest) = self.order.pop_front() else { return };
-            let Some(entry) = self.entries.get_mut(&oldest) else { continue };
-            if std::mem::take(&mut entry.used) {
-                self.order.push_back(oldest);
-            } else if let Some(gone) = self.entries.remove(&oldest) {
-                self.bytes -= gone.bytes;
-            }
+impl Drop for Cache {
+    fn drop(&mut self) {
+        // Nothing to do for a cache that goes with its only archive.
+        if Arc::strong_count(&self.shared) > 1 {
+            self.keep(|key| key.archive != self.archive);
         }
     }
 }
@@ -145,9 +201,11 @@ impl State {
 mod tests {
     use super::*;
 
-    fn text(cache: &Cache, number: u32, bytes: usize) -> bool {
+    const ROOM: usize = 1 << 20;
+
+    fn text(cache: &Cache, segment: u64, number: u32, bytes: usize) -> bool {
         let mut made = false;
-        let key = CacheKey { segment: 1, part: Part::Text(0, number) };
+        let key = CacheKey { segment, part: Part::Text(0, number) };
         let value = cache
             .get(key, || {
                 made = true;
@@ -160,16 +218,41 @@ mod tests {
 
     #[test]
     fn what_is_used_stays_and_the_limit_holds() {
-        let cache = Cache::new(10_000);
-        assert!(text(&cache, 0, 1000) && !text(&cache, 0, 1000));
-        for number in 1..50 {
-            let _ = text(&cache, number, 1000);
-            assert!(!text(&cache, 0, 1000), "used before each eviction, after {number}");
-            assert!(cache.lock().bytes <= 10_000);
+        let cache = Cache::new(ROOM);
+        assert!(text(&cache, 1, 0, 10_000) && !text(&cache, 1, 0, 10_000));
+        for number in 1..500 {
+            let _ = text(&cache, 1, number, 10_000);
+            assert!(!text(&cache, 1, 0, 10_000), "used before each eviction, after {number}");
+            assert!(cache.shared.usage().bytes <= ROOM as u64);
         }
-        assert!(text(&cache, 1, 1000), "never used again, so it went");
-        cache.forget(1);
-        assert_eq!(cache.lock().bytes, 0);
-        assert!(text(&cache, 0, 1000));
+        let held = cache.shared.usage();
+        assert!(held.bytes >= held.entries * 10_000 && held.entries > 90, "{held:?}");
+        assert_eq!((held.hits, held.misses), (500, 500));
+    }
+
+    #[test]
+    fn what_is_larger_than_its_part_of_the_cache_is_not_kept() {
+        let cache = Cache::new(ROOM);
+        assert!(text(&cache, 1, 0, 1_000) && text(&cache, 1, 1, 2 * ROOM));
+        assert!(!text(&cache, 1, 0, 1_000) && text(&cache, 1, 1, 2 * ROOM));
+        let nothing = Cache::new(0);
+        assert!(text(&nothing, 1, 0, 1) && text(&nothing, 1, 0, 1));
+    }
+
+    #[test]
+    fn a_segment_and_an_archive_are_forgotten_alone() {
+        let shared = Arc::new(SharedCache::new(ROOM));
+        let [first, second] = [(); 2].map(|()| Cache::within(&shared));
+        for cache in [&first, &second] {
+            assert!(text(cache, 1, 0, 1_000) && text(cache, 2, 0, 1_000), "archives are apart");
+        }
+        first.forget(1);
+        assert!(text(&first, 1, 0, 1_000) && !text(&first, 2, 0, 1_000));
+        assert!(!text(&second, 1, 0, 1_000));
+        assert_eq!(shared.usage().entries, 4);
+        drop(second);
+        assert_eq!(shared.usage().entries, 2);
+        drop(first);
+        assert_eq!((shared.usage().entries, shared.usage().bytes), (0, 0));
     }
 }

@@ -14,6 +14,7 @@ macro_rules! planted {
 mod archive;
 mod cache;
 mod catalog;
+mod environment;
 mod error;
 mod format;
 mod journal;
@@ -40,6 +41,8 @@ mod format_document {}
 mod readme {}
 
 pub use archive::*;
+pub use cache::CacheUse;
+pub use environment::{Environment, EnvironmentOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use journal::{DroppedTail, Unproven};
 pub use options::{Clock, Host, Options, SystemClock};

@@ -4,14 +4,18 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::environment::Environment;
 use crate::storage::{Disk, Storage};
 use crate::types::Timestamp;
 
-/// Bounds of an open archive. Memory stays within these whatever the archive's size.
+/// Bounds of an open archive. Memory stays within these, and those of its environment, whatever the
+/// archive's size.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Decoded row groups, texts and dictionaries kept for reuse. 64 MiB.
-    pub cache_bytes: usize,
+    /// What the archive shares with others of the process. `None`: an environment of its own, with
+    /// the defaults of [`EnvironmentOptions`](crate::EnvironmentOptions). Clones of these options
+    /// share the environment that they name.
+    pub environment: Option<Environment>,
     /// Raw JSON that waits in memory and journal for its segment. 64 MiB.
     pub memtable_bytes: usize,
     /// Fingerprints of raw copies remembered to tell duplicates apart fast. 96 MiB.
@@ -29,7 +33,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            cache_bytes: 64 << 20,
+            environment: None,
             memtable_bytes: 64 << 20,
             recall_bytes: 96 << 20,
             document_bytes: 16 << 20,

@@ -10,7 +10,7 @@ use chatvault_support::generate::{Shape, Tenant};
 use chatvault_support::storage::{
     AUTHORITATIVE, Volatile, files_in, flip_bit, read_whole, write_whole,
 };
-use chatvault_support::{Draft, Random};
+use chatvault_support::{Draft, Random, with_cache};
 
 use crate::kit::{self, Vault, ada, everything, go_on, host, rows, small};
 
@@ -322,7 +322,8 @@ fn damage_is_found_by_a_reader_too() {
     for (path, bytes) in files_in(&disk, "segments").unwrap() {
         let storage = disk.fork().storage();
         flip_bit(&storage, &path, bytes * 4).unwrap();
-        let read = Archive::open_read_only(host(&storage), Options { cache_bytes: 0, ..small() });
+        let options = Options { environment: Some(with_cache(0)), ..small() };
+        let read = Archive::open_read_only(host(&storage), options);
         match read {
             Ok(archive) => {
                 let report = archive.verify(Depth::Deep, &mut go_on).unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use chatvault_engine::{Archive, Custodian, Options};
+use chatvault_engine::{Archive, Custodian, Environment, EnvironmentOptions, Options};
 use chatvault_ingest::{ImportOptions, Notice, Source, Summary, import};
 use clap::Args;
 use serde::Serialize;
@@ -139,8 +139,9 @@ pub(super) fn options(mebibytes: u32) -> Options {
     let share = |sevenths: u64| {
         usize::try_from((u64::from(mebibytes) << 20) * sevenths / 7).unwrap_or(usize::MAX)
     };
+    let environment = EnvironmentOptions { cache_bytes: share(2), ..Default::default() };
     Options {
-        cache_bytes: share(2),
+        environment: Some(Environment::new(environment)),
         memtable_bytes: share(2),
         recall_bytes: share(3),
         ..Options::default()
@@ -429,7 +430,9 @@ mod tests {
     fn memory_is_divided_and_never_exceeded() {
         for mebibytes in [32, 224, 1_048_576] {
             let options = options(mebibytes);
-            let sum = options.cache_bytes + options.memtable_bytes + options.recall_bytes;
+            let environment = options.environment.as_ref().unwrap();
+            let cache_bytes = environment.options().cache_bytes;
+            let sum = cache_bytes + options.memtable_bytes + options.recall_bytes;
             assert!(sum <= usize::try_from(mebibytes).unwrap() << 20);
         }
         assert_eq!(options(224).memtable_bytes, Options::default().memtable_bytes);

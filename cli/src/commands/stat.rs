@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chatvault_engine::{Repaired, Snapshot, Stat};
+use chatvault_engine::{CacheUse, Repaired, Snapshot, Stat};
 use chatvault_query::{Query, Record};
 use clap::Args;
 use serde::Serialize;
@@ -40,7 +40,7 @@ seals and merges that fail in the background), dropped_tail (what a crash left b
 commit, never acknowledged: file, offset, bytes; or null), unproven (commits that are not shown, since they \
 may not be durable: file, commits, bytes; or null), repaired (list of from, commit, rows_lost, objects_lost: \
 the repairs that the archive came from), folded (list of commit, rows: rows that were stored twice beside damage \
-and that a merge made one again), and with --by-custodian: by_custodian \
+and that a merge made one again), cache (of this command: bytes held, hits, misses), and with --by-custodian: by_custodian \
 (custodian to copies, stored, variants, duplicates, quarantined), with --salvage missing (as damages of \
 `verify`). Sizes are in bytes.";
 
@@ -96,6 +96,21 @@ struct Report {
     missing: Option<Vec<Finding>>,
     repaired: Vec<Repair>,
     folded: Vec<Fold>,
+    cache: Cache,
+}
+
+/// What the cache did while the command ran.
+#[derive(Serialize)]
+struct Cache {
+    bytes: u64,
+    hits: u64,
+    misses: u64,
+}
+
+impl From<CacheUse> for Cache {
+    fn from(CacheUse { bytes, hits, misses, .. }: CacheUse) -> Self {
+        Self { bytes, hits, misses }
+    }
 }
 
 /// Rows that a merge made one again.
@@ -172,6 +187,7 @@ impl Report {
                 .iter()
                 .map(|fold| Fold { commit: fold.commit.0, rows: fold.rows })
                 .collect(),
+            cache: stat.cache.into(),
         }
     }
 

@@ -68,6 +68,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::cache::Cache;
 use crate::catalog::Catalog;
+use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::LOCK;
 use crate::journal::{DroppedTail, Unproven};
@@ -97,6 +98,7 @@ pub struct Archive {
 pub(crate) struct Shared {
     pub(crate) host: Host,
     pub(crate) options: Options,
+    pub(crate) environment: Environment,
     pub(crate) archive: [u8; 16],
     pub(crate) cache: Arc<Cache>,
     recall: Recall,

@@ -24,7 +24,6 @@ use super::repaired::Repaired;
 use super::slab::{Moves, RowRef, Seen, Slab};
 use super::state::{Live, State};
 use super::stranded;
-use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::head::{Head, PATH};
 use crate::format::names::{self, FileKind};
@@ -260,7 +259,8 @@ impl Shared {
     fn empty(host: Host, options: Options) -> Result<Self> {
         let missing = Missing::new(options.salvage);
         let archive = identify(&*host.storage, &missing)?;
-        let cache = Arc::new(Cache::new(options.cache_bytes));
+        let environment = options.environment.clone().unwrap_or_default();
+        let cache = Arc::new(environment.cache());
         let recall = Recall::new(host.clock.random(), options.recall_bytes);
         let state = State {
             manifest: Arc::new(Manifest::first(archive, host.clock.now(), 1)),
@@ -277,6 +277,7 @@ impl Shared {
         Ok(Self {
             host,
             options,
+            environment,
             archive,
             cache,
             recall,

@@ -6,6 +6,7 @@ use super::book::Counts;
 use super::folded::Folded;
 use super::health::Health;
 use super::repaired::Repaired;
+use crate::cache::CacheUse;
 use crate::error::{Error, ErrorKind};
 use crate::journal::{DroppedTail, Unproven};
 use crate::types::{CommitId, Custodian, Sequence, Timestamp};
@@ -165,4 +166,6 @@ pub struct Stat {
     pub raw_bytes: u64,
     /// How the background work goes.
     pub health: Health,
+    /// What the cache of the environment holds, for all of its archives.
+    pub cache: CacheUse,
 }

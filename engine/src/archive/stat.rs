@@ -63,6 +63,7 @@ impl Archive {
             unproven: shared.unproven(),
             raw_bytes: metas().map(|meta| meta.raw_bytes).sum::<u64>() + journal_bytes,
             health: shared.health(),
+            cache: shared.environment.cache_use(),
         })
     }
 }

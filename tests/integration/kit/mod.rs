@@ -12,8 +12,8 @@ use chatvault_engine::{
     Archive, Custodian, Host, Options, Origin, Result, Scan, Snapshot, Storage,
 };
 use chatvault_engine::{Sequence, Stored, Versions};
-use chatvault_support::SteppingClock;
 use chatvault_support::model::Row;
+use chatvault_support::{SteppingClock, with_cache};
 
 pub(crate) use vault::Vault;
 
@@ -23,7 +23,7 @@ pub(crate) const ORIGIN: Origin<'static> = Origin { source: "test.json", offset:
 /// Few bytes and nothing in the background: a run is the same each time.
 pub(crate) fn small() -> Options {
     Options {
-        cache_bytes: 2 << 20,
+        environment: Some(with_cache(2 << 20)),
         memtable_bytes: 2 << 20,
         recall_bytes: 1 << 20,
         background_compaction: false,

@@ -7,7 +7,7 @@ use chatvault_engine::{
     Archive, Custodian, ErrorKind, Host, MessageKey, Options, RecordKind, RunId,
 };
 use chatvault_support::storage::Volatile;
-use chatvault_support::{Draft, Random, SteppingClock};
+use chatvault_support::{Draft, Random, SteppingClock, with_cache};
 
 use super::truth::{Allowed, Offer, Truth, commit, step_of};
 use crate::kit::{go_on, small};
@@ -32,7 +32,8 @@ impl Plan {
     /// Tiny memory in one kind of lives, so that seals happen beside commits; no grace in another,
     /// so that files go from the trash; many openings in a third.
     pub(super) fn of(seed: u64) -> Self {
-        let mut options = Options { cache_bytes: 1 << 20, recall_bytes: 64 << 10, ..small() };
+        let mut options =
+            Options { environment: Some(with_cache(1 << 20)), recall_bytes: 64 << 10, ..small() };
         if seed % KINDS == 1 {
             options.memtable_bytes = 5_000;
         }

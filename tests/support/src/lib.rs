@@ -16,7 +16,14 @@ mod random;
 pub mod storage;
 mod time;
 
+use chatvault_engine::{Environment, EnvironmentOptions};
+
 pub use clock::SteppingClock;
 pub use draft::{Draft, quoted};
 pub use random::Random;
 pub use time::{parse_time, stamp, stamp_ticks};
+
+/// An environment with a cache of so many bytes.
+pub fn with_cache(bytes: usize) -> Environment {
+    Environment::new(EnvironmentOptions { cache_bytes: bytes, ..EnvironmentOptions::default() })
+}

@@ -57,7 +57,8 @@ pub fn verify(
     depth: Depth,
     progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<VerifyReport> {
-    let (storage, cache_bytes) = (&*host.storage, options.cache_bytes);
+    let environment = options.environment.clone().unwrap_or_default();
+    let (storage, cache_bytes) = (&*host.storage, environment.options().cache_bytes);
     Check { storage, cache_bytes, depth, open: None, writing: None }.run(progress)
 }
 
@@ -70,7 +71,8 @@ impl Archive {
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<VerifyReport> {
         let (shared, state) = (&*self.shared, self.shared.acknowledged());
-        let (storage, cache_bytes) = (&*shared.host.storage, shared.options.cache_bytes);
+        let cache_bytes = shared.environment.options().cache_bytes;
+        let storage = &*shared.host.storage;
         let open = Some((shared.archive, &*state));
         Check { storage, cache_bytes, depth, open, writing: shared.writing() }.run(progress)
     }

@@ -67,7 +67,7 @@ impl Specimen {
 /// Few bytes, and nothing in the background.
 pub(super) fn options() -> Options {
     Options {
-        cache_bytes: 32 << 20,
+        environment: Some(crate::with_cache(32 << 20)),
         memtable_bytes: 1 << 20,
         recall_bytes: 1 << 16,
         document_bytes: 1 << 20,

@@ -131,7 +131,7 @@ fn rows(archive: &Archive) -> u64 {
 fn archive() -> Archive {
     let storage = Arc::new(Memory::default());
     let options = Options {
-        cache_bytes: 1 << 20,
+        environment: Some(crate::with_cache(1 << 20)),
         memtable_bytes: 1 << 20,
         recall_bytes: 1 << 20,
         document_bytes: 1 << 20,
