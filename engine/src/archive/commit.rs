@@ -177,7 +177,7 @@ impl Shared {
         Ok(RunId(number))
     }
 
-    pub(crate) fn commit(&self, run: RunId, contents: Contents) -> Result<Report> {
+    pub(crate) fn commit(self: &Arc<Self>, run: RunId, contents: Contents) -> Result<Report> {
         contents.custodians.iter().try_for_each(Custodian::check)?;
         let bytes = contents.payload_bytes();
         if bytes > decoded::FRAME {
@@ -209,14 +209,14 @@ impl Shared {
             if let Some(writer) = &self.writer {
                 writer.lock().unwrap_or_else(PoisonError::into_inner).stop(&error);
             }
-            self.changed.notify_all();
             return Err(error);
         }
         Ok(report)
     }
 
-    /// The writer, with room for a commit of so many bytes: waits for the seal that makes it.
-    fn room(&self, bytes: usize) -> Result<MutexGuard<'_, Writer>> {
+    /// The writer, with room for a commit of so many bytes: waits for the seal that makes it, or does
+    /// that itself.
+    fn room(self: &Arc<Self>, bytes: usize) -> Result<MutexGuard<'_, Writer>> {
         let mut writer = self.taking()?;
         let is_full = |active: usize| {
             active >= self.options.memtable_bytes
@@ -225,14 +225,12 @@ impl Shared {
         while is_full(writer.active_bytes) {
             if writer.frozen.is_none() {
                 self.freeze(&mut writer)?;
-                self.changed.notify_all();
+                self.seal_in_background();
                 break;
             }
-            writer = self.changed.wait(writer).unwrap_or_else(PoisonError::into_inner);
-            if writer.stopped.is_some() || writer.closing {
-                drop(writer);
-                return self.taking();
-            }
+            drop(writer);
+            self.seal_frozen_here();
+            writer = self.taking()?;
         }
         Ok(writer)
     }

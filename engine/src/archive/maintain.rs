@@ -1,63 +1,69 @@
-//! Background work: one thread seals what is frozen, one merges segments once there are enough.
+//! Background work: sealing what is frozen, and merging segments once there are enough.
+//!
+//! Both are jobs on the threads of the environment, begun when there is something to do. Nobody waits
+//! for a job to begin: who needs a seal does it on his own thread, unless another one is at it.
 //!
 //! A failed seal stops the writer. A failed merge changes nothing: the segments that it met damage
-//! in are left alone while this process has the archive, and the others are merged.
+//! in are left alone while this process has the archive, and the others are merged. One for which the
+//! storage failed is tried again after the next seal.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use super::commit::Writer;
 use super::health::Work;
 use super::state::Live;
 use super::{Archive, Shared};
+use crate::environment::{Jobs, Urgency};
 use crate::error::{Error, Result};
 
-/// A command that opens the archive for a moment begins no merge.
-const BEFORE_MERGES: Duration = Duration::from_millis(500);
-/// After a merge for which the storage failed, which may be over soon.
-const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// The background work of an open archive.
+#[derive(Debug)]
+pub(super) struct Background {
+    jobs: Jobs,
+    /// Nothing is begun any more, and merges give up.
+    stop: AtomicBool,
+    /// A merge waits for a thread or runs.
+    merging: AtomicBool,
+    /// Segments that merges met damage in; held for a moment.
+    unreadable: Mutex<BTreeSet<u64>>,
+}
 
-/// Runs the background work of an open archive; dropping it stops that and gives the lock back.
+impl Background {
+    pub(super) fn new(jobs: Jobs) -> Self {
+        Self {
+            jobs,
+            stop: AtomicBool::new(false),
+            merging: AtomicBool::new(false),
+            unreadable: Mutex::default(),
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::SeqCst)
+    }
+
+    fn unreadable(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Dropping it ends the background work of an open archive and gives the lock back.
 #[derive(Debug)]
 pub(super) struct Keeper {
     shared: Arc<Shared>,
-    stop: Arc<AtomicBool>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Keeper {
-    pub(super) fn start(shared: &Arc<Shared>) -> Result<Self> {
-        let (stop, threads) = (Arc::default(), Mutex::default());
-        let keeper = Self { shared: Arc::clone(shared), stop, threads };
-        if shared.writer.is_some() {
-            keeper.spawn("chatvault-seal", Shared::keep_sealing)?;
-            if shared.options.background_compaction {
-                keeper.spawn("chatvault-merge", Shared::keep_merging)?;
-            }
-        }
-        Ok(keeper)
-    }
-
-    fn spawn(&self, name: &str, work: fn(&Shared, &AtomicBool)) -> Result<()> {
-        let (shared, stop) = (Arc::clone(&self.shared), Arc::clone(&self.stop));
-        let thread = std::thread::Builder::new().name(name.to_owned());
-        let thread = thread.spawn(move || work(&shared, &stop));
-        let thread = thread.map_err(|cause| Error::io("start a thread", "", cause))?;
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
-        Ok(())
+    pub(super) fn start(shared: &Arc<Shared>) -> Self {
+        shared.merge_in_background();
+        Self { shared: Arc::clone(shared) }
     }
 
     fn stop(&self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.shared.wake();
-        let threads = &mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        for thread in threads.drain(..) {
-            // What panics in there is caught and told by `health`.
-            drop(thread.join());
-        }
+        self.shared.background.stop.store(true, Ordering::SeqCst);
+        self.shared.background.jobs.finish();
         self.shared.let_go();
     }
 }
@@ -92,31 +98,26 @@ fn to_blame(inputs: &[Arc<Live>], error: &Error) -> Vec<u64> {
 }
 
 impl Shared {
-    fn wake(&self) {
-        // Taking the lock makes sure that nobody is between looking and waiting.
-        if let Some(writer) = &self.writer {
-            drop(writer.lock().unwrap_or_else(PoisonError::into_inner));
-        }
-        self.changed.notify_all();
+    /// Has what is frozen sealed by another thread, once one is free.
+    pub(super) fn seal_in_background(self: &Arc<Self>) {
+        let shared = Arc::clone(self);
+        self.background.jobs.run(Urgency::Soon, move || {
+            if shared.background.goes_on() {
+                shared.seal_frozen_here();
+            }
+        });
     }
 
-    fn keep_sealing(&self, stop: &AtomicBool) {
-        loop {
-            let Ok(mut writer) = self.writer() else { return };
-            while writer.frozen.is_none() && writer.stopped.is_none() {
-                if stop.load(Ordering::SeqCst) {
-                    return;
-                }
-                writer = self.wait(writer);
+    /// Seals what is frozen, or waits for the thread that is at it. If that fails the writer is
+    /// stopped afterwards.
+    pub(super) fn seal_frozen_here(self: &Arc<Self>) {
+        match self.attempt(Work::Seal, || self.seal_frozen()) {
+            Ok(true) => {
+                self.recovered(Work::Seal);
+                self.merge_in_background();
             }
-            drop(writer);
-            match self.attempt(Work::Seal, || self.seal_frozen()) {
-                Ok(_) => self.recovered(Work::Seal),
-                Err(error) => {
-                    // Whoever waits for the seal would wait for ever.
-                    return self.stop_writer(&error);
-                }
-            }
+            Ok(false) => {}
+            Err(error) => self.stop_writer(&error),
         }
     }
 
@@ -124,43 +125,52 @@ impl Shared {
         if let Some(writer) = &self.writer {
             writer.lock().unwrap_or_else(PoisonError::into_inner).stop(error);
         }
-        self.changed.notify_all();
     }
 
-    fn keep_merging(&self, stop: &AtomicBool) {
-        let go_on = || !stop.load(Ordering::SeqCst);
-        let mut unreadable = BTreeSet::new();
-        let mut pause = Some(BEFORE_MERGES);
-        while let Ok(writer) = self.writer()
-            && go_on()
-        {
-            match pause.take() {
-                Some(pause) => drop(self.changed.wait_timeout_while(writer, pause, |writer| {
-                    go_on() && writer.stopped.is_none()
-                })),
-                None if self.next_merge(&unreadable).is_none() => drop(self.wait(writer)),
-                None => drop(writer),
+    /// Has segments merged by another thread, if there are enough and no thread is at it.
+    fn merge_in_background(self: &Arc<Self>) {
+        let background = &self.background;
+        let wanted = self.writer.is_some()
+            && self.options.background_compaction
+            && background.goes_on()
+            && self.next_merge(&background.unreadable()).is_some();
+        if !wanted || background.merging.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let shared = Arc::clone(self);
+        background.jobs.run(Urgency::Late, move || {
+            let merged = shared.merge_next();
+            shared.background.merging.store(false, Ordering::SeqCst);
+            // There may be more to merge by now: other archives get their turn in between.
+            if merged {
+                shared.merge_in_background();
             }
-            let Some(inputs) = self.next_merge(&unreadable).filter(|_| go_on()) else { continue };
-            let merged =
-                self.attempt(Work::Merge, || self.merge_some(&inputs, &mut |_, _| go_on()));
-            match merged {
-                Ok(true) if unreadable.is_empty() && self.next_merge(&unreadable).is_none() => {
+        });
+    }
+
+    /// Merges what is next; false if the storage failed.
+    fn merge_next(&self) -> bool {
+        let background = &self.background;
+        let without = background.unreadable().clone();
+        let Some(inputs) = self.next_merge(&without) else { return true };
+        let merge = || self.merge_some(&inputs, &mut |_, _| background.goes_on());
+        match self.attempt(Work::Merge, merge) {
+            Ok(merged) => {
+                if merged && without.is_empty() && self.next_merge(&without).is_none() {
                     self.recovered(Work::Merge);
                 }
-                Ok(_) => {}
-                Err(error) if error.kind().is_of_storage() => pause = Some(AFTER_FAILURE),
-                Err(error) => unreadable.extend(to_blame(&inputs, &error)),
+                true
+            }
+            Err(error) if error.kind().is_of_storage() => false,
+            Err(error) => {
+                background.unreadable().extend(to_blame(&inputs, &error));
+                true
             }
         }
     }
 
-    fn wait<'w>(&self, writer: MutexGuard<'w, Writer>) -> MutexGuard<'w, Writer> {
-        self.changed.wait(writer).unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Freezes what is in the journal and waits until it is sealed.
-    pub(super) fn seal_now(&self) -> Result<()> {
+    pub(super) fn seal_now(self: &Arc<Self>) -> Result<()> {
         let mut writer = self.wait_until_sealed()?;
         self.seal_pack(&mut writer)?;
         if self.state().slabs.is_empty() {
@@ -168,26 +178,21 @@ impl Shared {
         }
         self.freeze(&mut writer)?;
         drop(writer);
-        self.changed.notify_all();
         self.wait_until_sealed().map(drop)
     }
 
-    fn wait_until_sealed(&self) -> Result<MutexGuard<'_, Writer>> {
+    fn wait_until_sealed(self: &Arc<Self>) -> Result<MutexGuard<'_, Writer>> {
         let mut writer = self.writer()?;
         while writer.frozen.is_some() {
-            writer = self.wait(writer);
-            if writer.stopped.is_some() {
-                drop(writer);
-                writer = self.writer()?;
-            }
+            drop(writer);
+            self.seal_frozen_here();
+            writer = self.writer()?;
         }
         Ok(writer)
     }
 
-    fn finish(&self) -> Result<()> {
+    fn finish(self: &Arc<Self>) -> Result<()> {
         self.writer()?.closing = true;
-        // Commits that wait for room learn that they need not.
-        self.changed.notify_all();
         self.seal_now()?;
         let mut writer = self.writer()?;
         self.seal_pack(&mut writer)?;
@@ -205,10 +210,12 @@ impl Shared {
 
     /// Gives the lock back; whoever still has a batch cannot commit it.
     fn let_go(&self) {
+        // Who still seals for a batch of his is waited for: he writes files.
+        let turn = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(writer) = &self.writer {
             writer.lock().unwrap_or_else(PoisonError::into_inner).close();
         }
-        self.changed.notify_all();
+        drop(turn);
         self.close_catalog();
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

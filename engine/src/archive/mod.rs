@@ -64,7 +64,7 @@ pub(crate) use slab::{Key, Slab, SlabRow};
 pub(crate) use state::{Live, RowId, State};
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::cache::Cache;
 use crate::catalog::Catalog;
@@ -115,8 +115,7 @@ pub(crate) struct Shared {
     merging: Mutex<()>,
     /// What failed in the background.
     troubles: Mutex<health::Troubles>,
-    /// Tells the background work, and whoever waits for it, that `writer` changed.
-    changed: Condvar,
+    background: maintain::Background,
     catalog: Mutex<Option<Catalog>>,
     /// Packs that are being filled.
     packing: Mutex<Packing>,
@@ -131,7 +130,7 @@ pub(crate) struct Shared {
 impl Archive {
     /// Makes a new archive and opens it for writing; `Exists` if there is one.
     pub fn create(host: Host, options: Options) -> Result<Self> {
-        open::create(host, options).and_then(Self::start)
+        open::create(host, options).map(Self::start)
     }
 
     /// Opens an archive for writing. `NotFound` without one, `Locked` if somebody else writes.
@@ -139,7 +138,7 @@ impl Archive {
     /// Recovers what a crash left: every acknowledged commit is there afterwards, or the error is
     /// `Corrupt` and says what is lost.
     pub fn open(host: Host, options: Options) -> Result<Self> {
-        open::open(host, options).and_then(Self::start)
+        open::open(host, options).map(Self::start)
     }
 
     /// Opens an archive for reading, beside a writer in this or another process if there is one.
@@ -149,13 +148,13 @@ impl Archive {
     /// [`Options::salvage`] all questions are answered from what is whole, and [`Archive::missing`]
     /// says what was left out.
     pub fn open_read_only(host: Host, options: Options) -> Result<Self> {
-        open::open_read_only(host, options).and_then(Self::start)
+        open::open_read_only(host, options).map(Self::start)
     }
 
-    fn start(shared: Shared) -> Result<Self> {
+    fn start(shared: Shared) -> Self {
         let shared = Arc::new(shared);
-        let keeper = Arc::new(maintain::Keeper::start(&shared)?);
-        Ok(Self { shared, keeper })
+        let keeper = Arc::new(maintain::Keeper::start(&shared));
+        Self { shared, keeper }
     }
 
     /// Starts a run: the counters of what is offered under it are kept by its number.
@@ -258,7 +257,7 @@ impl Shared {
     /// that we hold the lock of?
     fn need_lock(&self) -> Result<()> {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = lock.as_ref().map_or(Ok(true), |lock| lock.still_held());
+        let held = lock.as_ref().ok_or_else(commit::closed)?.still_held();
         if held.map_err(|cause| Error::io("look at", LOCK, cause))? || planted!("write blindly") {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! Creating and opening: what the manifest names, and what the journal holds beyond it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -16,6 +16,7 @@ use super::health;
 use super::held::{Held, Missing};
 use super::known::Known;
 use super::ledger;
+use super::maintain::Background;
 use super::put_object::open_pack;
 use super::quarantine::Outcasts;
 use super::recall::Recall;
@@ -277,6 +278,7 @@ impl Shared {
         Ok(Self {
             host,
             options,
+            background: Background::new(environment.jobs()),
             environment,
             archive,
             cache,
@@ -288,7 +290,6 @@ impl Shared {
             merging: Mutex::default(),
             troubles: Mutex::default(),
             damaged: Mutex::default(),
-            changed: Condvar::new(),
             catalog: Mutex::default(),
             packing: Mutex::default(),
             preparers: Mutex::default(),

@@ -66,7 +66,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Seals what is frozen, if something is. Only the background work and `close` call it.
+    /// Seals what is frozen, if something is. See [`Shared::seal_frozen_here`].
     pub(crate) fn seal_frozen(&self) -> Result<bool> {
         let _turn = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut writer = self.writer()?;
@@ -87,7 +87,6 @@ impl Shared {
             writer.stop(error);
         }
         drop(writer);
-        self.changed.notify_all();
         sealed.map(|()| true)
     }
 

@@ -1,8 +1,12 @@
 //! What the archives of a process share: a cache, threads for background work, open files.
 
+mod pool;
+
 use std::sync::Arc;
 
 use crate::cache::{Cache, CacheUse, SharedCache};
+use pool::Pool;
+pub(crate) use pool::{Jobs, Urgency};
 
 /// How much the archives of an environment may use together.
 #[derive(Clone, Debug)]
@@ -10,11 +14,14 @@ pub struct EnvironmentOptions {
     /// Bytes of decoded row groups, texts and tables kept for reuse. A single one of more than 15 MiB,
     /// or than the whole cache, is never kept. 64 MiB.
     pub cache_bytes: usize,
+    /// Threads that seal and merge, at least one. They are started when there is work and end when
+    /// none is left; commits that need room meanwhile seal on their own thread. 2.
+    pub background_threads: usize,
 }
 
 impl Default for EnvironmentOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20 }
+        Self { cache_bytes: 64 << 20, background_threads: 2 }
     }
 }
 
@@ -30,13 +37,15 @@ pub struct Environment(Arc<Shared>);
 struct Shared {
     options: EnvironmentOptions,
     cache: Arc<SharedCache>,
+    pool: Arc<Pool>,
 }
 
 impl Environment {
     /// An environment within these bounds. Costs nothing before archives use it.
     pub fn new(options: EnvironmentOptions) -> Self {
         let cache = Arc::new(SharedCache::new(options.cache_bytes));
-        Self(Arc::new(Shared { options, cache }))
+        let pool = Arc::new(Pool::new(options.background_threads));
+        Self(Arc::new(Shared { options, cache, pool }))
     }
 
     /// The bounds.
@@ -52,6 +61,11 @@ impl Environment {
     /// One archive's entries of the cache.
     pub(crate) fn cache(&self) -> Cache {
         Cache::within(&self.0.cache)
+    }
+
+    /// One archive's background work.
+    pub(crate) fn jobs(&self) -> Jobs {
+        Jobs::within(&self.0.pool)
     }
 }
 
