@@ -189,6 +189,9 @@ impl Shared {
         let linked = contents.links.iter().map(|(.., object)| object);
         self.seal_linked(&mut writer, linked)?;
         self.name_journal(&mut writer)?;
+        if !contents.fresh.is_empty() {
+            self.summarize(&self.state());
+        }
         let mut committing = Committing {
             shared: self,
             state: self.state(),

@@ -242,7 +242,6 @@ impl Shared {
         let cleared = self.clear_out(&writer);
         drop(writer);
         merged.inputs.iter().for_each(|live| self.cache.forget(live.entry.number));
-        self.update_catalog();
         cleared
     }
 
@@ -340,7 +339,6 @@ impl Shared {
         }
         let cleared = self.clear_out(&writer);
         drop(writer);
-        self.update_catalog();
         cleared
     }
 }

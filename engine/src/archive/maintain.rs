@@ -204,7 +204,6 @@ impl Shared {
             Err(error) => writer.stop(error),
         }
         drop(writer);
-        self.update_catalog();
         closed
     }
 

@@ -19,6 +19,7 @@ use super::ledger;
 use super::maintain::Background;
 use super::put_object::open_pack;
 use super::quarantine::Outcasts;
+use super::ranges::Ranges;
 use super::recall::Recall;
 use super::record::{self, Home, HomeSighting};
 use super::repaired::Repaired;
@@ -207,12 +208,10 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     state.slabs.iter().for_each(|slab| writer.remember(slab));
     shared.troubles = Mutex::new(health::load(&*storage));
     shared.dropped_tail = Mutex::new(recovery.torn);
-    shared.open_catalog(&state);
     shared.state = RwLock::new(state);
     // By now the journal records the manifest that says what is not needed.
     shared.clear_out(&writer)?;
     shared.writer = Some(Mutex::new(writer));
-    shared.update_catalog();
     Ok(shared)
 }
 
@@ -344,6 +343,10 @@ impl Shared {
                 manifest = stranded::take_in(storage, manifest, &before.missing)?;
             }
         }
+        if before.is_of(manifest_hash) {
+            let wanted = Wanted::behind(&manifest, manifest_hash, live);
+            return self.replay(before.without_slabs(), wanted);
+        }
         let checked = Repaired::check(&manifest).and_then(|()| Folded::check(&manifest));
         let _ = before.missing.pass(checked)?;
         let (base, mut ranges, lost_ledgers) = self.load_ledgers(&manifest);
@@ -386,7 +389,7 @@ impl Shared {
     fn load_ledgers(&self, manifest: &Manifest) -> (Book, SegmentRanges, Vec<(u64, Error)>) {
         let storage = &*self.host.storage;
         let mut base = Book::default();
-        let mut ranges = SegmentRanges::new();
+        let mut parts: BTreeMap<u64, Vec<Ranges>> = BTreeMap::new();
         let mut lost_ledgers = Vec::new();
         for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
             let ledger =
@@ -400,15 +403,15 @@ impl Shared {
             base.learn(ledger.book);
             for (segment, more) in ledger.ranges {
                 if manifest.file(segment).is_some() {
-                    let known = ranges.entry(segment).or_default();
-                    *known = known.join(&more);
+                    parts.entry(segment).or_default().push(more);
                 }
             }
         }
         for folded in Folded::of(manifest) {
             drop(base.fold(&folded.moved));
         }
-        (base, ranges, lost_ledgers)
+        let joined = parts.into_iter().map(|(segment, parts)| (segment, Ranges::of_all(&parts)));
+        (base, joined.collect(), lost_ledgers)
     }
 
     fn replay(&self, mut state: State, wanted: Wanted) -> Result<Loaded> {

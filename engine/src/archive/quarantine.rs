@@ -250,6 +250,11 @@ impl Outcasts {
         Self { entry: entry.clone(), archive, path, file }
     }
 
+    /// Could it be opened?
+    pub(crate) fn is_open(&self) -> bool {
+        self.file.is_ok()
+    }
+
     /// The records in order, without bytes, and where the copies' frames begin.
     pub(crate) fn index(&self) -> Result<(Vec<Refused>, u64)> {
         let mut found = vec![0; HEADER_BYTES];

@@ -100,9 +100,15 @@ impl Ranges {
 
     /// Both; `other` holds nothing that is here already.
     pub(crate) fn join(&self, other: &Self) -> Self {
-        let mut list = self.list.clone();
-        list.extend_from_slice(&other.list);
-        list.sort_unstable();
+        Self::of_all([self, other])
+    }
+
+    /// All of them; none holds what another one does.
+    pub(crate) fn of_all<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut list = Vec::new();
+        parts.into_iter().for_each(|part| list.extend_from_slice(&part.list));
+        // Stable: it merges what is in order already.
+        list.sort();
         // Files may be damaged: what overlaps would be counted twice, and cannot be written.
         let mut before = (0, 0);
         list.retain_mut(|range| {

@@ -160,7 +160,6 @@ impl Shared {
         self.set_state(next);
         self.drop_journals(&writer, journal_from)?;
         drop(writer);
-        self.update_catalog();
         Ok(())
     }
 

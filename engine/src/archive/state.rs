@@ -77,6 +77,18 @@ impl State {
         state
     }
 
+    /// Are its files those of this manifest, each opened and to be kept?
+    pub(crate) fn is_of(&self, manifest_hash: [u8; 32]) -> bool {
+        let outcasts = || self.outcasts.iter().all(|file| file.is_open());
+        let whole = !self.missing.salvage() && self.is_whole() && outcasts();
+        self.manifest_hash == manifest_hash && whole
+    }
+
+    /// What sealed files hold.
+    pub(crate) fn without_slabs(&self) -> Self {
+        self.until(self.manifest.sequence)
+    }
+
     /// Could every file be opened?
     pub(crate) fn is_whole(&self) -> bool {
         self.segments.iter().all(|live| live.file.is_readable())

@@ -27,13 +27,7 @@ const CONFIG: Configuration<
 #[derive(Encode, Decode)]
 struct Wire {
     hash: [u8; 32],
-    rows: u64,
-    created: (i64, i64),
-    modified: (i64, i64),
     conversations: Vec<u8>,
-    senders: Vec<u8>,
-    custodians: Vec<u8>,
-    days: Vec<u8>,
 }
 
 #[derive(Encode, Decode)]
@@ -44,31 +38,13 @@ struct StampWire {
 }
 
 pub(super) fn encode_summary(key: &[u8], summary: &Summary) -> Option<Vec<u8>> {
-    let wire = Wire {
-        hash: summary.hash,
-        rows: summary.rows,
-        created: summary.created,
-        modified: summary.modified,
-        conversations: set::pack(&summary.conversations),
-        senders: set::pack(&summary.senders),
-        custodians: set::pack(&summary.custodians),
-        days: set::pack(&summary.days),
-    };
+    let wire = Wire { hash: summary.hash, conversations: set::pack(&summary.conversations) };
     encode(key, &wire)
 }
 
 pub(super) fn decode_summary(key: &[u8], value: &[u8]) -> Option<Summary> {
     let wire: Wire = decode(key, value)?;
-    Some(Summary {
-        hash: wire.hash,
-        rows: wire.rows,
-        created: wire.created,
-        modified: wire.modified,
-        conversations: set::unpack(&wire.conversations)?,
-        senders: set::unpack(&wire.senders)?,
-        custodians: set::unpack(&wire.custodians)?,
-        days: set::unpack(&wire.days)?,
-    })
+    Some(Summary { hash: wire.hash, conversations: set::unpack(&wire.conversations)? })
 }
 
 pub(super) fn encode_stamp(key: &[u8], stamp: &Stamp) -> Option<Vec<u8>> {
@@ -127,13 +103,7 @@ mod tests {
     fn summary() -> Summary {
         Summary {
             hash: [7; 32],
-            rows: 300,
-            conversations: [1, 2, 1 << 30].into_iter().collect(),
-            senders: (5..900).collect(),
-            custodians: [3].into_iter().collect(),
-            days: (20_000..20_003).collect(),
-            created: (-5, 5),
-            modified: (i64::MIN, i64::MAX),
+            conversations: [1, 2, 1 << 30].into_iter().chain(5..900).collect(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The catalog: which segments a conversation, sender, custodian or day can be in.
+//! The catalog: which segments a conversation can be in, for archives of many segments.
 //!
 //! Derived from the segments and never the only place of anything: deleting it costs a rebuild.
 //! It is small (a value for each segment) and kept in sled, which is not to be trusted with more.
@@ -31,24 +31,13 @@ pub(crate) use place::Place;
 pub(crate) use store::disk_bytes;
 use store::{Key, Store};
 
-/// What a segment holds, as far as the choice of segments needs it.
+/// What a segment holds, as far as looking for a row needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Summary {
     /// Identity of the segment file.
     pub(crate) hash: [u8; 32],
-    pub(crate) rows: u64,
     /// Hashes of conversation ids.
     pub(crate) conversations: RoaringBitmap,
-    /// Hashes of sender ids.
-    pub(crate) senders: RoaringBitmap,
-    /// Numbers of custodians.
-    pub(crate) custodians: RoaringBitmap,
-    /// Days of `lastModifiedDateTime`, moved so that none is negative.
-    pub(crate) days: RoaringBitmap,
-    /// Earliest and latest created time, in ticks.
-    pub(crate) created: (i64, i64),
-    /// Earliest and latest modified time, in ticks.
-    pub(crate) modified: (i64, i64),
 }
 
 /// Which state of which archive a catalog tells about.

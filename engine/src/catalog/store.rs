@@ -43,6 +43,8 @@ const LOCK_TRIES: u32 = 2_000;
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 /// What sled needs whatever it holds: log, configuration, snapshot.
 const FIXED_BYTES: u64 = 64 << 10;
+/// What it needs for each value, however small: files and pages of its own.
+const VALUE_BYTES: u64 = 16 << 10;
 
 const SEGMENT_PREFIX: &str = "segment/";
 const VALUE: &[u8] = b"v";
@@ -145,7 +147,8 @@ impl Store {
     /// Writes the folder anew if it is more than twice as large as what is in it.
     pub(super) fn shrink(&mut self) -> Result<(), String> {
         self.flush()?;
-        let live: u64 = self.opened()?.segments.values().map(|(_, bytes)| bytes).sum();
+        let values = self.opened()?.segments.values();
+        let live: u64 = values.map(|(_, bytes)| bytes + VALUE_BYTES / 2).sum();
         let used = disk_bytes(&files(&self.folder));
         if used <= live.saturating_mul(2).saturating_add(FIXED_BYTES) {
             return Ok(());

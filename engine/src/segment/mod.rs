@@ -27,7 +27,7 @@ mod tests;
 pub(crate) use block::{Block, Text};
 pub(crate) use build::{Built, Effort, build};
 pub(crate) use keys::{Keys, kind_code, numeric};
-pub(crate) use layout::{Bounds, Group, Strings};
+pub(crate) use layout::{Bounds, Group};
 pub(crate) use lists::{Forms, Lists};
 pub(crate) use open::{RowReader, Segment, Tables, tag_number};
 pub(crate) use pages::{List, ListPage};
