@@ -14,6 +14,7 @@ mod copies;
 mod corrupt;
 mod crash;
 mod damage;
+mod environment;
 mod exact;
 mod export;
 mod faults;

@@ -11,7 +11,7 @@ use crate::manifest::Manifest;
 use crate::storage::Storage;
 use crate::types::Timestamp;
 
-pub(crate) const TRASH: &str = "trash";
+pub(crate) use crate::format::names::TRASH;
 /// So many manifests more must have come before a file in the trash is removed.
 const KEPT_MANIFESTS: u64 = 2;
 

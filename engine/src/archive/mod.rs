@@ -130,6 +130,7 @@ pub(crate) struct Shared {
 impl Archive {
     /// Makes a new archive and opens it for writing; `Exists` if there is one.
     pub fn create(host: Host, options: Options) -> Result<Self> {
+        let (host, options) = within(host, options);
         open::create(host, options).map(Self::start)
     }
 
@@ -138,6 +139,7 @@ impl Archive {
     /// Recovers what a crash left: every acknowledged commit is there afterwards, or the error is
     /// `Corrupt` and says what is lost.
     pub fn open(host: Host, options: Options) -> Result<Self> {
+        let (host, options) = within(host, options);
         open::open(host, options).map(Self::start)
     }
 
@@ -148,6 +150,7 @@ impl Archive {
     /// [`Options::salvage`] all questions are answered from what is whole, and [`Archive::missing`]
     /// says what was left out.
     pub fn open_read_only(host: Host, options: Options) -> Result<Self> {
+        let (host, options) = within(host, options);
         open::open_read_only(host, options).map(Self::start)
     }
 
@@ -213,6 +216,13 @@ impl Archive {
         state.need_ledgers()?;
         Ok(Known::of(&state).run_summaries())
     }
+}
+
+/// Has the archive take part in its environment, or one of its own.
+fn within(host: Host, options: Options) -> (Host, Options) {
+    let environment = options.environment.unwrap_or_default();
+    let storage = host.storage.within(&environment).unwrap_or(host.storage);
+    (Host { storage, ..host }, Options { environment: Some(environment), ..options })
 }
 
 impl Shared {

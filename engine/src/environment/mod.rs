@@ -5,6 +5,8 @@ mod pool;
 use std::sync::Arc;
 
 use crate::cache::{Cache, CacheUse, SharedCache};
+#[cfg(unix)]
+use crate::storage::FileTable;
 use pool::Pool;
 pub(crate) use pool::{Jobs, Urgency};
 
@@ -17,11 +19,16 @@ pub struct EnvironmentOptions {
     /// Threads that seal and merge, at least one. They are started when there is work and end when
     /// none is left; commits that need room meanwhile seal on their own thread. 2.
     pub background_threads: usize,
+    /// Files that stay open, at least eight, beside the `LOCK` of each writer and what sled opens for the
+    /// catalog of an archive of many segments. What is closed is opened again when it is used. Files of a
+    /// [`Storage`](crate::Storage) that is no [`Disk`](crate::Disk) do not count, nor does anything where
+    /// the system has no small limit of its own, as Windows. 64.
+    pub open_files: usize,
 }
 
 impl Default for EnvironmentOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, background_threads: 2 }
+        Self { cache_bytes: 64 << 20, background_threads: 2, open_files: 64 }
     }
 }
 
@@ -38,6 +45,8 @@ struct Shared {
     options: EnvironmentOptions,
     cache: Arc<SharedCache>,
     pool: Arc<Pool>,
+    #[cfg(unix)]
+    files: Arc<FileTable>,
 }
 
 impl Environment {
@@ -45,7 +54,15 @@ impl Environment {
     pub fn new(options: EnvironmentOptions) -> Self {
         let cache = Arc::new(SharedCache::new(options.cache_bytes));
         let pool = Arc::new(Pool::new(options.background_threads));
-        Self(Arc::new(Shared { options, cache, pool }))
+        #[cfg(unix)]
+        let files = Arc::new(FileTable::new(options.open_files));
+        Self(Arc::new(Shared {
+            options,
+            cache,
+            pool,
+            #[cfg(unix)]
+            files,
+        }))
     }
 
     /// The bounds.
@@ -61,6 +78,11 @@ impl Environment {
     /// One archive's entries of the cache.
     pub(crate) fn cache(&self) -> Cache {
         Cache::within(&self.0.cache)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn files(&self) -> Arc<FileTable> {
+        Arc::clone(&self.0.files)
     }
 
     /// One archive's background work.

@@ -1,6 +1,8 @@
 //! The names of files: FORMAT.md, "Names". Whatever is not exactly one of them is reported and
 //! never read.
 
+/// The folder of what is not needed any more.
+pub(crate) const TRASH: &str = "trash";
 /// The folder of the journal's files.
 pub(crate) const JOURNAL: &str = "journal";
 /// The folder of the manifests.

@@ -19,10 +19,48 @@ pub(super) const AHEAD_BYTES: u64 = 1 << 20;
 const LARGE_FRAME_BYTES: usize = 256 << 10;
 /// Buffers keep at most this between commits.
 const KEPT_BYTES: usize = 4 << 20;
+/// So many commits of a process, whatever the archive, find their buffers made.
+const KEPT_SCRATCHES: usize = 4;
 /// Payloads below this are stored as they are.
 const MIN_PACKED_BYTES: usize = 64;
 const ZSTD_LEVEL: i32 = 1;
 const NOTHING: Packed<'static> = Packed { codec: 0, raw_bytes: 0, stored: &[] };
+
+/// What it takes to make a frame. A process keeps a few: one for each archive would hold more than
+/// the archive itself.
+struct Scratch {
+    codec: zstd::bulk::Compressor<'static>,
+    packed: Vec<u8>,
+    frame: Vec<u8>,
+}
+
+/// Held for a moment.
+static SCRATCHES: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
+
+impl Scratch {
+    fn take() -> std::io::Result<Self> {
+        if let Some(kept) = Self::kept().pop() {
+            return Ok(kept);
+        }
+        let codec = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+        Ok(Self { codec, packed: Vec::new(), frame: Vec::new() })
+    }
+
+    fn give_back(mut self) {
+        for buffer in [&mut self.packed, &mut self.frame] {
+            buffer.clear();
+            buffer.shrink_to(KEPT_BYTES);
+        }
+        let mut kept = Self::kept();
+        if kept.len() < KEPT_SCRATCHES {
+            kept.push(self);
+        }
+    }
+
+    fn kept() -> MutexGuard<'static, Vec<Self>> {
+        SCRATCHES.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// One journal file that is being written.
 #[derive(Debug)]
@@ -39,6 +77,7 @@ pub(crate) struct Journal {
     moved: Condvar,
 }
 
+#[derive(Debug)]
 struct Tail {
     offset: u64,
     /// The file's length: zeros from `offset` to here.
@@ -50,19 +89,6 @@ struct Tail {
     /// Where the last record of a manifest ends.
     record_end: u64,
     sealed: bool,
-    codec: zstd::bulk::Compressor<'static>,
-    packed: Vec<u8>,
-    frame: Vec<u8>,
-}
-
-impl std::fmt::Debug for Tail {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tail")
-            .field("offset", &self.offset)
-            .field("last", &self.last)
-            .field("sealed", &self.sealed)
-            .finish_non_exhaustive()
-    }
 }
 
 #[derive(Debug)]
@@ -129,7 +155,7 @@ impl Journal {
         whole::discard(storage, &temporary)?;
         let created = storage.create(&temporary);
         let created = created.map_err(|cause| Error::io("create", &path, cause))?;
-        let journal = Self::around(created, header, path)?;
+        let journal = Self::around(created, header, path);
         journal.file.write_at(0, &header.encode()).map_err(|cause| journal.stop(&cause))?;
         fill(&journal)?;
         journal.file.sync().map_err(|cause| journal.stop(&cause))?;
@@ -140,9 +166,7 @@ impl Journal {
         Ok(journal)
     }
 
-    fn around(file: Box<dyn WriteFile>, header: FileHeader, path: String) -> Result<Self> {
-        let codec = zstd::bulk::Compressor::new(ZSTD_LEVEL)
-            .map_err(|cause| Error::io("start compressing", &path, cause))?;
+    fn around(file: Box<dyn WriteFile>, header: FileHeader, path: String) -> Self {
         let tail = Tail {
             offset: FILE_HEADER_BYTES as u64,
             allocated: FILE_HEADER_BYTES as u64,
@@ -151,16 +175,13 @@ impl Journal {
             proved: header.last,
             record_end: 0,
             sealed: false,
-            codec,
-            packed: Vec::new(),
-            frame: Vec::new(),
         };
         let (appended, durable) = (header.last, header.last);
         let (written, synced) = (tail.offset, 0);
         let progress =
             Progress { appended, durable, written, synced, syncing: false, failed: None };
         let (tail, progress) = (Mutex::new(tail), Mutex::new(progress));
-        Ok(Self { file, header, path, tail, progress, moved: Condvar::new() })
+        Self { file, header, path, tail, progress, moved: Condvar::new() }
     }
 
     /// Writes a commit; it is durable only after [`Journal::wait`]. Gives the chain value behind it.
@@ -174,13 +195,14 @@ impl Journal {
         }
         self.make_room(sequence)?;
         let mut tail = self.tail();
-        let mut packed = std::mem::take(&mut tail.packed);
-        let (codec, stored) = pack(&mut tail.codec, payload, &mut packed);
+        let scratch = Scratch::take();
+        let mut scratch =
+            scratch.map_err(|cause| Error::io("start compressing", &self.path, cause))?;
+        let (codec, stored) = pack(&mut scratch.codec, payload, &mut scratch.packed);
         let payload = Packed { codec: codec.id(), raw_bytes: payload.len(), stored };
-        let written = self.write(&mut tail, Kind::Commit, sequence, payload);
-        packed.clear();
-        packed.shrink_to(KEPT_BYTES);
-        tail.packed = packed;
+        let frame = &mut scratch.frame;
+        let written = self.write((&mut tail, frame), Kind::Commit, sequence, payload);
+        scratch.give_back();
         written.map(|()| tail.chain)
     }
 
@@ -193,21 +215,25 @@ impl Journal {
         })
     }
 
-    fn write(&self, tail: &mut Tail, kind: Kind, at: Sequence, payload: Packed<'_>) -> Result<()> {
+    /// Writes a frame, which is made in an empty buffer.
+    fn write(
+        &self,
+        (tail, frame): (&mut Tail, &mut Vec<u8>),
+        kind: Kind,
+        at: Sequence,
+        payload: Packed<'_>,
+    ) -> Result<()> {
         assert!(!tail.sealed, "nothing follows the closing frame");
         assert!(kind != Kind::Commit || at > tail.last, "sequences ascend");
         let acknowledged = self.healthy()?.durable;
         let place = Place { kind, sequence: at, acknowledged, chain: tail.chain };
-        tail.frame.clear();
-        let chain = frames::put(&mut tail.frame, &self.header.nonce, place, payload);
-        let end = tail.offset + tail.frame.len() as u64;
+        let chain = frames::put(frame, &self.header.nonce, place, payload);
+        let end = tail.offset + frame.len() as u64;
         if end > tail.allocated {
-            tail.allocated = end + if kind == Kind::Commit { tail.write_ahead() } else { 0 };
+            tail.allocated = end + if kind == Kind::Commit { write_ahead(frame) } else { 0 };
         }
-        self.file.write_at(tail.offset, &tail.frame).map_err(|cause| self.stop(&cause))?;
+        self.file.write_at(tail.offset, frame).map_err(|cause| self.stop(&cause))?;
         tail.offset = end;
-        tail.frame.clear();
-        tail.frame.shrink_to(KEPT_BYTES);
         tail.proved = acknowledged;
         tail.sealed = kind.ends();
         let mut progress = self.healthy()?;
@@ -221,13 +247,14 @@ impl Journal {
 
     /// Writes again what a walk still has, beginning with the commit it stands behind.
     fn copy(&self, walk: &mut Walk, first: Unproven) -> Result<()> {
-        let mut tail = self.tail();
+        let (mut tail, mut frame) = (self.tail(), Vec::new());
         let mut next = Step::Commit(first.header);
         loop {
             match next {
                 Step::Commit(header) => {
                     let payload = walk.packed(&header)?;
-                    self.write(&mut tail, Kind::Commit, header.sequence, payload)?;
+                    frame.clear();
+                    self.write((&mut tail, &mut frame), Kind::Commit, header.sequence, payload)?;
                 }
                 Step::Aside => {}
                 Step::Closed | Step::GoesOn | Step::Bad => return Ok(()),
@@ -295,7 +322,7 @@ impl Journal {
         let (durable, last) = (self.progress().durable, tail.last);
         if tail.proved < durable && !tail.sealed {
             // A failure stops the journal. What was synced stays durable.
-            drop(self.write(&mut tail, Kind::Proof, last, NOTHING));
+            drop(self.write((&mut tail, &mut Vec::new()), Kind::Proof, last, NOTHING));
         }
     }
 
@@ -305,7 +332,7 @@ impl Journal {
         let payload = Packed { codec: Codec::None.id(), raw_bytes: stored.len(), stored };
         let mut tail = self.tail();
         let last = tail.last;
-        self.write(&mut tail, Kind::Manifest, last, payload)?;
+        self.write((&mut tail, &mut Vec::new()), Kind::Manifest, last, payload)?;
         tail.record_end = tail.offset;
         Ok(())
     }
@@ -343,7 +370,7 @@ impl Journal {
     fn end(&self, kind: Kind) -> Result<()> {
         let mut tail = self.settled()?;
         let last = tail.last;
-        self.write(&mut tail, kind, last, NOTHING)?;
+        self.write((&mut tail, &mut Vec::new()), kind, last, NOTHING)?;
         let end = tail.offset;
         drop(tail);
         self.wait_for(|progress| progress.synced >= end)
@@ -425,16 +452,14 @@ impl Journal {
     }
 }
 
-impl Tail {
-    /// Adds zeros behind a small frame; gives how many.
-    fn write_ahead(&mut self) -> u64 {
-        if self.frame.len() >= LARGE_FRAME_BYTES {
-            return 0;
-        }
-        let zeros = usize::try_from(AHEAD_BYTES).unwrap_or(0);
-        self.frame.resize(self.frame.len() + zeros, 0);
-        AHEAD_BYTES
+/// Adds zeros behind a small frame; gives how many.
+fn write_ahead(frame: &mut Vec<u8>) -> u64 {
+    if frame.len() >= LARGE_FRAME_BYTES {
+        return 0;
     }
+    let zeros = usize::try_from(AHEAD_BYTES).unwrap_or(0);
+    frame.resize(frame.len() + zeros, 0);
+    AHEAD_BYTES
 }
 
 /// A commit that was read whole but is not known to be durable, and what is before it.

@@ -11,18 +11,29 @@ use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(unix)]
+use super::FileTable;
 use super::{FileName, LockGuard, ReadFile, Storage, WriteFile};
+#[cfg(unix)]
+use crate::environment::Environment;
 
 /// A folder of a real file system.
 #[derive(Clone, Debug)]
 pub struct Disk {
     folder: PathBuf,
+    /// Where its open files are counted, if they are few.
+    #[cfg(unix)]
+    table: Option<Arc<FileTable>>,
 }
 
 impl Disk {
     /// The archive at `folder`; nothing is touched before it is used.
     pub fn new(folder: impl AsRef<Path>) -> Self {
-        Self { folder: folder.as_ref().to_owned() }
+        Self {
+            folder: folder.as_ref().to_owned(),
+            #[cfg(unix)]
+            table: None,
+        }
     }
 
     /// The path of a file or folder; "" is the archive itself, without a slash at its end.
@@ -33,39 +44,46 @@ impl Disk {
 
 impl Storage for Disk {
     fn create(&self, path: &str) -> Result<Box<dyn WriteFile>> {
-        let file = OpenOptions::new().write(true).create_new(true).open(self.place(path))?;
-        Ok(Box::new(Handle::new(file)))
+        let place = self.place(path);
+        let file = OpenOptions::new().write(true).create_new(true).open(&place)?;
+        self.writer(file, place)
     }
 
     fn open(&self, path: &str) -> Result<Arc<dyn ReadFile>> {
-        let file = File::open(self.place(path))?;
+        let place = self.place(path);
+        let file = File::open(&place)?;
         if file.metadata()?.is_dir() {
             return Err(Error::from(ErrorKind::IsADirectory));
         }
-        Ok(Arc::new(Handle::new(file)))
+        self.reader(file, place)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        fs::rename(self.place(from), self.place(to))
+        fs::rename(self.place(from), self.place(to))?;
+        self.renamed(&self.place(to));
+        Ok(())
     }
 
     fn publish(&self, from: &str, to: &str) -> Result<()> {
         let (source, target) = (self.place(from), self.place(to));
         match fs::hard_link(&source, &target) {
             // Should this fail a `*.tmp` stays, which nobody reads.
-            Ok(()) => {
-                drop(fs::remove_file(source));
-                Ok(())
-            }
-            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Err(cause),
+            Ok(()) => drop(fs::remove_file(source)),
+            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => return Err(cause),
             // Not every file system has hard links.
-            Err(_) if fs::symlink_metadata(&target).is_ok() => Err(ErrorKind::AlreadyExists.into()),
-            Err(_) => fs::rename(source, target),
+            Err(_) if fs::symlink_metadata(&target).is_ok() => {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            Err(_) => fs::rename(source, &target)?,
         }
+        self.renamed(&target);
+        Ok(())
     }
 
     fn remove(&self, path: &str) -> Result<()> {
-        fs::remove_file(self.place(path))
+        let place = self.place(path);
+        self.removing(&place)?;
+        fs::remove_file(place)
     }
 
     fn list(&self, folder: &str) -> Result<Vec<FileName>> {
@@ -125,6 +143,11 @@ impl Storage for Disk {
 
     fn link(&self, file: &Path, path: &str) -> Result<()> {
         fs::hard_link(file, self.place(path))
+    }
+
+    #[cfg(unix)]
+    fn within(&self, environment: &Environment) -> Option<Arc<dyn Storage>> {
+        Some(Arc::new(self.with_table(environment.files())))
     }
 
     fn local_folder(&self, folder: &str) -> Option<PathBuf> {
@@ -214,6 +237,53 @@ impl ReadFile for Handle {
 
     fn bytes(&self) -> Result<u64> {
         self.file.metadata().map(|about| about.len())
+    }
+}
+
+#[cfg(unix)]
+impl Disk {
+    pub(super) fn with_table(&self, table: Arc<FileTable>) -> Self {
+        Self { table: Some(table), ..self.clone() }
+    }
+
+    fn reader(&self, file: File, place: PathBuf) -> Result<Arc<dyn ReadFile>> {
+        Ok(match &self.table {
+            Some(table) => Arc::new(table.take(file, place, false)?),
+            None => Arc::new(Handle::new(file)),
+        })
+    }
+
+    fn writer(&self, file: File, place: PathBuf) -> Result<Box<dyn WriteFile>> {
+        Ok(match &self.table {
+            Some(table) => Box::new(table.take(file, place, true)?),
+            None => Box::new(Handle::new(file)),
+        })
+    }
+
+    fn renamed(&self, place: &Path) {
+        self.table.iter().for_each(|table| table.renamed(place));
+    }
+
+    fn removing(&self, place: &Path) -> Result<()> {
+        self.table.iter().try_for_each(|table| table.removing(place))
+    }
+}
+
+/// Other systems have no small limit of open files.
+#[cfg(not(unix))]
+impl Disk {
+    fn reader(&self, file: File, _place: PathBuf) -> Result<Arc<dyn ReadFile>> {
+        Ok(Arc::new(Handle::new(file)))
+    }
+
+    fn writer(&self, file: File, _place: PathBuf) -> Result<Box<dyn WriteFile>> {
+        Ok(Box::new(Handle::new(file)))
+    }
+
+    fn renamed(&self, _place: &Path) {}
+
+    fn removing(&self, _place: &Path) -> Result<()> {
+        Ok(())
     }
 }
 

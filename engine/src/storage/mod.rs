@@ -8,17 +8,23 @@
 pub(crate) mod bent;
 mod disk;
 mod memory;
+#[cfg(unix)]
+mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod whole;
 
 pub use disk::Disk;
 pub use memory::Memory;
+#[cfg(unix)]
+pub(crate) use table::FileTable;
 
 use std::fmt::Debug;
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use crate::environment::Environment;
 
 /// A place that holds an archive's files.
 pub trait Storage: Send + Sync + Debug {
@@ -63,6 +69,11 @@ pub trait Storage: Send + Sync + Debug {
     /// cannot write; `Unsupported` where that takes a writer.
     fn sync_file(&self, _path: &str) -> Result<()> {
         Err(Error::from(ErrorKind::Unsupported))
+    }
+    /// The same place, whose open files count among those of an environment. `None` where an open
+    /// file costs nothing, or where one cannot be told from another in its place.
+    fn within(&self, _environment: &Environment) -> Option<Arc<dyn Storage>> {
+        None
     }
     /// A real folder for the catalog, if this storage has folders; `None` keeps it in memory.
     fn local_folder(&self, folder: &str) -> Option<PathBuf>;

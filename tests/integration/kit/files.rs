@@ -32,6 +32,11 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// How many names a folder has.
+pub(crate) fn count(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
 /// All files below a folder, in name order.
 pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
