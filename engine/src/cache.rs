@@ -80,6 +80,8 @@ pub struct CacheUse {
     pub hits: u64,
     /// Parts that had to be read and decoded.
     pub misses: u64,
+    /// Bytes that were read of segment files for that.
+    pub read_bytes: u64,
 }
 
 /// An entry's key among those of all archives.
@@ -111,6 +113,7 @@ type Entries = quick_cache::sync::Cache<SharedKey, Weighed, Weight, RandomState>
 pub(crate) struct SharedCache {
     entries: Entries,
     next_archive: AtomicU64,
+    read_bytes: AtomicU64,
 }
 
 impl SharedCache {
@@ -124,7 +127,7 @@ impl SharedCache {
             .expect("both capacities are given");
         let lifecycle = DefaultLifecycle::default();
         let entries = Entries::with_options(options, Weight, RandomState::default(), lifecycle);
-        Self { entries, next_archive: AtomicU64::new(0) }
+        Self { entries, next_archive: AtomicU64::new(0), read_bytes: AtomicU64::new(0) }
     }
 
     pub(crate) fn usage(&self) -> CacheUse {
@@ -133,6 +136,7 @@ impl SharedCache {
             entries: self.entries.len() as u64,
             hits: self.entries.hits(),
             misses: self.entries.misses(),
+            read_bytes: self.read_bytes.load(Ordering::Relaxed),
         }
     }
 }
@@ -176,6 +180,11 @@ impl Cache {
         let bytes = (own + value.bytes()) as u64;
         entries.insert(key, Weighed { value: value.clone(), bytes });
         Ok(value)
+    }
+
+    /// Takes down that so many bytes of a segment were read.
+    pub(crate) fn was_read(&self, bytes: u32) {
+        let _ = self.shared.read_bytes.fetch_add(u64::from(bytes), Ordering::Relaxed);
     }
 
     /// Forgets the parts of a segment that is gone.

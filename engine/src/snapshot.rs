@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use crate::archive::{
     Committed, Counts, Damage, Delivered, Folded, Key, Known, Quarantine, RowId, Shared, State,
 };
+use crate::cache::CacheUse;
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::scan::{self, Addresses, Explain, RowKeys, Rows, Scan, SlabSiblings};
@@ -150,6 +151,18 @@ impl Snapshot {
     pub fn latest(&self, key: &MessageKey) -> Result<Option<Stored>> {
         let Some(at) = scan::latest(&self.view, &borrow(key))? else { return Ok(None) };
         Ok(scan::stored(&self.view, &[at])?.pop())
+    }
+
+    /// The bytes of the row that stands for a message: [`Snapshot::latest`] without what takes another
+    /// look, its content address and who delivered it.
+    pub fn latest_json(&self, key: &MessageKey) -> Result<Option<Vec<u8>>> {
+        let Some(at) = scan::latest(&self.view, &borrow(key))? else { return Ok(None) };
+        scan::document(&self.view, at)
+    }
+
+    /// What the cache of the archive's environment holds, and what was read and decoded so far.
+    pub fn cache_use(&self) -> CacheUse {
+        self.view.shared.environment.cache_use()
     }
 
     /// Streams the rows of a scan.

@@ -258,6 +258,8 @@ fn explain_says_what_is_touched_and_why() {
     {
         assert!(explain[field].is_u64(), "{field}: {explain}");
     }
+    let took = ["parts_decoded", "bytes_read"].map(|field| explain[field].as_u64().unwrap());
+    assert!(took[0] > 0 && took[1] > took[0], "{explain}");
     assert!(explain["rows_touched"].as_u64() <= explain["rows"].as_u64());
     assert!(!explain["lines"].as_array().unwrap().is_empty());
     let people = sample.run("query", &["--chat", "19:a", "--explain"]);

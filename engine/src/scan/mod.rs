@@ -30,7 +30,7 @@ pub use rows::{Row, Rows};
 
 pub(crate) use choose::{Addresses, SlabSiblings, slab_siblings};
 pub(crate) use explain::{count, explain, keys};
-pub(crate) use rows::{latest, rows, rows_on, stored};
+pub(crate) use rows::{document, latest, rows, rows_on, stored};
 
 use crate::types::{Custodian, MessageKind, RecordKind, Sequence, Timestamp};
 

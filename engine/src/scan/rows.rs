@@ -12,6 +12,7 @@ use super::select::Selection;
 use super::{Order, Scan};
 use crate::archive::{Key, RowId};
 use crate::error::{Error, ErrorKind, Result};
+use crate::segment::RowReader;
 use crate::snapshot::{Stored, View};
 use crate::types::{ContentAddress, MessageKey, MessageKind, Sequence, Sighting, Timestamp};
 
@@ -341,6 +342,22 @@ pub(crate) fn stored(view: &Arc<View>, rows: &[RowId]) -> Result<Vec<Stored>> {
         }
     }
     Ok(all)
+}
+
+/// A row's document; `None` if it cannot be read and is left out.
+pub(crate) fn document(view: &Arc<View>, at: RowId) -> Result<Option<Vec<u8>>> {
+    let state = view.state();
+    let source = at.source as usize;
+    let Some(live) = state.segments.get(source) else {
+        let slab = &state.slabs[source - state.segments.len()];
+        return Ok(Some(slab.document(&slab.rows[at.row as usize]).to_vec()));
+    };
+    let rendered = live.segment().and_then(|segment| {
+        let mut document = Vec::new();
+        RowReader::new(Arc::clone(segment))?.render(at.row, &mut document)?;
+        Ok(document)
+    });
+    state.missing.pass(rendered)
 }
 
 /// The row that stands for a message.

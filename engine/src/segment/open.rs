@@ -315,6 +315,7 @@ impl Segment {
     }
 
     fn bytes(&self, place: Place) -> Result<Vec<u8>> {
+        self.cache.was_read(place.bytes);
         read_at(&*self.file, place).map_err(|error| error.in_file(&*self.path))
     }
 

@@ -43,7 +43,7 @@ is not there. Fields by path: from/user/id, from/user/userIdentityType, from/app
 from/application/applicationIdentityType, messageType, lastModifiedDateTime, createdDateTime, \
 lastEditedDateTime, deletedDateTime, chatId, channelIdentity/teamId, channelIdentity/channelId, replyToId, \
 importance, subject and others. What a filter says of times, senders, chats and kinds is answered from \
-indexes; --explain shows what is left to be looked up in the messages.
+indexes; --explain shows what is left to be looked up in the messages, and what that took.
 
 Searches (WORDS of --search): words that a message has to have, in any order, in its text, subject, \
 names of attachments, cards or event; \"…\" for words in a row, pay* for words that start so, OR, NOT or - \
@@ -69,7 +69,7 @@ With --salvage the messages that can be read; what is missing is named on standa
 
 JSON fields: with --count: count, and with --salvage missing (as damages of `verify`). With --count-by: by, total, groups (list of key, count; the key is null \
 for messages without a sender). With --explain: segments, segments_touched, groups, groups_touched, \
-rows, rows_touched, journal_rows, lines.";
+rows, rows_touched, journal_rows, parts_decoded, bytes_read, lines.";
 
 /// Find messages: print them as JSON lines or a table, or count them
 #[derive(Debug, Args)]
@@ -111,7 +111,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(By::NAMES))]
     #[arg(help_heading = "Output", conflicts_with_all = ["count", "explain", "limit", "cursor"])]
     pub(super) count_by: Option<String>,
-    /// Print what would be read and why, instead of reading it
+    /// Print what is read for the answer and why, instead of the messages
     #[arg(long, help_heading = "Output")]
     pub(super) explain: bool,
     /// Print --count, --count-by or --explain as one JSON object (messages are JSON lines anyway)

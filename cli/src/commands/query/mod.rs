@@ -6,7 +6,7 @@ mod statistics;
 
 use std::io::Write;
 
-use chatvault_engine::{Explain, Snapshot};
+use chatvault_engine::{CacheUse, Explain, Snapshot};
 use chatvault_query::record::MOST_TEXT_BYTES;
 use chatvault_query::search::{Index, Search};
 use chatvault_query::{Query, Record, Result, Unread};
@@ -50,7 +50,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         }
         print_count(&Count { count, missing: found() }, arguments.json, console)?;
     } else if arguments.explain {
-        explain(query.explain_with(snapshot, index)?, arguments.json, console)?;
+        let plan = plan(&query, (snapshot, index))?;
+        explain(&plan, arguments.json, console)?;
     } else {
         answer(arguments, &query, (snapshot, index), console)?;
     }
@@ -110,12 +111,26 @@ struct Plan {
     rows: u64,
     rows_touched: u64,
     journal_rows: u64,
+    /// What answering took: parts of segments that were decoded, and bytes read for that.
+    parts_decoded: u64,
+    bytes_read: u64,
     lines: Vec<String>,
 }
 
-impl From<Explain> for Plan {
-    fn from(explain: Explain) -> Self {
+/// What is looked at for the answer, which is made and thrown away.
+fn plan(query: &Query, (snapshot, index): (&Snapshot, Option<&Index>)) -> anyhow::Result<Plan> {
+    let explain = query.explain_with(snapshot, index)?;
+    let before = snapshot.cache_use();
+    let mut rows = query.run_with(snapshot, index)?;
+    while rows.next()?.is_some() {}
+    Ok(Plan::of(explain, before, snapshot.cache_use()))
+}
+
+impl Plan {
+    fn of(explain: Explain, before: CacheUse, after: CacheUse) -> Self {
         Self {
+            parts_decoded: after.misses - before.misses,
+            bytes_read: after.read_bytes - before.read_bytes,
             segments: explain.segments,
             segments_touched: explain.segments_touched,
             groups: explain.groups,
@@ -128,10 +143,9 @@ impl From<Explain> for Plan {
     }
 }
 
-fn explain(explain: Explain, json: bool, console: &mut Console<'_>) -> anyhow::Result<()> {
-    let plan = Plan::from(explain);
+fn explain(plan: &Plan, json: bool, console: &mut Console<'_>) -> anyhow::Result<()> {
     if json {
-        return console.json(&plan);
+        return console.json(plan);
     }
     let part = |some, all| format!("{} of {}", text::count(some), text::count(all));
     let totals = [
@@ -139,6 +153,8 @@ fn explain(explain: Explain, json: bool, console: &mut Console<'_>) -> anyhow::R
         ("row groups touched", part(plan.groups_touched, plan.groups)),
         ("rows touched", part(plan.rows_touched, plan.rows)),
         ("rows in journal", text::count(plan.journal_rows)),
+        ("parts decoded", text::count(plan.parts_decoded)),
+        ("bytes read", text::size(plan.bytes_read)),
     ];
     for line in text::aligned(&totals).iter().chain(&plan.lines) {
         console.line(line)?;
