@@ -85,15 +85,12 @@ pub(crate) mod list {
     pub(crate) const ENTRIES: Limit = Limit::new(1 << 22, 1);
     pub(crate) const CONVERSATIONS: Limit = Limit::new(1 << 28, 1);
     pub(crate) const SENDERS: Limit = Limit::new(1 << 28, 1);
-    pub(crate) const SETS: Limit = Limit::new(1 << 22, 1);
-    pub(crate) const CUSTODIANS_OF_ROWS: Limit = Limit::new(1 << 20, 5);
-    pub(crate) const PREDICTIONS: Limit = Limit::new(1 << 21, 3);
-    pub(crate) const PAGE_ITEMS: Limit = Limit::new(256, 1);
+    pub(crate) const SETS: Limit = Limit::new(1 << 22, 2);
+    pub(crate) const CUSTODIANS_OF_ROWS: Limit = Limit::new(1 << 20, 6);
+    pub(crate) const PREDICTIONS: Limit = Limit::new(1 << 21, 4);
     pub(crate) const SET_CUSTODIANS: Limit = Limit::new(1 << 20, 2);
 }
 
-/// Predictions of all columns of a segment together.
-pub(crate) const PREDICTIONS: usize = 1 << 21;
 /// Sequences of commits end here: what comes behind one can always be counted.
 pub(crate) const SEQUENCE: u64 = 1 << 56;
 /// Numbers in names of files have 16 digits.
@@ -173,7 +170,6 @@ mod tests {
             ("counter of copies", vec![narrow(COUNTER)]),
             ("rows of a file", vec![narrow(FILE_ROWS)]),
             ("bytes of a file, or of its documents", vec![narrow(FILE_BYTES)]),
-            ("predictions of all columns together", vec![PREDICTIONS]),
         ];
         let lists = [
             ("features", list::FEATURES),
@@ -207,11 +203,13 @@ mod tests {
             ("templates", list::TEMPLATES),
             ("holes of a template", list::HOLES),
             ("columns", list::COLUMNS),
-            ("entries of a column", list::ENTRIES),
             ("conversations", list::CONVERSATIONS),
             ("senders", list::SENDERS),
-            ("custodian sets", list::SETS),
+            ("custodian sets; those of a custodian", list::SETS),
             ("custodians of a set", list::SET_CUSTODIANS),
+            ("custodians of all sets", list::CUSTODIANS_OF_ROWS),
+            ("entries of all columns", list::ENTRIES),
+            ("items of predictions", list::PREDICTIONS),
         ];
         let lists = lists.map(|(name, limit)| (name, vec![limit.items, limit.bytes]));
         let all = values.into_iter().chain(lists).map(|(name, numbers)| (name.to_owned(), numbers));

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::layout::{Group, HEADER_BYTES, Kind, Place, SECTIONS, TRAILER_BYTES};
 use super::open::{Segment, read_at};
-use super::pages::LISTS;
+use super::pages::{LISTS, List, custodian_name};
+use super::sets::read_sets_of;
 use crate::error::{Error, Result, Touched};
 use crate::format::frame;
 
@@ -80,6 +81,41 @@ impl Segment {
             whole.extend([0..HEADER_BYTES, end.saturating_sub(TRAILER_BYTES)..end]);
         }
         whole
+    }
+
+    /// Fails unless every list can be read and the lists agree with each other.
+    pub(crate) fn check_lists(&self) -> Result<()> {
+        self.look_at_lists()?;
+        let forms = self.forms()?;
+        let lengths = &mut forms.prediction_bytes();
+        let others = || Error::corrupt("predictions are not those of their columns");
+        self.whole_list(List::Predictions, &mut |page| {
+            let same = page.iter().all(|item| lengths.next() == Some(item.len()));
+            same.then_some(()).ok_or_else(others)
+        })?;
+        self.check_custodians()
+    }
+
+    /// Fails unless each custodian has the sets that he is in, and no other.
+    fn check_custodians(&self) -> Result<()> {
+        let wrong = || Error::corrupt("custodians have other sets than those that they are in");
+        let tables = self.tables()?;
+        let mut left = tables.sets.custodians().count();
+        self.whole_list(List::Custodians, &mut |page| {
+            for item in page.iter() {
+                let (name, theirs) = item.split_at_checked(4).ok_or_else(wrong)?;
+                for (number, age) in read_sets_of(theirs)? {
+                    let set = tables.sets.get(number as usize).unwrap_or_default();
+                    let is_it =
+                        |(custodian, _): &(u32, u64)| custodian_name(*custodian)[..].cmp(name);
+                    let found = set.binary_search_by(is_it).ok().and_then(|at| set.get(at));
+                    let _ = found.filter(|(_, found)| *found == age).ok_or_else(wrong)?;
+                    left = left.checked_sub(1).ok_or_else(wrong)?;
+                }
+            }
+            Ok(())
+        })?;
+        if left == 0 { Ok(()) } else { Err(wrong()) }
     }
 
     fn touched(&self, part: &Part) -> Touched {

@@ -11,7 +11,7 @@ use super::layout::Strings;
 use super::stream::Packer;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_varint, zigzag};
-use crate::format::limits::{self, list};
+use crate::format::limits::list;
 
 /// Code of a value whose text stands in the row's text.
 pub(crate) const INLINE: u64 = 0;
@@ -20,9 +20,11 @@ pub(crate) const PREDICTED: u64 = 1;
 /// Code of the first dictionary entry.
 pub(crate) const FIRST_ENTRY: u64 = 2;
 /// Longer values never become dictionary entries.
-const MAX_ENTRY_BYTES: usize = 512;
-/// Entries of all columns: half of what a section decodes to at most.
-const MAX_ENTRIES_BYTES: usize = limits::decoded::FRAME / 2;
+pub(super) const MAX_ENTRY_BYTES: usize = 512;
+/// Bytes of the entries of all columns: they are in memory while a segment is built.
+const MAX_ENTRIES_BYTES: usize = 128 << 20;
+/// Predictions of all columns, likewise.
+const MAX_PREDICTIONS: usize = 1 << 21;
 
 /// How often each value of each column occurs.
 ///
@@ -118,8 +120,8 @@ pub(crate) struct Columns {
     roots: Vec<u64>,
     inner: Vec<u64>,
     pub(crate) text: Vec<u8>,
-    /// Bytes of the entries of all tables.
-    entry_bytes: usize,
+    /// Entries of all tables, and their bytes.
+    entries: (usize, usize),
     /// Predictions of all tables.
     predicted: usize,
     row: u32,
@@ -178,11 +180,11 @@ impl Columns {
             return *code;
         }
         let entries = &mut self.tables[column as usize].entries;
-        let full = entries.len() >= list::ENTRIES.items || self.entry_bytes >= MAX_ENTRIES_BYTES;
-        if full {
+        let (count, bytes) = self.entries;
+        if count >= list::ENTRIES.items || bytes >= MAX_ENTRIES_BYTES {
             return INLINE;
         }
-        self.entry_bytes += value.len() + 2;
+        self.entries = (count + 1, bytes + value.len() + 2);
         let code = FIRST_ENTRY + entries.len() as u64;
         entries.push(value);
         let _ = known.insert(value.into(), code);
@@ -197,7 +199,7 @@ impl Columns {
         }
         let predictions = &mut self.tables[column as usize].predictions;
         let more = (context + 1).saturating_sub(predictions.len());
-        if more > limits::PREDICTIONS - self.predicted {
+        if more > MAX_PREDICTIONS - self.predicted {
             return code;
         }
         self.predicted += more;
@@ -243,6 +245,9 @@ impl Columns {
 const PREDICTIONS_OF_ITEM: usize = 64;
 /// Bytes of a predicted code.
 const CODE_BYTES: usize = 3;
+// What a writer makes is no more than a reader takes: each column begins an item.
+const _: () =
+    assert!(MAX_PREDICTIONS / PREDICTIONS_OF_ITEM + list::COLUMNS.items <= list::PREDICTIONS.items);
 
 /// What the section of tables says of a column. Its entries and predictions are in lists, behind those
 /// of the columns before it.
@@ -268,6 +273,19 @@ impl ColumnHead {
         let at = context as usize % PREDICTIONS_OF_ITEM * CODE_BYTES;
         Some((self.first_prediction.saturating_add(item), at))
     }
+
+    /// Bytes of each of its items of predictions.
+    pub(super) fn prediction_bytes(&self) -> impl Iterator<Item = usize> {
+        let all = self.predictions as usize;
+        let items = (0..all).step_by(PREDICTIONS_OF_ITEM);
+        items.map(move |first| (all - first).min(PREDICTIONS_OF_ITEM) * CODE_BYTES)
+    }
+}
+
+/// Can this be an item of predictions?
+pub(super) fn is_predictions(item: &[u8]) -> bool {
+    let whole = item.len().is_multiple_of(CODE_BYTES);
+    whole && (1..=PREDICTIONS_OF_ITEM).contains(&(item.len() / CODE_BYTES))
 }
 
 /// A code in an item of predictions; 0 where there is none.

@@ -55,6 +55,11 @@ impl Forms {
         Self { templates, columns, contexts, dictionary, bytes, literals }
     }
 
+    /// Bytes of each item of predictions.
+    pub(super) fn prediction_bytes(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().flat_map(ColumnHead::prediction_bytes)
+    }
+
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

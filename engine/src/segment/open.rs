@@ -107,7 +107,7 @@ impl Segment {
         }
     }
 
-    fn forms(&self) -> Result<Arc<Forms>> {
+    pub(super) fn forms(&self) -> Result<Arc<Forms>> {
         let made = || self.read_forms().map(|forms| Cached::Forms(Arc::new(forms)));
         match self.cached(Part::Forms, made)? {
             Cached::Forms(forms) => Ok(forms),
@@ -349,7 +349,11 @@ impl Segment {
     }
 
     /// All of a list, read past the cache.
-    fn whole_list(&self, list: List, each: &mut dyn FnMut(&ListPage) -> Result<()>) -> Result<()> {
+    pub(super) fn whole_list(
+        &self,
+        list: List,
+        each: &mut dyn FnMut(&ListPage) -> Result<()>,
+    ) -> Result<()> {
         (0..self.meta.list(list).pages.len())
             .try_for_each(|number| each(&self.read_page(list, number)?))
     }

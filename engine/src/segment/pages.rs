@@ -2,10 +2,11 @@
 //!
 //! A list is cut into pages of so many items, each a frame of its own, so what a question decodes of a
 //! list does not grow with the segment. The footer has a directory of the pages; lists that are looked
-//! up by name stand in order, and their directory has the first name of each page.
+//! up by name stand in order, and their directory has a border before each page.
 //!
 //! Bytes: FORMAT.md, "Pages".
 
+use super::columns::{MAX_ENTRY_BYTES, is_predictions};
 use super::layout::{Kind, Place, Strings, put_rising, read_rising};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint};
@@ -68,11 +69,12 @@ impl List {
         matches!(self, Self::Conversations | Self::Senders | Self::Custodians)
     }
 
-    fn limit(self) -> Limit {
+    /// The most items of a segment of so many rows.
+    fn limit(self, rows: u32) -> Limit {
         match self {
-            Self::Conversations => list::CONVERSATIONS,
-            Self::Senders => list::SENDERS,
-            Self::Sets => list::SETS,
+            Self::Conversations => list::CONVERSATIONS.within(rows as usize),
+            Self::Senders => list::SENDERS.within(rows as usize),
+            Self::Sets => list::SETS.within(rows as usize),
             Self::Custodians => list::CUSTODIANS_OF_ROWS,
             Self::Entries => list::ENTRIES,
             Self::Predictions => list::PREDICTIONS,
@@ -81,6 +83,7 @@ impl List {
 }
 
 /// A custodian as items are in order: four bytes, the highest first.
+#[expect(clippy::big_endian_bytes, reason = "names are compared by their bytes")]
 pub(crate) fn custodian_name(custodian: u32) -> [u8; 4] {
     custodian.to_be_bytes()
 }
@@ -89,8 +92,9 @@ pub(crate) fn custodian_name(custodian: u32) -> [u8; 4] {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PageEntry {
     pub(crate) place: Place,
-    /// The name of its first item, in a list that is looked up by name.
-    pub(crate) name: Box<[u8]>,
+    /// In a list that is looked up by name: above all names of the pages before, and not above its
+    /// own. As short as can be, for a name may be as long as a document.
+    pub(crate) border: Box<[u8]>,
     /// The first row of its first conversation.
     pub(crate) row: u32,
 }
@@ -111,7 +115,7 @@ impl Directory {
 
     /// The page that has a name if any has.
     pub(crate) fn page_of(&self, name: &[u8]) -> Option<usize> {
-        self.pages.partition_point(|page| &*page.name <= name).checked_sub(1)
+        self.pages.partition_point(|page| &*page.border <= name).checked_sub(1)
     }
 
     /// The page of conversations that has a row.
@@ -125,7 +129,7 @@ impl Directory {
         for page in &self.pages {
             put_varint(out, u64::from(page.place.bytes));
             if list.is_sorted() {
-                put_block(out, name_of(list, &page.name));
+                put_block(out, &page.border);
             }
             if list == List::Conversations {
                 put_varint(out, u64::from(page.row - std::mem::replace(&mut row, page.row)));
@@ -140,14 +144,18 @@ impl Directory {
         offset: &mut u64,
         rows: u32,
     ) -> Option<Self> {
-        let items = reader.varint32().filter(|items| *items as usize <= list.limit().items)?;
+        let items = reader.varint32().filter(|items| *items as usize <= list.limit(rows).items)?;
+        // Every row is in a conversation.
+        if list == List::Conversations && items == 0 && rows > 0 {
+            return None;
+        }
         let count = items.div_ceil(list.page_items());
         let mut directory = Self { items, pages: Vec::new() };
         for _ in 0..count {
             let bytes = super::layout::frame_bytes(reader)?;
             let place = Place { offset: *offset, bytes };
             *offset += u64::from(bytes);
-            let name = if list.is_sorted() { reader.block()? } else { &[] };
+            let border = if list.is_sorted() { reader.block()? } else { &[] };
             let before = directory.pages.last();
             let mut row = before.map_or(0, |page| page.row);
             if list == List::Conversations {
@@ -155,10 +163,10 @@ impl Directory {
                 let behind = before.map_or(row == 0, |page| page.row < row);
                 let _ = Some(row).filter(|row| behind && *row < rows)?;
             }
-            if list.is_sorted() && before.is_some_and(|page| &*page.name >= name) {
+            if list.is_sorted() && before.is_some_and(|page| &*page.border >= border) {
                 return None;
             }
-            directory.pages.push(PageEntry { place, name: name.into(), row });
+            directory.pages.push(PageEntry { place, border: border.into(), row });
         }
         Some(directory)
     }
@@ -168,6 +176,12 @@ impl Directory {
 fn name_of(list: List, item: &[u8]) -> &[u8] {
     // Behind a custodian stand its sets.
     if list == List::Custodians { item.get(..4).unwrap_or(item) } else { item }
+}
+
+/// The shortest start of a name that is above the one before it.
+fn border<'n>(before: &[u8], name: &'n [u8]) -> &'n [u8] {
+    let common = before.iter().zip(name).take_while(|(before, byte)| before == byte).count();
+    name.get(..=common).unwrap_or(name)
 }
 
 /// A page, decoded.
@@ -221,11 +235,13 @@ impl ListPage {
         let entry = directory.pages.get(number)?;
         let reader = &mut Reader::new(payload);
         let count = directory.items_of(list, number);
-        let limit = list::PAGE_ITEMS.within(count);
+        let limit = list.limit(rows).within(count);
         let is_name = |name: &[u8]| match list {
             List::Conversations | List::Senders => std::str::from_utf8(name).is_ok(),
+            List::Sets => true,
             List::Custodians => name.len() > 4,
-            _ => true,
+            List::Entries => name.len() <= MAX_ENTRY_BYTES,
+            List::Predictions => is_predictions(name),
         };
         let items = Strings::read(reader, limit, |before, item| {
             let name = name_of(list, item);
@@ -235,9 +251,9 @@ impl ListPage {
         let next = directory.pages.get(number + 1);
         let is_whole = items.len() == count
             && (!list.is_sorted()
-                || items.get(0).is_some_and(|first| name_of(list, first) == &*entry.name)
+                || items.get(0).is_some_and(|first| &*entry.border <= name_of(list, first))
                     && next.is_none_or(|next| {
-                        items.get(count - 1).is_some_and(|last| name_of(list, last) < &*next.name)
+                        items.get(count - 1).is_some_and(|last| name_of(list, last) < &*next.border)
                     }));
         let mut starts = Vec::new();
         if list == List::Conversations {
@@ -271,10 +287,11 @@ pub(super) fn payloads<'l>(
         if list == List::Conversations {
             put_rising(&mut payload, starts);
         }
-        let name = if list.is_sorted() { items.get(first).unwrap_or_default() } else { &[] };
+        let name = |index: usize| name_of(list, items.get(index).unwrap_or_default());
+        let before = first.checked_sub(1).filter(|_| list.is_sorted()).map(name);
         let entry = PageEntry {
             place: Place { offset: 0, bytes: 0 },
-            name: name_of(list, name).into(),
+            border: before.map_or(&[][..], |before| border(before, name(first))).into(),
             row: starts.first().copied().unwrap_or(0),
         };
         (entry, payload)

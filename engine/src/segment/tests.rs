@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::columns::read_heads;
-use super::layout::{HEADER_BYTES, Kind};
+use super::layout::{HEADER_BYTES, Kind, Place};
 use super::open::unpack;
-use super::pages::{LISTS, List, ListPage};
+use super::pages::{Directory, LISTS, List, ListPage, PageEntry};
 use super::{Effort, NewRow, RowReader, Segment, Source, Visit, build, footer};
 use crate::cache::Cache;
 use crate::error::Result;
+use crate::format::bytes::{Reader, put_block};
 use crate::format::frame::{self, Codec};
 use crate::storage::bent::Bend;
 use crate::storage::{Memory, ReadFile, Storage, whole};
@@ -178,6 +179,44 @@ fn forged_tables_and_pages_never_panic_and_what_hangs_behind_them_is_damage() {
 }
 
 #[test]
+fn a_page_has_what_an_item_of_its_list_can_be() {
+    let is_page = |list: List, item: &[u8]| {
+        let place = Place { offset: 0, bytes: 16 };
+        let pages = vec![PageEntry { place, border: Box::default(), row: 0 }];
+        let mut payload = vec![1];
+        put_block(&mut payload, item);
+        ListPage::read(list, &Directory { items: 1, pages }, 0, (&payload, 1)).is_ok()
+    };
+    for (list, most) in [(List::Entries, 512), (List::Predictions, 192)] {
+        assert!(is_page(list, &vec![b'a'; most]) && !is_page(list, &vec![b'a'; most + 3]));
+    }
+    assert!(!is_page(List::Predictions, &[]) && !is_page(List::Predictions, &[0; 4]));
+    assert!(is_page(List::Senders, b"ada") && !is_page(List::Senders, &[0xff]));
+    assert!(is_page(List::Custodians, &[0, 0, 0, 1, 0]) && !is_page(List::Custodians, &[0; 4]));
+}
+
+#[test]
+fn a_directory_has_no_more_items_than_there_can_be_and_borders_that_rise() {
+    let read = |list: List, bytes: &[u8], rows: u32| {
+        let reader = &mut Reader::new(bytes);
+        Directory::read(list, reader, &mut 32, rows).filter(|_| reader.is_empty()).is_some()
+    };
+    let two = [0x81, 1, 16, 0, 16, 1, b'b'];
+    assert!(read(List::Senders, &two, 129) && !read(List::Senders, &two, 128));
+    assert!(!read(List::Senders, &[0x81, 1, 16, 1, b'b', 16, 1, b'b'], 129), "one border twice");
+    assert!(!read(List::Senders, &[1, 15, 0], 129), "a frame without a header");
+    assert!(read(List::Sets, &[1, 16], 1) && !read(List::Sets, &[1, 16], 0));
+    assert!(read(List::Custodians, &[1, 16, 0], 0), "more custodians than rows");
+    assert!(read(List::Conversations, &[0], 0) && !read(List::Conversations, &[0], 1));
+    assert!(read(List::Conversations, &[1, 16, 0, 0], 1));
+    assert!(!read(List::Conversations, &[1, 16, 0, 1], 2), "row 0 is in no conversation");
+    let conversations = |row: u8| [0x81, 1, 16, 0, 0, 16, 1, b'b', row];
+    assert!(read(List::Conversations, &conversations(0x7f), 129));
+    assert!(!read(List::Conversations, &conversations(0), 129), "two begin at one row");
+    assert!(!read(List::Conversations, &conversations(0x7f), 127), "behind the last row");
+}
+
+#[test]
 fn predictions_without_a_context_are_refused() {
     // One text column, no context, no entries, 2^28 predictions.
     let forged = [1, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 1];
@@ -251,6 +290,86 @@ fn one_row_is_read_by_as_many_bytes_from_a_large_segment_as_from_a_small_one() {
     };
     let (small, large) = (read(2_048), read(20 * 2_048));
     assert!(large * 10 < small * 12, "{large} bytes of a large segment, {small} of a small one");
+}
+
+/// Rows of conversations and senders with names as long as documents can be.
+struct Long(usize);
+
+impl Source for Long {
+    fn visit(&mut self, each: &mut Visit<'_>) -> Result<()> {
+        let long = "a".repeat(self.0);
+        let visit = &mut |row: &NewRow<'_>| {
+            let (conversation, sender) = match row.sequence.0 {
+                0 => (&*long, "s"),
+                number if number < 4 => ("b", &*long),
+                _ => ("c", "s"),
+            };
+            let (id, sender) = (row.sequence.0.to_string(), Some(sender));
+            each(&NewRow { conversation, sender, id: &id, reply_to: None, ..*row })
+        };
+        Rows(rows()).visit(visit)
+    }
+}
+
+#[test]
+fn names_as_long_as_documents_are_no_part_of_the_footer() {
+    let built = build(ARCHIVE, 1, Effort::FRESH, &mut Long(15 << 20)).unwrap();
+    let mut footer = Vec::new();
+    built.meta.put(&mut footer);
+    assert!(footer.len() < 1_000, "{} bytes", footer.len());
+    assert_eq!(read(&built.file).unwrap(), rows());
+}
+
+#[test]
+fn a_name_is_found_on_either_side_of_a_border() {
+    let file = build(ARCHIVE, 1, Effort::FRESH, &mut Many(300)).unwrap().file;
+    let storage = Counting::of(&file);
+    let segment = Segment::open(&storage, ARCHIVE, 1, PATH, Arc::new(Cache::new(0))).unwrap();
+    let borders = segment.meta.list(List::Conversations).pages.iter();
+    let borders: Vec<&[u8]> = borders.map(|page| &*page.border).collect();
+    assert_eq!(borders, [&b""[..], b"00000128", b"00000256"]);
+    for number in 0..300 {
+        let name = format!("{number:08}");
+        assert_eq!(segment.rows_of(&name).unwrap(), Some((number, number + 1)));
+        assert_eq!(segment.row_behind(&format!("{name}a")).unwrap(), number + 1);
+    }
+    for gone in ["", "0", "00000127a", "00000300", "1"] {
+        assert_eq!(segment.rows_of(gone).unwrap(), None, "{gone}");
+    }
+}
+
+/// The file with another list of custodians.
+fn with_custodians(file: &[u8], page: &[u8]) -> Vec<u8> {
+    let frames = frames(file);
+    let (kind, at, old) = frames.iter().find(|frame| frame.0 == Kind::Custodians as u8).unwrap();
+    assert_eq!(old.len(), page.len());
+    let (mut out, end) = (file[..*at].to_vec(), frames.iter().find(|next| next.1 > *at).unwrap().1);
+    let room = end - at - frame::HEADER_BYTES;
+    let mut packed = zstd::bulk::compress(page, 9).unwrap();
+    // What is behind in the frame is skipped.
+    let zeros = u32::try_from(room - packed.len()).unwrap();
+    assert_eq!(zeros, 0);
+    packed.resize(room, 0);
+    frame::put(&mut out, *kind, Codec::Zstd, page.len(), &packed);
+    out.extend_from_slice(&file[end..]);
+    out
+}
+
+#[test]
+fn custodians_that_are_in_other_sets_are_damage() {
+    let file = file();
+    let check = |file: &[u8]| {
+        let storage = Counting::of(file);
+        let cache = Arc::new(Cache::new(0));
+        Segment::open(&storage, ARCHIVE, 1, PATH, cache)?.check_lists()
+    };
+    let page = section(&file, Kind::Custodians);
+    check(&with_custodians(&file, &page)).unwrap();
+    let mut wrong = 0;
+    for forged in forgeries(&page) {
+        wrong += usize::from(check(&with_custodians(&file, &forged)).is_err());
+    }
+    assert_eq!(wrong, page.len() * 4, "{page:?}");
 }
 
 /// Counts the bytes that are read of a file.

@@ -300,6 +300,9 @@ impl Sums<'_, '_> {
         if let Some(message) = std::mem::take(&mut self.sum).differs(segment) {
             findings.add(&Error::corrupt(message).in_file(segment.path()));
         }
+        if let Err(error) = segment.check_lists() {
+            findings.add(&error.in_file(segment.path()));
+        }
     }
 }
 
