@@ -106,6 +106,11 @@ impl Trial {
         Archive::open(self.host(), options()).unwrap()
     }
 
+    /// Opens it as its writer, as a command does.
+    pub fn open_as_default(&self) -> Archive {
+        Archive::open(self.host(), Options::default()).unwrap()
+    }
+
     /// Opens it for reading.
     pub fn open(&self) -> Archive {
         Archive::open_read_only(self.host(), options()).unwrap()

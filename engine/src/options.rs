@@ -22,7 +22,7 @@ pub struct Options {
     pub recall_bytes: usize,
     /// Largest JSON document taken as a row, at most 32 MiB; a larger one is quarantined. 16 MiB.
     pub document_bytes: usize,
-    /// Merge segments in the background while the archive is open. On.
+    /// Merge segments in the background, and what is due when a process that wrote closes the archive. On.
     pub background_compaction: bool,
     /// How long files that compaction replaced are kept for readers elsewhere. 24 hours.
     pub grace_seconds: u64,

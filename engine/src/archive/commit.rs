@@ -48,6 +48,8 @@ pub(crate) struct Writer {
     outcasts: Option<HashSet<ContentAddress>>,
     pub(crate) active_bytes: usize,
     pub(crate) frozen: Option<super::seal::Frozen>,
+    /// Something was sealed in this process.
+    pub(crate) sealed: bool,
     /// Rows of slabs by their message.
     pub(crate) index: Index,
     pub(crate) homes: HashMap<u32, Home, Fast>,
@@ -114,6 +116,7 @@ impl Writer {
             outcasts: None,
             active_bytes: 0,
             frozen: None,
+            sealed: false,
             index: Index::default(),
             homes: HashMap::default(),
             closing: false,

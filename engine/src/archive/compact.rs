@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use super::book::SegmentRanges;
 use super::folded::{Folded, Folding};
 use super::ledger::Ledger;
-use super::merge::{self, Merge};
+use super::merge::{self, Cuts, Merge, STEP_ROWS, Span, TOP_LEVEL};
 use super::quarantine::{self, Outcasts};
 use super::record::Home;
 use super::seal::with_ranges;
@@ -46,9 +46,9 @@ impl Archive {
         let state = self.shared.state();
         report.segments_before = state.segments.len() as u64;
         report.bytes_before = bytes(&state);
-        let done = self.shared.merge_all(&state, &mut report, progress)?;
+        let done = self.shared.merge_all(&mut report, progress)?;
         if done {
-            self.shared.sum_up_ledgers()?;
+            let _some = self.shared.sum_up(true)?;
         }
         let state = self.shared.state();
         report.segments_after = state.segments.len() as u64;
@@ -61,7 +61,15 @@ impl Archive {
 }
 
 /// The level of what cannot be packed smaller.
-const HARD_LEVEL: u8 = 9;
+const HARD_LEVEL: u8 = TOP_LEVEL + 1;
+/// For what is merged again soon.
+const LIGHT: Effort = Effort {
+    level: 3,
+    text_level: 6,
+    chunk_bytes: 32 << 10,
+    dictionary_bytes: 112 << 10,
+    dictionary_part: 64,
+};
 /// Quarantine files of at most so many bytes together are merged.
 const MERGED_BYTES: u64 = 64 << 20;
 
@@ -72,66 +80,121 @@ fn bytes(state: &State) -> u64 {
 }
 
 impl Shared {
-    /// What to merge in the background, without the segments of these numbers.
-    pub(crate) fn next_merge(&self, without: &BTreeSet<u64>) -> Option<Vec<Arc<Live>>> {
+    /// What to merge next, without the segments of these numbers, and the level that it becomes.
+    pub(crate) fn next_merge(&self, without: &BTreeSet<u64>) -> Option<(Vec<Arc<Live>>, u8)> {
         let mut segments = self.mergeable(&self.state());
         segments.retain(|live| !without.contains(&live.entry.number));
-        let rows: Vec<u64> = segments.iter().map(|live| live.entry.rows).collect();
-        let picked = merge::pick(&rows)?;
-        Some(picked.into_iter().map(|at| Arc::clone(&segments[at])).collect())
+        let entries: Vec<&FileEntry> = segments.iter().map(|live| &live.entry).collect();
+        let (picked, level) = merge::pick(&entries)?;
+        Some((picked.into_iter().map(|at| Arc::clone(&segments[at])).collect(), level))
     }
 
-    /// One merge in the background; false if it was stopped or somebody compacted before.
+    /// One step of a merge that was picked; gives the rows that it wrote anew. `None` if it was
+    /// stopped: then nothing has changed, but for inputs that were cut.
     pub(crate) fn merge_some(
         &self,
-        inputs: &[Arc<Live>],
+        (inputs, level): (&[Arc<Live>], u8),
         progress: &mut Progress<'_>,
-    ) -> Result<bool> {
+    ) -> Result<Option<u64>> {
         let _turn = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
         let numbers: Vec<u64> = inputs.iter().map(|live| live.entry.number).collect();
         let state = self.state();
         if !numbers.iter().all(|number| state.manifest.file(*number).is_some()) {
-            return Ok(false);
+            // Somebody compacted before.
+            return Ok(Some(0));
         }
         // With the sightings of now, not of when they were picked.
         let now = state.segments.iter().filter(|live| numbers.contains(&live.entry.number));
         let inputs: Vec<Arc<Live>> = now.cloned().collect();
-        let level = inputs.iter().map(|live| live.entry.level).max().unwrap_or(0);
-        self.merge(&inputs, Effort::MERGE, (level + 1).min(HARD_LEVEL - 1), progress)
+        let effort = if level < 2 { LIGHT } else { Effort::MERGE };
+        self.merge_step(&inputs, effort, level, progress)
+    }
+
+    /// Merges as many of the inputs as a step takes: those of the first conversations.
+    fn merge_step(
+        &self,
+        inputs: &[Arc<Live>],
+        effort: Effort,
+        level: u8,
+        progress: &mut Progress<'_>,
+    ) -> Result<Option<u64>> {
+        let spans = inputs.iter().map(merge::span).collect::<Result<Vec<Span>>>()?;
+        let chosen = merge::step(&merge::groups(&spans), &spans);
+        let rows: u64 = chosen.iter().map(|at| spans[*at].rows).sum();
+        let lives: Vec<Arc<Live>> = chosen.iter().map(|at| Arc::clone(&inputs[*at])).collect();
+        if rows > STEP_ROWS && lives.len() > 1 {
+            // They overlap all the way: once they are cut alike each part is a step.
+            let places = merge::cuts(&lives, rows.div_ceil(STEP_ROWS / 2))?;
+            let is_cut = |at: &&usize| places.iter().any(|place| spans[**at].is_cut_by(place));
+            let cut: Vec<&usize> = chosen.iter().filter(is_cut).collect();
+            for at in &cut {
+                let level = inputs[**at].entry.level.min(TOP_LEVEL);
+                let cuts = Cuts { rows: u64::MAX, places: places.clone(), least: 1 };
+                let one = std::slice::from_ref(&inputs[**at]);
+                if !self.merge(one, (Effort::FRESH, level), cuts, progress)? {
+                    return Ok(None);
+                }
+            }
+            if !cut.is_empty() {
+                return Ok(Some(cut.iter().map(|at| spans[**at].rows).sum()));
+            }
+        }
+        let cuts = self.cuts(rows, level)?;
+        let merged = self.merge(&lives, (effort, level), cuts, progress)?;
+        Ok(merged.then_some(rows))
+    }
+
+    /// Outputs of so many rows in all, cut where the segments of their level begin.
+    fn cuts(&self, rows: u64, level: u8) -> Result<Cuts> {
+        let rows = merge::output_rows(rows);
+        let state = self.state();
+        let of_level = state.segments.iter().filter(|live| live.entry.level == level);
+        let mut places = Vec::new();
+        for live in of_level.filter(|live| live.file.is_readable() && level < HARD_LEVEL) {
+            places.push(merge::span(live)?.first);
+        }
+        places.sort_unstable();
+        Ok(Cuts { rows, places, least: rows / 2 })
     }
 
     /// Merges segments hard, or halves of them if there is no room for all at once.
-    fn merge_in_pieces(&self, inputs: &[Arc<Live>], progress: &mut Progress<'_>) -> Result<bool> {
-        let full = match self.merge(inputs, Effort::HARD, HARD_LEVEL, progress) {
+    fn merge_in_pieces(
+        &self,
+        inputs: &[Arc<Live>],
+        progress: &mut Progress<'_>,
+    ) -> Result<Option<u64>> {
+        let full = match self.merge_step(inputs, Effort::HARD, HARD_LEVEL, progress) {
             Err(error) if error.kind() == ErrorKind::NoSpace && inputs.len() > 3 => error,
             other => return other,
         };
         let (low, high) = inputs.split_at(inputs.len() / 2);
         for half in [low, high] {
-            if !self.merge_in_pieces(half, progress)? {
-                return Ok(false);
+            if self.merge_in_pieces(half, progress)?.is_none() {
+                return Ok(None);
             }
         }
         Err(full)
     }
 
-    /// Merges everything that can be read; false if it was asked to stop.
-    fn merge_all(
-        &self,
-        state: &State,
-        report: &mut CompactReport,
-        progress: &mut Progress<'_>,
-    ) -> Result<bool> {
-        let packed = |live: &Arc<Live>| live.entry.level == HARD_LEVEL && live.ranges.is_empty();
+    /// Merges everything that can be read and is not packed hard, step by step; false if it was asked
+    /// to stop.
+    fn merge_all(&self, report: &mut CompactReport, progress: &mut Progress<'_>) -> Result<bool> {
         loop {
-            let inputs = self.mergeable(state);
-            if inputs.is_empty() || (inputs.len() == 1 && packed(&inputs[0])) {
-                return Ok(true);
-            }
-            report.rows = inputs.iter().map(|live| live.entry.rows).sum();
-            match self.merge_in_pieces(&inputs, progress) {
-                Err(error) if self.set_aside(&inputs, &error) => report.rows = 0,
-                merged => return merged,
+            let mergeable = self.mergeable(&self.state());
+            let step = unpacked(&mergeable).and_then(|inputs| {
+                if inputs.is_empty() {
+                    return Ok(Some(0));
+                }
+                let before = report.rows;
+                let total = before + inputs.iter().map(|live| live.entry.rows).sum::<u64>();
+                self.merge_in_pieces(&inputs, &mut |done, _| progress(before + done, total))
+            });
+            match step {
+                Ok(Some(0)) => return Ok(true),
+                Ok(Some(rows)) => report.rows += rows,
+                Ok(None) => return Ok(false),
+                Err(error) if self.set_aside(&mergeable, &error) => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -170,8 +233,8 @@ impl Shared {
     fn merge(
         &self,
         inputs: &[Arc<Live>],
-        effort: Effort,
-        level: u8,
+        (effort, level): (Effort, u8),
+        cuts: Cuts,
         progress: &mut Progress<'_>,
     ) -> Result<bool> {
         let state = self.state();
@@ -186,27 +249,30 @@ impl Shared {
             lives: Vec::new(),
             folded: Folded::default(),
         };
+        let mut outputs = merge.outputs(cuts)?;
         let mut done = 0;
-        for output in merge.outputs() {
-            let number = self.file_number()?;
+        let mut number = 0;
+        loop {
             let mut build = || {
-                let mut rows = merge.rows(&output, Some(&mut folding))?;
+                let Some(mut rows) = outputs.next(Some(&mut folding))? else { return Ok(None) };
+                number = self.file_number()?;
                 let mut source = Watched { rows: &mut rows, seen: 0, done, total, progress };
                 let built = segment::build(self.archive, number, effort, &mut source)?;
                 let entry = self.write_segment(&built, level)?;
                 drop(built);
                 let live = self.open_live(&entry, Arc::default())?;
                 rows.moves(live.generation, &mut merged.moves);
-                Ok(live)
+                done += rows.count();
+                Ok(Some(live))
             };
             match build() {
-                Ok(live) => merged.lives.push(Arc::new(live)),
+                Ok(Some(live)) => merged.lives.push(Arc::new(live)),
+                Ok(None) => break,
                 Err(error) => {
                     self.discard(&merged.lives, number);
                     return if is_stop(&error) { Ok(false) } else { Err(error) };
                 }
             }
-            done += output.count;
         }
         merged.folded = folding.folded;
         self.publish_merged(&merged)?;
@@ -284,49 +350,29 @@ impl Shared {
         Ok(())
     }
 
-    /// Replaces all ledgers by their sum, and all quarantine files by one.
-    fn sum_up_ledgers(&self) -> Result<()> {
+    /// Are there enough ledgers or quarantine files of a level to be summed up?
+    pub(crate) fn sums_are_due(&self) -> bool {
+        let state = self.state();
+        let due = |files: Vec<&FileEntry>| merge::newest(&levels(&files)).is_some();
+        state.lost_ledgers.is_empty() && (due(ledgers(&state)) || due(refused(&state)))
+    }
+
+    /// Replaces the newest ledgers by their sum and the newest quarantine files by one: those that are
+    /// due, or all. False if nothing could be done.
+    pub(crate) fn sum_up(&self, all: bool) -> Result<bool> {
         let _turn = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut writer = self.writer()?;
         let state = self.state();
-        let of = |kind| state.manifest.files.iter().filter(move |file| file.kind == kind);
-        let mut sum = Ledger::default();
-        let mut removed: Vec<u64> = Vec::new();
-        for entry in of(FileKind::Ledger) {
-            let (storage, path) = (&*self.host.storage, entry.path());
-            match ledger::read(storage, self.archive, entry.number, &path) {
-                Ok(ledger) => sum.book.learn(ledger.book),
-                // The order of ledgers counts: none is summed up around one that is unknown.
-                Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(()),
-                Err(error) => return Err(error),
-            }
-            removed.push(entry.number);
-        }
-        for live in state.segments.iter().filter(|live| !live.ranges.is_empty()) {
-            drop(sum.ranges.insert(live.entry.number, (*live.ranges).clone()));
-        }
-        // What has no room in one file stays in several.
-        if removed.len() < 2 && sum.ranges.is_empty() || !ledger::fits(&sum) {
-            return Ok(());
-        }
         let number = writer.next_file;
         writer.next_file += 2;
-        let mut added: Vec<FileEntry> = vec![self.write_ledger(number, &sum)?];
-        let small: Vec<Arc<Outcasts>> = mergeable(&state.outcasts)
-            .iter()
-            .filter(|outcasts| outcasts.index().is_ok())
-            .cloned()
-            .collect();
-        if small.len() > 1 {
-            let encoded = quarantine::merge(self.archive, number + 1, &small)?;
-            added.push(self.write_refused(number + 1, &encoded)?);
-            removed.extend(small.iter().map(|outcasts| outcasts.entry.number));
-        }
         let mut change = Change::none(&state.manifest, self.host.clock.now());
-        let outcasts = self.open_outcasts(&added);
-        (change.added, change.removed) = (added, removed.clone());
-        let next = self.publish(&writer, &state, change);
-        match next {
+        self.sum_up_ledgers(&state, number, all, &mut change)?;
+        self.sum_up_refused(&state, number + 1, all, &mut change)?;
+        if change.added.is_empty() {
+            return Ok(false);
+        }
+        let (outcasts, removed) = (self.open_outcasts(&change.added), change.removed.clone());
+        match self.publish(&writer, &state, change) {
             Ok(mut next) => {
                 next.outcasts.retain(|outcasts| !removed.contains(&outcasts.entry.number));
                 next.outcasts.extend(outcasts);
@@ -339,18 +385,113 @@ impl Shared {
         }
         let cleared = self.clear_out(&writer);
         drop(writer);
-        cleared
+        cleared.map(|()| true)
+    }
+
+    fn sum_up_ledgers(
+        &self,
+        state: &State,
+        number: u64,
+        all: bool,
+        change: &mut Change,
+    ) -> Result<()> {
+        let files = ledgers(state);
+        let due = if all { Some((files.len(), 0)) } else { merge::newest(&levels(&files)) };
+        let Some((count, level)) = due.filter(|(count, _)| *count > 1) else { return Ok(()) };
+        let mut sum = Ledger::default();
+        for entry in &files[files.len() - count..] {
+            let (storage, path) = (&*self.host.storage, entry.path());
+            let ledger = match ledger::read(storage, self.archive, entry.number, &path) {
+                Ok(ledger) => ledger,
+                // The order of ledgers counts: none is summed up around one that is unknown.
+                Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            // What was taken back hides what an older ledger says.
+            if count == files.len() {
+                sum.book.learn(ledger.book);
+            } else {
+                sum.book.absorb(ledger.book);
+            }
+            for (segment, more) in ledger.ranges {
+                if state.manifest.file(segment).is_some() {
+                    let known = sum.ranges.entry(segment).or_default();
+                    *known = known.join(&more);
+                }
+            }
+        }
+        // What has no room in one file stays in several.
+        if ledger::fits(&sum) {
+            let entry = self.write_ledger(number, &sum)?;
+            change.added.push(FileEntry { level, ..entry });
+            change.removed.extend(files[files.len() - count..].iter().map(|file| file.number));
+        }
+        Ok(())
+    }
+
+    fn sum_up_refused(
+        &self,
+        state: &State,
+        number: u64,
+        all: bool,
+        change: &mut Change,
+    ) -> Result<()> {
+        let files = refused(state);
+        let due = if all { Some((files.len(), 0)) } else { merge::newest(&levels(&files)) };
+        let Some((count, level)) = due else { return Ok(()) };
+        let newest = small(&state.outcasts[state.outcasts.len() - count..]);
+        let readable = newest.iter().filter(|outcasts| outcasts.index().is_ok());
+        let files: Vec<Arc<Outcasts>> = readable.cloned().collect();
+        if files.len() > 1 {
+            let encoded = quarantine::merge(self.archive, number, &files)?;
+            let entry = self.write_refused(number, &encoded)?;
+            change.added.push(FileEntry { level, ..entry });
+            change.removed.extend(files.iter().map(|outcasts| outcasts.entry.number));
+        }
+        Ok(())
     }
 }
 
+fn ledgers(state: &State) -> Vec<&FileEntry> {
+    state.manifest.files.iter().filter(|file| file.kind == FileKind::Ledger).collect()
+}
+
+fn refused(state: &State) -> Vec<&FileEntry> {
+    state.outcasts.iter().map(|outcasts| &outcasts.entry).collect()
+}
+
+fn levels(files: &[&FileEntry]) -> Vec<u8> {
+    files.iter().map(|file| file.level).collect()
+}
+
 /// The newest quarantine files that are small together: what is merged at once is in memory.
-fn mergeable(files: &[Arc<Outcasts>]) -> &[Arc<Outcasts>] {
+fn small(files: &[Arc<Outcasts>]) -> &[Arc<Outcasts>] {
     let mut bytes = 0;
     let small = files.iter().rev().take_while(|file| {
         bytes += file.entry.bytes;
         bytes <= MERGED_BYTES
     });
     &files[files.len() - small.count()..]
+}
+
+/// Segments without those that are packed hard, overlap with no other one and lack no sightings, but
+/// for small ones that stand beside another to be merged.
+fn unpacked(lives: &[Arc<Live>]) -> Result<Vec<Arc<Live>>> {
+    let spans = lives.iter().map(merge::span).collect::<Result<Vec<Span>>>()?;
+    let groups = merge::groups(&spans);
+    let packed = |group: &Vec<usize>| match group[..] {
+        [at] => lives[at].entry.level == HARD_LEVEL && lives[at].ranges.is_empty(),
+        _ => false,
+    };
+    let is_small = |group: &Vec<usize>| merge::is_small(group.iter().map(|at| &spans[*at]));
+    let open = |group: Option<&Vec<usize>>| group.is_some_and(|it| !packed(it) || is_small(it));
+    let beside =
+        |at: usize| open(at.checked_sub(1).map(|at| &groups[at])) || open(groups.get(at + 1));
+    let taken = groups
+        .iter()
+        .enumerate()
+        .filter(|(at, group)| !packed(group) || (is_small(group) && beside(*at)));
+    Ok(taken.flat_map(|(_, group)| group).map(|at| Arc::clone(&lives[*at])).collect())
 }
 
 /// Segments and what they became.

@@ -1,7 +1,9 @@
-//! Background work: sealing what is frozen, and merging segments once there are enough.
+//! Background work: sealing what is frozen, and merging files once there are enough.
 //!
 //! Both are jobs on the threads of the environment, begun when there is something to do. Nobody waits
-//! for a job to begin: who needs a seal does it on his own thread, unless another one is at it.
+//! for a job to begin: who needs a seal does it on his own thread, unless another one is at it. What is
+//! due when a process that sealed something closes the archive is merged then, so files stay few
+//! however short processes live.
 //!
 //! A failed seal stops the writer. A failed merge changes nothing: the segments that it met damage
 //! in are left alone while this process has the archive, and the others are merged. One for which the
@@ -18,6 +20,9 @@ use super::{Archive, Shared};
 use crate::environment::{Jobs, Urgency};
 use crate::error::{Error, Result};
 
+/// `close` begins no other step once it wrote so many rows anew: the next process goes on.
+const MERGED_AT_CLOSE: u64 = 1 << 20;
+
 /// The background work of an open archive.
 #[derive(Debug)]
 pub(super) struct Background {
@@ -26,8 +31,17 @@ pub(super) struct Background {
     stop: AtomicBool,
     /// A merge waits for a thread or runs.
     merging: AtomicBool,
-    /// Segments that merges met damage in; held for a moment.
-    unreadable: Mutex<BTreeSet<u64>>,
+    /// Held for a moment.
+    unmergeable: Mutex<Unmergeable>,
+}
+
+/// What merges leave alone while this process has the archive.
+#[derive(Clone, Debug, Default)]
+struct Unmergeable {
+    /// Segments that they met damage in.
+    segments: BTreeSet<u64>,
+    /// There is a sum that could not be made.
+    sums: bool,
 }
 
 impl Background {
@@ -36,7 +50,7 @@ impl Background {
             jobs,
             stop: AtomicBool::new(false),
             merging: AtomicBool::new(false),
-            unreadable: Mutex::default(),
+            unmergeable: Mutex::default(),
         }
     }
 
@@ -44,8 +58,8 @@ impl Background {
         !self.stop.load(Ordering::SeqCst)
     }
 
-    fn unreadable(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unmergeable(&self) -> MutexGuard<'_, Unmergeable> {
+        self.unmergeable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,6 +111,10 @@ fn to_blame(inputs: &[Arc<Live>], error: &Error) -> Vec<u64> {
     one.unwrap_or_else(|| inputs.iter().map(|live| live.entry.number).collect())
 }
 
+fn only_of_storage(error: Error) -> Result<u64> {
+    if error.kind().is_of_storage() { Err(error) } else { Ok(0) }
+}
+
 impl Shared {
     /// Has what is frozen sealed by another thread, once one is free.
     pub(super) fn seal_in_background(self: &Arc<Self>) {
@@ -127,19 +145,22 @@ impl Shared {
         }
     }
 
-    /// Has segments merged by another thread, if there are enough and no thread is at it.
+    /// Has files merged by another thread, if there are enough and no thread is at it.
     fn merge_in_background(self: &Arc<Self>) {
         let background = &self.background;
         let wanted = self.writer.is_some()
             && self.options.background_compaction
             && background.goes_on()
-            && self.next_merge(&background.unreadable()).is_some();
+            && self.merge_is_due();
         if !wanted || background.merging.swap(true, Ordering::SeqCst) {
             return;
         }
         let shared = Arc::clone(self);
         background.jobs.run(Urgency::Late, move || {
-            let merged = shared.merge_next();
+            // `close` merges what is due itself.
+            let closing = shared.writer().map_or(true, |writer| writer.closing);
+            let go_on = || shared.background.goes_on();
+            let merged = !closing && shared.merge_due(&mut |_, _| go_on()).is_ok();
             shared.background.merging.store(false, Ordering::SeqCst);
             // There may be more to merge by now: other archives get their turn in between.
             if merged {
@@ -148,23 +169,50 @@ impl Shared {
         });
     }
 
-    /// Merges what is next; false if the storage failed.
-    fn merge_next(&self) -> bool {
-        let background = &self.background;
-        let without = background.unreadable().clone();
-        let Some(inputs) = self.next_merge(&without) else { return true };
-        let merge = || self.merge_some(&inputs, &mut |_, _| background.goes_on());
-        match self.attempt(Work::Merge, merge) {
-            Ok(merged) => {
-                if merged && without.is_empty() && self.next_merge(&without).is_none() {
+    fn merge_is_due(&self) -> bool {
+        let without = self.background.unmergeable().clone();
+        self.sums_are_due_without(&without) || self.next_merge(&without.segments).is_some()
+    }
+
+    fn sums_are_due_without(&self, without: &Unmergeable) -> bool {
+        !without.sums && self.sums_are_due()
+    }
+
+    /// One step of the merges that are due; gives the rows that it wrote anew. An error is one of the
+    /// storage, which may be over soon.
+    fn merge_due(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<u64> {
+        let without = self.background.unmergeable().clone();
+        if self.sums_are_due_without(&without) {
+            let summed = self.attempt(Work::Merge, || self.sum_up(false));
+            self.background.unmergeable().sums = !matches!(summed, Ok(true));
+            return summed.map(|_| 0).or_else(only_of_storage);
+        }
+        let Some((inputs, level)) = self.next_merge(&without.segments) else { return Ok(0) };
+        let merged = self.attempt(Work::Merge, || self.merge_some((&inputs, level), progress));
+        match merged {
+            Ok(rows) => {
+                if rows.is_some() && without.segments.is_empty() && !self.merge_is_due() {
                     self.recovered(Work::Merge);
                 }
-                true
+                Ok(rows.unwrap_or(0))
             }
-            Err(error) if error.kind().is_of_storage() => false,
             Err(error) => {
-                background.unreadable().extend(to_blame(&inputs, &error));
-                true
+                if !error.kind().is_of_storage() {
+                    self.background.unmergeable().segments.extend(to_blame(&inputs, &error));
+                }
+                only_of_storage(error)
+            }
+        }
+    }
+
+    /// Merges what this process made due, and at least a step of what ones before left.
+    fn merge_at_close(&self) {
+        let mut rows = 0;
+        while rows < MERGED_AT_CLOSE && self.merge_is_due() {
+            match self.merge_due(&mut |_, _| true) {
+                Ok(more) => rows += more,
+                // It is told by `health`; what is sealed is sealed.
+                Err(_) => return,
             }
         }
     }
@@ -194,6 +242,9 @@ impl Shared {
     fn finish(self: &Arc<Self>) -> Result<()> {
         self.writer()?.closing = true;
         self.seal_now()?;
+        if self.options.background_compaction && self.writer()?.sealed {
+            self.merge_at_close();
+        }
         let mut writer = self.writer()?;
         self.seal_pack(&mut writer)?;
         // First what the last file must record, then its end; then nothing may follow.

@@ -157,6 +157,7 @@ impl Shared {
         writer.index.remove(&gone);
         writer.homes.retain(|generation, _| !gone.contains(generation));
         writer.frozen = None;
+        writer.sealed = true;
         self.set_state(next);
         self.drop_journals(&writer, journal_from)?;
         drop(writer);

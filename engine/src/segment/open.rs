@@ -161,12 +161,12 @@ impl Segment {
         pages.get(page).map_or(self.meta.rows, |page| page.row)
     }
 
-    /// The first conversation of each page, as far as that is text, and the rows of the page.
+    /// Where each page of conversations begins, as far as that is text, and the rows of the page.
     pub(crate) fn rows_by_page(&self) -> impl Iterator<Item = (&str, u64)> {
         let pages = self.meta.list(List::Conversations).pages.iter().enumerate();
         pages.filter_map(|(number, page)| {
             let rows = self.start_of_page(number + 1) - page.row;
-            Some((std::str::from_utf8(&page.name).ok()?, u64::from(rows)))
+            Some((std::str::from_utf8(&page.border).ok()?, u64::from(rows)))
         })
     }
 

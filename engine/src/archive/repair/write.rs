@@ -9,7 +9,7 @@ use crate::archive::book::{Book, Counts, Run};
 use crate::archive::folded::{CopiesMoved, Folded};
 use crate::archive::known::{Known, lost_name};
 use crate::archive::ledger::{self, Ledger};
-use crate::archive::merge::Merge;
+use crate::archive::merge::{Cuts, Merge};
 use crate::archive::open;
 use crate::archive::quarantine::Refused;
 use crate::archive::record::{self, Home, HomeSighting};
@@ -146,14 +146,11 @@ impl<'a> Writing<'a> {
         let merge = missing.pass(Merge::of(std::slice::from_ref(live), &missing))?;
         let mut places = vec![None; usize::try_from(live.entry.rows).unwrap_or(0)];
         let mut rows = 0;
-        for output in merge.iter().flat_map(Merge::outputs) {
-            let merge = merge.iter().next();
-            let Some(mut merged) = merge.map(|merge| merge.rows(&output, None)).transpose()? else {
-                break;
-            };
-            if merged.is_empty() {
-                continue;
-            }
+        let cuts = Cuts { rows: u64::MAX, places: Vec::new(), least: 0 };
+        let mut outputs = merge.as_ref().map(|merge| merge.outputs(cuts)).transpose()?;
+        while let Some(outputs) = &mut outputs
+            && let Some(mut merged) = outputs.next(None)?
+        {
             let number = self.next_file;
             let built = segment::build(self.archive, number, Effort::MERGE, &mut merged);
             let Some(built) = missing.pass(built)? else { continue };
