@@ -13,8 +13,9 @@ use crate::format::names;
 use crate::storage::{Storage, WriteFile, whole};
 use crate::types::Sequence;
 
-/// Zeros written ahead of small frames: a sync that need not grow the file takes half the time.
-pub(super) const AHEAD_BYTES: u64 = 1 << 20;
+/// Zeros written ahead of small frames: a sync that need not grow the file takes half the time. A
+/// quarter of what is there, but within these: a short life writes few of them for nothing.
+pub(super) const AHEAD_BYTES: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 20;
 /// Frames from this size on grow the file themselves; zeros would only be written twice.
 const LARGE_FRAME_BYTES: usize = 256 << 10;
 /// Buffers keep at most this between commits.
@@ -230,7 +231,8 @@ impl Journal {
         let chain = frames::put(frame, &self.header.nonce, place, payload);
         let end = tail.offset + frame.len() as u64;
         if end > tail.allocated {
-            tail.allocated = end + if kind == Kind::Commit { write_ahead(frame) } else { 0 };
+            let ahead = if kind == Kind::Commit { write_ahead(frame, tail.offset) } else { 0 };
+            tail.allocated = end + ahead;
         }
         self.file.write_at(tail.offset, frame).map_err(|cause| self.stop(&cause))?;
         tail.offset = end;
@@ -452,14 +454,14 @@ impl Journal {
     }
 }
 
-/// Adds zeros behind a small frame; gives how many.
-fn write_ahead(frame: &mut Vec<u8>) -> u64 {
+/// Adds zeros behind a small frame at an offset; gives how many.
+fn write_ahead(frame: &mut Vec<u8>, offset: u64) -> u64 {
     if frame.len() >= LARGE_FRAME_BYTES {
         return 0;
     }
-    let zeros = usize::try_from(AHEAD_BYTES).unwrap_or(0);
-    frame.resize(frame.len() + zeros, 0);
-    AHEAD_BYTES
+    let zeros = (offset / 4).clamp(*AHEAD_BYTES.start(), *AHEAD_BYTES.end());
+    frame.resize(frame.len() + usize::try_from(zeros).unwrap_or(0), 0);
+    zeros
 }
 
 /// A commit that was read whole but is not known to be durable, and what is before it.
