@@ -1,15 +1,15 @@
-//! A year of daily life: a process a day that opens the archive, commits and closes.
+//! Daily life: a process a day that opens the archive, commits and closes.
 //!
-//! Prints what each month cost, and what the archive is like at the end; times are this process's.
-//! `CHATVAULT_DAYS` says how many days, `CHATVAULT_BASE` names lines to import first.
+//! Prints what each month cost this process and what it left, and at the end all bytes written and
+//! those that stay. `CHATVAULT_DAYS` says how many days, `CHATVAULT_CORPUS` what is there before. It
+//! reads `/proc`, so it needs Linux.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
-#![expect(clippy::print_stderr, reason = "it is not measured by criterion")]
-
-use std::time::Instant;
+#![expect(clippy::print_stderr, reason = "counts are printed, nothing is timed by criterion")]
+#![expect(clippy::disallowed_methods, reason = "it asks the system what this process did")]
 
 use chatvault_benches::{Export, Trial};
-use chatvault_engine::{Archive, Custodian, Origin, RecordKind};
+use chatvault_engine::{Archive, Custodian, Origin, RecordKind, Stat};
 use chatvault_support::generate::{Shape, Tenant};
 
 const COMMITS: usize = 30;
@@ -19,78 +19,74 @@ const MONTH: usize = 30;
 fn main() {
     let days = std::env::var("CHATVAULT_DAYS").map_or(64, |days| days.parse().unwrap());
     let trial = Trial::new();
-    let counts = trial.import(Export::find().versions());
+    let _before = trial.import(Export::find().versions());
     let messages = days * COMMITS * MESSAGES;
-    let shape = Shape { users: 400, conversations: 1_500, messages, redressed_percent: 0 };
-    let documents: Vec<String> =
-        Tenant::new(7, &shape).documents().into_iter().map(|it| it.to_string()).collect();
-    let rows = (counts.stored + counts.variants) as usize + messages;
-    eprintln!("{} versions before, {} messages in {days} days", counts.stored, documents.len());
-    let (mut cost, mut dearest, mut written) = (0.0, 0.0_f64, bytes_written());
-    let first = written;
-    for (day, documents) in documents.chunks(COMMITS * MESSAGES).take(days).enumerate() {
-        let (start, ahead) = (cpu_seconds(), Instant::now());
-        let archive = trial.open_as_default();
-        live(&archive, documents);
-        archive.close().unwrap();
-        let seconds = cpu_seconds() - start;
-        (cost, dearest) = (cost + seconds, dearest.max(seconds));
-        if day == 0 || (day + 1) % MONTH == 0 || day + 1 == days {
-            let stat = trial.open().stat().unwrap();
-            let now = bytes_written();
-            eprintln!(
-                "day {}: {:.0} ms CPU a day, dearest {:.0}; {} segments, {} KB written; wall {:.0} ms",
-                day + 1,
-                cost * 1e3 / if day == 0 { 1.0 } else { MONTH as f64 },
-                dearest * 1e3,
-                stat.segments,
-                (now - written) / 1000,
-                ahead.elapsed().as_secs_f64() * 1e3,
-            );
-            (cost, dearest, written) = (0.0, 0.0, now);
+    let tenant =
+        Tenant::new(7, &Shape { users: 400, conversations: 1_500, messages, redressed_percent: 0 });
+    let documents: Vec<&str> = tenant.documents().collect();
+    let before = trial.open().stat().unwrap();
+    tell(0, &before);
+    let (mut month, mut dearest, mut first, written) = (0, 0, 0, bytes_written());
+    for (day, documents) in (1..=days).zip(documents.chunks(COMMITS * MESSAGES)) {
+        let start = cpu_ms();
+        live(&trial.open_as_default(), documents);
+        let cost = cpu_ms() - start;
+        (month, dearest) = (month + cost, dearest.max(cost));
+        first = if day == 1 { cost } else { first };
+        if day % MONTH == 0 || day == days {
+            let of = if day % MONTH == 0 { MONTH } else { day % MONTH };
+            eprintln!("{month} ms of CPU in {of} days, the dearest {dearest}, day 1 {first}");
+            tell(day, &trial.open().stat().unwrap());
+            (month, dearest) = (0, 0);
         }
     }
-    let stat = trial.open().stat().unwrap();
-    let parts = &stat.bytes_by_part;
-    let kept: u64 = parts
-        .iter()
-        .filter(|(part, _)| !matches!(&***part, "trash" | "catalog" | "search"))
-        .map(|(_, bytes)| bytes)
-        .sum();
-    eprintln!("{parts:?}");
+    let after = trial.open().stat().unwrap();
+    let (written, more) = (bytes_written() - written, kept(&after).saturating_sub(kept(&before)));
     eprintln!(
-        "{:.1} bytes a version; {:.1} MB written in all",
-        kept as f64 / rows as f64,
-        (bytes_written() - first) as f64 / 1e6
+        "{written} bytes written for {} more rows, {more} more bytes",
+        after.versions - before.versions
     );
 }
 
-fn live(archive: &Archive, documents: &[String]) {
+fn tell(day: usize, stat: &Stat) {
+    let tenths = kept(stat) * 10 / (stat.versions + stat.variants);
+    let (whole, tenth, segments) = (tenths / 10, tenths % 10, stat.segments);
+    eprintln!("day {day}: {segments} segments, {whole}.{tenth} bytes a version");
+}
+
+/// What stays: nothing that is derived, and no trash.
+fn kept(stat: &Stat) -> u64 {
+    let parts = stat.bytes_by_part.iter();
+    parts
+        .filter(|(part, _)| !["trash", "catalog", "search"].contains(&&***part))
+        .map(|(_, bytes)| bytes)
+        .sum()
+}
+
+fn live(archive: &Archive, documents: &[&str]) {
     let run = archive.begin_run("a day").unwrap();
+    let custodian = Custodian::user("everybody");
     for commit in documents.chunks(MESSAGES) {
         let mut batch = archive.batch(run);
         for document in commit {
             let origin = Origin { source: "day.json", offset: 0 };
-            batch.offer(
-                &Custodian::user("everybody"),
-                RecordKind::Message,
-                document.as_bytes(),
-                origin,
-            );
+            batch.offer(&custodian, RecordKind::Message, document.as_bytes(), origin);
         }
-        let _report = batch.commit().unwrap();
+        drop(batch.commit().unwrap());
     }
+    archive.clone().close().unwrap();
 }
 
-fn cpu_seconds() -> f64 {
+/// A tick of the system is ten milliseconds.
+fn cpu_ms() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    ticks as f64 / 100.0
+    let fields = stat.rsplit(") ").next().unwrap().split(' ').skip(11).take(2);
+    fields.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum()
 }
 
+/// By system calls, what the catalog writes included.
 fn bytes_written() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap();
-    let line = io.lines().find(|line| line.starts_with("wchar")).unwrap();
-    line.split(' ').nth(1).unwrap().parse().unwrap()
+    let line = io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap();
+    line.parse().unwrap()
 }
