@@ -13,6 +13,7 @@ mod cli_sync;
 mod copies;
 mod corrupt;
 mod crash;
+mod daily;
 mod damage;
 mod environment;
 mod exact;

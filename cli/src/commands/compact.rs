@@ -17,8 +17,9 @@ Examples:
   chatvault compact team.cvault --grace-hours 0     nobody else reads: free the space now
   chatvault compact team.cvault --json
 
-Run it after a large import. Reading goes on beside it, from this and other processes. It may be \
-stopped at any time, by Ctrl-C or a power cut: what is in the archive stays as it is.
+Run it after a large import; it takes all cores. Reading goes on beside it, from this and other \
+processes. It may be stopped at any time, by Ctrl-C or a power cut: nothing is lost, and of a large \
+archive what is compacted by then stays so.
 
 The files that it replaced move to the archive's trash/, and are removed when something next clears it: \
 a merge, or opening the archive for writing. `stat` shows them apart. With --grace-hours 0 they go at \

@@ -5,19 +5,24 @@
 //! and in a new ledger; then one manifest puts the outputs in the inputs' place.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use super::book::SegmentRanges;
 use super::folded::{Folded, Folding};
 use super::ledger::Ledger;
-use super::merge::{self, Cuts, Merge, STEP_ROWS, Span, TOP_LEVEL};
-use super::quarantine::{self, Outcasts};
+use super::merge::{self, Cuts, Merge, MergedRows, STEP_ROWS, Span, TOP_LEVEL};
 use super::record::Home;
 use super::seal::with_ranges;
 use super::sightings::{Arrived, new_ranges};
 use super::slab::RowRef;
 use super::state::{Live, State};
-use super::{Archive, CompactReport, Shared, ledger};
+use super::{Archive, CompactReport, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::FileKind;
 use crate::manifest::{Change, FileEntry};
@@ -28,11 +33,12 @@ use crate::storage::whole;
 type Progress<'p> = dyn FnMut(u64, u64) -> bool + 'p;
 
 impl Archive {
-    /// Merges all segments in conversation order and packs them as small as they get.
+    /// Merges all segments in conversation order and packs them as small as they get, on all cores.
     ///
-    /// Slow on purpose (about 10,000 rows a second) and out of nobody's way: commits and readers
-    /// go on meanwhile. `progress` is told (rows done, all rows) and stops it by saying false;
-    /// what is not finished then changes nothing. `InvalidInput` on a reader.
+    /// Slow on purpose and out of nobody's way: commits and readers go on meanwhile. It goes by steps
+    /// of about a million rows. `progress` is told (rows done, all rows) and stops it by saying false:
+    /// what was published stays, and the next call goes on with what is not packed so yet.
+    /// `InvalidInput` on a reader.
     ///
     /// First it frees what is in the trash past its grace. On a disk that has no room for everything
     /// anew it merges as many segments at once as there
@@ -62,6 +68,9 @@ impl Archive {
 
 /// The level of what cannot be packed smaller.
 const HARD_LEVEL: u8 = TOP_LEVEL + 1;
+/// So often progress is told, and a thread looks whether it is stopped after so many rows.
+const TOLD_EVERY: Duration = Duration::from_millis(50);
+const WATCHED_ROWS: u64 = 4096;
 /// For what is merged again soon.
 const LIGHT: Effort = Effort {
     level: 3,
@@ -70,8 +79,6 @@ const LIGHT: Effort = Effort {
     dictionary_bytes: 112 << 10,
     dictionary_part: 64,
 };
-/// Quarantine files of at most so many bytes together are merged.
-const MERGED_BYTES: u64 = 64 << 20;
 
 fn bytes(state: &State) -> u64 {
     let kinds = [FileKind::Segment, FileKind::Ledger];
@@ -250,33 +257,77 @@ impl Shared {
             folded: Folded::default(),
         };
         let mut outputs = merge.outputs(cuts)?;
-        let mut done = 0;
-        let mut number = 0;
-        loop {
-            let mut build = || {
-                let Some(mut rows) = outputs.next(Some(&mut folding))? else { return Ok(None) };
-                number = self.file_number()?;
-                let mut source = Watched { rows: &mut rows, seen: 0, done, total, progress };
-                let built = segment::build(self.archive, number, effort, &mut source)?;
-                let entry = self.write_segment(&built, level)?;
-                drop(built);
-                let live = self.open_live(&entry, Arc::default())?;
+        let (mut numbers, mut done) = (Vec::new(), 0);
+        // What nobody asked for leaves the other cores alone.
+        let threads = if level == HARD_LEVEL { cores() } else { 1 };
+        let mut build = || loop {
+            let mut some = Vec::new();
+            while some.len() < threads
+                && let Some(rows) = outputs.next(Some(&mut folding))?
+            {
+                numbers.push(self.file_number()?);
+                some.push((*numbers.last().unwrap_or(&0), rows));
+            }
+            if some.is_empty() {
+                return Ok(());
+            }
+            let told = &mut |seen: u64| progress(done + seen / 2, total);
+            let lives = self.build_all(&mut some, (effort, level), told)?;
+            for (live, (_, rows)) in lives.into_iter().zip(&some) {
                 rows.moves(live.generation, &mut merged.moves);
                 done += rows.count();
-                Ok(Some(live))
-            };
-            match build() {
-                Ok(Some(live)) => merged.lives.push(Arc::new(live)),
-                Ok(None) => break,
-                Err(error) => {
-                    self.discard(&merged.lives, number);
-                    return if is_stop(&error) { Ok(false) } else { Err(error) };
-                }
+                merged.lives.push(Arc::new(live));
             }
+        };
+        if let Err(error) = build() {
+            self.discard(&numbers);
+            return if is_stop(&error) { Ok(false) } else { Err(error) };
         }
         merged.folded = folding.folded;
         self.publish_merged(&merged)?;
         Ok(true)
+    }
+
+    /// Builds and writes outputs, each on a thread of its own. `told` is told now and then how many
+    /// rows were gone through, each twice, and stops it by saying false.
+    fn build_all(
+        &self,
+        outputs: &mut [(u64, MergedRows<'_>)],
+        (effort, level): (Effort, u8),
+        told: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Vec<Live>> {
+        let (seen, stop) = (&AtomicU64::new(0), &AtomicBool::new(!told(0)));
+        thread::scope(|scope| {
+            // The channel ends when the last thread does.
+            let (building, ended) = mpsc::channel::<()>();
+            let build = |(number, rows): &'_ mut (u64, MergedRows<'_>)| {
+                let mut source = Watched { rows, seen, stop };
+                let built = segment::build(self.archive, *number, effort, &mut source)?;
+                let entry = self.write_segment(&built, level)?;
+                drop(built);
+                self.open_live(&entry, Arc::default())
+            };
+            let start = |output| {
+                let building = building.clone();
+                scope.spawn(move || {
+                    let _building = building;
+                    build(output)
+                })
+            };
+            let threads: Vec<_> = outputs.iter_mut().map(start).collect();
+            drop(building);
+            while ended.recv_timeout(TOLD_EVERY) == Err(RecvTimeoutError::Timeout) {
+                if !told(seen.load(Ordering::Relaxed)) {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+            let join = |thread: thread::ScopedJoinHandle<'_, Result<Live>>| {
+                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            // All of them end before one that failed is told.
+            let lives: Vec<Result<Live>> = threads.into_iter().map(join).collect();
+            lives.into_iter().collect()
+        })
     }
 
     fn file_number(&self) -> Result<u64> {
@@ -285,13 +336,13 @@ impl Shared {
         Ok(writer.next_file - 1)
     }
 
-    /// Forgets outputs of a merge that was stopped or failed, the one with this number the last.
-    fn discard(&self, lives: &[Arc<Live>], last: u64) {
-        let last = FileKind::Segment.path(last);
-        let whole = lives.iter().map(|live| live.entry.path());
-        for path in whole.chain([whole::temporary(&last), last]) {
-            // What stays behind is moved to the trash at the next opening.
-            drop(self.host.storage.remove(&path));
+    /// Forgets outputs of a merge that was stopped or failed.
+    fn discard(&self, numbers: &[u64]) {
+        for path in numbers.iter().map(|number| FileKind::Segment.path(*number)) {
+            for path in [whole::temporary(&path), path] {
+                // What stays behind is moved to the trash at the next opening.
+                drop(self.host.storage.remove(&path));
+            }
         }
     }
 
@@ -349,129 +400,6 @@ impl Shared {
         self.set_state(next);
         Ok(())
     }
-
-    /// Are there enough ledgers or quarantine files of a level to be summed up?
-    pub(crate) fn sums_are_due(&self) -> bool {
-        let state = self.state();
-        let due = |files: Vec<&FileEntry>| merge::newest(&levels(&files)).is_some();
-        state.lost_ledgers.is_empty() && (due(ledgers(&state)) || due(refused(&state)))
-    }
-
-    /// Replaces the newest ledgers by their sum and the newest quarantine files by one: those that are
-    /// due, or all. False if nothing could be done.
-    pub(crate) fn sum_up(&self, all: bool) -> Result<bool> {
-        let _turn = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut writer = self.writer()?;
-        let state = self.state();
-        let number = writer.next_file;
-        writer.next_file += 2;
-        let mut change = Change::none(&state.manifest, self.host.clock.now());
-        self.sum_up_ledgers(&state, number, all, &mut change)?;
-        self.sum_up_refused(&state, number + 1, all, &mut change)?;
-        if change.added.is_empty() {
-            return Ok(false);
-        }
-        let (outcasts, removed) = (self.open_outcasts(&change.added), change.removed.clone());
-        match self.publish(&writer, &state, change) {
-            Ok(mut next) => {
-                next.outcasts.retain(|outcasts| !removed.contains(&outcasts.entry.number));
-                next.outcasts.extend(outcasts);
-                self.set_state(next);
-            }
-            Err(error) => {
-                writer.stop(&error);
-                return Err(error);
-            }
-        }
-        let cleared = self.clear_out(&writer);
-        drop(writer);
-        cleared.map(|()| true)
-    }
-
-    fn sum_up_ledgers(
-        &self,
-        state: &State,
-        number: u64,
-        all: bool,
-        change: &mut Change,
-    ) -> Result<()> {
-        let files = ledgers(state);
-        let due = if all { Some((files.len(), 0)) } else { merge::newest(&levels(&files)) };
-        let Some((count, level)) = due.filter(|(count, _)| *count > 1) else { return Ok(()) };
-        let mut sum = Ledger::default();
-        for entry in &files[files.len() - count..] {
-            let (storage, path) = (&*self.host.storage, entry.path());
-            let ledger = match ledger::read(storage, self.archive, entry.number, &path) {
-                Ok(ledger) => ledger,
-                // The order of ledgers counts: none is summed up around one that is unknown.
-                Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            // What was taken back hides what an older ledger says.
-            if count == files.len() {
-                sum.book.learn(ledger.book);
-            } else {
-                sum.book.absorb(ledger.book);
-            }
-            for (segment, more) in ledger.ranges {
-                if state.manifest.file(segment).is_some() {
-                    let known = sum.ranges.entry(segment).or_default();
-                    *known = known.join(&more);
-                }
-            }
-        }
-        // What has no room in one file stays in several.
-        if ledger::fits(&sum) {
-            let entry = self.write_ledger(number, &sum)?;
-            change.added.push(FileEntry { level, ..entry });
-            change.removed.extend(files[files.len() - count..].iter().map(|file| file.number));
-        }
-        Ok(())
-    }
-
-    fn sum_up_refused(
-        &self,
-        state: &State,
-        number: u64,
-        all: bool,
-        change: &mut Change,
-    ) -> Result<()> {
-        let files = refused(state);
-        let due = if all { Some((files.len(), 0)) } else { merge::newest(&levels(&files)) };
-        let Some((count, level)) = due else { return Ok(()) };
-        let newest = small(&state.outcasts[state.outcasts.len() - count..]);
-        let readable = newest.iter().filter(|outcasts| outcasts.index().is_ok());
-        let files: Vec<Arc<Outcasts>> = readable.cloned().collect();
-        if files.len() > 1 {
-            let encoded = quarantine::merge(self.archive, number, &files)?;
-            let entry = self.write_refused(number, &encoded)?;
-            change.added.push(FileEntry { level, ..entry });
-            change.removed.extend(files.iter().map(|outcasts| outcasts.entry.number));
-        }
-        Ok(())
-    }
-}
-
-fn ledgers(state: &State) -> Vec<&FileEntry> {
-    state.manifest.files.iter().filter(|file| file.kind == FileKind::Ledger).collect()
-}
-
-fn refused(state: &State) -> Vec<&FileEntry> {
-    state.outcasts.iter().map(|outcasts| &outcasts.entry).collect()
-}
-
-fn levels(files: &[&FileEntry]) -> Vec<u8> {
-    files.iter().map(|file| file.level).collect()
-}
-
-/// The newest quarantine files that are small together: what is merged at once is in memory.
-fn small(files: &[Arc<Outcasts>]) -> &[Arc<Outcasts>] {
-    let mut bytes = 0;
-    let small = files.iter().rev().take_while(|file| {
-        bytes += file.entry.bytes;
-        bytes <= MERGED_BYTES
-    });
-    &files[files.len() - small.count()..]
 }
 
 /// Segments without those that are packed hard, overlap with no other one and lack no sightings, but
@@ -525,26 +453,31 @@ impl Merged {
     }
 }
 
-/// Rows with progress: each is gone through twice.
-struct Watched<'w, 'p, 'm> {
-    rows: &'w mut merge::MergedRows<'m>,
-    seen: u64,
-    done: u64,
-    total: u64,
-    progress: &'w mut Progress<'p>,
+/// Rows that count how many were gone through, until they are stopped.
+struct Watched<'w, 'm> {
+    rows: &'w mut MergedRows<'m>,
+    seen: &'w AtomicU64,
+    stop: &'w AtomicBool,
 }
 
-impl segment::Source for Watched<'_, '_, '_> {
+impl segment::Source for Watched<'_, '_> {
     fn visit(&mut self, each: &mut segment::Visit<'_>) -> Result<()> {
-        let Self { rows, seen, done, total, progress } = self;
-        rows.visit(&mut |row| {
-            *seen += 1;
-            if *seen % 4096 == 1 && !progress(*done + *seen / 2, *total) {
+        let mut seen = 0;
+        self.rows.visit(&mut |row| {
+            if seen % WATCHED_ROWS == 0 && self.stop.load(Ordering::Relaxed) {
                 return Err(stop());
+            }
+            seen += 1;
+            if seen % WATCHED_ROWS == 0 {
+                let _before = self.seen.fetch_add(WATCHED_ROWS, Ordering::Relaxed);
             }
             each(row)
         })
     }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 const STOP: &str = "asked to stop";

@@ -38,6 +38,7 @@ mod slab;
 mod stat;
 mod state;
 mod stranded;
+mod sum_up;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,7 @@ pub(crate) use slab::{Key, Slab, SlabRow};
 pub(crate) use state::{Live, RowId, State};
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::cache::Cache;
@@ -101,6 +103,8 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     pub(crate) archive: [u8; 16],
     pub(crate) cache: Arc<Cache>,
+    /// Counted where they go to the storage.
+    bytes_written: Arc<AtomicU64>,
     recall: Recall,
     moves: Moves,
     /// What there is, unacknowledged commits included; replaced as a whole.

@@ -33,7 +33,7 @@ use crate::journal::{self, Chain, FileHeader, Journal, Recorded, Recovery, Wante
 use crate::manifest::{self, Manifest};
 use crate::options::{Host, Options};
 use crate::row::Parser;
-use crate::storage::{LockGuard, Storage, whole};
+use crate::storage::{Counted, LockGuard, Storage, whole};
 use crate::types::Sequence;
 
 /// A reader that a busy writer overtakes looks again at most this often.
@@ -256,7 +256,9 @@ struct Loaded {
 }
 
 impl Shared {
-    fn empty(host: Host, options: Options) -> Result<Self> {
+    fn empty(mut host: Host, options: Options) -> Result<Self> {
+        let bytes_written = Arc::default();
+        host.storage = Arc::new(Counted::new(host.storage, Arc::clone(&bytes_written)));
         let missing = Missing::new(options.salvage);
         let archive = identify(&*host.storage, &missing)?;
         let environment = options.environment.clone().unwrap_or_default();
@@ -281,6 +283,7 @@ impl Shared {
             environment,
             archive,
             cache,
+            bytes_written,
             recall,
             moves: Moves::default(),
             state: RwLock::new(Arc::new(state)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
+use std::sync::atomic::Ordering;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
@@ -59,6 +60,7 @@ impl Archive {
             repaired: Repaired::of(&state.manifest),
             folded: Folded::of(&state.manifest),
             bytes_by_part: shared.bytes_by_part()?,
+            bytes_written: shared.bytes_written.load(Ordering::Relaxed),
             dropped_tail: shared.dropped_tail(),
             unproven: shared.unproven(),
             raw_bytes: metas().map(|meta| meta.raw_bytes).sum::<u64>() + journal_bytes,

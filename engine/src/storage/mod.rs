@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 pub(crate) mod bent;
+mod counted;
 mod disk;
 mod memory;
 #[cfg(unix)]
@@ -14,6 +15,7 @@ mod table;
 mod tests;
 pub(crate) mod whole;
 
+pub(crate) use counted::Counted;
 pub use disk::Disk;
 pub use memory::Memory;
 #[cfg(unix)]

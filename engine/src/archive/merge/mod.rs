@@ -119,9 +119,9 @@ impl<'m> Outputs<'m> {
             let is_other = head.conversation != conversation;
             let last = order.last().map(|entry| entry.created);
             let is_new = is_other || last != Some(head.created()?);
-            let least = if is_new && self.passes_cut()? { self.cuts.least } else { u64::MAX };
+            let at_cut = if is_new && self.passes_cut()? { self.cuts.least } else { u64::MAX };
             let full = self.cuts.rows.saturating_add(if is_other { 0 } else { self.cuts.rows / 4 });
-            if last.is_some() && is_new && order.len() as u64 >= full.min(least) {
+            if last.is_some() && is_new && order.len() as u64 >= full.min(at_cut) {
                 break;
             }
             let Some(head) = self.heads.pop() else { break };

@@ -10,6 +10,8 @@ use crate::archive::{Archive, Depth};
 use crate::manifest::FileEntry;
 use crate::options::{Host, Options};
 use crate::scan::Scan;
+use crate::storage::bent::Bend;
+use crate::storage::{Storage, WriteFile};
 
 fn open(place: &Place, merges: bool) -> Archive {
     let options = Options { background_compaction: merges, ..options() };
@@ -163,4 +165,47 @@ fn ledgers_are_summed_up_in_their_order_and_what_was_taken_back_stays_so() {
     let ledgers = archive.shared.state().manifest.files.len();
     assert!(ledgers < 2 * FANOUT, "{ledgers} ledgers");
     assert_eq!(archive.runs().unwrap().len(), 100);
+}
+
+/// Counts how often a segment was begun.
+#[derive(Debug)]
+struct Begun {
+    below: Place,
+    segments: std::sync::atomic::AtomicU64,
+}
+
+impl Bend for Begun {
+    fn below(&self) -> &dyn Storage {
+        &*self.below
+    }
+
+    fn created(&self, path: &str) -> std::io::Result<Box<dyn WriteFile>> {
+        if path.ends_with(".seg.tmp") {
+            let _before = self.segments.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        self.below.create(path)
+    }
+}
+
+#[test]
+fn no_merge_is_thrown_away_and_each_row_is_rewritten_once_a_level() {
+    let begun = Arc::new(Begun { below: place(), segments: 0.into() });
+    let place: Place = Arc::clone(&begun) as Place;
+    let (days, rows) = (64 + 32, 30);
+    let mut published = BTreeMap::new();
+    for number in 0..days {
+        live(&place, number..number + 1, rows, true);
+        let archive = open(&place, false);
+        published.extend(segments(&archive).into_iter().map(|it| (it.number, (it.level, it.rows))));
+    }
+    // The trash keeps what was there only in between.
+    let trash = place.list("trash").unwrap().into_iter();
+    let trash = trash.filter(|file| file.name.split('.').next_back() == Some("seg")).count() as u64;
+    let there = segments(&open(&place, false)).len() as u64;
+    assert_eq!(begun.segments.load(std::sync::atomic::Ordering::SeqCst), trash + there);
+    let of_level = |level: u8| {
+        published.values().filter(|(of, _)| *of == level).map(|(_, rows)| rows).sum::<u64>()
+    };
+    assert!(of_level(1) <= days * rows, "{published:?}");
+    assert!(of_level(2) <= days * rows, "{published:?}");
 }
