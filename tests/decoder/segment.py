@@ -1,15 +1,28 @@
 """Rows of a sealed segment: FORMAT.md, section "Segment"."""
 
 import bisect
+import itertools
 import re
 from dataclasses import dataclass
 
-from basics import Damaged, Frame, Input, crc, need, running, time_text
+from basics import Damaged, Frame, Input, as_text, crc, need, running, time_text
 from records import Row
 
-KEYS, COLUMNS, TEXT = 1, 2, 3
-SECTIONS = ("templates", "tables", "conversations", "senders", "sets", "dictionary")
-FIRST_SECTION, FOOTER = 4, 10
+KEYS, COLUMNS, TEXT, FOOTER = 1, 2, 3, 10
+SECTIONS = {"templates": 4, "tables": 5, "dictionary": 9}
+# Of each list: the kind of its frames, and items a page.
+LISTS = {
+    "conversations": (6, 128),
+    "senders": (7, 128),
+    "sets": (8, 32),
+    "custodians": (11, 32),
+    "entries": (12, 128),
+    "predictions": (13, 32),
+}
+WITH_BORDERS = ("conversations", "senders", "custodians")
+CUSTODIAN = 4
+CODE, CODES_OF_ITEM = 3, 64
+MOST_ENTRY = 512
 MOST_LEVELS = 256
 HOLE = re.compile(rb"[\0\1]")
 
@@ -32,6 +45,62 @@ def read_group(data):
     return group
 
 
+@dataclass
+class Page:
+    size: int
+    border: bytes
+    first_row: int
+
+
+class Directory:
+    """Where the pages of a list are."""
+
+    def __init__(self, data, name, rows):
+        self.name, (self.kind, self.full) = name, LISTS[name]
+        self.items, self.pages = data.v(), []
+        row = 0
+        for _ in range(-(-self.items // self.full)):
+            size = data.v()
+            border = data.block() if name in WITH_BORDERS else b""
+            row += data.v() if name == "conversations" else 0
+            self.pages.append(Page(size, border, row))
+        if name in WITH_BORDERS:
+            need(ascend([page.border for page in self.pages]), f"borders of {name}")
+        if name in ("conversations", "senders", "sets"):
+            need(self.items <= rows, f"more {name} than rows")
+
+    def read(self, data, at):
+        """The items of all pages, the first rows of conversations, and where the pages end."""
+        items, rows = [], []
+        for number, page in enumerate(self.pages):
+            frame = Frame(data, at)
+            need(frame.end == at + page.size, f"a page of {self.name}")
+            payload, at = frame.of(self.kind), frame.end
+            some = payload.list(payload.block)
+            left = self.items - number * self.full
+            need(len(some) == min(self.full, left), f"items of a page of {self.name}")
+            if self.name in WITH_BORDERS:
+                need(page.border <= self.key(some[0]), f"a border of {self.name}")
+                need(not items or self.key(items[-1]) < page.border, f"a border of {self.name}")
+            if self.name == "conversations":
+                first_rows = payload.rising()
+                need(len(first_rows) == len(some), "rows of conversations")
+                need(first_rows[0] == page.first_row, "the first row of a page")
+                rows += first_rows
+            payload.end()
+            items += some
+        if self.name in WITH_BORDERS:
+            need(ascend([self.key(item) for item in items]), self.name)
+        return items, rows, at
+
+    def key(self, item):
+        return item[:CUSTODIAN] if self.name == "custodians" else item
+
+
+def ascend(some):
+    return all(before < behind for before, behind in zip(some, some[1:]))
+
+
 class Footer:
     def __init__(self, data):
         self.number, self.rows, self.messages = data.v(), data.v(), data.v()
@@ -40,6 +109,7 @@ class Footer:
         self.root = data.take(32)
         _bounds = [data.bounds() for _ in range(3)]
         self.groups = data.list(lambda: read_group(data))
+        self.lists = {name: Directory(data, name, self.rows) for name in LISTS}
         self.sections = [data.v() for _ in SECTIONS]
         data.end()
         need(sum(group.rows for group in self.groups) == self.rows, "rows of groups")
@@ -68,9 +138,55 @@ class Table:
     predictions: list
 
 
-def read_table(data):
-    is_time, context, entries = data.byte() == 1, data.v(), data.list(data.block)
-    return Table(is_time, context, entries, data.numbers(data.v()))
+def read_tables(data, entries, predictions):
+    """The columns' tables; entries and predictions stand in the order of the columns."""
+    heads = data.list(lambda: (data.byte(), data.v(), data.v(), data.v()))
+    entries, predictions, tables = iter(entries), iter(predictions), []
+    for kind, context, entry_count, count in heads:
+        need(kind <= 1 and context < 2 + len(heads), "a column's table")
+        codes = []
+        while len(codes) < count:
+            item = next(predictions, b"")
+            fit = min(CODES_OF_ITEM, count - len(codes)) * CODE
+            need(len(item) == fit, "an item of predictions")
+            codes += [int.from_bytes(item[at : at + CODE], "little") for at in range(0, fit, CODE)]
+        own = list(itertools.islice(entries, entry_count))
+        need(len(own) == entry_count and all(len(entry) <= MOST_ENTRY for entry in own), "entries")
+        tables.append(Table(kind == 1, context, own, codes))
+    need(next(entries, None) is None and next(predictions, None) is None, "items of no column")
+    return tables
+
+
+def need_contexts(tables, senders):
+    """No table has more predictions than its context has codes."""
+    for table in tables:
+        most = 0
+        if table.context == 1:
+            most = senders + 1
+        elif table.context > 1:
+            most = len(tables[table.context - 2].entries) + 2
+        need(len(table.predictions) <= most, "more predictions than codes")
+
+
+def read_pairs(data):
+    """Numbers that ascend, and an age for each."""
+    number, ages = 0, {}
+    for at in range(data.v()):
+        gap = data.v()
+        need(at == 0 or gap > 0, "a number twice")
+        number += gap
+        ages[number] = data.v()
+    data.end()
+    return ages
+
+
+def turned(sets):
+    """For each custodian of some set the sets that it is in, and its age in each."""
+    custodians = {}
+    for number, ages in enumerate(sets):
+        for custodian, age in ages.items():
+            custodians.setdefault(custodian, {})[number] = age
+    return custodians
 
 
 def read_template(data):
@@ -173,40 +289,46 @@ class Segment:
         self.data = data
         self.footer, behind = find_footer(data)
         need(self.footer.number == number, "the footer is of another number")
-        self.read_sections(behind)
 
-    def read_sections(self, behind):
-        at, sections = behind - sum(self.footer.sections), {}
-        self.groups_end = at
-        kinds = enumerate(zip(SECTIONS, self.footer.sections), FIRST_SECTION)
-        for kind, (name, size) in kinds:
+        self.groups_end = behind - sum(self.footer.sections)
+        for directory in self.footer.lists.values():
+            self.groups_end -= sum(page.size for page in directory.pages)
+        lists, at = self.read_lists(self.groups_end)
+        self.read_sections(at, lists)
+
+    def read_lists(self, at):
+        lists = {}
+        for name, directory in self.footer.lists.items():
+            lists[name], rows, at = directory.read(self.data, at)
+            if name == "conversations":
+                self.first_rows = rows
+        self.conversations = [as_text(name) for name in lists["conversations"]]
+        self.senders = [as_text(name) for name in lists["senders"]]
+        need(self.first_rows[:1] == [0] and ascend(self.first_rows), "first rows of conversations")
+        need(self.first_rows[-1] < self.footer.rows, "a conversation without a row")
+        self.sets = [read_pairs(Input(item)) for item in lists["sets"]]
+        custodians = {}
+        for item in lists["custodians"]:
+            data = Input(item)
+            custodian = int.from_bytes(data.take(CUSTODIAN), "big")
+            custodians[custodian] = read_pairs(data)
+        need(custodians == turned(self.sets), "custodians are not the sets the other way round")
+        return lists, at
+
+    def read_sections(self, at, lists):
+        sections = {}
+        for (name, kind), size in zip(SECTIONS.items(), self.footer.sections):
             frame = Frame(self.data, at)
             need(frame.end == at + size, f"section {name}")
             sections[name] = frame.of(kind)
             at = frame.end
         data = sections["templates"]
         self.templates = data.list(lambda: read_template(data))
-        data = sections["tables"]
-        self.tables = data.list(lambda: read_table(data))
-        data = sections["conversations"]
-        self.conversations, self.first_rows = data.list(data.text), data.rising()
-        need(len(self.conversations) == len(self.first_rows), "rows of conversations")
-        data = sections["senders"]
-        self.senders = data.list(data.text)
-        data = sections["sets"]
-        self.sets = data.list(lambda: self.read_set(data))
+        self.tables = read_tables(sections["tables"], lists["entries"], lists["predictions"])
+        need_contexts(self.tables, len(self.senders))
         self.dictionary = sections["dictionary"].take(sections["dictionary"].left())
         for data in sections.values():
             data.end()
-
-    @staticmethod
-    def read_set(data):
-        """Custodians, and how many commits behind the row's own each delivered it first."""
-        custodian, ages = 0, {}
-        for _ in range(data.v()):
-            custodian += data.v()
-            ages[custodian] = data.v()
-        return ages
 
     def rows(self):
         """Every row of the segment, in order."""

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chatvault_engine::Memory;
 use chatvault_support::forge::{
-    FileKind, Forge, Packing, Part, Piece, Proofs, Shape, Style, Trial, fields, filled, put_varint,
-    with_field,
+    Field, FileKind, Forge, Packing, Part, Piece, Proofs, Shape, Style, Trial, fields, filled,
+    put_varint, with_field,
 };
 
 use crate::{SPECIMEN, alone, check, check_steps};
@@ -40,7 +40,7 @@ struct Place {
     /// Among the piece's fields.
     field: usize,
     name: &'static str,
-    item: &'static [Shape],
+    shape: Shape,
 }
 
 /// One place of each list in each kind of piece: the fullest.
@@ -52,8 +52,8 @@ fn places(forge: &Forge) -> Vec<Place> {
         let contents = forge.contents(&piece);
         let Some(all) = fields(forge.shape(&piece), contents) else { continue };
         for (field, one) in all.iter().enumerate() {
-            let Shape::List(name, item) = one.shape else { continue };
-            let place = Place { piece: piece.clone(), field, name, item };
+            let Some((name, ..)) = one.shape.listed() else { continue };
+            let place = Place { piece: piece.clone(), field, name, shape: one.shape };
             let bytes = one.body.len();
             let best = found.entry((kind, forge.name(&piece), name));
             let best = best.or_insert_with(|| (bytes, place.clone()));
@@ -80,7 +80,7 @@ fn forged(forge: &Forge, place: &Place, list: &[u8], packing: Packing) -> Memory
 
 /// The first questions; with distinct items, which take the most, all of them.
 fn check_filled(forge: &Forge, place: &Place, style: Style) -> bool {
-    let list = filled(place.item, style, (limits()[place.name], BYTES));
+    let list = filled(place.shape, style, (limits()[place.name], BYTES));
     let storage = forged(forge, place, &list, Packing::Padded);
     let steps = if style == Style::Distinct { &Trial::STEPS[..] } else { &Trial::STEPS[..2] };
     let what = format!("{style:?} {}, in {}", place.name, place.piece.path);
@@ -147,13 +147,10 @@ fn a_list_that_several_commits_fill_takes_no_more_than_that_of_one() {
         let mut forge = SPECIMEN.forge.clone();
         for piece in &commits {
             let all = fields(forge.shape(piece), forge.contents(piece)).unwrap();
-            let item = |shape| match shape {
-                Shape::List(of, item) if of == name => Some(item),
-                _ => None,
-            };
-            let (field, item) =
-                (0..).zip(&all).find_map(|(at, one)| Some((at, item(one.shape)?))).unwrap();
-            let list = filled(item, Style::Distinct, (limits()[name], BYTES / commits.len()));
+            let is_it = |one: &Field| one.shape.listed().is_some_and(|(of, ..)| of == name);
+            let field = all.iter().position(is_it).unwrap();
+            let most = (limits()[name], BYTES / commits.len());
+            let list = filled(all[field].shape, Style::Distinct, most);
             let contents = with_field(forge.contents(piece), &all, field, &list);
             forge.put(piece, &contents, Packing::Padded);
         }
@@ -171,7 +168,16 @@ fn a_list_of_a_segment_that_says_that_it_has_many_rows_takes_bounded_memory() {
     let tables = places(&wide).into_iter();
     let tables = tables.filter(|place| FileKind::of(&place.piece.path) == Some(FileKind::Segment));
     let path = tables.clone().next().unwrap().piece.path;
-    let sections = ["templates", "tables", "conversations", "senders", "sets"];
+    let sections = [
+        "templates",
+        "tables",
+        "conversations",
+        "senders",
+        "sets",
+        "custodians",
+        "entries",
+        "predictions",
+    ];
     let names: Vec<&str> = tables.map(|place| wide.name(&place.piece)).collect();
     assert!(sections.iter().all(|section| names.contains(section)), "{names:?}");
     wide.widen(&path, GROUPS);

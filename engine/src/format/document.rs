@@ -8,7 +8,7 @@ use super::unpack;
 use crate::error::Result;
 use crate::manifest::{self, Manifest};
 use crate::objects::PackWriter;
-use crate::segment::{self, Built, Effort, NewRow, Source, Visit};
+use crate::segment::{self, Built, Effort, List, NewRow, Source, Visit};
 use crate::storage::{Memory, Storage};
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
 
@@ -133,9 +133,20 @@ fn the_segment_is_shown() {
     let group = &built.meta.groups[0];
     check_shown(&built.file[..usize::try_from(group.text).unwrap()]);
     assert_eq!(payload(&built, group.text), b"hi\0");
+    check_sections_shown(
+        &built,
+        &[List::Conversations, List::Sets, List::Custodians, List::Entries],
+    );
+}
+
+/// What renders rows, and pages of lists.
+fn check_sections_shown(built: &Built, lists: &[List]) {
     let [templates, tables, ..] = built.meta.sections;
-    check_shown(&payload(&built, templates.offset));
-    check_shown(&payload(&built, tables.offset));
+    check_shown(&payload(built, templates.offset));
+    check_shown(&payload(built, tables.offset));
+    for list in lists {
+        check_shown(&payload(built, built.meta.list(*list).pages[0].place.offset));
+    }
 }
 
 /// How zstd packs is no part of the format: what is packed is shown unpacked.
@@ -152,7 +163,5 @@ fn times_and_names_of_an_author_are_shown() {
     assert!(DOCUMENT.contains(NAMED[1]), "FORMAT.md should show the document");
     let built = segment::build(ARCHIVE, 8, Effort::FRESH, &mut Named).unwrap();
     check_shown(&payload(&built, built.meta.groups[0].columns.offset));
-    let [templates, tables, ..] = built.meta.sections;
-    check_shown(&payload(&built, templates.offset));
-    check_shown(&payload(&built, tables.offset));
+    check_sections_shown(&built, &[List::Senders, List::Entries, List::Predictions]);
 }

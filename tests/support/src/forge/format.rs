@@ -3,7 +3,7 @@
 //! A change of bytes changes this file, and forgers, hostile files and fuzz targets follow.
 
 use super::shape::Shape::{
-    self, Block, Chain, Choice, Fixed, Frame, Inside, List, Number, Repeat, Rest, Signed,
+    self, Block, Chain, Choice, Fixed, Frame, Inside, List, Number, Pages, Repeat, Rest, Signed,
 };
 
 /// A kind of file.
@@ -116,6 +116,9 @@ impl FileKind {
             (Self::Segment, 8) => ("sets", SETS),
             (Self::Segment, 9) => ("dictionary", &[Rest]),
             (Self::Segment, 10) => ("footer", FOOTER),
+            (Self::Segment, 11) => ("custodians", CUSTODIANS),
+            (Self::Segment, 12) => ("entries", &[List(ENTRIES, &[Block])]),
+            (Self::Segment, 13) => ("predictions", &[List(PREDICTIONS, &[Block])]),
             (Self::Ledger, _) => ("ledger", LEDGER),
             (Self::Quarantine, 1) => ("index", &[List("records of refused copies", REFUSED)]),
             (Self::Quarantine, _) => ("copies", &[Rest]),
@@ -294,10 +297,18 @@ const TEMPLATES: &[Shape] = &[List("templates", &[Block, List("holes of a templa
 const BINDING: &[Shape] =
     &[Choice(&[(1, &[Number]), (2, &[Number]), (3, &[Number]), (4, &[Number])], &[])];
 
-const TABLES: &[Shape] =
-    &[List("columns", &[Fixed(1), Number, List("entries of a column", &[Block]), Number, NUMBERS])];
+const TABLES: &[Shape] = &[List("columns", &[Fixed(1), Number, Number, Number])];
 
-const SETS: &[Shape] = &[List("custodian sets", &[List("custodians of a set", &[Number, Number])])];
+const SET_NUMBERS: &str = "custodian sets; those of a custodian";
+const CUSTODIANS_OF_SETS: &str = "custodians of all sets";
+const ENTRIES: &str = "entries of all columns";
+const PREDICTIONS: &str = "items of predictions";
+
+const SETS: &[Shape] =
+    &[List(SET_NUMBERS, &[Inside(&[List("custodians of a set", &[Number, Number])])])];
+
+const CUSTODIANS: &[Shape] =
+    &[List(CUSTODIANS_OF_SETS, &[Inside(&[Fixed(4), List(SET_NUMBERS, &[Number, Number])])])];
 
 /// The binding of a segment to its manifest counts on the first fields.
 const FOOTER: &[Shape] = &[
@@ -316,9 +327,12 @@ const FOOTER: &[Shape] = &[
     Signed,
     Number,
     List("row groups", GROUP),
-    Frame,
-    Frame,
-    Frame,
+    Pages("conversations", 128, &[Frame, Block, Number]),
+    Pages("senders", 128, &[Frame, Block]),
+    Pages(SET_NUMBERS, 32, &[Frame]),
+    Pages(CUSTODIANS_OF_SETS, 32, &[Frame, Block]),
+    Pages(ENTRIES, 128, &[Frame]),
+    Pages(PREDICTIONS, 32, &[Frame]),
     Frame,
     Frame,
     Frame,

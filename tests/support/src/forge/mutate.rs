@@ -47,7 +47,7 @@ fn forged(field: &Field, contents: &[u8], random: &mut Random) -> Vec<u8> {
             1 => block(&torn(body, random)),
             _ => block(&vec![0; random.index(300)]),
         },
-        Shape::List(_, item) => match random.below(3) {
+        Shape::List(_, item) | Shape::Pages(_, _, item) => match random.below(3) {
             0 => [number(own, random), body.to_vec()].concat(),
             1 => [own.to_vec(), torn(body, random)].concat(),
             _ => list(item, random),

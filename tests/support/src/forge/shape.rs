@@ -19,6 +19,9 @@ pub enum Shape {
     Inside(&'static [Shape]),
     /// A *list*, by its name in FORMAT.md, "Limits", and its items' fields.
     List(&'static str, &'static [Shape]),
+    /// A *directory* of a list, by the list's name: a `v` that counts items, and fields for each page of
+    /// so many.
+    Pages(&'static str, usize, &'static [Shape]),
     /// A byte, what is behind it if it is one of these, and what is behind any other.
     Choice(&'static [(u8, &'static [Shape])], &'static [Shape]),
     /// Fields behind a `v` each, until one is 0.
@@ -27,6 +30,17 @@ pub enum Shape {
     Repeat(&'static [Shape]),
     /// Bytes to the end.
     Rest,
+}
+
+impl Shape {
+    /// A list's name, the fields of an entry, and how many items an entry stands for.
+    pub fn listed(self) -> Option<(&'static str, &'static [Self], usize)> {
+        match self {
+            Self::List(name, item) => Some((name, item, 1)),
+            Self::Pages(name, items, page) => Some((name, page, items)),
+            _ => None,
+        }
+    }
 }
 
 /// A field that was found.
@@ -73,14 +87,8 @@ impl Walk<'_> {
                 Some(())
             }
             Shape::Inside(shapes) => self.inside(shape, shapes),
-            Shape::List(_, item) => {
-                let (field, count) = self.number(shape)?;
-                for _ in 0..count {
-                    self.all(item)?;
-                }
-                self.close(field);
-                Some(())
-            }
+            Shape::List(_, item) => self.list(shape, item, 1),
+            Shape::Pages(_, items, page) => self.list(shape, page, items as u64),
             Shape::Choice(arms, other) => {
                 let code = *self.bytes.get(self.at)?;
                 self.take(shape, 1)?;
@@ -100,6 +108,15 @@ impl Walk<'_> {
                 Some(())
             }
         }
+    }
+
+    fn list(&mut self, shape: Shape, entry: &[Shape], items: u64) -> Option<()> {
+        let (field, count) = self.number(shape)?;
+        for _ in 0..count.div_ceil(items) {
+            self.all(entry)?;
+        }
+        self.close(field);
+        Some(())
     }
 
     fn inside(&mut self, shape: Shape, shapes: &[Shape]) -> Option<()> {
@@ -174,10 +191,18 @@ pub fn put_item(out: &mut Vec<u8>, shapes: &[Shape], style: Style, index: usize)
                 super::bytes::put_block(out, format!("{index:06x}").as_bytes());
                 said = true;
             }
-            Shape::Fixed(bytes @ 8..) if !said && !numbered => {
+            // The lowest byte last: what ascends by its bytes, ascends.
+            Shape::Fixed(bytes @ 4..) if !said && !numbered => {
                 let number = (index as u64).to_le_bytes();
-                out.extend(number.iter().chain(std::iter::repeat(&0)).take(*bytes));
+                let start = bytes.saturating_sub(number.len());
+                out.resize(out.len() + start, 0);
+                out.extend(number.iter().take(*bytes).rev());
                 said = true;
+            }
+            Shape::Inside(shapes) => {
+                let mut block = Vec::new();
+                put_item(&mut block, shapes, style, index);
+                super::bytes::put_block(out, &block);
             }
             Shape::Fixed(bytes) => out.resize(out.len() + bytes, 0),
             Shape::Choice(arms, other) => {

@@ -210,15 +210,16 @@ pub(super) fn wide_footer(footer: &[u8], groups: usize) -> Vec<u8> {
     with_field(&wide, &found, 1, &rows)
 }
 
-/// A list of as many of the smallest items as fit into so many bytes, and how many there can be.
-pub fn filled(item: &[Shape], style: Style, (items, bytes): (usize, usize)) -> Vec<u8> {
+/// A list of as many of the smallest entries as fit into so many bytes, and how many items there can be.
+pub fn filled(list: Shape, style: Style, (items, bytes): (usize, usize)) -> Vec<u8> {
+    let Some((_, entry, items_each)) = list.listed() else { return Vec::new() };
     let (mut list, mut count) = (Vec::new(), 0);
-    while count < items && list.len() < bytes {
-        put_item(&mut list, item, style, count);
+    while count < items / items_each && list.len() < bytes {
+        put_item(&mut list, entry, style, count);
         count += 1;
     }
     let mut out = Vec::new();
-    put_varint(&mut out, count as u64);
+    put_varint(&mut out, (count * items_each) as u64);
     out.extend_from_slice(&list);
     out
 }
