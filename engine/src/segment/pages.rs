@@ -46,9 +46,7 @@ impl List {
             return 3;
         }
         match self {
-            Self::Conversations | Self::Senders => 128,
-            // They pack better together.
-            Self::Entries => 256,
+            Self::Conversations | Self::Senders | Self::Entries => 128,
             Self::Sets | Self::Custodians | Self::Predictions => 32,
         }
     }

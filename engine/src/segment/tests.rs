@@ -331,7 +331,7 @@ fn a_name_is_found_on_either_side_of_a_border() {
     for number in 0..300 {
         let name = format!("{number:08}");
         assert_eq!(segment.rows_of(&name).unwrap(), Some((number, number + 1)));
-        assert_eq!(segment.row_behind(&format!("{name}a")).unwrap(), number + 1);
+        assert_eq!(segment.first_from(&format!("{name}a")).unwrap(), number + 1);
     }
     for gone in ["", "0", "00000127a", "00000300", "1"] {
         assert_eq!(segment.rows_of(gone).unwrap(), None, "{gone}");
