@@ -430,7 +430,7 @@ fn an_archive_of_few_segments_needs_no_catalog() {
     let _ = offer(&archive, "ben", &[document(3, 1)]);
     assert!(archive.shared.state().segments.iter().all(|live| live.summary.get().is_some()));
     archive.close().unwrap();
-    assert_eq!(std::fs::exists(folder.path().join("archive/catalog")).unwrap(), false);
+    assert!(!std::fs::exists(folder.path().join("archive/catalog")).unwrap());
     let archive = open_again(&place);
     sealed(&archive, 15..17);
     let _ = offer(&archive, "ben", &[document(4, 1)]);
