@@ -1,5 +1,6 @@
 //! chatvault itself, by its public calls and with its default options.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -22,10 +23,9 @@ impl Peer for Chatvault {
 
     fn settings(&self) -> &'static str {
         "`Options::default()` and `ImportOptions::default()`; questions are scans with `Versions::EveryVariant` in \
-         the default order, a message is `Snapshot::latest`. It does more than the others are asked for: who delivered \
+         the default order, a message is `Snapshot::latest_json`. It does more than the others are asked for: who delivered \
          each row in which commit, counters of each run, a quarantine, checksums over every byte, a chain of \
-         manifests, and each row is rendered back and compared before it is sealed. It has no scan on several \
-         threads yet."
+         manifests, and each row is rendered back and compared before it is sealed."
     }
 
     fn import(&self, place: &Place, pages: &Path, abort_after: Option<u64>) -> Result<()> {
@@ -89,8 +89,8 @@ impl Session for Open {
                 scan.modified = TimeRange { from, to };
             }
             Question::Message(key) => {
-                if let Some(stored) = self.snapshot.latest(&message_key(key))? {
-                    give(&stored.json);
+                if let Some(json) = self.snapshot.latest_json(&message_key(key))? {
+                    give(&json);
                 }
                 return Ok(());
             }
@@ -102,12 +102,9 @@ impl Session for Open {
         Ok(())
     }
 
-    /// There is no scan on more than one thread yet.
     fn scan(&mut self, threads: usize, give: &(dyn Fn(&[u8]) + Sync)) -> Result<bool> {
-        if threads > 1 {
-            return Ok(false);
-        }
-        let mut rows = self.snapshot.scan(&everything())?;
+        let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
+        let mut rows = self.snapshot.scan_on(&everything(), threads)?;
         while let Some(row) = rows.next()? {
             give(row.json());
         }
