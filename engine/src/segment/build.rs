@@ -3,7 +3,6 @@
 //! The first pass counts which values repeat and gathers samples; the second encodes row groups,
 //! renders every row of a group back and compares. A row that differs is kept whole.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -16,6 +15,7 @@ use super::columns::{self, Columns, Counts, put_heads};
 use super::keys::{Keys, KeysBuilder};
 use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
 use super::pages::{self, Directory, LISTS, List, custodian_name};
+use super::samples::Samples;
 use super::sets::put_pairs;
 use super::stream::Packer;
 use super::{NewRow, Source};
@@ -132,76 +132,6 @@ impl Senders {
     fn code(&self, sender: Option<&str>) -> u32 {
         sender.and_then(|sender| self.codes.get(sender)).copied().unwrap_or(0)
     }
-}
-
-/// Rows taken here and there, to train a dictionary on.
-#[derive(Debug)]
-struct Samples {
-    limit: usize,
-    bytes: Vec<u8>,
-    sizes: Vec<usize>,
-    step: usize,
-    skipped: usize,
-}
-
-impl Samples {
-    fn new(dictionary_bytes: usize) -> Self {
-        let limit = dictionary_bytes.saturating_mul(24);
-        Self { limit, bytes: Vec::new(), sizes: Vec::new(), step: 1, skipped: 0 }
-    }
-
-    fn offer(&mut self, row: &NewRow<'_>) {
-        if self.limit == 0 {
-            return;
-        }
-        self.skipped += 1;
-        if self.skipped < self.step {
-            return;
-        }
-        self.skipped = 0;
-        // Only the text is packed with the dictionary; the body is nearly all of it.
-        let text = body(row.document);
-        self.bytes.extend_from_slice(text);
-        self.sizes.push(text.len());
-        if self.bytes.len() > self.limit {
-            self.thin();
-        }
-    }
-
-    /// Drops every other sample and takes half as many from now on.
-    fn thin(&mut self) {
-        let (mut kept, mut sizes) = (Vec::new(), Vec::new());
-        let mut start = 0;
-        for (at, size) in self.sizes.iter().enumerate() {
-            if at % 2 == 0 {
-                kept.extend_from_slice(&self.bytes[start..start + size]);
-                sizes.push(*size);
-            }
-            start += size;
-        }
-        (self.bytes, self.sizes) = (kept, sizes);
-        self.step *= 2;
-    }
-
-    fn train(&self, effort: Effort) -> Vec<u8> {
-        if effort.dictionary_bytes == 0 || self.sizes.len() < 64 {
-            return Vec::new();
-        }
-        let text = self.bytes.len().saturating_mul(self.step);
-        let size = effort.dictionary_bytes.min(text / effort.dictionary_part);
-        // Too little or too uniform text cannot be trained on: then none is used.
-        zstd::dict::from_continuous(&self.bytes, &self.sizes, size).unwrap_or_default()
-    }
-}
-
-fn body(document: &[u8]) -> &[u8] {
-    let content = memchr::memmem::find(document, b"\"content\":\"");
-    let text = &document[content.map_or(document.len(), |at| at + 11)..];
-    let mut quotes = memchr::memchr_iter(b'"', text);
-    let is_end =
-        |at: &usize| text[..*at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0;
-    let end = quotes.find(is_end).unwrap_or(text.len());
-    &text[..end.min(2048)]
 }
 
 struct Writer {
@@ -537,15 +467,15 @@ impl Writer {
 
     /// Each custodian with the sets that he is in, and his age there.
     fn sets_of_custodians(&self) -> Strings {
-        let mut custodians: BTreeMap<u32, Vec<(u32, u64)>> = BTreeMap::new();
-        for (number, set) in (0_u32..).zip(&self.set_lists) {
-            for (custodian, age) in set {
-                custodians.entry(*custodian).or_default().push((number, *age));
-            }
+        let mut pairs: Vec<(u32, u32, u64)> = Vec::new();
+        for (number, set) in (0..).zip(&self.set_lists) {
+            pairs.extend(set.iter().map(|(custodian, age)| (*custodian, number, *age)));
         }
+        pairs.sort_unstable();
         let mut items = Strings::default();
-        for (custodian, sets) in custodians {
-            let mut item = custodian_name(custodian).to_vec();
+        for theirs in pairs.chunk_by(|one, next| one.0 == next.0) {
+            let mut item = custodian_name(theirs[0].0).to_vec();
+            let sets: Vec<_> = theirs.iter().map(|(_, set, age)| (*set, *age)).collect();
             put_pairs(&mut item, &sets);
             items.push(&item);
         }

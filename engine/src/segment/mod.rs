@@ -19,6 +19,7 @@ mod lists;
 mod open;
 mod pages;
 mod program;
+mod samples;
 mod sets;
 mod stream;
 #[cfg(test)]
