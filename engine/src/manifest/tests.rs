@@ -128,7 +128,9 @@ fn a_gap_is_damage_among_the_newest_eight_and_a_cut_off_removal_behind_them() {
             let next = Change::none(&manifest, Timestamp::from_ms(3));
             manifest = successor(&manifest, hash, next).unwrap();
         }
-        gone.iter().for_each(|number| storage.remove(&names::manifest(*number)).unwrap());
+        for number in gone {
+            storage.remove(&names::manifest(*number)).unwrap();
+        }
         check(&storage, ARCHIVE).iter().map(|e| e.file().unwrap().to_owned()).collect::<Vec<_>>()
     };
     for back in [&[1, 3][..], &[2], &[4], &[1, 4], &[2, 3, 4], &[]] {

@@ -207,10 +207,10 @@ impl Query {
         }
         let state = self.view.state();
         let segment = state.segments[source as usize].segment()?;
-        match state.missing.pass(segment.rows_of(&cursor.conversation))?.flatten() {
-            Some(rows) => partition(segment, rows, &passed, &state.missing),
-            None => self.first_from(source, &cursor.conversation),
+        if let Some(rows) = state.missing.pass(segment.rows_of(&cursor.conversation))?.flatten() {
+            return partition(segment, rows, &passed, &state.missing);
         }
+        self.first_from(source, &cursor.conversation)
     }
 
     /// The first row of a source whose conversation has this name or a higher one.

@@ -124,7 +124,9 @@ impl Senders {
         let mut sorted: Vec<Box<str>> = names.into_iter().collect();
         sorted.sort_unstable();
         let mut names = Strings::default();
-        sorted.iter().for_each(|name| names.push(name.as_bytes()));
+        for name in &sorted {
+            names.push(name.as_bytes());
+        }
         Self { names, codes: sorted.into_iter().zip(1..).collect() }
     }
 

@@ -278,7 +278,9 @@ impl Meta {
         }
         put_varint(out, self.groups.len() as u64);
         self.groups.iter().for_each(|group| group.put(out));
-        LISTS.iter().for_each(|list| self.list(*list).put(*list, out));
+        for list in LISTS {
+            self.list(list).put(list, out);
+        }
         self.sections.iter().for_each(|place| put_varint(out, u64::from(place.bytes)));
     }
 

@@ -66,11 +66,14 @@ impl Forms {
     }
 }
 
+/// The pages of a list, each once it is read.
+type Held = Box<[OnceLock<Arc<ListPage>>]>;
+
 /// The pages of a segment's lists that a question has read. It holds them until it ends.
 #[derive(Debug)]
 pub(crate) struct Lists {
     segment: Arc<Segment>,
-    held: [OnceLock<Box<[OnceLock<Arc<ListPage>>]>>; LISTS.len()],
+    held: [OnceLock<Held>; LISTS.len()],
 }
 
 impl Lists {

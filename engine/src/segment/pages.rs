@@ -257,7 +257,9 @@ impl ListPage {
                 && starts.first() == Some(&entry.row)
                 && starts.is_sorted_by(|before, start| before < start)
                 && starts.last().is_some_and(|last| *last < end);
-            let _ = fit.then_some(())?;
+            if !fit {
+                return None;
+            }
         }
         (is_whole && reader.is_empty()).then_some(Self { items, starts })
     }

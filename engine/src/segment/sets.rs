@@ -18,8 +18,8 @@ impl Sets {
     /// Adds a set as its item says.
     pub(super) fn add(&mut self, item: &[u8]) -> Result<()> {
         self.members.extend(read_set(item)?);
-        let end = u32::try_from(self.members.len());
-        self.ends.push(end.map_err(|_| Error::corrupt("custodian sets are over their limit"))?);
+        let end = u32::try_from(self.members.len()).ok();
+        self.ends.push(end.ok_or_else(|| Error::corrupt("custodian sets are over their limit"))?);
         Ok(())
     }
 
