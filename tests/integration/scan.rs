@@ -246,3 +246,33 @@ fn the_numbers_of_custodians_name_who_delivered_a_row() {
     assert_eq!(shared, 2);
     assert!(snapshot.custodian(u32::MAX).is_err());
 }
+
+#[test]
+fn a_scan_on_threads_gives_the_rows_of_a_scan_in_their_order() {
+    let mut vault = Vault::create(Arc::new(Memory::new()));
+    let message = |number: i64| {
+        let chat = format!("19:chat{:04}@thread.v2", number % 1_600);
+        Draft::chat(&chat, AT + number).text(&number.to_string()).json().into_bytes()
+    };
+    for part in [0..2_000, 2_000..4_500, 4_500..6_400] {
+        let copies: Vec<_> = part.map(|number| (ada(), message(number))).collect();
+        drop(vault.commit(&copies));
+        vault.archive().seal().unwrap();
+    }
+    let snapshot = vault.archive().snapshot().unwrap();
+    let scan = everything();
+    let mut wanted = Vec::new();
+    let mut rows = snapshot.scan(&scan).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        wanted.push((row.conversation().to_owned(), row.json().to_vec()));
+    }
+    assert_eq!(wanted.len(), 6_400);
+    for threads in 1..=4 {
+        let mut rows = snapshot.scan_on(&scan, threads.try_into().unwrap()).unwrap();
+        for (number, (conversation, json)) in wanted.iter().enumerate() {
+            let row = rows.next().unwrap().unwrap();
+            assert_eq!((row.conversation(), row.json()), (&**conversation, &**json), "{number}");
+        }
+        assert!(rows.next().unwrap().is_none(), "{threads} threads");
+    }
+}
