@@ -180,7 +180,7 @@ impl Snapshot {
     ///
     /// [`Order::Conversation`]: crate::Order::Conversation
     pub fn scan_on(&self, scan: &Scan, threads: NonZeroUsize) -> Result<Rows> {
-        scan::rows_on(Arc::clone(&self.view), scan, threads.get())
+        scan::rows_on(&self.view, scan, threads.get())
     }
 
     /// The number of rows that a scan gives, without rendering them.

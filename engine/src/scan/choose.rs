@@ -5,6 +5,8 @@
 //! nothing: a row that arrived when another row of its message was there is marked as a sibling,
 //! so the messages with several rows are known from the marked rows of their conversation.
 
+use std::sync::Arc;
+
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
@@ -14,7 +16,7 @@ use super::page::{Name, Page};
 use super::plan::Query;
 use crate::archive::{Compare, Key, Live, RowId, State};
 use crate::error::Result;
-use crate::segment::Group;
+use crate::segment::{Group, ListPage};
 use crate::types::{ContentAddress, Sequence, TICKS_PER_MS, Timestamp};
 
 /// Marked rows of a conversation up to which it is looked through as a whole.
@@ -63,6 +65,8 @@ impl Addresses {
 pub(super) struct Chooser {
     pub(super) addresses: Addresses,
     conversation: Option<Name>,
+    /// The page of conversations looked at last, of each segment.
+    pages: Vec<Option<(usize, Arc<ListPage>)>>,
     /// Marked rows up to this commit may be where nothing can be read; 0 if all can.
     blind: u64,
     /// Source and rows of the conversation in segments that have marked rows.
@@ -168,8 +172,9 @@ impl Chooser {
         let name = page.conversation(at.row)?;
         if self.places.is_none() {
             let mut places = Vec::new();
+            self.pages.resize(state.segments.len(), None);
             for (source, live) in (0_u32..).zip(&state.segments) {
-                let found = marked_rows(live, name);
+                let found = marked_rows(live, name, &mut self.pages[source as usize]);
                 let found = self.or_blind(state, found, live.entry.last.0)?;
                 places.extend(found.flatten().map(|(start, end)| (source, start, end)));
             }
@@ -251,10 +256,14 @@ impl Chooser {
 }
 
 /// The rows of a conversation in a segment that has marked rows.
-fn marked_rows(live: &Live, conversation: &str) -> Result<Option<(u32, u32)>> {
+fn marked_rows(
+    live: &Live,
+    conversation: &str,
+    kept: &mut Option<(usize, Arc<ListPage>)>,
+) -> Result<Option<(u32, u32)>> {
     let segment = live.segment()?;
     let is_marked = segment.meta.messages < segment.meta.rows;
-    if is_marked { segment.rows_of(conversation) } else { Ok(None) }
+    if is_marked { segment.rows_of_next(conversation, kept) } else { Ok(None) }
 }
 
 fn text_id(keys: &crate::segment::Keys, row: usize) -> Box<str> {

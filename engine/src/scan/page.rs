@@ -134,11 +134,17 @@ impl Page {
         is_reply.then(|| String::from_utf8_lossy(&text).into())
     }
 
+    /// The sender's code in its segment: 0 for none, or in a slab.
+    pub(super) fn sender_code(&self, row: u32) -> u32 {
+        match self {
+            Self::Group { keys, first, .. } => keys.sender((row - first) as usize),
+            Self::Slab(_) => 0,
+        }
+    }
+
     pub(super) fn sender(&self, row: u32) -> Result<Option<&str>> {
         match self {
-            Self::Group { keys, lists, first, .. } => {
-                lists.sender(keys.sender((row - first) as usize))
-            }
+            Self::Group { lists, .. } => lists.sender(self.sender_code(row)),
             Self::Slab(slab) => Ok(Self::row(slab, row).sender.as_deref()),
         }
     }
@@ -190,9 +196,18 @@ impl Name {
     }
 }
 
+impl Name {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Segment(lists, number) => lists.conversation_bytes(*number).unwrap_or_default(),
+            Self::Slab(..) => self.text().as_bytes(),
+        }
+    }
+}
+
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.text().cmp(other.text())
+        self.bytes().cmp(other.bytes())
     }
 }
 

@@ -136,13 +136,11 @@ impl Query {
             return Ok(Vec::new());
         }
         let mut ranges = self.ranges_of_conversations(source)?;
-        if let Some(from) = &self.between.from {
-            let first = self.first_from(source, from)?;
-            ranges.iter_mut().for_each(|range| range.0 = range.0.max(first));
-        }
-        if let Some(to) = &self.between.to {
-            let end = self.first_from(source, to)?;
-            ranges.iter_mut().for_each(|range| range.1 = range.1.min(end));
+        let first = self.between.from.as_ref().map(|from| self.first_from(source, from));
+        let end = self.between.to.as_ref().map(|to| self.first_from(source, to));
+        let (first, end) = (first.transpose()?.unwrap_or(0), end.transpose()?.unwrap_or(u32::MAX));
+        for range in &mut ranges {
+            *range = (range.0.max(first), range.1.min(end));
         }
         if let (Order::Conversation, Some(cursor)) = (self.order, &self.cursor) {
             let cut = self.cut(source, cursor)?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::page::Page;
 use super::plan::{Query, narrow};
-use crate::archive::RowId;
+use crate::archive::{RowId, SlabRow};
 use crate::error::Result;
-use crate::segment::RowReader;
+use crate::segment::{Lists, RowReader, Spot};
 use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
 
 /// Row groups kept open; each holds about a megabyte.
@@ -102,7 +102,16 @@ struct Open {
     source: u32,
     reader: RowReader,
     page: Page,
+    /// The conversation of the row before.
+    spot: Spot,
     used: u64,
+}
+
+/// Where a row's names stand.
+enum Names<'a> {
+    Slab(&'a SlabRow),
+    /// The conversation's number and the sender's code.
+    Lists(&'a Lists, u32, u32),
 }
 
 impl Readers {
@@ -117,11 +126,17 @@ impl Readers {
         if let Some(slab) = query.slab(at.source) {
             json.extend_from_slice(slab.document(&slab.rows[at.row as usize]));
             let page = Page::Slab(Arc::clone(slab));
-            return describe(&page, at, start..json.len(), texts);
+            let names = Names::Slab(&slab.rows[at.row as usize]);
+            return describe(&page, at, start..json.len(), (names, texts));
         }
         let open = self.reader(query, at)?;
         open.reader.render(at.row, json)?;
-        describe(&open.page, at, start..json.len(), texts)
+        let lists = open.reader.lists();
+        if !(open.spot.start..open.spot.end).contains(&at.row) {
+            open.spot = lists.spot(at.row)?;
+        }
+        let names = Names::Lists(lists, open.spot.number, open.page.sender_code(at.row));
+        describe(&open.page, at, start..json.len(), (names, texts))
     }
 
     fn reader(&mut self, query: &Query, at: RowId) -> Result<&mut Open> {
@@ -138,7 +153,13 @@ impl Readers {
             let segment = Arc::clone(state.segments[at.source as usize].segment()?);
             let reader = RowReader::new(segment)?;
             let page = Page::of_segment(reader.lists(), at.row)?;
-            self.open.push(Open { source: at.source, reader, page, used: 0 });
+            self.open.push(Open {
+                source: at.source,
+                reader,
+                page,
+                spot: Spot::default(),
+                used: 0,
+            });
             self.open.len() - 1
         };
         let open = &mut self.open[place];
@@ -150,15 +171,28 @@ impl Readers {
     }
 }
 
-fn describe(page: &Page, at: RowId, json: Range<usize>, texts: &mut Vec<u8>) -> Result<Rendered> {
+fn describe(
+    page: &Page,
+    at: RowId,
+    json: Range<usize>,
+    (names, texts): (Names<'_>, &mut Vec<u8>),
+) -> Result<Rendered> {
     let (record, kind) = page.kind(at.row);
     let mut put = |text: &[u8]| {
         let start = texts.len();
         texts.extend_from_slice(text);
         start..texts.len()
     };
-    let conversation = put(page.conversation(at.row)?.as_bytes());
-    let sender = page.sender(at.row)?.map(|sender| put(sender.as_bytes()));
+    let (conversation, sender) = match names {
+        Names::Slab(row) => {
+            let sender = row.sender.as_ref();
+            (put(row.conversation.as_bytes()), sender.map(|sender| put(sender.as_bytes())))
+        }
+        Names::Lists(lists, conversation, sender) => {
+            let sender = lists.sender_bytes(sender)?;
+            (put(lists.conversation_bytes(conversation)?), sender.map(put))
+        }
+    };
     let start = texts.len();
     page.put_id(at.row, texts);
     let id = start..texts.len();

@@ -38,7 +38,7 @@ pub struct Rows {
     /// Rows of the batch that were given.
     given: usize,
     /// How many rows to render at once, and how many that may become.
-    ahead_rows: (usize, usize),
+    at_once: (usize, usize),
     left: u64,
     failed: Option<(ErrorKind, String)>,
 }
@@ -56,13 +56,13 @@ pub(crate) fn rows(view: Arc<View>, scan: &Scan) -> Result<Rows> {
 }
 
 /// Starts a scan on several threads, where its order lets them share the work.
-pub(crate) fn rows_on(view: Arc<View>, scan: &Scan, threads: usize) -> Result<Rows> {
+pub(crate) fn rows_on(view: &Arc<View>, scan: &Scan, threads: usize) -> Result<Rows> {
     let in_order = scan.order == Order::Conversation && !scan.backwards;
     let everything = scan.conversations.is_empty() && scan.cursor.is_none();
     let alone = threads < 2 || !in_order || !everything || scan.limit.is_some();
-    let mut rows = rows(Arc::clone(&view), scan)?;
+    let mut rows = rows(Arc::clone(view), scan)?;
     if !alone {
-        rows.order = Ordered::Parallel(Parallel::start(&view, scan, threads)?);
+        rows.order = Ordered::Parallel(Parallel::start(view, scan, threads)?);
     }
     Ok(rows)
 }
@@ -70,7 +70,7 @@ pub(crate) fn rows_on(view: Arc<View>, scan: &Scan, threads: usize) -> Result<Ro
 impl Rows {
     /// `in_batches`: many rows are wanted at once.
     pub(super) fn of(query: Query, in_batches: bool) -> Result<Self> {
-        let (order, ahead_rows) = match query.order {
+        let (order, at_once) = match query.order {
             // Forwards this is the order in which rows are stored, and rendering ahead gains nothing.
             Order::Conversation => {
                 let rows = match (query.backwards, in_batches) {
@@ -92,7 +92,7 @@ impl Rows {
             batch: Batch::default(),
             ahead: Vec::new(),
             given: 0,
-            ahead_rows,
+            at_once,
             failed: None,
         })
     }
@@ -169,7 +169,7 @@ impl Rows {
             (self.batch, self.given) = (batch, 0);
             return Ok(true);
         }
-        let (rows, most) = self.ahead_rows;
+        let (rows, most) = self.at_once;
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(rows);
         while self.ahead.len() < wanted {
             let (query, chooser) = (&self.query, &mut self.chooser);
@@ -192,7 +192,7 @@ impl Rows {
         drop(self.ahead.drain(..count));
         if most > rows {
             let most = most.min(self.batch.room()).max(2);
-            self.ahead_rows.0 = (count.max(1) * 4).min(most);
+            self.at_once.0 = (count.max(1) * 4).min(most);
         }
         Ok(true)
     }

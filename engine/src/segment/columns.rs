@@ -290,8 +290,8 @@ pub(super) fn is_predictions(item: &[u8]) -> bool {
 
 /// A code in an item of predictions; 0 where there is none.
 pub(super) fn predicted_code(item: &[u8], at: usize) -> u64 {
-    let bytes = item.get(at..at + CODE_BYTES).unwrap_or_default();
-    bytes.iter().rev().fold(0, |code, byte| code << 8 | u64::from(*byte))
+    let Some([low, middle, high]) = item.get(at..at + CODE_BYTES) else { return 0 };
+    u64::from(u32::from_le_bytes([*low, *middle, *high, 0]))
 }
 
 /// Appends what the section of tables says of the columns.

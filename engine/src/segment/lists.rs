@@ -131,13 +131,23 @@ impl Lists {
 
     /// The name of a conversation by its number.
     pub(crate) fn conversation(&self, number: u32) -> Result<&str> {
-        self.item(List::Conversations, number).map(text)
+        self.conversation_bytes(number).map(text)
+    }
+
+    /// The same without another look whether it is text.
+    pub(crate) fn conversation_bytes(&self, number: u32) -> Result<&[u8]> {
+        self.item(List::Conversations, number)
     }
 
     /// The name of a sender by its code; `None` for none.
     pub(crate) fn sender(&self, code: u32) -> Result<Option<&str>> {
+        Ok(self.sender_bytes(code)?.map(text))
+    }
+
+    /// The same without another look whether it is text.
+    pub(crate) fn sender_bytes(&self, code: u32) -> Result<Option<&[u8]>> {
         let number = code.checked_sub(1);
-        number.map(|number| self.item(List::Senders, number).map(text)).transpose()
+        number.map(|number| self.item(List::Senders, number)).transpose()
     }
 
     /// Custodians and ages of a set.
@@ -216,7 +226,7 @@ impl Lookup for Forming<'_> {
     }
 
     fn conversation(&self, number: u32) -> Result<&[u8]> {
-        self.lists.conversation(number).map(str::as_bytes)
+        self.lists.conversation_bytes(number)
     }
 
     fn sender(&self, number: u32) -> Result<&[u8]> {

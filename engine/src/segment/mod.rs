@@ -25,7 +25,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use block::{Block, Text};
+pub(crate) use block::{Block, Spot, Text};
 pub(crate) use build::{Built, Effort, build};
 pub(crate) use keys::{Keys, kind_code, numeric};
 pub(crate) use layout::{Bounds, Group};

@@ -146,6 +146,26 @@ impl Segment {
         Ok(found.map(|(page, number)| self.rows_at(&page, number)))
     }
 
+    /// The same for conversations asked for in order: the page that the last one was on is kept.
+    pub(crate) fn rows_of_next(
+        &self,
+        conversation: &str,
+        kept: &mut Option<(usize, Arc<ListPage>)>,
+    ) -> Result<Option<(u32, u32)>> {
+        let list = List::Conversations;
+        let Some(number) = self.meta.list(list).page_of(conversation.as_bytes()) else {
+            return Ok(None);
+        };
+        let page = match kept.take().filter(|(there, _)| *there == number) {
+            Some((_, page)) => page,
+            None => self.page(list, number)?,
+        };
+        let (_, page) = kept.insert((number, page));
+        let index = page.search(list, conversation.as_bytes()).ok();
+        let first = narrow(number) * list.page_items();
+        Ok(index.map(|index| self.rows_at(page, first + narrow(index))))
+    }
+
     /// The rows of a conversation by its number, which is on a page.
     fn rows_at(&self, page: &ListPage, number: u32) -> (u32, u32) {
         let per_page = List::Conversations.page_items();
