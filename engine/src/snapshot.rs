@@ -174,9 +174,9 @@ impl Snapshot {
 
     /// The rows of a scan, as [`Snapshot::scan`] gives them, rendered on so many threads.
     ///
-    /// They share the work of a scan of all conversations in [`Order::Conversation`] that has neither
-    /// limit nor cursor; any other scan is answered by the calling thread. Each thread holds up to
-    /// some 4,000 rendered rows; all end when the rows are dropped.
+    /// They share the work of a scan in [`Order::Conversation`] that names no conversation, sender,
+    /// custodian or time and has neither limit nor cursor; any other one is left to the calling thread. For each thread up to eight
+    /// batches of half a MiB wait, or of a single larger document; all end when the rows are dropped.
     ///
     /// [`Order::Conversation`]: crate::Order::Conversation
     pub fn scan_on(&self, scan: &Scan, threads: NonZeroUsize) -> Result<Rows> {

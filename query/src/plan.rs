@@ -3,6 +3,8 @@
 //! That no row can answer is a plan of its own and no scan: nothing that is added to it, a search, a
 //! limit or a cursor, can make it give rows.
 
+use std::num::NonZeroUsize;
+
 use chatvault_engine::{Explain, Scan, Snapshot};
 
 use crate::answer::Answer;
@@ -38,7 +40,10 @@ impl Plan {
             Some(at) => Texts::new(&snapshot.as_of(at)),
             None => Texts::new(snapshot),
         };
-        Ok(Answer::new(snapshot.scan(&scan).map_err(Error::Archive)?, rest, limit, texts))
+        // A scan of everything is shared by all cores.
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let rows = snapshot.scan_on(&scan, threads).map_err(Error::Archive)?;
+        Ok(Answer::new(rows, rest, limit, texts))
     }
 
     /// What it touches.

@@ -40,7 +40,7 @@ use crate::types::Sequence;
 const MAX_LOOKS: usize = 20;
 /// A life of commits.
 const SEQUENCES_LEFT: u64 = 1 << 48;
-const LOCK_ATTEMPTS: usize = 4;
+const LOCK_ATTEMPTS: usize = 8;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 pub(super) const FOLDERS: [&str; 6] =
     ["journal", "manifest", "segments", "objects", TRASH, "quarantine"];

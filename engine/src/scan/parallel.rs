@@ -21,7 +21,7 @@ use crate::snapshot::View;
 /// Rows of a stretch, about: conversations are not cut.
 const STRETCH_ROWS: u64 = if cfg!(test) { 20 } else { 2_048 };
 /// Batches of a stretch that wait to be given.
-const WAITING: usize = 16;
+const WAITING: usize = 4;
 
 /// Rows of a stretch; `None` behind the last.
 type Given = Result<Option<Batch>>;

@@ -13,7 +13,7 @@ use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
 /// Row groups kept open; each holds about a megabyte.
 const OPEN_READERS: usize = if cfg!(test) { 2 } else { 32 };
 /// Bytes of documents rendered ahead.
-const BATCH_BYTES: usize = if cfg!(test) { 4 << 10 } else { 48 << 20 };
+pub(super) const BATCH_BYTES: usize = if cfg!(test) { 4 << 10 } else { 48 << 20 };
 
 /// A row's keys and where its texts are in its batch.
 #[derive(Clone, Debug)]
@@ -41,9 +41,15 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Rendered>,
     order: Vec<u32>,
     readers: Readers,
+    most_bytes: usize,
 }
 
 impl Batch {
+    /// One of so many bytes of documents.
+    pub(super) fn within(most_bytes: usize) -> Self {
+        Self { most_bytes, ..Self::default() }
+    }
+
     /// The rows alone, to be given elsewhere.
     pub(super) fn take(&mut self) -> Self {
         let mut rows = Self::default();
@@ -66,7 +72,7 @@ impl Batch {
             let at = rows[self.order[place] as usize];
             let rendered = self.readers.render(query, at, &mut self.json, &mut self.texts)?;
             self.rows.push(rendered);
-            if self.json.len() > BATCH_BYTES && rows.len() > 1 {
+            if self.json.len() > self.most_bytes && rows.len() > 1 {
                 let fit = self.rows.len() - 1;
                 self.rows.clear();
                 return Ok(Some(fit));
@@ -86,7 +92,7 @@ impl Batch {
     /// How many more rows like these would fit, these included.
     pub(super) fn room(&self) -> usize {
         let bytes = (self.json.len() / self.rows.len().max(1)).max(1);
-        BATCH_BYTES / 4 * 3 / bytes
+        self.most_bytes / 4 * 3 / bytes
     }
 }
 

@@ -7,7 +7,7 @@ use super::cursor::Cursor;
 use super::merge::Merge;
 use super::parallel::Parallel;
 use super::plan::Query;
-use super::render::{Batch, Rendered};
+use super::render::{BATCH_BYTES, Batch, Rendered};
 use super::select::Selection;
 use super::{Order, Scan};
 use crate::archive::{Key, RowId};
@@ -21,8 +21,9 @@ const FIRST_AHEAD: usize = 64;
 /// Rows rendered ahead at most: in a time order many rows share a text chunk only if many are
 /// rendered together.
 const MOST_AHEAD: usize = 65_536;
-/// Rows that a thread of several renders at once.
-const BATCH_ROWS: usize = if cfg!(test) { 7 } else { 128 };
+/// Rows that a thread of several renders at once, and their bytes.
+const BATCH_ROWS: usize = if cfg!(test) { 7 } else { 256 };
+const SHARE_BYTES: usize = BATCH_BYTES / 96;
 
 /// The rows of a scan, one at a time, in bounded memory.
 ///
@@ -58,7 +59,11 @@ pub(crate) fn rows(view: Arc<View>, scan: &Scan) -> Result<Rows> {
 /// Starts a scan on several threads, where its order lets them share the work.
 pub(crate) fn rows_on(view: &Arc<View>, scan: &Scan, threads: usize) -> Result<Rows> {
     let in_order = scan.order == Order::Conversation && !scan.backwards;
-    let everything = scan.conversations.is_empty() && scan.cursor.is_none();
+    let everything = scan.conversations.is_empty()
+        && scan.senders.is_empty()
+        && scan.custodians.is_empty()
+        && (scan.created, scan.modified) == Default::default()
+        && scan.cursor.is_none();
     let alone = threads < 2 || !in_order || !everything || scan.limit.is_some();
     let mut rows = rows(Arc::clone(view), scan)?;
     if !alone {
@@ -89,7 +94,7 @@ impl Rows {
             query,
             chooser: Chooser::default(),
             order,
-            batch: Batch::default(),
+            batch: Batch::within(if in_batches { SHARE_BYTES } else { BATCH_BYTES }),
             ahead: Vec::new(),
             given: 0,
             at_once,
@@ -333,7 +338,7 @@ impl<'a> Row<'a> {
 /// Some rows as values, in the order given.
 pub(crate) fn stored(view: &Arc<View>, rows: &[RowId]) -> Result<Vec<Stored>> {
     let query = Query::new(Arc::clone(view), &Scan::default())?;
-    let mut batch = Batch::default();
+    let mut batch = Batch::within(BATCH_BYTES);
     let mut all = Vec::with_capacity(rows.len());
     for at in rows {
         let Some(_) = view.state().missing.pass(batch.fill(&query, &[*at]))? else { continue };
