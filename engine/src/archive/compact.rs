@@ -73,6 +73,7 @@ const TOLD_EVERY: Duration = Duration::from_millis(50);
 const WATCHED_ROWS: u64 = 4096;
 /// For what is merged again soon.
 const LIGHT: Effort = Effort {
+    group_rows: 1024,
     level: 3,
     text_level: 6,
     chunk_bytes: 32 << 10,

@@ -32,6 +32,9 @@ const GROUP_DOCUMENT_BYTES: usize = 32 << 20;
 /// How hard to pack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
+    /// Rows of a group: one row is read by decoding its group's keys and columns. Groups of 4,096 take
+    /// 1.5 bytes a row less than those of 1,024.
+    pub(crate) group_rows: u32,
     /// zstd level of keys, columns and tables.
     pub(crate) level: i32,
     /// zstd level of text.
@@ -47,6 +50,7 @@ pub(crate) struct Effort {
 impl Effort {
     /// For what was just ingested: fast.
     pub(crate) const FRESH: Self = Self {
+        group_rows: 1024,
         level: 3,
         text_level: 4,
         chunk_bytes: 32 << 10,
@@ -55,6 +59,7 @@ impl Effort {
     };
     /// For background merges.
     pub(crate) const MERGE: Self = Self {
+        group_rows: 1024,
         level: 9,
         text_level: 9,
         chunk_bytes: 32 << 10,
@@ -63,11 +68,12 @@ impl Effort {
     };
     /// For a compaction that was asked for: small.
     pub(crate) const HARD: Self = Self {
+        group_rows: layout::GROUP_ROWS,
         level: 19,
         text_level: 19,
         chunk_bytes: 16 << 10,
         dictionary_bytes: 1 << 20,
-        dictionary_part: 16,
+        dictionary_part: 32,
     };
 }
 
@@ -236,7 +242,7 @@ impl Writer {
         self.meta.beside += u32::from(row.beside);
         self.meta.raw_bytes += row.document.len() as u64;
         self.cut_chunk(false);
-        let full = self.keys.rows() >= layout::GROUP_ROWS as usize
+        let full = self.keys.rows() >= self.effort.group_rows as usize
             || self.documents.len() >= GROUP_DOCUMENT_BYTES;
         if full { self.finish_group() } else { Ok(()) }
     }

@@ -14,11 +14,8 @@ use crate::types::{Sequence, Timestamp};
 
 pub(crate) const MAGIC: &[u8; 8] = b"CVSEGM01";
 pub(crate) const END_MAGIC: &[u8; 8] = b"CVSEGEND";
-/// Rows that a writer puts into a group. One row is read by decoding its group's keys and columns, so
-/// a group is small: 4,096 rows would take 1.5 bytes a row less.
-pub(crate) const GROUP_ROWS: u32 = 1024;
-/// Rows that a group may have.
-const MAX_GROUP_ROWS: u32 = 4096;
+/// Rows of a group at most. Larger groups pack better, smaller ones are opened faster.
+pub(crate) const GROUP_ROWS: u32 = 4096;
 pub(crate) const HEADER_BYTES: usize = 32;
 pub(crate) const TRAILER_BYTES: usize = 16;
 
@@ -174,7 +171,7 @@ impl Group {
     }
 
     fn read(reader: &mut Reader<'_>, first_row: u32, offset: u64) -> Option<Self> {
-        let rows = reader.varint32().filter(|rows| (1..=MAX_GROUP_ROWS).contains(rows))?;
+        let rows = reader.varint32().filter(|rows| (1..=GROUP_ROWS).contains(rows))?;
         let (keys, columns) = (frame_bytes(reader)?, frame_bytes(reader)?);
         let in_group = |limit: Limit| limit.within(rows as usize);
         let chunks = reader.list(in_group(list::CHUNKS), |reader| {
