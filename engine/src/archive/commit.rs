@@ -4,7 +4,7 @@
 //! compared, or whose exact bytes have the fingerprint of a copy of it; numbers (sequences,
 //! custodians, files) are given under the writer's lock and never twice.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashTable};
@@ -37,6 +37,8 @@ pub(crate) struct Writer {
     pub(crate) journal: Arc<Journal>,
     pub(crate) next_sequence: u64,
     pub(crate) next_file: u64,
+    /// Outputs of merges that no manifest names yet: they are in nobody's way.
+    pub(crate) outputs: BTreeSet<u64>,
     /// The journal file that this opening began with.
     pub(crate) first_journal: u64,
     pub(crate) names: Names,
@@ -110,6 +112,7 @@ impl Writer {
             first_journal: journal.number(),
             journal: Arc::new(journal),
             next_file,
+            outputs: BTreeSet::new(),
             names: Names::of(known),
             new_runs: HashMap::default(),
             next_run,

@@ -331,10 +331,12 @@ impl Shared {
         })
     }
 
-    fn file_number(&self) -> Result<u64> {
+    pub(super) fn file_number(&self) -> Result<u64> {
         let mut writer = self.writer()?;
+        let number = writer.next_file;
         writer.next_file += 1;
-        Ok(writer.next_file - 1)
+        let _ = writer.outputs.insert(number);
+        Ok(number)
     }
 
     /// Forgets outputs of a merge that was stopped or failed.
@@ -344,6 +346,9 @@ impl Shared {
                 // What stays behind is moved to the trash at the next opening.
                 drop(self.host.storage.remove(&path));
             }
+        }
+        if let Ok(mut writer) = self.writer() {
+            writer.outputs.retain(|number| !numbers.contains(number));
         }
     }
 
@@ -356,6 +361,9 @@ impl Shared {
             writer.stop(error);
         }
         published?;
+        for live in &merged.lives {
+            let _ = writer.outputs.remove(&live.entry.number);
+        }
         // Under the lock: a pack that is being sealed has its name before a manifest names it.
         let cleared = self.clear_out(&writer);
         drop(writer);

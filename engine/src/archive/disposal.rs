@@ -3,6 +3,8 @@
 //! A reader in another process may be about to open a file that a merge has just replaced; so
 //! may a person who wants to look. The name says when the file came: FORMAT.md, "Names".
 
+use std::collections::BTreeSet;
+
 use super::Shared;
 use super::commit::Writer;
 use crate::error::{Error, Result};
@@ -24,7 +26,7 @@ impl Shared {
         let (now, manifest) = (self.host.clock.now(), &self.state().manifest);
         let storage = &*self.host.storage;
         for folder in ["segments", "objects"] {
-            move_unnamed(storage, folder, manifest, now)?;
+            move_unnamed(storage, folder, (manifest, &writer.outputs), now)?;
         }
         self.empty_trash(now, manifest.number)
     }
@@ -68,7 +70,7 @@ fn came(name: &str) -> Option<(i64, u64)> {
 fn move_unnamed(
     storage: &dyn Storage,
     folder: &str,
-    manifest: &Manifest,
+    (manifest, outputs): (&Manifest, &BTreeSet<u64>),
     now: Timestamp,
 ) -> Result<()> {
     let mut moved = false;
@@ -77,7 +79,7 @@ fn move_unnamed(
         let Name::File(kind, number) = Name::parse(&path) else { continue };
         // A higher number than any that was named: a manifest that names it may be about to come,
         // or have gone missing. It goes once a later file is named.
-        let begun = number >= manifest.next_file;
+        let begun = number >= manifest.next_file || outputs.contains(&number);
         if begun || manifest.file(number).is_some_and(|entry| entry.kind == kind) {
             continue;
         }

@@ -183,7 +183,11 @@ impl Shared {
     fn merge_due(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<u64> {
         let without = self.background.unmergeable().clone();
         if self.sums_are_due_without(&without) {
-            let summed = self.attempt(Work::Merge, || self.sum_up(false));
+            let summed = self.attempt(Work::Merge, || {
+                // What a merge has built and not named yet is nothing to clear out.
+                let _turn = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
+                self.sum_up(false)
+            });
             self.background.unmergeable().sums = !matches!(summed, Ok(true));
             return summed.map(|_| 0).or_else(only_of_storage);
         }

@@ -7,11 +7,12 @@ use super::choose::{FANOUT, SEGMENT_ROWS, STEP_ROWS};
 use super::{Span, span};
 use crate::archive::tests::{Place, document, offer, options, place};
 use crate::archive::{Archive, Depth};
+use crate::format::names::FileKind;
 use crate::manifest::FileEntry;
 use crate::options::{Host, Options};
 use crate::scan::Scan;
 use crate::storage::bent::Bend;
-use crate::storage::{Storage, WriteFile};
+use crate::storage::{Storage, WriteFile, whole};
 
 fn open(place: &Place, merges: bool) -> Archive {
     let options = Options { background_compaction: merges, ..options() };
@@ -208,4 +209,18 @@ fn no_merge_is_thrown_away_and_each_row_is_rewritten_once_a_level() {
     };
     assert!(of_level(1) <= days * rows, "{published:?}");
     assert!(of_level(2) <= days * rows, "{published:?}");
+}
+
+#[test]
+fn what_a_merge_has_built_and_not_named_yet_is_not_cleared_out() {
+    let place = place();
+    live(&place, 0..2, 40, false);
+    let archive = open(&place, false);
+    let path = FileKind::Segment.path(archive.shared.file_number().unwrap());
+    whole::write_new(&*place, &path, b"built by a merge beside").unwrap();
+    // Later files are named meanwhile, and others are not needed any more.
+    let _ = offer(&archive, "ada", &day(3, 40));
+    archive.seal().unwrap();
+    assert!(archive.shared.sum_up(true).unwrap());
+    assert!(place.open(&path).is_ok(), "{path} is not in its place");
 }
