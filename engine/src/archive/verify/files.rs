@@ -54,21 +54,45 @@ impl Verification<'_> {
             if !self.progress.add(0) {
                 break;
             }
-            let checked = match self.find(entry) {
-                Ok(Found::At(path)) => self.check_file(entry, &path, accounts, &cache),
-                Ok(Found::Missing) => Err(Error::corrupt("file is missing").in_file(entry.path())),
-                Ok(Found::Replaced) => {
-                    self.overtaken = true;
-                    continue;
-                }
-                Err(error) => Err(error),
-            };
-            match checked {
+            match self.check_entry(entry, accounts, &cache) {
                 Ok(segment) => readable.extend(segment),
                 Err(error) => self.cannot_read(entry, error, state),
             }
         }
         readable
+    }
+
+    /// Checks a file where it is by now: a merge may move it between one look and the next.
+    fn check_entry(
+        &mut self,
+        entry: &FileEntry,
+        accounts: &Accounts,
+        cache: &Arc<Cache>,
+    ) -> Result<Option<Readable>> {
+        let mut before = None;
+        loop {
+            let path = match self.find(entry)? {
+                Found::At(path) => path,
+                Found::Missing => {
+                    return Err(Error::corrupt("file is missing").in_file(entry.path()));
+                }
+                Found::Replaced => {
+                    self.overtaken = true;
+                    return Ok(None);
+                }
+            };
+            if before.is_none() {
+                self.report.files += 1;
+                self.report.bytes += entry.bytes;
+            }
+            let checked = self.check_file(entry, &path, accounts, cache);
+            let is_gone = |cause: io::Error| cause.kind() == io::ErrorKind::NotFound;
+            let moved = checked.is_err() && self.storage.open(&path).is_err_and(is_gone);
+            if !moved || before.as_ref() == Some(&path) {
+                return checked;
+            }
+            before = Some(path);
+        }
     }
 
     /// Nothing of a file can be read.
@@ -120,8 +144,6 @@ impl Verification<'_> {
         accounts: &Accounts,
         cache: &Arc<Cache>,
     ) -> Result<Option<Readable>> {
-        self.report.files += 1;
-        self.report.bytes += entry.bytes;
         if entry.kind == FileKind::Pack {
             return self.check_pack(entry).map(|()| None);
         }
