@@ -13,7 +13,7 @@ use quick_cache::sync::DefaultLifecycle;
 use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::error::Result;
-use crate::segment::{Block, Forms, Keys, List, ListPage, Tables, Text};
+use crate::segment::{Block, Decoder, Forms, Keys, List, ListPage, Tables, Text};
 
 /// A part of the cache with a lock of its own has at least so many bytes: what is larger than a
 /// part is never kept.
@@ -39,6 +39,7 @@ pub(crate) enum Part {
     Keys(u32),
     Block(u32),
     Text(u32, u32),
+    Dictionary,
 }
 
 /// A decoded part.
@@ -51,6 +52,7 @@ pub(crate) enum Cached {
     Keys(Arc<Keys>),
     Block(Arc<Block>),
     Text(Arc<Text>),
+    Dictionary(Arc<Decoder>),
 }
 
 impl Cached {
@@ -65,6 +67,7 @@ impl Cached {
             Self::Keys(keys) => held(size_of::<Keys>(), keys.bytes()),
             Self::Block(block) => held(size_of::<Block>(), block.bytes()),
             Self::Text(text) => held(size_of::<Text>(), text.bytes()),
+            Self::Dictionary(decoder) => held(size_of::<Decoder>(), decoder.bytes()),
         }
     }
 }

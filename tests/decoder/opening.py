@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from basics import Input, Unsupported, need
 from blake3 import blake3
 
-DRAFT = {"draft-4"}
+DRAFT = {"draft-5"}
 KNOWN = DRAFT | {"folds"}
-KINDS = {1: "seg", 2: "led", 3: "pack", 4: "qtn"}
-FOLDERS = {"seg": "segments", "led": "segments", "qtn": "segments", "pack": "objects"}
+KINDS = {1: "seg", 2: "led", 3: "pack", 4: "qtn", 5: "dic"}
+FOLDERS = {kind: "objects" if kind == "pack" else "segments" for kind in KINDS.values()}
 
 
 def identify(root):

@@ -18,7 +18,7 @@ import pack
 import records
 from basics import Damaged, need
 from blake3 import blake3
-from segment import Segment
+from segment import Segment, read_dictionary
 
 NAMES = ("message", "copilot", "recording", "transcript", "chat", "member", "user", "team")
 
@@ -34,8 +34,9 @@ class Archive:
         self.id = opening.identify(self.root)
         self.manifest = opening.newest_manifest(self.root, self.id)
         self.sequence = self.manifest.sequence
-        self.homes = {}
+        self.homes, self.dictionaries = {}, {}
         for kind, read in [
+            ("dic", self.read_dictionary),
             ("seg", self.read_segment),
             ("led", self.read_ledger),
             ("qtn", self.read_quarantine),
@@ -59,8 +60,12 @@ class Archive:
         except Damaged as error:
             raise Damaged(f"{path.name}: {error}") from error
 
+    def read_dictionary(self, entry, data):
+        self.dictionaries[entry.number] = read_dictionary(data, self.id, entry.number)
+        return blake3(data)
+
     def read_segment(self, entry, data):
-        segment = Segment(data, self.id, entry.number)
+        segment = Segment(data, self.id, entry.number, self.dictionaries)
         rows = segment.rows()
         need(len(rows) == entry.rows == segment.footer.rows, "rows")
         self.homes[1, entry.number] = rows

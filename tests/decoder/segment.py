@@ -5,17 +5,17 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from basics import Damaged, Frame, Input, as_text, crc, need, running, time_text
+from basics import Damaged, Frame, Input, as_text, crc, need, running, time_text, unzstd
 from records import Row
 
 KEYS, COLUMNS, TEXT, FOOTER = 1, 2, 3, 10
-SECTIONS = {"templates": 4, "tables": 5, "dictionary": 9}
+SECTIONS = {"templates": 4, "tables": 5}
 # Of each list: the kind of its frames, and items a page.
 LISTS = {
     "conversations": (6, 128),
     "senders": (7, 128),
-    "sets": (8, 32),
-    "custodians": (11, 32),
+    "sets": (8, 64),
+    "custodians": (11, 64),
     "entries": (12, 128),
     "predictions": (13, 32),
 }
@@ -103,7 +103,8 @@ def ascend(some):
 
 class Footer:
     def __init__(self, data):
-        self.number, self.rows, self.messages = data.v(), data.v(), data.v()
+        self.number, self.dictionary = data.v(), data.v()
+        self.rows, self.messages = data.v(), data.v()
         self.beside, self.whole, self.bytes = data.v(), data.v(), data.v()
         self.multiset = int.from_bytes(data.take(32), "little")
         self.root = data.take(32)
@@ -140,9 +141,14 @@ class Table:
 
 def read_tables(data, entries, predictions):
     """The columns' tables; entries and predictions stand in the order of the columns."""
-    heads = data.list(lambda: (data.byte(), data.v(), data.v(), data.v()))
+
+    def head():
+        kind, context, owner = data.byte(), data.v(), data.v()
+        return kind, context, owner, 0 if owner else data.v(), data.v()
+
+    heads = data.list(head)
     entries, predictions, tables = iter(entries), iter(predictions), []
-    for kind, context, entry_count, count in heads:
+    for kind, context, owner, entry_count, count in heads:
         need(kind <= 1 and context < 2 + len(heads), "a column's table")
         codes = []
         while len(codes) < count:
@@ -154,6 +160,10 @@ def read_tables(data, entries, predictions):
         need(len(own) == entry_count and all(len(entry) <= MOST_ENTRY for entry in own), "entries")
         tables.append(Table(kind == 1, context, own, codes))
     need(next(entries, None) is None and next(predictions, None) is None, "items of no column")
+    for table, (_, _, owner, _, _) in zip(tables, heads):
+        if owner:
+            need(owner <= len(heads) and heads[owner - 1][2] == 0, "entries of a column without its own")
+            table.entries = tables[owner - 1].entries
     return tables
 
 
@@ -168,24 +178,21 @@ def need_contexts(tables, senders):
         need(len(table.predictions) <= most, "more predictions than codes")
 
 
-def read_pairs(data):
-    """Numbers that ascend, and an age for each."""
-    number, ages = 0, {}
-    for at in range(data.v()):
-        gap = data.v()
-        need(at == 0 or gap > 0, "a number twice")
-        number += gap
-        ages[number] = data.v()
+def read_set(data):
+    """The custodians of a set, and the age of each."""
+    custodians = data.rising()
+    ages = running(data.z() for _ in custodians)
+    need(ascend(custodians) and all(0 <= age < 1 << 64 for age in ages), "a custodian set")
     data.end()
-    return ages
+    return dict(zip(custodians, ages))
 
 
 def turned(sets):
-    """For each custodian of some set the sets that it is in, and its age in each."""
+    """For each custodian of some set the sets that it is in."""
     custodians = {}
     for number, ages in enumerate(sets):
-        for custodian, age in ages.items():
-            custodians.setdefault(custodian, {})[number] = age
+        for custodian in ages:
+            custodians.setdefault(custodian, []).append(number)
     return custodians
 
 
@@ -228,7 +235,7 @@ class Keys:
         self.siblings, self.beside = data.rising(), data.rising()
         self.tags = data.stream()
         data.end()
-        need(len(self.tags) == 3 * rows, "tags")
+        need(len(self.tags) == 2 * rows, "tags")
 
     def read_roots(self, data, rows):
         codes = data.numbers(rows)
@@ -281,14 +288,39 @@ class Columns:
             need(next(numbers, None) is None, "values that no row takes")
 
 
+def read_dictionary(data, archive, number):
+    """The dictionary in a file: FORMAT.md, section "Dictionary"."""
+    head = Input(data[:32])
+    need(head.take(8) == b"CVDICT01", "magic")
+    need(head.take(16) == archive and head.u64() == number, "another archive or number")
+    at, pieces = 32, []
+    while at < len(data):
+        frame = Frame(data, at)
+        pieces.append(frame.of(1).data)
+        at = frame.end
+    need(len(pieces) == 9 and len({len(piece) for piece in pieces}) == 1, "nine pieces alike")
+    total = 0
+    for piece in pieces:
+        total ^= int.from_bytes(piece, "big")
+    need(total == 0, "the ninth piece")
+    content = Input(b"".join(pieces[:8]))
+    raw = content.v()
+    dictionary = unzstd(content.block(), raw)
+    need(content.left() < 8 and not any(content.take(content.left())), "zeros at the end")
+    return dictionary
+
+
 class Segment:
-    def __init__(self, data, archive, number):
+    def __init__(self, data, archive, number, dictionaries):
         head = Input(data[:32])
         need(head.take(8) == b"CVSEGM01", "magic")
         need(head.take(16) == archive and head.u64() == number, "another archive or number")
         self.data = data
         self.footer, behind = find_footer(data)
         need(self.footer.number == number, "the footer is of another number")
+        named = self.footer.dictionary
+        need(named == 0 or named in dictionaries, "a dictionary that the manifest does not name")
+        self.dictionary = dictionaries[named] if named else b""
 
         self.groups_end = behind - sum(self.footer.sections)
         for directory in self.footer.lists.values():
@@ -306,12 +338,13 @@ class Segment:
         self.senders = [as_text(name) for name in lists["senders"]]
         need(self.first_rows[:1] == [0] and ascend(self.first_rows), "first rows of conversations")
         need(self.first_rows[-1] < self.footer.rows, "a conversation without a row")
-        self.sets = [read_pairs(Input(item)) for item in lists["sets"]]
+        self.sets = [read_set(Input(item)) for item in lists["sets"]]
         custodians = {}
         for item in lists["custodians"]:
             data = Input(item)
             custodian = int.from_bytes(data.take(CUSTODIAN), "big")
-            custodians[custodian] = read_pairs(data)
+            custodians[custodian] = data.rising()
+            data.end()
         need(custodians == turned(self.sets), "custodians are not the sets the other way round")
         return lists, at
 
@@ -326,7 +359,6 @@ class Segment:
         self.templates = data.list(lambda: read_template(data))
         self.tables = read_tables(sections["tables"], lists["entries"], lists["predictions"])
         need_contexts(self.tables, len(self.senders))
-        self.dictionary = sections["dictionary"].take(sections["dictionary"].left())
         for data in sections.values():
             data.end()
 

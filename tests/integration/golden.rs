@@ -293,7 +293,7 @@ fn talk(archive: &Archive, part: u64) {
     let mut batch = archive.batch(archive.begin_run("talk").unwrap());
     for nth in 0..36 {
         let at = START_MS + i64::try_from(part * 100_000 + nth * 1_003).unwrap();
-        let text: Vec<_> = (0..12).map(|_| random.word(&words)).collect();
+        let text: Vec<_> = (0..60).map(|_| random.word(&words)).collect();
         let (chat, sender) = (random.below(3), random.below(4));
         let json = format!(
             r#"{{"id":"{at}","etag":"{at}","chatId":"19:talk{chat}","createdDateTime":"{time}","lastModifiedDateTime":"{time}","from":{{"user":{{"id":"person-{sender}"}}}},"body":{{"contentType":"text","content":"{}"}}}}"#,

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::book::SegmentRanges;
+use super::dictionaries::{self, Chosen};
 use super::folded::{Folded, Folding};
 use super::ledger::Ledger;
 use super::merge::{self, Cuts, Merge, MergedRows, STEP_ROWS, Span, TOP_LEVEL};
@@ -26,7 +27,7 @@ use super::{Archive, CompactReport, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::FileKind;
 use crate::manifest::{Change, FileEntry};
-use crate::segment::{self, Effort};
+use crate::segment::{self, Effort, Samples, Trained};
 use crate::storage::whole;
 
 /// Told (rows done, all rows); false asks to stop.
@@ -72,17 +73,10 @@ const HARD_LEVEL: u8 = TOP_LEVEL + 1;
 const TOLD_EVERY: Duration = Duration::from_millis(50);
 const WATCHED_ROWS: u64 = 4096;
 /// For what is merged again soon.
-const LIGHT: Effort = Effort {
-    group_rows: 1024,
-    level: 3,
-    text_level: 6,
-    chunk_bytes: 32 << 10,
-    dictionary_bytes: 112 << 10,
-    dictionary_part: 64,
-};
+const LIGHT: Effort = Effort { group_rows: 1024, level: 3, text_level: 6, chunk_bytes: 32 << 10 };
 
 fn bytes(state: &State) -> u64 {
-    let kinds = [FileKind::Segment, FileKind::Ledger];
+    let kinds = [FileKind::Segment, FileKind::Ledger, FileKind::Dictionary];
     let files = state.manifest.files.iter().filter(|file| kinds.contains(&file.kind));
     files.map(|file| file.bytes).sum()
 }
@@ -255,10 +249,16 @@ impl Shared {
             inputs: inputs.to_vec(),
             moves: inputs.iter().map(rows).collect(),
             lives: Vec::new(),
+            dictionary: None,
             folded: Folded::default(),
         };
         let mut outputs = merge.outputs(cuts)?;
         let (mut numbers, mut done) = (Vec::new(), 0);
+        let mut sample = |samples: &mut Samples| dictionaries::sample(inputs, samples);
+        let Chosen { dictionary, file } =
+            self.dictionary(&state, total, &mut || self.file_number(), &mut sample)?;
+        numbers.extend(file.as_ref().map(|file| file.number));
+        merged.dictionary = file;
         // What nobody asked for leaves the other cores alone.
         let threads = if level == HARD_LEVEL { cores() } else { 1 };
         let mut build = || loop {
@@ -273,7 +273,8 @@ impl Shared {
                 return Ok(());
             }
             let told = &mut |seen: u64| progress(done + seen / 2, total);
-            let lives = self.build_all(&mut some, (effort, level), told)?;
+            let how = (effort, dictionary.as_ref());
+            let lives = self.build_all(&mut some, (how, level), told)?;
             for (live, (_, rows)) in lives.into_iter().zip(&some) {
                 rows.moves(live.generation, &mut merged.moves);
                 done += rows.count();
@@ -285,7 +286,7 @@ impl Shared {
             return if is_stop(&error) { Ok(false) } else { Err(error) };
         }
         merged.folded = folding.folded;
-        self.publish_merged(&merged)?;
+        self.publish_merged(&merged, &numbers)?;
         Ok(true)
     }
 
@@ -294,7 +295,7 @@ impl Shared {
     fn build_all(
         &self,
         outputs: &mut [(u64, MergedRows<'_>)],
-        (effort, level): (Effort, u8),
+        (how, level): ((Effort, Option<&Trained>), u8),
         told: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Vec<Live>> {
         let (seen, stop) = (&AtomicU64::new(0), &AtomicBool::new(!told(0)));
@@ -303,7 +304,7 @@ impl Shared {
             let (building, ended) = mpsc::channel::<()>();
             let build = |(number, rows): &'_ mut (u64, MergedRows<'_>)| {
                 let mut source = Watched { rows, seen, stop };
-                let built = segment::build(self.archive, *number, effort, &mut source)?;
+                let built = segment::build(self.archive, *number, how, &mut source)?;
                 let entry = self.write_segment(&built, level)?;
                 drop(built);
                 self.open_live(&entry, Arc::default())
@@ -341,7 +342,9 @@ impl Shared {
 
     /// Forgets outputs of a merge that was stopped or failed.
     fn discard(&self, numbers: &[u64]) {
-        for path in numbers.iter().map(|number| FileKind::Segment.path(*number)) {
+        let kinds = [FileKind::Segment, FileKind::Dictionary];
+        let paths = numbers.iter().flat_map(|number| kinds.map(|kind| kind.path(*number)));
+        for path in paths {
             for path in [whole::temporary(&path), path] {
                 // What stays behind is moved to the trash at the next opening.
                 drop(self.host.storage.remove(&path));
@@ -352,7 +355,7 @@ impl Shared {
         }
     }
 
-    fn publish_merged(&self, merged: &Merged) -> Result<()> {
+    fn publish_merged(&self, merged: &Merged, numbers: &[u64]) -> Result<()> {
         // Not while a seal is being built: its sightings are for the segments of before.
         let _turn = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut writer = self.writer()?;
@@ -361,8 +364,8 @@ impl Shared {
             writer.stop(error);
         }
         published?;
-        for live in &merged.lives {
-            let _ = writer.outputs.remove(&live.entry.number);
+        for number in numbers {
+            let _ = writer.outputs.remove(number);
         }
         // Under the lock: a pack that is being sealed has its name before a manifest names it.
         let cleared = self.clear_out(&writer);
@@ -391,6 +394,12 @@ impl Shared {
         let mut change = Change::none(&state.manifest, self.host.clock.now());
         change.added = merged.lives.iter().map(|live| live.entry.clone()).collect();
         change.removed = merged.inputs.iter().map(|live| live.entry.number).collect();
+        let stay = |live: &&Arc<Live>| !change.removed.contains(&live.entry.number);
+        let stay = state.segments.iter().filter(stay).chain(&merged.lives);
+        let dictionary = merged.dictionary.as_ref();
+        let unused = dictionaries::unused(&state.manifest, dictionary, stay);
+        change.removed.extend(unused);
+        change.added.extend(dictionary.cloned());
         merged.folded.put_into(&mut change, &state.manifest);
         if !late.is_empty() {
             let number = writer.next_file;
@@ -436,6 +445,8 @@ struct Merged {
     inputs: Vec<Arc<Live>>,
     moves: Vec<Vec<RowRef>>,
     lives: Vec<Arc<Live>>,
+    /// A new one that they need.
+    dictionary: Option<FileEntry>,
     folded: Folded,
 }
 

@@ -13,6 +13,7 @@ mod book;
 mod commit;
 mod compact;
 mod copy;
+mod dictionaries;
 mod disposal;
 mod folded;
 mod health;

@@ -374,7 +374,7 @@ impl Shared {
                     let file = Outcasts::open_at(storage, self.archive, entry, place);
                     outcasts.push(Arc::new(file));
                 }
-                FileKind::Ledger => {}
+                FileKind::Ledger | FileKind::Dictionary => {}
             }
         }
         let sequence = manifest.sequence;

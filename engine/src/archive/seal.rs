@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::format::names::{self, FileKind};
 use crate::manifest::{self, Change, FileEntry};
-use crate::segment::{self, Built, Effort, Segment, Source, Visit};
+use crate::segment::{self, Built, Effort, Samples, Segment, Source, Visit};
 use crate::storage::{Storage, whole};
 use crate::types::{RunId, Sequence};
 
@@ -98,7 +98,20 @@ impl Shared {
         let mut files = Vec::new();
         let mut live = None;
         if !order.rows.is_empty() {
-            let built = segment::build(self.archive, number, Effort::FRESH, &mut order)?;
+            let mut sample = |samples: &mut Samples| {
+                order.documents().for_each(|document| samples.offer(document));
+                1
+            };
+            let rows = order.rows.len() as u64;
+            let new = &mut || {
+                let mut writer = self.writer()?;
+                writer.next_file += 1;
+                Ok(writer.next_file - 1)
+            };
+            let chosen = self.dictionary(&state, rows, new, &mut sample)?;
+            files.extend(chosen.file);
+            let how = (Effort::FRESH, chosen.dictionary.as_ref());
+            let built = segment::build(self.archive, number, how, &mut order)?;
             let entry = self.write_segment(&built, 0)?;
             live = Some(Arc::new(self.open_live(&entry, Arc::default())?));
             files.push(entry);
@@ -450,6 +463,13 @@ impl<'a> Sorted<'a> {
         });
         let sightings = sightings.collect();
         Self { slabs, rows, sightings }
+    }
+
+    fn documents(&self) -> impl Iterator<Item = &[u8]> {
+        self.rows.iter().map(|(slab, row)| {
+            let slab = &self.slabs[*slab as usize];
+            slab.document(&slab.rows[*row as usize])
+        })
     }
 
     /// Where the rows of each slab end up.

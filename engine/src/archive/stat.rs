@@ -156,7 +156,7 @@ fn part(folder: &str, name: &str) -> &'static str {
         (_, Name::Manifest(_)) => "manifest",
         (_, Name::Journal(_)) => "journal",
         (_, Name::File(kind, _)) => match kind {
-            FileKind::Segment => "segments",
+            FileKind::Segment | FileKind::Dictionary => "segments",
             FileKind::Ledger => "ledger",
             FileKind::Pack => "objects",
             FileKind::Quarantine => "quarantine",
@@ -178,6 +178,7 @@ mod tests {
             ("journal", "0000000000000001.log", "journal"),
             ("journal", "0000000000000001.log.tmp", "other"),
             ("segments", "0000000000000001.seg", "segments"),
+            ("segments", "0000000000000001.dic", "segments"),
             ("segments", "0000000000000001.led", "ledger"),
             ("segments", "0000000000000001.qtn", "quarantine"),
             ("segments", "notes.txt", "other"),

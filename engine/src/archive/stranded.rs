@@ -19,7 +19,7 @@ use crate::format::multiset::Multiset;
 use crate::format::names::{self, FileKind};
 use crate::manifest::{FileEntry, Manifest};
 use crate::objects::{Pack, PackSummary};
-use crate::segment::Segment;
+use crate::segment::{Dictionary, Segment};
 use crate::storage::{Storage, whole};
 use crate::types::Sequence;
 
@@ -121,6 +121,11 @@ impl Taking<'_> {
                 let objects = pack.objects().iter().map(|object| (object.address, object.bytes));
                 let (hash, objects) = (pack.hash(), objects.collect());
                 Ok(Some(put_object::entry(&PackSummary { number, bytes, hash, objects })))
+            }
+            FileKind::Dictionary => {
+                // For how many rows it was trained nobody says any more.
+                let rows = Dictionary::find(self.storage, number).read().map(|_| 0)?;
+                self.entry((number, kind), (rows, Multiset::default())).map(Some)
             }
             FileKind::Ledger | FileKind::Quarantine => Ok(None),
         }

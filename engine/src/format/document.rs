@@ -129,7 +129,7 @@ impl Source for Named {
 #[test]
 fn the_segment_is_shown() {
     assert!(DOCUMENT.contains(MESSAGE), "FORMAT.md should show the document");
-    let built = segment::build(ARCHIVE, 7, Effort::FRESH, &mut OneRow).unwrap();
+    let built = segment::build(ARCHIVE, 7, (Effort::FRESH, None), &mut OneRow).unwrap();
     let group = &built.meta.groups[0];
     check_shown(&built.file[..usize::try_from(group.text).unwrap()]);
     assert_eq!(payload(&built, group.text), b"hi\0");
@@ -161,7 +161,7 @@ fn payload(built: &Built, offset: u64) -> Vec<u8> {
 #[test]
 fn times_and_names_of_an_author_are_shown() {
     assert!(DOCUMENT.contains(NAMED[1]), "FORMAT.md should show the document");
-    let built = segment::build(ARCHIVE, 8, Effort::FRESH, &mut Named).unwrap();
+    let built = segment::build(ARCHIVE, 8, (Effort::FRESH, None), &mut Named).unwrap();
     check_shown(&payload(&built, built.meta.groups[0].columns.offset));
     check_sections_shown(&built, &[List::Senders, List::Entries, List::Predictions]);
 }

@@ -86,6 +86,7 @@ pub(crate) mod list {
     pub(crate) const CONVERSATIONS: Limit = Limit::new(1 << 28, 1);
     pub(crate) const SENDERS: Limit = Limit::new(1 << 28, 1);
     pub(crate) const SETS: Limit = Limit::new(1 << 22, 2);
+    pub(crate) const SETS_OF_CUSTODIAN: Limit = Limit::new(1 << 22, 1);
     pub(crate) const CUSTODIANS_OF_ROWS: Limit = Limit::new(1 << 20, 6);
     pub(crate) const PREDICTIONS: Limit = Limit::new(1 << 21, 4);
     pub(crate) const SET_CUSTODIANS: Limit = Limit::new(1 << 20, 2);
@@ -205,7 +206,8 @@ mod tests {
             ("columns", list::COLUMNS),
             ("conversations", list::CONVERSATIONS),
             ("senders", list::SENDERS),
-            ("custodian sets; those of a custodian", list::SETS),
+            ("custodian sets", list::SETS),
+            ("sets of a custodian", list::SETS_OF_CUSTODIAN),
             ("custodians of a set", list::SET_CUSTODIANS),
             ("custodians of all sets", list::CUSTODIANS_OF_ROWS),
             ("entries of all columns", list::ENTRIES),

@@ -24,16 +24,19 @@ pub(crate) enum FileKind {
     Pack,
     /// What could not be keyed.
     Quarantine,
+    /// What the text of segments repeats.
+    Dictionary,
 }
 
 impl FileKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Segment, Self::Ledger, Self::Pack, Self::Quarantine];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Segment, Self::Ledger, Self::Pack, Self::Quarantine, Self::Dictionary];
 
     /// The folder of its files.
     pub(crate) fn folder(self) -> &'static str {
         match self {
-            Self::Segment | Self::Ledger | Self::Quarantine => "segments",
             Self::Pack => "objects",
+            _ => "segments",
         }
     }
 
@@ -43,6 +46,7 @@ impl FileKind {
             Self::Ledger => "led",
             Self::Pack => "pack",
             Self::Quarantine => "qtn",
+            Self::Dictionary => "dic",
         }
     }
 

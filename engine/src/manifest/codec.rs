@@ -201,6 +201,7 @@ fn kind_id(kind: FileKind) -> u8 {
         FileKind::Ledger => 2,
         FileKind::Pack => 3,
         FileKind::Quarantine => 4,
+        FileKind::Dictionary => 5,
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) struct FileEntry {
     pub(crate) bytes: u64,
     /// The file's own hash.
     pub(crate) hash: [u8; 32],
+    /// What it holds; of a dictionary for how many it was trained.
     pub(crate) rows: u64,
     pub(crate) multiset: Multiset,
     /// The commits that its rows came with.
@@ -79,7 +80,9 @@ impl FileEntry {
     /// What is lost with the file, as far as the manifest says it.
     pub(crate) fn touched(&self) -> Touched {
         let commits = (self.kind == FileKind::Segment).then_some((self.first, self.last));
-        Touched { rows: Some(self.rows), commits, ..Touched::default() }
+        // What a dictionary takes with it its segments say.
+        let rows = (self.kind != FileKind::Dictionary).then_some(self.rows);
+        Touched { rows, commits, ..Touched::default() }
     }
 }
 

@@ -92,6 +92,8 @@ pub(super) struct Filter {
     as_of: i64,
     /// The commits that wanted rows arrive with; the universe has the earlier ones too.
     commits: RangeInclusive<u64>,
+    /// These are all that the snapshot has.
+    every_commit: bool,
     kinds: Vec<MessageKind>,
     /// The kinds as a row group's zone map has them.
     zone_kinds: u32,
@@ -136,6 +138,7 @@ impl Filter {
             window: Window { created: Span::of(scan.created), modified },
             as_of,
             commits: first..=last,
+            every_commit: first == 0 && last == snapshot.0,
             kinds: scan.kinds.clone(),
             zone_kinds: zone_kinds(scan.record, &scan.kinds),
             senders: scan.senders.clone(),
@@ -152,7 +155,11 @@ impl Filter {
         local.senders.sort_unstable();
         if let Some(custodians) = &self.custodians {
             for custodian in custodians {
-                local.ages.extend(lists.sets_of(*custodian)?);
+                for set in lists.sets_of(*custodian)? {
+                    // Of all commits it does not matter in which one he delivered a row first.
+                    let age = if self.every_commit { 0 } else { age(&lists, set, *custodian)? };
+                    local.ages.push((set, age));
+                }
             }
             local.ages.sort_unstable();
             local.ages.dedup_by_key(|(set, _)| *set);
@@ -395,6 +402,13 @@ pub(super) struct GroupPlace<'a> {
 }
 
 /// The first and last commit that stored rows of a group.
+/// How many commits behind the rows' own a custodian of a set delivered them first.
+fn age(lists: &Lists, set: u32, custodian: u32) -> Result<u64> {
+    let set = lists.set(set as usize)?;
+    let place = set.binary_search_by_key(&custodian, |(there, _)| *there);
+    Ok(place.map_or(0, |place| set[place].1))
+}
+
 fn commits_of(group: &Group) -> [u64; 2] {
     [group.sequence.low, group.sequence.high].map(i64::cast_unsigned)
 }

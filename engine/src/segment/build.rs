@@ -12,11 +12,11 @@ use super::bind::{Binder, Context};
 use super::block::{self, Block, Lookup, Spot, Text};
 use super::bound::Bound;
 use super::columns::{self, Columns, Counts, put_heads};
+use super::dictionary::Trained;
 use super::keys::{Keys, KeysBuilder};
 use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
 use super::pages::{self, Directory, LISTS, List, custodian_name};
-use super::samples::Samples;
-use super::sets::put_pairs;
+use super::sets::put_set;
 use super::stream::Packer;
 use super::{NewRow, Source};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,40 +41,18 @@ pub(crate) struct Effort {
     pub(crate) text_level: i32,
     /// Text of this many bytes shares a frame, and is unpacked to read one row.
     pub(crate) chunk_bytes: usize,
-    /// Size of a dictionary trained on the rows at most; 0 for none.
-    pub(crate) dictionary_bytes: usize,
-    /// A dictionary is this part of the text at most: it has to pay for itself.
-    pub(crate) dictionary_part: usize,
 }
 
 impl Effort {
     /// For what was just ingested: fast.
-    pub(crate) const FRESH: Self = Self {
-        group_rows: 1024,
-        level: 3,
-        text_level: 4,
-        chunk_bytes: 32 << 10,
-        dictionary_bytes: 64 << 10,
-        dictionary_part: 64,
-    };
+    pub(crate) const FRESH: Self =
+        Self { group_rows: 1024, level: 3, text_level: 4, chunk_bytes: 32 << 10 };
     /// For background merges.
-    pub(crate) const MERGE: Self = Self {
-        group_rows: 1024,
-        level: 9,
-        text_level: 9,
-        chunk_bytes: 32 << 10,
-        dictionary_bytes: 256 << 10,
-        dictionary_part: 64,
-    };
+    pub(crate) const MERGE: Self =
+        Self { group_rows: 1024, level: 9, text_level: 9, chunk_bytes: 32 << 10 };
     /// For a compaction that was asked for: small.
-    pub(crate) const HARD: Self = Self {
-        group_rows: layout::GROUP_ROWS,
-        level: 19,
-        text_level: 19,
-        chunk_bytes: 16 << 10,
-        dictionary_bytes: 1 << 20,
-        dictionary_part: 32,
-    };
+    pub(crate) const HARD: Self =
+        Self { group_rows: layout::GROUP_ROWS, level: 19, text_level: 19, chunk_bytes: 32 << 10 };
 }
 
 /// A segment file in memory.
@@ -84,16 +62,15 @@ pub(crate) struct Built {
     pub(crate) meta: Meta,
 }
 
-/// Builds a segment of at least one row.
+/// Builds a segment of at least one row; its text is packed with the dictionary, if there is one.
 pub(crate) fn build(
     archive: [u8; 16],
     number: u64,
-    effort: Effort,
+    (effort, dictionary): (Effort, Option<&Trained>),
     source: &mut dyn Source,
 ) -> Result<Built> {
-    let (mut binder, counts, samples, senders) = survey(effort, source)?;
+    let (mut binder, counts, senders) = survey(source)?;
     binder.restart();
-    let dictionary = samples.train(effort);
     let senders = Senders::of(senders);
     let mut writer = Writer::new(archive, number, effort, (binder, counts, senders), dictionary)?;
     source.visit(&mut |row| writer.push(row))?;
@@ -102,20 +79,19 @@ pub(crate) fn build(
 
 type Names = HashSet<Box<str>, RandomState>;
 
-fn survey(effort: Effort, source: &mut dyn Source) -> Result<(Binder, Counts, Samples, Names)> {
-    let (mut binder, mut counts) = (Binder::new(), Counts::default());
-    let (mut samples, mut senders) = (Samples::new(effort.dictionary_bytes), Names::default());
+fn survey(source: &mut dyn Source) -> Result<(Binder, Counts, Names)> {
+    let (mut binder, mut counts, mut senders) =
+        (Binder::new(), Counts::default(), Names::default());
     source.visit(&mut |row| {
         if !binder.bind(row, &mut counts) {
             Binder::bind_whole(row.document, &mut counts);
         }
-        samples.offer(row);
         if let Some(sender) = row.sender {
             let _ = senders.get_or_insert_with(sender, |sender| sender.into());
         }
         Ok(())
     })?;
-    Ok((binder, counts, samples, senders))
+    Ok((binder, counts, senders))
 }
 
 /// The senders of a segment, ascending, and their codes.
@@ -149,7 +125,6 @@ struct Writer {
     text_packer: zstd::bulk::Compressor<'static>,
     /// Of lists, sections and footers.
     list_packer: zstd::bulk::Compressor<'static>,
-    dictionary: Vec<u8>,
     binder: Binder,
     columns: Columns,
     conversations: Strings,
@@ -177,12 +152,14 @@ impl Writer {
         number: u64,
         effort: Effort,
         (binder, counts, senders): (Binder, Counts, Senders),
-        dictionary: Vec<u8>,
+        dictionary: Option<&Trained>,
     ) -> Result<Self> {
         let mut file = layout::MAGIC.to_vec();
         file.extend_from_slice(&archive);
         file.extend_from_slice(&number.to_le_bytes());
-        let text_packer = text_packer(effort.text_level, &dictionary)?;
+        let text_packer = text_packer(effort.text_level, dictionary)?;
+        let mut meta = Meta::empty(number);
+        meta.dictionary = dictionary.map_or(0, |dictionary| dictionary.number);
         let columns = Columns::new(counts, &binder.contexts);
         Ok(Self {
             file,
@@ -190,7 +167,6 @@ impl Writer {
             packer: Packer::new(effort.level)?,
             text_packer,
             list_packer: zstd::bulk::Compressor::new(effort.level.max(9)).map_err(compression)?,
-            dictionary,
             binder,
             columns,
             conversations: Strings::default(),
@@ -205,7 +181,7 @@ impl Writer {
             whole_rows: 0,
             chunks: Vec::new(),
             bounds: [Bounds::EMPTY; 3],
-            meta: Meta::empty(number),
+            meta,
             multiset: Multiset::default(),
             tree: merkle::Builder::default(),
         })
@@ -395,7 +371,7 @@ impl Writer {
         check_decoded(Kind::Text, &text)?;
         let mut packed = self.text_packer.compress(&text).map_err(compression)?;
         limits::pad(&mut packed, text.len());
-        let codec = if self.dictionary.is_empty() { Codec::Zstd } else { Codec::ZstdDictionary };
+        let codec = if self.meta.dictionary == 0 { Codec::Zstd } else { Codec::ZstdDictionary };
         let start = self.file.len();
         frame::put(&mut self.file, Kind::Text as u8, codec, text.len(), &packed);
         Ok(narrow(self.file.len() - start))
@@ -467,24 +443,24 @@ impl Writer {
         let mut items = Strings::default();
         for set in &self.set_lists {
             let mut item = Vec::new();
-            put_pairs(&mut item, set);
+            put_set(&mut item, set);
             items.push(&item);
         }
         items
     }
 
-    /// Each custodian with the sets that he is in, and his age there.
+    /// Each custodian with the sets that he is in.
     fn sets_of_custodians(&self) -> Strings {
-        let mut pairs: Vec<(u32, u32, u64)> = Vec::new();
+        let mut pairs: Vec<(u32, u32)> = Vec::new();
         for (number, set) in (0..).zip(&self.set_lists) {
-            pairs.extend(set.iter().map(|(custodian, age)| (*custodian, number, *age)));
+            pairs.extend(set.iter().map(|(custodian, _)| (*custodian, number)));
         }
         pairs.sort_unstable();
         let mut items = Strings::default();
         for theirs in pairs.chunk_by(|one, next| one.0 == next.0) {
             let mut item = custodian_name(theirs[0].0).to_vec();
-            let sets: Vec<_> = theirs.iter().map(|(_, set, age)| (*set, *age)).collect();
-            put_pairs(&mut item, &sets);
+            let sets: Vec<u32> = theirs.iter().map(|(_, set)| *set).collect();
+            layout::put_rising(&mut item, &sets);
             items.push(&item);
         }
         items
@@ -497,8 +473,7 @@ impl Writer {
                 put_varint(&mut out, self.binder.list.len() as u64);
                 self.binder.list.iter().for_each(|template| template.put(&mut out));
             }
-            Kind::Tables => put_heads(&self.columns.tables, &mut out),
-            _ => out.extend_from_slice(&self.dictionary),
+            _ => put_heads(&self.columns.tables, &mut out),
         }
         out
     }
@@ -526,7 +501,8 @@ impl Lookup for Building<'_> {
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]> {
         let place = code.checked_sub(columns::FIRST_ENTRY);
         let place = place.and_then(|place| usize::try_from(place).ok());
-        let entry = place.and_then(|place| Some(self.table(column).ok()?.entries.get(place)));
+        let home = self.table(column)?.shared.unwrap_or(column);
+        let entry = place.and_then(|place| Some(self.table(home).ok()?.entries.get(place)));
         entry.flatten().ok_or_else(|| Error::corrupt("value of an unknown entry"))
     }
 
@@ -570,11 +546,15 @@ fn check_decoded(kind: Kind, payload: &[u8]) -> Result<()> {
     Err(Error::invalid(format!("{bytes} bytes of {kind:?} in a segment are over {limit}")))
 }
 
-fn text_packer(level: i32, dictionary: &[u8]) -> Result<zstd::bulk::Compressor<'static>> {
-    if dictionary.is_empty() {
-        return zstd::bulk::Compressor::new(level).map_err(compression);
+fn text_packer(
+    level: i32,
+    dictionary: Option<&Trained>,
+) -> Result<zstd::bulk::Compressor<'static>> {
+    match dictionary {
+        None => zstd::bulk::Compressor::new(level),
+        Some(Trained { bytes, .. }) => zstd::bulk::Compressor::with_dictionary(level, bytes),
     }
-    zstd::bulk::Compressor::with_dictionary(level, dictionary).map_err(compression)
+    .map_err(compression)
 }
 
 fn compression(cause: std::io::Error) -> Error {

@@ -3,8 +3,10 @@
 //! Invariant: entries and predictions belong to the segment and only grow while it is built, so a
 //! code written for one group stays right. Bytes: FORMAT.md, "Templates and columns".
 
+use std::hash::BuildHasher;
+
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::bind::{Context, Sink};
 use super::layout::Strings;
@@ -31,7 +33,8 @@ const MAX_PREDICTIONS: usize = 1 << 21;
 /// Most columns say the same row after row: a value like the one before is not looked up again.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    seen: HashMap<u64, u32, RandomState>,
+    /// By column, by the value's hash.
+    seen: Vec<HashMap<u64, u32, RandomState>>,
     hasher: RandomState,
     before: Vec<Before>,
 }
@@ -46,14 +49,56 @@ struct Before {
 }
 
 impl Counts {
-    fn key(&self, column: u32, value: &[u8]) -> u64 {
-        use std::hash::BuildHasher;
-        self.hasher.hash_one((column, value))
+    /// Which columns keep their entries together, and what becomes an entry. A column joins a larger
+    /// one that has at least half of its values: persons stand in many columns.
+    fn settle(self, columns: usize) -> Repeated {
+        let Self { mut seen, hasher, .. } = self;
+        seen.resize_with(columns, HashMap::default);
+        let mut homes: Vec<usize> = (0..columns).collect();
+        let mut order = homes.clone();
+        order.sort_by_key(|column| std::cmp::Reverse(seen[*column].len()));
+        let mut owners: Vec<usize> = Vec::new();
+        for column in order {
+            let values = std::mem::take(&mut seen[column]);
+            let joins = |owner: &&usize| {
+                let strangers = values.keys().filter(|value| !seen[**owner].contains_key(*value));
+                strangers.take(values.len() / 2 + 1).count() <= values.len() / 2
+            };
+            let owner = owners.iter().find(joins).filter(|_| values.len() >= MIN_SHARED);
+            if let Some(owner) = owner {
+                homes[column] = *owner;
+                for (value, count) in values {
+                    *seen[*owner].entry(value).or_insert(0) += count;
+                }
+            } else {
+                seen[column] = values;
+                owners.push(column);
+            }
+        }
+        let repeated = seen.into_iter().map(|values| {
+            let repeated = values.into_iter().filter(|(_, count)| *count > 1);
+            repeated.map(|(value, _)| value).collect()
+        });
+        Repeated { values: repeated.collect(), homes, hasher }
     }
+}
 
-    fn repeated(&self, column: u32, value: &[u8]) -> bool {
-        value.len() <= MAX_ENTRY_BYTES
-            && self.seen.get(&self.key(column, value)).is_some_and(|count| *count > 1)
+/// Columns of fewer values keep their entries to themselves.
+const MIN_SHARED: usize = 32;
+
+/// What becomes an entry.
+#[derive(Debug, Default)]
+struct Repeated {
+    /// By the column that the entries belong to.
+    values: Vec<HashSet<u64, RandomState>>,
+    /// The column that each column's entries belong to.
+    homes: Vec<usize>,
+    hasher: RandomState,
+}
+
+impl Repeated {
+    fn has(&self, home: usize, value: &[u8]) -> bool {
+        value.len() <= MAX_ENTRY_BYTES && self.values[home].contains(&self.hasher.hash_one(value))
     }
 }
 
@@ -71,13 +116,14 @@ impl Sink for Counts {
         let place = column as usize;
         if self.before.len() <= place {
             self.before.resize_with(place + 1, Before::default);
+            self.seen.resize_with(place + 1, HashMap::default);
         }
         let before = &self.before[place];
         let same = before.known && before.value == value;
         if same && before.repeated {
             return;
         }
-        let count = self.seen.entry(self.key(column, value)).or_insert(0);
+        let count = self.seen[place].entry(self.hasher.hash_one(value)).or_insert(0);
         *count += 1;
         let repeated = *count > 1;
         let before = &mut self.before[place];
@@ -94,6 +140,8 @@ impl Sink for Counts {
 pub(crate) struct ColumnTable {
     pub(crate) time: bool,
     pub(crate) context: Context,
+    /// The column whose entries it takes, if they are not its own.
+    pub(crate) shared: Option<u32>,
     pub(crate) entries: Strings,
     /// By context code, below 2^24; 0 where nothing is known.
     pub(crate) predictions: Vec<u32>,
@@ -113,7 +161,7 @@ struct Column {
 /// Collects the values of row groups; keeps dictionaries over the whole segment.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    counts: Counts,
+    repeated: Repeated,
     #[expect(clippy::struct_field_names, reason = "they are the columns")]
     columns: Vec<Column>,
     pub(crate) tables: Vec<ColumnTable>,
@@ -130,15 +178,18 @@ pub(crate) struct Columns {
 
 impl Columns {
     pub(crate) fn new(counts: Counts, contexts: &[Context]) -> Self {
-        let table = |context: &Context| ColumnTable {
+        let repeated = counts.settle(contexts.len());
+        let table = |(column, context): (usize, &Context)| ColumnTable {
             time: false,
             context: *context,
+            shared: Some(repeated.homes[column]).filter(|home| *home != column).map(narrow),
             entries: Strings::default(),
             predictions: Vec::new(),
         };
         let mut columns = Vec::new();
         columns.resize_with(contexts.len(), Column::default);
-        Self { counts, columns, tables: contexts.iter().map(table).collect(), ..Self::default() }
+        let tables = contexts.iter().enumerate().map(table).collect();
+        Self { repeated, columns, tables, ..Self::default() }
     }
 
     /// Starts a row; `sender` is its code, 0 for none.
@@ -172,14 +223,15 @@ impl Columns {
     }
 
     fn look_up(&mut self, column: u32, value: &[u8]) -> u64 {
-        if !self.counts.repeated(column, value) {
+        let home = self.repeated.homes[column as usize];
+        if !self.repeated.has(home, value) {
             return INLINE;
         }
-        let known = &mut self.columns[column as usize].entries;
+        let known = &mut self.columns[home].entries;
         if let Some(code) = known.get(value) {
             return *code;
         }
-        let entries = &mut self.tables[column as usize].entries;
+        let entries = &mut self.tables[home].entries;
         let (count, bytes) = self.entries;
         if count >= list::ENTRIES.items || bytes >= MAX_ENTRIES_BYTES {
             return INLINE;
@@ -250,7 +302,7 @@ const _: () =
     assert!(MAX_PREDICTIONS / PREDICTIONS_OF_ITEM + list::COLUMNS.items <= list::PREDICTIONS.items);
 
 /// What the section of tables says of a column. Its entries and predictions are in lists, behind those
-/// of the columns before it.
+/// of the columns before it, or its entries are those of another column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ColumnHead {
     first_entry: u32,
@@ -307,7 +359,10 @@ pub(crate) fn put_heads(tables: &[ColumnTable], out: &mut Vec<u8>) {
                 Context::Column(id) => 2 + u64::from(id),
             },
         );
-        put_varint(out, table.entries.len() as u64);
+        put_varint(out, table.shared.map_or(0, |column| 1 + u64::from(column)));
+        if table.shared.is_none() {
+            put_varint(out, table.entries.len() as u64);
+        }
         put_varint(out, table.predictions.len() as u64);
     }
 }
@@ -343,6 +398,7 @@ pub(crate) fn read_heads(bytes: &[u8], senders: u32, lists: (u32, u32)) -> Resul
 fn try_read_heads(reader: &mut Reader<'_>, senders: u32, lists: (u32, u32)) -> Option<Heads> {
     let count = reader.count(list::COLUMNS)?;
     let (mut heads, mut contexts) = (Vec::new(), Vec::new());
+    let mut shares: Vec<(usize, usize)> = Vec::new();
     let (mut first_entry, mut first_prediction) = (0_u32, 0_u32);
     for _ in 0..count {
         let _is_time = reader.u8().filter(|time| *time <= 1)?;
@@ -352,11 +408,22 @@ fn try_read_heads(reader: &mut Reader<'_>, senders: u32, lists: (u32, u32)) -> O
             id if (id as usize) < count + 2 => Context::Column(id - 2),
             _ => return None,
         });
-        let (entries, predictions) = (reader.varint32()?, reader.varint32()?);
+        let owner = (reader.varint32()? as usize).checked_sub(1);
+        shares.extend(owner.map(|owner| (heads.len(), owner)));
+        let entries = if owner.is_some() { 0 } else { reader.varint32()? };
+        let predictions = reader.varint32()?;
         heads.push(ColumnHead { first_entry, entries, first_prediction, predictions });
         first_entry = first_entry.checked_add(entries)?;
         let items = predictions.div_ceil(narrow(PREDICTIONS_OF_ITEM));
         first_prediction = first_prediction.checked_add(items)?;
+    }
+    let borrows = |column| shares.binary_search_by_key(&column, |(column, _)| *column).is_ok();
+    if shares.iter().any(|(_, owner)| borrows(*owner)) {
+        return None;
+    }
+    for (column, owner) in shares {
+        let ColumnHead { first_entry, entries, .. } = *heads.get(owner)?;
+        (heads[column].first_entry, heads[column].entries) = (first_entry, entries);
     }
     let fits = |(head, context): (&ColumnHead, &Context)| {
         let most = match context {

@@ -30,7 +30,6 @@ pub(crate) enum Kind {
     Conversations = 6,
     Senders = 7,
     Sets = 8,
-    Dictionary = 9,
     Footer = 10,
     Custodians = 11,
     Entries = 12,
@@ -43,7 +42,6 @@ impl Kind {
         match self {
             Self::Keys => decoded::KEYS,
             Self::Templates => decoded::TEMPLATES,
-            Self::Dictionary => decoded::DICTIONARY,
             Self::Footer => decoded::FOOTER,
             Self::Columns
             | Self::Text
@@ -203,6 +201,8 @@ impl Group {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
     pub(crate) number: u64,
+    /// The number of the dictionary's file; 0 for none.
+    pub(crate) dictionary: u64,
     pub(crate) rows: u32,
     /// Rows that came first of their message.
     pub(crate) messages: u32,
@@ -222,16 +222,17 @@ pub(crate) struct Meta {
     pub(crate) groups: Vec<Group>,
     /// By [`List`].
     pub(crate) lists: [Directory; LISTS.len()],
-    /// Templates, the columns' tables, the dictionary.
+    /// Templates, the columns' tables.
     pub(crate) sections: [Place; SECTIONS.len()],
 }
 
-pub(crate) const SECTIONS: [Kind; 3] = [Kind::Templates, Kind::Tables, Kind::Dictionary];
+pub(crate) const SECTIONS: [Kind; 2] = [Kind::Templates, Kind::Tables];
 
 impl Meta {
     pub(crate) fn empty(number: u64) -> Self {
         Self {
             number,
+            dictionary: 0,
             rows: 0,
             messages: 0,
             beside: 0,
@@ -264,6 +265,7 @@ impl Meta {
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.number);
+        put_varint(out, self.dictionary);
         for number in [self.rows, self.messages, self.beside, self.whole_rows] {
             put_varint(out, u64::from(number));
         }
@@ -289,7 +291,7 @@ impl Meta {
     }
 
     fn try_read(reader: &mut Reader<'_>) -> Option<Self> {
-        let number = reader.varint()?;
+        let (number, dictionary) = (reader.varint()?, reader.varint()?);
         let (rows, messages) = (reader.varint32()?, reader.varint32()?);
         let beside = reader.varint32()?;
         let (whole_rows, raw_bytes) = (reader.varint32()?, reader.varint()?);
@@ -314,6 +316,7 @@ impl Meta {
         }
         (possible && row == rows).then_some(Self {
             number,
+            dictionary,
             rows,
             messages,
             beside,

@@ -9,6 +9,7 @@ use super::bind::Context;
 use super::block::{Lookup, Spot};
 use super::bound::Bound;
 use super::columns::{ColumnHead, predicted_code};
+use super::dictionary::Decoder;
 use super::open::Segment;
 use super::pages::{LISTS, List, ListPage, custodian_name};
 use super::sets::{read_set, read_sets_of};
@@ -19,7 +20,8 @@ pub(crate) struct Forms {
     templates: Vec<Bound>,
     columns: Vec<ColumnHead>,
     contexts: Vec<Context>,
-    pub(super) dictionary: Option<zstd::dict::DecoderDictionary<'static>>,
+    /// Once text was read.
+    pub(super) dictionary: OnceLock<Arc<Decoder>>,
     bytes: usize,
     literals: Mutex<Literals>,
 }
@@ -44,14 +46,10 @@ impl Forms {
     pub(super) fn new(
         templates: Vec<Bound>,
         (columns, contexts): (Vec<ColumnHead>, Vec<Context>),
-        dictionary: &[u8],
     ) -> Self {
         let bytes = templates.iter().map(|template| template.bytes() + 128).sum::<usize>()
-            + columns.len() * (size_of::<ColumnHead>() + size_of::<Context>())
-            + dictionary.len() * 2;
-        let dictionary =
-            (!dictionary.is_empty()).then(|| zstd::dict::DecoderDictionary::copy(dictionary));
-        let literals = Mutex::default();
+            + columns.len() * (size_of::<ColumnHead>() + size_of::<Context>());
+        let (dictionary, literals) = (OnceLock::new(), Mutex::default());
         Self { templates, columns, contexts, dictionary, bytes, literals }
     }
 
@@ -162,8 +160,8 @@ impl Lists {
         Ok(found.map(|(_, number)| number + 1))
     }
 
-    /// The sets that a custodian is in, ascending, and his age in each.
-    pub(crate) fn sets_of(&self, custodian: u32) -> Result<Vec<(u32, u64)>> {
+    /// The sets that a custodian is in, ascending.
+    pub(crate) fn sets_of(&self, custodian: u32) -> Result<Vec<u32>> {
         let name = custodian_name(custodian);
         let Some((page, number)) = self.segment.find(List::Custodians, &name)? else {
             return Ok(Vec::new());

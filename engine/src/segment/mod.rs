@@ -12,6 +12,7 @@ mod bound;
 mod build;
 mod check;
 mod columns;
+mod dictionary;
 mod footer;
 mod keys;
 mod layout;
@@ -19,7 +20,6 @@ mod lists;
 mod open;
 mod pages;
 mod program;
-mod samples;
 mod sets;
 mod stream;
 #[cfg(test)]
@@ -27,6 +27,7 @@ mod tests;
 
 pub(crate) use block::{Block, Spot, Text};
 pub(crate) use build::{Built, Effort, build};
+pub(crate) use dictionary::{Decoder, Dictionary, Samples, Trained, encode as encode_dictionary};
 pub(crate) use keys::{Keys, kind_code, numeric};
 pub(crate) use layout::{Bounds, Group};
 pub(crate) use lists::{Forms, Lists};
@@ -69,7 +70,7 @@ pub(crate) trait Source {
 
 /// Bytes of a content address kept with a row: they tell variants of a version apart and find
 /// the candidates for an address; the whole address is recomputed from the row.
-pub(crate) const TAG_BYTES: usize = 3;
+pub(crate) const TAG_BYTES: usize = 2;
 
 /// Appends a number's decimal digits.
 pub(crate) fn put_decimal(out: &mut Vec<u8>, mut number: u64) {

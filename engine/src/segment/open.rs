@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::block::{Block, Cursor, Text};
 use super::bound::Bound;
 use super::columns::read_heads;
+use super::dictionary::{Decoder, Dictionary};
 use super::footer;
 use super::keys::Keys;
 use super::layout::{Group, Kind, Meta, Place, Strings};
@@ -57,6 +58,7 @@ pub(crate) struct Segment {
     pub(super) file: Arc<dyn ReadFile>,
     /// Wrong bytes at the file's ends that hide nothing.
     pub(super) edges: Vec<Error>,
+    dictionary: Option<Dictionary>,
     cache: Arc<Cache>,
 }
 
@@ -74,7 +76,11 @@ impl Segment {
     ) -> Result<Self> {
         let file = storage.open(path).map_err(|cause| Error::opening(path, cause))?;
         let found = footer::find(&*file, archive, number).map_err(|error| error.in_file(path))?;
-        Ok(Self { meta: found.meta, path: path.to_owned(), file, edges: found.edges, cache })
+        let footer::Found { meta, edges } = found;
+        // Opened at once: it may be on its way out with a segment that a snapshot still reads.
+        let dictionary = meta.dictionary;
+        let dictionary = (dictionary != 0).then(|| Dictionary::find(storage, dictionary));
+        Ok(Self { meta, path: path.to_owned(), file, edges, dictionary, cache })
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -344,10 +350,25 @@ impl Segment {
         let frame = self.whole_frame(&bytes, place, Kind::Text)?;
         match frame.codec {
             Codec::ZstdDictionary => {
-                let dictionary = forms.dictionary.as_ref();
-                unpack::unpack(frame.payload, frame.raw_bytes, dictionary, "text")
+                let dictionary = &self.decoder(forms)?.zstd;
+                unpack::unpack(frame.payload, frame.raw_bytes, Some(dictionary), "text")
             }
             _ => unpack(&frame),
+        }
+    }
+
+    /// The dictionary of the text: one for all segments that name it.
+    fn decoder<'f>(&self, forms: &'f Forms) -> Result<&'f Decoder> {
+        if let Some(decoder) = forms.dictionary.get() {
+            return Ok(decoder);
+        }
+        let gone = || Error::corrupt("text wants a dictionary, and the footer names none");
+        let dictionary = self.dictionary.as_ref().ok_or_else(gone)?;
+        let key = CacheKey { segment: self.meta.dictionary, part: Part::Dictionary };
+        let made = || Ok(Cached::Dictionary(Arc::new(dictionary.decoder()?)));
+        match self.cache.get(key, made)? {
+            Cached::Dictionary(decoder) => Ok(forms.dictionary.get_or_init(|| decoder)),
+            _ => Err(mixed_up()),
         }
     }
 
@@ -364,8 +385,7 @@ impl Segment {
         let lists = (items(List::Entries), items(List::Predictions));
         let heads = |bytes: &[u8]| read_heads(bytes, items(List::Senders), lists);
         let (columns, contexts) = self.section(Kind::Tables, heads)?;
-        let dictionary = self.section(Kind::Dictionary, |bytes| Ok(bytes.to_vec()))?;
-        Ok(Forms::new(templates, (columns, contexts), &dictionary))
+        Ok(Forms::new(templates, (columns, contexts)))
     }
 
     /// All of a list, read past the cache.

@@ -43,7 +43,8 @@ impl List {
     pub(crate) const fn page_items(self) -> u32 {
         match self {
             Self::Conversations | Self::Senders | Self::Entries => 128,
-            Self::Sets | Self::Custodians | Self::Predictions => 32,
+            Self::Sets | Self::Custodians => 64,
+            Self::Predictions => 32,
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! All in two allocations: a file has as many sets as it likes. Bytes: FORMAT.md, "Segment".
 
+use super::layout::{put_rising, read_rising};
 use crate::error::{Error, Result};
-use crate::format::bytes::{Reader, put_varint};
+use crate::format::bytes::{Reader, put_signed};
 use crate::format::limits::{Limit, list};
 
 /// Sets by number, each by ascending custodian.
@@ -51,36 +52,40 @@ impl Sets {
 
 /// Custodians and ages of a set, from its item.
 pub(super) fn read_set(item: &[u8]) -> Result<Vec<(u32, u64)>> {
-    read_pairs(item, list::SET_CUSTODIANS).ok_or_else(|| Error::corrupt("custodian set is damaged"))
+    try_read_set(item).ok_or_else(|| Error::corrupt("custodian set is damaged"))
 }
 
-/// Sets and ages of a custodian, from the part of its item behind its number.
-pub(super) fn read_sets_of(item: &[u8]) -> Result<Vec<(u32, u64)>> {
-    let pairs = read_pairs(item, list::SETS);
-    pairs.ok_or_else(|| Error::corrupt("sets of a custodian are damaged"))
-}
-
-/// Pairs whose first number rises from zero, none twice, and an age each.
-fn read_pairs(item: &[u8], limit: Limit) -> Option<Vec<(u32, u64)>> {
+fn try_read_set(item: &[u8]) -> Option<Vec<(u32, u64)>> {
     let reader = &mut Reader::new(item);
-    let mut before = None::<u32>;
-    let pairs = reader.list(limit, |reader| {
-        let gap = reader.varint32()?;
-        let next = before.map_or(Some(gap), |before| before.checked_add(gap))?;
-        let rises = before.is_none_or(|before| before < next);
-        before = Some(next);
-        rises.then_some((next, reader.varint()?))
-    })?;
+    let custodians = read_strictly_rising(reader, list::SET_CUSTODIANS)?;
+    let mut age = 0_u64;
+    let pairs = custodians.into_iter().map(|custodian| {
+        age = age.checked_add_signed(reader.signed()?)?;
+        Some((custodian, age))
+    });
+    let pairs = pairs.collect::<Option<Vec<(u32, u64)>>>()?;
     reader.is_empty().then_some(pairs)
 }
 
-/// Appends pairs as their items have them.
-pub(super) fn put_pairs(out: &mut Vec<u8>, pairs: &[(u32, u64)]) {
-    put_varint(out, pairs.len() as u64);
+/// Sets of a custodian, from the part of its item behind its number.
+pub(super) fn read_sets_of(item: &[u8]) -> Result<Vec<u32>> {
+    let reader = &mut Reader::new(item);
+    let sets = read_strictly_rising(reader, list::SETS_OF_CUSTODIAN).filter(|_| reader.is_empty());
+    sets.ok_or_else(|| Error::corrupt("sets of a custodian are damaged"))
+}
+
+fn read_strictly_rising(reader: &mut Reader<'_>, limit: Limit) -> Option<Vec<u32>> {
+    let numbers = read_rising(reader, limit)?;
+    numbers.is_sorted_by(|one, next| one < next).then_some(numbers)
+}
+
+/// Appends a set as its item has it: the ages stand together, because most are alike.
+pub(super) fn put_set(out: &mut Vec<u8>, set: &[(u32, u64)]) {
+    let custodians: Vec<u32> = set.iter().map(|(custodian, _)| *custodian).collect();
+    put_rising(out, &custodians);
     let mut before = 0;
-    for (number, age) in pairs {
-        put_varint(out, u64::from(number - std::mem::replace(&mut before, *number)));
-        put_varint(out, *age);
+    for (_, age) in set {
+        put_signed(out, age.wrapping_sub(std::mem::replace(&mut before, *age)).cast_signed());
     }
 }
 
@@ -91,10 +96,10 @@ mod tests {
     #[test]
     fn sets_come_back_by_number_and_empty_ones_too() {
         let mut sets = Sets::default();
-        let all: [&[(u32, u64)]; 3] = [&[(1, 0), (5, 9)], &[], &[(7, 1)]];
+        let all: [&[(u32, u64)]; 3] = [&[(1, 9), (5, 0)], &[], &[(7, 1 << 56)]];
         for set in all {
             let mut item = Vec::new();
-            put_pairs(&mut item, set);
+            put_set(&mut item, set);
             assert_eq!(read_set(&item).unwrap(), set);
             sets.add(&item).unwrap();
             item.push(0);
@@ -103,6 +108,6 @@ mod tests {
         assert_eq!(sets.iter().collect::<Vec<_>>(), all);
         assert_eq!((sets.len(), sets.get(2), sets.get(3)), (3, Some(all[2]), None));
         assert_eq!(sets.custodians().collect::<Vec<_>>(), [1, 5, 7]);
-        assert!(read_set(&[2, 1, 0, 0, 3]).is_err(), "a custodian twice");
+        assert!(read_set(&[2, 1, 0, 0, 0]).is_err(), "a custodian twice");
     }
 }

@@ -59,7 +59,7 @@ fn rows() -> Vec<String> {
 }
 
 fn file() -> Vec<u8> {
-    build(ARCHIVE, 1, Effort::FRESH, &mut Rows(rows())).unwrap().file
+    build(ARCHIVE, 1, (Effort::FRESH, None), &mut Rows(rows())).unwrap().file
 }
 
 fn read(file: &[u8]) -> Result<Vec<String>> {
@@ -230,7 +230,7 @@ fn a_count_that_is_the_number_of_a_template_elsewhere_keeps_no_row_whole() {
     // The template of the last rows, which has a time, is the third: as long as the lists before.
     let mut documents = vec![r#"{"list":[{"x":"u"},{"x":"u"},{"x":"u"}]}"#.to_owned(); 1024];
     documents.extend(vec![r#"{"editedDateTime":"2026-03-02T08:00:00Z"}"#.to_owned(); 3]);
-    let built = build(ARCHIVE, 1, Effort::FRESH, &mut Rows(documents.clone())).unwrap();
+    let built = build(ARCHIVE, 1, (Effort::FRESH, None), &mut Rows(documents.clone())).unwrap();
     assert_eq!((built.meta.groups.len(), built.meta.whole_rows), (2, 0));
     assert_eq!(read(&built.file).unwrap(), documents);
 }
@@ -272,7 +272,7 @@ impl Source for Many {
 #[test]
 fn one_row_is_read_by_as_many_bytes_from_a_large_segment_as_from_a_small_one() {
     let read = |rows: u32| {
-        let file = build(ARCHIVE, 1, Effort::FRESH, &mut Many(rows)).unwrap().file;
+        let file = build(ARCHIVE, 1, (Effort::FRESH, None), &mut Many(rows)).unwrap().file;
         let storage = Arc::new(Counting::of(&file));
         let segment = Segment::open(&*storage, ARCHIVE, 1, PATH, Arc::new(Cache::new(0))).unwrap();
         let segment = Arc::new(segment);
@@ -313,7 +313,7 @@ impl Source for Long {
 
 #[test]
 fn names_as_long_as_documents_are_no_part_of_the_footer() {
-    let built = build(ARCHIVE, 1, Effort::FRESH, &mut Long(15 << 20)).unwrap();
+    let built = build(ARCHIVE, 1, (Effort::FRESH, None), &mut Long(15 << 20)).unwrap();
     let mut footer = Vec::new();
     built.meta.put(&mut footer);
     assert!(footer.len() < 1_000, "{} bytes", footer.len());
@@ -322,7 +322,7 @@ fn names_as_long_as_documents_are_no_part_of_the_footer() {
 
 #[test]
 fn a_name_is_found_on_either_side_of_a_border() {
-    let file = build(ARCHIVE, 1, Effort::FRESH, &mut Many(300)).unwrap().file;
+    let file = build(ARCHIVE, 1, (Effort::FRESH, None), &mut Many(300)).unwrap().file;
     let storage = Counting::of(&file);
     let segment = Segment::open(&storage, ARCHIVE, 1, PATH, Arc::new(Cache::new(0))).unwrap();
     let borders = segment.meta.list(List::Conversations).pages.iter();

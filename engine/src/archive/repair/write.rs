@@ -22,7 +22,7 @@ use crate::format::multiset::Multiset;
 use crate::manifest::{FileEntry, FileKind, Manifest};
 use crate::objects::{Pack, PackWriter};
 use crate::options::Host;
-use crate::segment::{self, Effort};
+use crate::segment::{self, Dictionary, Effort, encode_dictionary};
 use crate::storage::whole;
 use crate::types::{ContentAddress, RunId, Sequence};
 
@@ -40,6 +40,8 @@ pub(super) struct Writing<'a> {
     files: Vec<FileEntry>,
     /// Where the rows of the segments are now.
     homes: BTreeMap<u32, Moved>,
+    /// Dictionaries that nothing is left of.
+    lost_dictionaries: BTreeSet<u64>,
     /// Rows of damaged segments that are gone.
     lost_rows: u64,
     lost_objects: Vec<(Error, u64)>,
@@ -66,6 +68,7 @@ impl<'a> Writing<'a> {
             state,
             files: Vec::new(),
             homes: BTreeMap::new(),
+            lost_dictionaries: BTreeSet::new(),
             lost_rows: 0,
             lost_objects: Vec::new(),
             objects: BTreeSet::new(),
@@ -78,6 +81,11 @@ impl<'a> Writing<'a> {
         let state = Arc::clone(&self.state);
         let total: u64 = state.segments.iter().map(|live| live.entry.rows).sum();
         let mut done = 0;
+        for entry in &state.manifest.files {
+            if entry.kind == FileKind::Dictionary {
+                self.take_dictionary(entry)?;
+            }
+        }
         for live in &state.segments {
             if !progress(done, total) {
                 return Ok(false);
@@ -92,7 +100,7 @@ impl<'a> Writing<'a> {
             match entry.kind {
                 FileKind::Pack => self.take_pack(entry, spares)?,
                 FileKind::Ledger | FileKind::Quarantine => drop(self.take_whole(entry)?),
-                FileKind::Segment => {}
+                FileKind::Segment | FileKind::Dictionary => {}
             }
         }
         self.account()?;
@@ -136,8 +144,24 @@ impl<'a> Writing<'a> {
         Ok(true)
     }
 
+    /// Takes a dictionary, made whole again from what is left of it.
+    fn take_dictionary(&mut self, entry: &FileEntry) -> Result<()> {
+        let number = entry.number;
+        let found = Dictionary::find(&*self.source.host.storage, number).read();
+        let Some(bytes) = self.state.missing.pass(found)? else {
+            let _ = self.lost_dictionaries.insert(number);
+            return Ok(());
+        };
+        let file = encode_dictionary(self.archive, number, &bytes)?;
+        let rows = (entry.rows, entry.multiset);
+        self.files.push(write_sealed(&*self.target.storage, (entry.kind, number), &file, rows)?);
+        Ok(())
+    }
+
     fn take_segment(&mut self, live: &Arc<Live>) -> Result<()> {
-        if self.take_whole(&live.entry)? {
+        let dictionary = live.segment().map_or(0, |segment| segment.meta.dictionary);
+        let is_lost = self.lost_dictionaries.contains(&dictionary);
+        if !is_lost && self.take_whole(&live.entry)? {
             self.report.rows += live.entry.rows;
             drop(self.homes.insert(live.generation, Moved::Kept(live.entry.number)));
             return Ok(());
@@ -152,7 +176,7 @@ impl<'a> Writing<'a> {
             && let Some(mut merged) = outputs.next(None)?
         {
             let number = self.next_file;
-            let built = segment::build(self.archive, number, Effort::MERGE, &mut merged);
+            let built = segment::build(self.archive, number, (Effort::MERGE, None), &mut merged);
             let Some(built) = missing.pass(built)? else { continue };
             self.next_file += 1;
             let entry = segment_entry(&built, live.entry.level);

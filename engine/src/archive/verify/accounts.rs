@@ -66,7 +66,7 @@ impl Accounts {
             let taken = match entry.kind {
                 FileKind::Ledger => accounts.take_ledger(storage, manifest, entry),
                 FileKind::Quarantine => accounts.take_quarantine(storage, manifest, entry),
-                FileKind::Segment | FileKind::Pack => Ok(()),
+                FileKind::Segment | FileKind::Pack | FileKind::Dictionary => Ok(()),
             };
             if let Err(error) = taken {
                 accounts.incomplete = true;

@@ -236,6 +236,13 @@ impl Verification<'_> {
         accounts: &Accounts,
     ) -> Option<Readable> {
         self.report.stored_beside += u64::from(segment.meta.beside);
+        let dictionary = segment.meta.dictionary;
+        let is_named = |entry: &FileEntry| entry.kind == FileKind::Dictionary;
+        if dictionary != 0 && !self.manifest.file(dictionary).is_some_and(is_named) {
+            let message =
+                format!("names dictionary {dictionary}, which the manifest does not name");
+            self.findings.add(&Error::corrupt(message).in_file(segment.path()));
+        }
         let mut damaged = BTreeSet::new();
         let located = damage.is_some();
         if let Some(whole) = damage {

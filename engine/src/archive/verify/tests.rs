@@ -290,7 +290,7 @@ fn read_forged(change: Change) -> GroupRead {
         (document, address)
     };
     let mut forged = Forged { rows: (0..20).map(&mut row).collect(), change };
-    let built = build([1; 16], 1, Effort::FRESH, &mut forged).unwrap();
+    let built = build([1; 16], 1, (Effort::FRESH, None), &mut forged).unwrap();
     let place = place();
     place.make_folder("").unwrap();
     place.create("1.seg").unwrap().write_at(0, &built.file).unwrap();

@@ -12,10 +12,10 @@ use super::{Part, Piece};
 
 /// Fields of a footer that the manifest repeats, and of an entry of the manifest.
 mod place {
-    pub(super) const ROWS: usize = 1;
-    pub(super) const MULTISET: usize = 6;
-    pub(super) const FIRST: usize = 12;
-    pub(super) const SPAN: usize = 13;
+    pub(super) const ROWS: usize = 2;
+    pub(super) const MULTISET: usize = 7;
+    pub(super) const FIRST: usize = 13;
+    pub(super) const SPAN: usize = 14;
 
     pub(super) const ENTRY_NUMBER: usize = 2;
     pub(super) const ENTRY_BYTES: usize = 3;

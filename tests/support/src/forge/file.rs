@@ -1,6 +1,8 @@
 //! A file taken apart, and put together again with checksums that hold.
 
-use super::bytes::{FRAME_HEAD, Packing, crc, packed, set_u32, u32_at, unpacked};
+use std::collections::BTreeMap;
+
+use super::bytes::{FRAME_HEAD, Packing, crc, packed, set_u32, u32_at, unpacked, varint};
 use super::format::FileKind;
 
 /// Bytes of the header of a journal frame, and where its fields are.
@@ -11,6 +13,9 @@ const HASH_BYTES: usize = 32;
 const CRC_BYTES: usize = 4;
 /// What is larger is packed tight also where the writer packs nothing.
 const TIGHT_BYTES: usize = 1 << 20;
+
+/// Dictionaries by the number of their file.
+pub(super) type Dictionaries = BTreeMap<u64, Vec<u8>>;
 
 /// A frame: its header without what the forger makes anew, its payload, and what that holds.
 #[derive(Clone, Debug)]
@@ -85,7 +90,7 @@ impl Frame {
 
 impl File {
     /// Takes a healthy file apart.
-    pub(super) fn take(kind: FileKind, bytes: &[u8]) -> Self {
+    pub(super) fn take(kind: FileKind, bytes: &[u8], dictionaries: &Dictionaries) -> Self {
         let (head, rest) = bytes.split_at(kind.head_bytes());
         let mut file = Self { kind, head: head.to_vec(), frames: Vec::new(), tail: Vec::new() };
         match kind {
@@ -95,7 +100,7 @@ impl File {
             }
             FileKind::Manifest => file.add_plain(&rest[..rest.len() - HASH_BYTES], head.len()),
             FileKind::Journal => file.take_journal(bytes),
-            _ => file.take_frames(bytes),
+            _ => file.take_frames(bytes, dictionaries),
         }
         file
     }
@@ -122,7 +127,7 @@ impl File {
         self.tail = bytes[at..].to_vec();
     }
 
-    fn take_frames(&mut self, bytes: &[u8]) {
+    fn take_frames(&mut self, bytes: &[u8], dictionaries: &Dictionaries) {
         let is_pack = self.kind == FileKind::Pack;
         let checked = if is_pack { CRC_BYTES } else { 0 };
         let end = bytes.len() - self.kind.tail_bytes() - checked;
@@ -135,17 +140,34 @@ impl File {
             self.frames.push(Frame { head, stored, contents: Vec::new(), offset, before: [0; 16] });
         }
         self.tail = bytes[end..end + self.kind.tail_bytes()].to_vec();
-        self.unpack();
+        self.unpack(dictionaries);
     }
 
-    /// Contents come last: text may need the dictionary behind it.
-    fn unpack(&mut self) {
+    /// The dictionary in the first eight of its nine frames.
+    pub(super) fn dictionary(&self) -> Vec<u8> {
+        let pieces: Vec<u8> =
+            self.frames.iter().take(8).flat_map(|frame| frame.contents.clone()).collect();
+        let block = || {
+            let (raw, at) = varint(&pieces)?;
+            let (stored, more) = varint(pieces.get(at..)?)?;
+            let stored = pieces.get(at + more..)?.get(..usize::try_from(stored).ok()?)?;
+            Some(unpacked(1, stored, usize::try_from(raw).ok()?, &[]))
+        };
+        block().unwrap_or_default()
+    }
+
+    /// Contents come last: text may need the dictionary that the footer names.
+    fn unpack(&mut self, dictionaries: &Dictionaries) {
         let plain = |frame: &Frame, dictionary: &[u8]| {
             unpacked(frame.head[9], &frame.stored, u32_at(&frame.head, 4), dictionary)
         };
-        let is_dictionary = |frame: &&Frame| self.kind == FileKind::Segment && frame.kind() == 9;
-        let dictionary = self.frames.iter().find(is_dictionary).map(|frame| plain(frame, &[]));
-        let dictionary = dictionary.unwrap_or_default();
+        let footer = self.frames.last().filter(|_| self.kind == FileKind::Segment);
+        let named = footer.and_then(|footer| {
+            let footer = plain(footer, &[]);
+            let (_, at) = varint(&footer)?;
+            dictionaries.get(&varint(footer.get(at..)?)?.0)
+        });
+        let dictionary = named.cloned().unwrap_or_default();
         for frame in &mut self.frames {
             frame.contents = plain(frame, &dictionary);
         }
@@ -172,7 +194,7 @@ impl File {
                 out.extend_from_slice(&self.tail);
                 out.extend(crc(&[&self.tail, &self.head]));
             }
-            FileKind::Segment | FileKind::Ledger | FileKind::Quarantine => {
+            _ => {
                 self.frames.iter().for_each(|frame| put_frame(&mut out, frame));
                 out.extend_from_slice(&self.tail);
                 if self.kind == FileKind::Segment {

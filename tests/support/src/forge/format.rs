@@ -23,6 +23,8 @@ pub enum FileKind {
     Quarantine,
     /// A pack of objects.
     Pack,
+    /// A dictionary.
+    Dictionary,
 }
 
 /// A kind of piece: what it is called and what is in it.
@@ -30,7 +32,7 @@ pub(super) type Kind = (&'static str, &'static [Shape]);
 
 impl FileKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Format,
         Self::Manifest,
         Self::Journal,
@@ -38,12 +40,13 @@ impl FileKind {
         Self::Ledger,
         Self::Quarantine,
         Self::Pack,
+        Self::Dictionary,
     ];
 
     /// The kind of the file at a path; `None` for one that nobody has to read.
     pub fn of(path: &str) -> Option<Self> {
         let suffix = path.rsplit_once('.').map_or(path, |(_, suffix)| suffix);
-        let suffixes = ["FORMAT", "mft", "log", "seg", "led", "qtn", "pack"];
+        let suffixes = ["FORMAT", "mft", "log", "seg", "led", "qtn", "pack", "dic"];
         Self::ALL
             .into_iter()
             .zip(suffixes)
@@ -56,7 +59,7 @@ impl FileKind {
             Self::Format => 0,
             Self::Manifest => 24,
             Self::Journal => 4092,
-            Self::Segment | Self::Ledger | Self::Quarantine => 32,
+            Self::Segment | Self::Ledger | Self::Quarantine | Self::Dictionary => 32,
             Self::Pack => 44,
         }
     }
@@ -114,7 +117,6 @@ impl FileKind {
             ),
             (Self::Segment, 7) => ("senders", &[List("senders", &[Block])]),
             (Self::Segment, 8) => ("sets", SETS),
-            (Self::Segment, 9) => ("dictionary", &[Rest]),
             (Self::Segment, 10) => ("footer", FOOTER),
             (Self::Segment, 11) => ("custodians", CUSTODIANS),
             (Self::Segment, 12) => ("entries", &[List(ENTRIES, &[Block])]),
@@ -125,6 +127,7 @@ impl FileKind {
             (Self::Pack, 2) => ("entry", ENTRY),
             (Self::Pack, 3) => ("directory", &[Repeat(ENTRY)]),
             (Self::Pack, _) => ("chunk", &[Rest]),
+            (Self::Dictionary, _) => ("piece", &[Rest]),
             (Self::Journal, _) => ("nothing", &[Rest]),
             (Self::Segment, _) => ("unknown", &[Rest]),
         }
@@ -297,21 +300,25 @@ const TEMPLATES: &[Shape] = &[List("templates", &[Block, List("holes of a templa
 const BINDING: &[Shape] =
     &[Choice(&[(1, &[Number]), (2, &[Number]), (3, &[Number]), (4, &[Number])], &[])];
 
-const TABLES: &[Shape] = &[List("columns", &[Fixed(1), Number, Number, Number])];
+const TABLES: &[Shape] = &[List("columns", &[Fixed(1), Number, OWN_OR_SHARED, Number])];
 
-const SET_NUMBERS: &str = "custodian sets; those of a custodian";
+/// Entries of its own, or the column that has them.
+const OWN_OR_SHARED: Shape = Choice(&[(0, &[Number])], &[]);
+
+const SET_NUMBERS: &str = "custodian sets";
 const CUSTODIANS_OF_SETS: &str = "custodians of all sets";
 const ENTRIES: &str = "entries of all columns";
 const PREDICTIONS: &str = "items of predictions";
 
 const SETS: &[Shape] =
-    &[List(SET_NUMBERS, &[Inside(&[List("custodians of a set", &[Number, Number])])])];
+    &[List(SET_NUMBERS, &[Inside(&[List("custodians of a set", &[Number]), Repeat(&[Signed])])])];
 
 const CUSTODIANS: &[Shape] =
-    &[List(CUSTODIANS_OF_SETS, &[Inside(&[Fixed(4), List(SET_NUMBERS, &[Number, Number])])])];
+    &[List(CUSTODIANS_OF_SETS, &[Inside(&[Fixed(4), List("sets of a custodian", &[Number])])])];
 
 /// The binding of a segment to its manifest counts on the first fields.
 const FOOTER: &[Shape] = &[
+    Number,
     Number,
     Number,
     Number,
@@ -329,11 +336,10 @@ const FOOTER: &[Shape] = &[
     List("row groups", GROUP),
     Pages("conversations", 128, &[Frame, Block, Number]),
     Pages("senders", 128, &[Frame, Block]),
-    Pages(SET_NUMBERS, 32, &[Frame]),
-    Pages(CUSTODIANS_OF_SETS, 32, &[Frame, Block]),
+    Pages(SET_NUMBERS, 64, &[Frame]),
+    Pages(CUSTODIANS_OF_SETS, 64, &[Frame, Block]),
     Pages(ENTRIES, 128, &[Frame]),
     Pages(PREDICTIONS, 32, &[Frame]),
-    Frame,
     Frame,
     Frame,
 ];

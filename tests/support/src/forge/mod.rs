@@ -80,13 +80,21 @@ pub struct Forge {
 impl Forge {
     /// Takes a healthy archive apart.
     pub fn take(storage: &dyn Storage) -> Result<Self> {
-        let mut files = BTreeMap::new();
+        let (mut files, mut dictionaries) = (BTreeMap::new(), BTreeMap::new());
         for folder in ["", "manifest", "journal", "segments", "objects"] {
-            for (path, _) in files_in(storage, folder)? {
-                if let Some(kind) = FileKind::of(&path) {
-                    let bytes = read_whole(storage, &path)?;
-                    drop(files.insert(path, (File::take(kind, &bytes), bytes)));
+            let found = files_in(storage, folder)?.into_iter();
+            let mut found: Vec<(FileKind, String)> =
+                found.filter_map(|(path, _)| Some((FileKind::of(&path)?, path))).collect();
+            // What segments need comes first.
+            found.sort_by_key(|(kind, _)| *kind != FileKind::Dictionary);
+            for (kind, path) in found {
+                let bytes = read_whole(storage, &path)?;
+                let file = File::take(kind, &bytes, &dictionaries);
+                if kind == FileKind::Dictionary {
+                    let number = path.chars().filter(char::is_ascii_digit).collect::<String>();
+                    drop(dictionaries.insert(number.parse().unwrap_or(0), file.dictionary()));
                 }
+                drop(files.insert(path, (file, bytes)));
             }
         }
         Ok(Self { files, forged: BTreeSet::new() })

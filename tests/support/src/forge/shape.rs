@@ -122,9 +122,11 @@ impl Walk<'_> {
     fn inside(&mut self, shape: Shape, shapes: &[Shape]) -> Option<()> {
         let (field, length) = self.number(shape)?;
         let end = self.at.checked_add(usize::try_from(length).ok()?)?;
-        let outer = self.within.replace(field);
+        let inner = self.bytes.get(..end)?;
+        let (bytes, outer) =
+            (std::mem::replace(&mut self.bytes, inner), self.within.replace(field));
         self.all(shapes)?;
-        self.within = outer;
+        (self.bytes, self.within) = (bytes, outer);
         self.close(field);
         (self.at == end).then_some(())
     }

@@ -43,6 +43,7 @@ impl Specimen {
         let mut maker = Maker { archive, random: Random::new(11), objects: Vec::new() };
         maker.object(&vec![7; 300_000])?;
         maker.commit("ada", 0)?;
+        maker.talk("ada")?;
         maker.archive.seal().map_err(Error::other)?;
         maker.object(b"hello")?;
         maker.commit("ben", 1)?;
@@ -92,6 +93,21 @@ impl Maker {
         let object = self.archive.put_object(&mut { bytes }).map_err(Error::other)?;
         self.objects.push(object);
         Ok(())
+    }
+
+    /// Enough text to train a dictionary on.
+    fn talk(&mut self, custodian: &str) -> Result<()> {
+        let run = self.archive.begin_run("talk").map_err(Error::other)?;
+        let mut batch = self.archive.batch(run);
+        let origin = Origin { source: "talk.json", offset: 0 };
+        for at in 0..96 {
+            let text: Vec<&str> = (0..60).map(|_| self.random.word(&WORDS)).collect();
+            let draft = Draft::chat("19:talk", 1_600_000_000_000 + at * 1000);
+            let document = draft.text(&format!("{at} {}", text.join(" "))).json();
+            let custodian = Custodian::user(custodian);
+            batch.offer(&custodian, RecordKind::Message, document.as_bytes(), origin);
+        }
+        batch.commit().map(drop).map_err(Error::other)
     }
 
     /// Rows of a round, by some custodian: messages, replies, a Copilot interaction, what cannot
@@ -145,6 +161,8 @@ pub(super) fn everything() -> Scan {
     Scan { versions: Versions::EveryVariant, ..Scan::default() }
 }
 
+const WORDS: [&str; 7] = ["budget", "meeting", "tomorrow", "lunch", "release", "offer", "contract"];
+
 /// A message of a round: of two chats or a channel, some with odd ids, some edited, some by nobody.
 fn document(round: i64, at: i64, random: &mut Random) -> String {
     let time = 1_700_000_000_000 + round * 1_000_000 + at / 3 * 1000;
@@ -160,11 +178,10 @@ fn document(round: i64, at: i64, random: &mut Random) -> String {
         1 => draft.modified(time + 12_345 + round),
         name => draft.from_user(&format!("id {name}"), &format!("Name {name}")),
     };
-    let words = ["budget", "meeting", "tomorrow", "lunch", "release", "offer", "contract"];
     // The text of a message does not change with who delivers it.
     let mut chance = Random::new(u64::try_from(round * 1000 + at).unwrap_or(0));
     let _ = random.next_u64();
-    let text: Vec<&str> = (0..12).map(|_| chance.word(&words)).collect();
+    let text: Vec<&str> = (0..12).map(|_| chance.word(&WORDS)).collect();
     draft.text(&format!("{at} {}", text.join(" "))).json()
 }
 
@@ -207,7 +224,7 @@ pub(super) fn wide_footer(footer: &[u8], groups: usize) -> Vec<u8> {
     let mut rows = Vec::new();
     put_varint(&mut rows, groups as u64 * 4096);
     let wide = with_field(footer, &found, groups_at.unwrap_or(0), &list);
-    with_field(&wide, &found, 1, &rows)
+    with_field(&wide, &found, 2, &rows)
 }
 
 /// A list of as many of the smallest entries as fit into so many bytes, and how many items there can be.

@@ -44,6 +44,11 @@ pub fn pack(bytes: &[u8]) {
     forged(FileKind::Pack, bytes);
 }
 
+/// A dictionary.
+pub fn dictionary(bytes: &[u8]) {
+    forged(FileKind::Dictionary, bytes);
+}
+
 /// Opens, verifies, reads and writes; see [`Trial`] for what must hold.
 fn forged(kind: FileKind, bytes: &[u8]) {
     let Some(([piece, how], contents)) = bytes.split_first_chunk::<2>() else { return };

@@ -39,7 +39,7 @@ pub use time::timestamp;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     ("page", page),
     ("message", message),
     ("canonical", canonical),
@@ -55,6 +55,7 @@ pub const TARGETS: [Target; 15] = [
     ("archive_ledger", archive::ledger),
     ("archive_quarantine", archive::quarantine),
     ("archive_pack", archive::pack),
+    ("archive_dictionary", archive::dictionary),
 ];
 
 /// Any bytes as one document: they are given back exactly, from the journal and from a segment,
