@@ -49,13 +49,14 @@ impl<'a> Reader<'a> {
 
     /// LEB128, at most ten bytes.
     pub(crate) fn varint(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
+        let (mut value, mut shift) = (0_u64, 0);
+        while shift < u64::BITS {
             let byte = self.u8()?;
-            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Some(value);
             }
+            shift += 7;
         }
         None
     }

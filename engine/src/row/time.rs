@@ -8,7 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::types::Timestamp;
+use crate::format::decimal::put_digits;
+use crate::types::{TICKS_PER_MS, Timestamp};
 
 const TICKS_PER_SECOND: i64 = 10_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -114,38 +115,67 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 /// Appends the service's form of a time. Years outside 0..=9999 are clamped to the nearest
 /// printable time: such a value never came out of [`parse`].
 pub(crate) fn render(at: Timestamp, fraction: Fraction, out: &mut Vec<u8>) {
-    let seconds = at.0.div_euclid(TICKS_PER_SECOND).clamp(-62_167_219_200, 253_402_300_799);
-    let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_PER_DAY));
-    let clock = seconds.rem_euclid(SECONDS_PER_DAY);
-    let mut text = *b"0000-00-00T00:00:00";
-    put(&mut text[0..4], year);
-    put(&mut text[5..7], month);
-    put(&mut text[8..10], day);
-    put(&mut text[11..13], clock / 3600);
-    put(&mut text[14..16], clock / 60 % 60);
-    put(&mut text[17..19], clock % 60);
-    out.extend_from_slice(&text);
-    render_fraction(at.0.rem_euclid(TICKS_PER_SECOND), fraction, out);
-    out.push(b'Z');
+    Printer::default().print(at, fraction, out);
 }
 
-fn render_fraction(ticks: i64, fraction: Fraction, out: &mut Vec<u8>) {
-    let mut text = *b".0000000";
-    put(&mut text[1..], ticks);
-    let keep = match fraction {
-        Fraction::Three => 4,
-        Fraction::Seven => 8,
-        Fraction::Trimmed if ticks == 0 => 0,
-        Fraction::Trimmed => text.iter().rposition(|byte| *byte != b'0').map_or(0, |at| at + 1),
-    };
-    out.extend_from_slice(&text[..keep]);
+/// Prints times of rows that follow each other: mostly they are of one day, and many stand in a row
+/// twice. So it keeps the day and the text that it printed last.
+#[derive(Clone, Debug)]
+pub(crate) struct Printer {
+    last: Option<(Timestamp, Fraction)>,
+    day: i64,
+    text: [u8; 28],
+    bytes: usize,
 }
 
-fn put(out: &mut [u8], mut value: i64) {
-    for place in out.iter_mut().rev() {
-        *place = b'0' + u8::try_from(value % 10).unwrap_or(0);
-        value /= 10;
+impl Default for Printer {
+    fn default() -> Self {
+        Self { last: None, day: 0, text: *b"1970-01-01T00:00:00.0000000Z", bytes: 0 }
     }
+}
+
+impl Printer {
+    /// Appends what [`render`] appends.
+    pub(crate) fn print(&mut self, at: Timestamp, fraction: Fraction, out: &mut Vec<u8>) {
+        if self.last != Some((at, fraction)) {
+            self.set(at, fraction);
+        }
+        out.extend_from_slice(self.text.get(..self.bytes).unwrap_or_default());
+    }
+
+    fn set(&mut self, at: Timestamp, fraction: Fraction) {
+        let seconds = at.0.div_euclid(TICKS_PER_SECOND).clamp(-62_167_219_200, 253_402_300_799);
+        let (day, clock) =
+            (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
+        let text = &mut self.text;
+        if day != self.day {
+            let (year, month, of_month) = civil_from_days(day);
+            put(&mut text[0..4], year);
+            put(&mut text[5..7], month);
+            put(&mut text[8..10], of_month);
+        }
+        put(&mut text[11..13], clock / 3600);
+        put(&mut text[14..16], clock / 60 % 60);
+        put(&mut text[17..19], clock % 60);
+        let ticks = at.0.rem_euclid(TICKS_PER_SECOND);
+        text[19] = b'.';
+        put(&mut text[20..23], ticks / TICKS_PER_MS);
+        put(&mut text[23..27], ticks % TICKS_PER_MS);
+        let end = match fraction {
+            Fraction::Three => 23,
+            Fraction::Seven => 27,
+            Fraction::Trimmed if ticks == 0 => 19,
+            Fraction::Trimmed => {
+                text[..27].iter().rposition(|byte| *byte != b'0').map_or(0, |at| at + 1)
+            }
+        };
+        text[end] = b'Z';
+        (self.last, self.day, self.bytes) = (Some((at, fraction)), day, end + 1);
+    }
+}
+
+fn put(out: &mut [u8], value: i64) {
+    put_digits(out, u32::try_from(value).unwrap_or(0));
 }
 
 /// Reads a timestamp that one of the [`Fraction`] forms renders back to exactly these bytes.

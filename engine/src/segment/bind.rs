@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::NewRow;
 use super::bound::{Binding, Bound};
+use crate::format::decimal::put_decimal;
 use crate::format::limits::{decoded, list};
 use crate::row::time::{self, Fraction};
 use crate::row::{Hole, HoleKind, Limits, Parser, PathId, Role, Shape, TemplateId, Templates};
@@ -219,7 +220,7 @@ impl Binder {
             Role::Id => same(Some(row.id)),
             Role::Etag => {
                 self.scratch.clear();
-                super::put_decimal(&mut self.scratch, row.version);
+                put_decimal(&mut self.scratch, row.version);
                 (self.scratch == value).then_some(1)
             }
             Role::Chat | Role::Channel => same(Some(row.conversation)),

@@ -11,20 +11,23 @@ use super::bound::Bound;
 use super::columns::{FIRST_ENTRY, INLINE, PREDICTED};
 use super::keys::Keys;
 use super::layout::Chunk;
-use super::program::{Column, Programs, Step, Use, Varying};
-use super::put_decimal;
+use super::program::{Column, Move, Program, Programs, Run, Step, Use, Varying};
+use super::recent::{Key, Recent};
 use super::stream::{self, Numbers};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, unzigzag};
+use crate::format::decimal::put_decimal;
 use crate::format::limits::decoded;
-use crate::row::time::{self, Fraction};
+use crate::row::time::{Fraction, Printer};
 use crate::types::Timestamp;
 
 /// A mark every so many rows: a row is reached by walking half as many on average.
-const MARK_ROWS: usize = 32;
+const MARK_ROWS: u32 = 32;
 
 /// A group may always have so many numbers: uniform ones take hardly a byte.
 const MIN_NUMBERS: usize = 1 << 20;
+/// No group has more: they are counted in 32 bits.
+const MAX_NUMBERS: usize = 1 << 31;
 /// Places in columns that the marks of a group remember at most.
 const MAX_MARKED: usize = 1 << 22;
 /// Arrays nested deeper than any parsed document could be.
@@ -91,24 +94,41 @@ pub(crate) struct Block {
     /// Columns whose numbers differ, by slot.
     varying: Vec<Numbers>,
     chunks: Vec<Chunk>,
-    marks: Vec<Cursor>,
+    marks: Vec<Mark>,
+    /// Numbers of each slot before each mark.
+    marked: Vec<u32>,
     programs: Programs,
 }
 
-/// Where the next row's values are.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cursor {
-    row: usize,
-    chunk: usize,
-    chunk_end: usize,
+/// Where a row's values are, but for those of slots.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    row: u32,
+    chunk: u32,
+    chunk_end: u32,
     /// Pieces of the chunk's text before it.
-    text: usize,
-    inner: usize,
-    conversation: Spot,
+    text: u32,
+    inner: u32,
+}
+
+/// Where the next row's values are, and what was rendered lately of the block.
+#[derive(Debug, Default)]
+pub(crate) struct Cursor {
+    at: Mark,
     /// Numbers of each slot before it.
     next: Vec<u32>,
+    conversation: Spot,
     /// The row's codes so far in columns that are a context.
     last: Vec<(u32, u64)>,
+    printer: Printer,
+    recent: Recent,
+}
+
+impl Cursor {
+    /// The chunk that holds the row's text.
+    pub(crate) fn chunk(&self) -> usize {
+        self.at.chunk as usize
+    }
 }
 
 impl Block {
@@ -124,7 +144,7 @@ impl Block {
         let reader = &mut Reader::new(bytes);
         let rows = keys.rows();
         let roots = stream::read_numbers(reader, rows)?;
-        let limit = bytes.len().saturating_mul(64).max(MIN_NUMBERS);
+        let limit = bytes.len().saturating_mul(64).clamp(MIN_NUMBERS, MAX_NUMBERS);
         let mut left = limit;
         let counted = |reader: &mut Reader<'_>| {
             let count = reader.varint().and_then(|count| usize::try_from(count).ok());
@@ -152,7 +172,9 @@ impl Block {
                 }
             };
         }
-        if varying.len().saturating_mul(rows.div_ceil(MARK_ROWS) + chunks.len()) > MAX_MARKED {
+        if varying.len().saturating_mul(rows.div_ceil(MARK_ROWS as usize) + chunks.len())
+            > MAX_MARKED
+        {
             return Err(Error::corrupt("row group has too many columns"));
         }
         let mut block = Self {
@@ -162,12 +184,14 @@ impl Block {
             varying,
             chunks: chunks.to_vec(),
             marks: Vec::new(),
+            marked: Vec::new(),
             programs: Programs::default(),
         };
         block.programs = Programs::of(view, &columns, block.templates(rows, inner_count))?;
         let end = block.mark(rows, inner_count)?;
         let all = |(next, numbers): (&u32, &Numbers)| *next as usize == numbers.len();
-        let whole = end.next.iter().zip(&block.varying).all(all) && end.inner == inner_count;
+        let whole =
+            end.next.iter().zip(&block.varying).all(all) && end.at.inner as usize == inner_count;
         if whole && reader.is_empty() { Ok(block) } else { Err(damaged()) }
     }
 
@@ -183,108 +207,113 @@ impl Block {
     fn mark(&mut self, rows: usize, inner: usize) -> Result<Cursor> {
         let mut cursor = Cursor { next: vec![0; self.varying.len()], ..Cursor::default() };
         for chunk in 0..self.chunks.len() {
-            cursor.chunk = chunk;
-            cursor.chunk_end = cursor.row + self.chunks[chunk].rows as usize;
-            cursor.text = 0;
-            let start = cursor.row;
-            while cursor.row < cursor.chunk_end.min(rows) {
-                if (cursor.row - start).is_multiple_of(MARK_ROWS) {
-                    self.marks.push(cursor.clone());
+            let start = cursor.at.row;
+            cursor.at.chunk = narrow(chunk);
+            cursor.at.chunk_end = start.saturating_add(self.chunks[chunk].rows);
+            cursor.at.text = 0;
+            while cursor.at.row < cursor.at.chunk_end.min(narrow(rows)) {
+                if (cursor.at.row - start).is_multiple_of(MARK_ROWS) {
+                    self.marks.push(cursor.at);
+                    self.marked.extend_from_slice(&cursor.next);
                 }
-                let root = self.programs.get(self.roots.at(cursor.row))?;
-                self.count(root, &mut cursor, inner, MAX_DEPTH)?;
-                cursor.row += 1;
+                self.pass(&mut cursor, inner)?;
+                cursor.at.row += 1;
             }
         }
         Ok(cursor)
     }
 
-    fn count(&self, steps: &[Step], cursor: &mut Cursor, inner: usize, depth: usize) -> Result<()> {
+    /// Passes the values of the cursor's row.
+    fn pass(&self, cursor: &mut Cursor, inner: usize) -> Result<()> {
+        let root = self.programs.get(self.roots.at(cursor.at.row as usize))?;
+        self.count(root, cursor, inner, MAX_DEPTH)
+    }
+
+    fn count(&self, root: &Program, cursor: &mut Cursor, inner: usize, depth: usize) -> Result<()> {
         let damaged = || Error::corrupt("row group's columns are damaged");
-        for step in steps {
+        for step in &root.moves {
             match step {
-                Step::Text(place, _) => {
-                    let code = self.code(*place, cursor).ok_or_else(damaged)?;
-                    cursor.text += usize::from(code == INLINE);
+                Move::Text(slot) => {
+                    let code = self.code(*slot, cursor).ok_or_else(damaged)?;
+                    cursor.at.text = cursor.at.text.saturating_add(u32::from(code == INLINE));
                 }
-                Step::Own(..) => cursor.text += 1,
-                Step::Time(place, _) => {
-                    let _ = self.code(*place, cursor).ok_or_else(damaged)?;
+                Move::Own(pieces) => cursor.at.text = cursor.at.text.saturating_add(*pieces),
+                Move::Time(slot) => {
+                    let _ = self.code(*slot, cursor).ok_or_else(damaged)?;
                 }
-                Step::Array => {
+                Move::Array => {
                     let depth = depth.checked_sub(1).ok_or_else(damaged)?;
                     for _ in 0..self.take_inner(cursor) {
-                        let there = Some(cursor.inner).filter(|at| *at < inner);
+                        let there = Some(cursor.at.inner).filter(|at| (*at as usize) < inner);
                         let _ = there.ok_or_else(damaged)?;
                         let element = self.programs.get(self.take_inner(cursor))?;
                         self.count(element, cursor, inner, depth)?;
                     }
                 }
-                _ => {}
             }
         }
         Ok(())
     }
 
     /// The next number of a slot.
-    fn code(&self, place: Varying, cursor: &mut Cursor) -> Option<u64> {
-        let next = cursor.next.get_mut(place.slot as usize)?;
-        let code = self.varying.get(place.slot as usize)?.get(*next as usize)?;
+    fn code(&self, slot: u32, cursor: &mut Cursor) -> Option<u64> {
+        let next = cursor.next.get_mut(slot as usize)?;
+        let code = self.varying.get(slot as usize)?.get(*next as usize)?;
         *next += 1;
         Some(code)
     }
 
     fn take_inner(&self, cursor: &mut Cursor) -> u64 {
-        cursor.inner += 1;
-        self.inner.at(cursor.inner - 1)
+        cursor.at.inner += 1;
+        self.inner.at(cursor.at.inner as usize - 1)
     }
 
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         let columns = self.varying.iter().map(Numbers::bytes).sum::<usize>();
-        let checkpoints = self.marks.len() * (self.varying.len() * 4 + 112);
+        let checkpoints = size_of_val(&*self.marks) + size_of_val(&*self.marked);
         let programs = self.programs.bytes();
         columns + self.roots.bytes() + self.inner.bytes() + checkpoints + programs
     }
 
-    /// The chunk that holds a row's text.
-    pub(crate) fn chunk_of(&self, row: usize) -> usize {
-        self.mark_before(row).map_or(0, |mark| mark.chunk)
-    }
-
-    fn mark_before(&self, row: usize) -> Option<&Cursor> {
-        let after = self.marks.partition_point(|mark| mark.row <= row);
-        self.marks.get(after.checked_sub(1)?)
+    fn mark_before(&self, row: usize) -> Option<(usize, &Mark)> {
+        let after = self.marks.partition_point(|mark| mark.row as usize <= row);
+        let place = after.checked_sub(1)?;
+        Some((place, self.marks.get(place)?))
     }
 
     /// Moves a cursor to a row.
     pub(crate) fn seek(&self, row: usize, cursor: &mut Cursor) -> Result<()> {
-        let near = !cursor.next.is_empty() && cursor.row <= row && row - cursor.row < MARK_ROWS;
+        let (to, slots) = (narrow(row), self.varying.len());
+        let begun = cursor.at.chunk_end > 0 && cursor.next.len() == slots;
+        let near = begun && cursor.at.row <= to && to - cursor.at.row < MARK_ROWS;
         if !near {
             let gone = || Error::corrupt("no such row");
-            let conversation = cursor.conversation;
-            cursor.clone_from(self.mark_before(row).ok_or_else(gone)?);
-            cursor.conversation = conversation;
+            let (place, mark) = self.mark_before(row).ok_or_else(gone)?;
+            cursor.at = *mark;
+            cursor.next.clear();
+            let marked = self.marked.get(place * slots..(place + 1) * slots);
+            cursor.next.extend_from_slice(marked.unwrap_or_default());
         }
-        while cursor.row < row {
-            let root = self.programs.get(self.roots.at(cursor.row))?;
-            self.count(root, cursor, usize::MAX, MAX_DEPTH)?;
+        while cursor.at.row < to {
+            self.pass(cursor, usize::MAX)?;
             self.step_row(cursor);
         }
         Ok(())
     }
 
     fn step_row(&self, cursor: &mut Cursor) {
-        cursor.row += 1;
-        if cursor.row == cursor.chunk_end && cursor.chunk + 1 < self.chunks.len() {
-            cursor.chunk += 1;
-            cursor.chunk_end += self.chunks[cursor.chunk].rows as usize;
-            cursor.text = 0;
+        let at = &mut cursor.at;
+        at.row += 1;
+        if at.row == at.chunk_end && at.chunk as usize + 1 < self.chunks.len() {
+            at.chunk += 1;
+            at.chunk_end = at.chunk_end.saturating_add(self.chunks[at.chunk as usize].rows);
+            at.text = 0;
         }
     }
 
     /// Appends the document of the cursor's row and moves on to the next row; `text` is the chunk
-    /// that [`Block::chunk_of`] names.
+    /// that [`Cursor::chunk`] names.
     #[expect(clippy::too_many_arguments, reason = "a row is rendered from five things at once")]
     pub(crate) fn render(
         &self,
@@ -294,11 +323,11 @@ impl Block {
         cursor: &mut Cursor,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let row = cursor.row;
+        let row = cursor.at.row as usize;
         cursor.last.clear();
         let root = self.programs.get(self.roots.at(row))?;
         let limit = out.len() + decoded::DOCUMENT;
-        Walk { block: self, view, keys, text, cursor, row, limit }.node(root, out)?;
+        Walk { block: self, view, keys, text, cursor, row, limit }.node(&root.steps, out)?;
         self.step_row(cursor);
         Ok(())
     }
@@ -342,7 +371,7 @@ impl<'w, V: Lookup> Walk<'w, V> {
                 Step::Array => {
                     for _ in 0..self.block.take_inner(self.cursor) {
                         let element = self.block.take_inner(self.cursor);
-                        self.node(self.block.programs.get(element)?, out)?;
+                        self.node(&self.block.programs.get(element)?.steps, out)?;
                     }
                 }
                 Step::Predicted(column) => {
@@ -350,23 +379,50 @@ impl<'w, V: Lookup> Walk<'w, V> {
                     out.extend_from_slice(self.view.entry(*column, code)?);
                 }
                 Step::Remember(column, code) => self.cursor.last.push((*column, *code)),
+                Step::Run(run) => self.run(run, out)?,
                 other => self.key(other, out)?,
             }
         }
         Ok(())
     }
 
-    fn time(&self, ticks: i64, fraction: Fraction, out: &mut Vec<u8>) {
+    fn time(&mut self, ticks: i64, fraction: Fraction, out: &mut Vec<u8>) {
         let at = self.keys.modified[self.row].wrapping_add(ticks);
-        time::render(Timestamp(at), fraction, out);
+        self.cursor.printer.print(Timestamp(at), fraction, out);
+    }
+
+    fn run(&mut self, run: &'w Run, out: &mut Vec<u8>) -> Result<()> {
+        let mut key = Key { run: run.number, sender: self.keys.sender(self.row), ..Key::default() };
+        for (code, slot) in key.codes.iter_mut().zip(&run.slots) {
+            let next = self.cursor.next.get(*slot as usize).copied().unwrap_or(u32::MAX);
+            let column = self.block.varying.get(*slot as usize);
+            let there = column.and_then(|column| column.get(next as usize));
+            match there.and_then(|code| u32::try_from(code).ok()) {
+                Some(there) if u64::from(there) != INLINE => *code = there,
+                _ => return self.node(&run.steps, out),
+            }
+        }
+        if let Some(text) = self.cursor.recent.get(&key) {
+            out.extend_from_slice(text);
+            run.slots.iter().for_each(|slot| self.cursor.next[*slot as usize] += 1);
+            return Ok(());
+        }
+        let start = out.len();
+        self.node(&run.steps, out)?;
+        self.cursor.recent.put(&key, out.get(start..).unwrap_or_default());
+        Ok(())
     }
 
     /// A value that the row's keys give.
     fn key(&mut self, step: &Step, out: &mut Vec<u8>) -> Result<()> {
         let (keys, row) = (self.keys, self.row);
         match step {
-            Step::Created(fraction) => time::render(Timestamp(keys.created[row]), *fraction, out),
-            Step::Modified(fraction) => time::render(Timestamp(keys.modified[row]), *fraction, out),
+            Step::Created(fraction) => {
+                self.cursor.printer.print(Timestamp(keys.created[row]), *fraction, out);
+            }
+            Step::Modified(fraction) => {
+                self.cursor.printer.print(Timestamp(keys.modified[row]), *fraction, out);
+            }
             Step::Id => keys.put_id(row, out),
             Step::Version => put_decimal(out, keys.version(row)),
             Step::Conversation => {
@@ -397,7 +453,7 @@ impl<'w, V: Lookup> Walk<'w, V> {
     }
 
     fn code(&mut self, place: Varying) -> Result<u64> {
-        let code = self.block.code(place, self.cursor);
+        let code = self.block.code(place.slot, self.cursor);
         code.ok_or_else(|| Error::corrupt("column ends too early"))
     }
 
@@ -432,8 +488,8 @@ impl<'w, V: Lookup> Walk<'w, V> {
 
     /// The row's next own text.
     fn inline(&mut self) -> Result<&'w [u8]> {
-        let piece = self.text.piece(self.cursor.text);
-        self.cursor.text += 1;
+        let piece = self.text.piece(self.cursor.at.text as usize);
+        self.cursor.at.text += 1;
         piece.ok_or_else(|| Error::corrupt("text ends too early"))
     }
 }

@@ -306,9 +306,8 @@ impl Writer {
         let texts: Vec<Text> = texts.collect();
         for (row, end) in self.document_ends.iter().enumerate() {
             out.clear();
-            let text = texts.get(block.chunk_of(row));
             let rendered = block.seek(row, &mut cursor).is_ok()
-                && text.is_some_and(|text| {
+                && texts.get(cursor.chunk()).is_some_and(|text| {
                     block.render(view, &keys, text, &mut cursor, &mut out).is_ok()
                 });
             if !rendered || out != self.documents[start..*end] {

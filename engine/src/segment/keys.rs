@@ -5,10 +5,11 @@
 //!
 //! Bytes: FORMAT.md, "Keys".
 
-use super::stream::{self, Packer};
+use super::stream::{self, Numbers, Packer};
 use super::{NewRow, TAG_BYTES};
 use crate::error::{Error, Result};
-use crate::format::bytes::{Reader, put_block, put_varint, zigzag};
+use crate::format::bytes::{Reader, put_block, put_varint, unzigzag, zigzag};
+use crate::format::decimal::put_decimal;
 use crate::format::limits::list;
 use crate::types::{MessageKind, RecordKind, TICKS_PER_MS, Timestamp};
 
@@ -152,12 +153,12 @@ pub(crate) struct Keys {
     version: Vec<u64>,
     id: Vec<i64>,
     id_texts: Vec<(u32, Box<str>)>,
-    reply: stream::Numbers,
+    reply: Numbers,
     reply_texts: Vec<(u32, Box<str>)>,
-    senders: stream::Numbers,
-    kinds: stream::Numbers,
+    senders: Numbers,
+    kinds: Numbers,
     sequence: Vec<u64>,
-    sets: stream::Numbers,
+    sets: Numbers,
     siblings: Vec<u32>,
     beside: Vec<u32>,
     tags: Vec<u8>,
@@ -170,25 +171,23 @@ impl Keys {
         let reader = &mut Reader::new(bytes);
         let unit = reader.varint().filter(|unit| matches!(unit, 1 | 10_000));
         let unit = unit.ok_or_else(damaged)?.cast_signed();
-        let created = stream::read_numbers(reader, rows)?;
-        let created = add_up(&created, rows, unit);
-        let modified = stream::read_numbers(reader, rows)?;
-        let modified =
-            each(rows, |row| created[row].wrapping_add(modified.signed(row).wrapping_mul(unit)));
-        let version = stream::read_numbers(reader, rows)?;
-        let version = each(rows, |row| {
-            version.signed(row).wrapping_add(Timestamp(modified[row]).ms()).cast_unsigned()
+        let created = add_up(&stream::read_numbers(reader, rows)?, rows, unit);
+        let modified = stream::read_numbers(reader, rows)?
+            .map(rows, |row, later| created[row].wrapping_add(unzigzag(later).wrapping_mul(unit)));
+        let version = stream::read_numbers(reader, rows)?.map(rows, |row, distance| {
+            let ms = Timestamp(modified[row]).ms();
+            unzigzag(distance).wrapping_add(ms).cast_unsigned()
         });
-        let id = stream::read_numbers(reader, rows)?;
-        let id = each(rows, |row| id.signed(row).wrapping_add(Timestamp(created[row]).ms()));
+        let id = stream::read_numbers(reader, rows)?.map(rows, |row, distance| {
+            unzigzag(distance).wrapping_add(Timestamp(created[row]).ms())
+        });
         let id_texts = read_texts(reader, rows)?;
         let reply = stream::read_numbers(reader, rows)?;
         let reply_texts = read_texts(reader, rows)?;
-        if !reply_texts
-            .iter()
-            .map(|(row, _)| *row as usize)
-            .eq((0..rows).filter(|row| reply.at(*row) == 1))
-        {
+        let mut with_text = reply_texts.iter().map(|(row, _)| *row as usize);
+        // Where there is no text no row may say that there is one.
+        let none = with_text.len() == 0 && matches!(reply, Numbers::Same(code) if code != 1);
+        if !none && !with_text.by_ref().eq((0..rows).filter(|row| reply.at(*row) == 1)) {
             return Err(damaged());
         }
         let sender_codes = below(stream::read_numbers(reader, rows)?, rows, senders + 1)?;
@@ -247,7 +246,7 @@ impl Keys {
     pub(crate) fn put_id(&self, row: usize, out: &mut Vec<u8>) {
         match text_at(&self.id_texts, row) {
             Some(text) => out.extend_from_slice(text.as_bytes()),
-            None => super::put_decimal(out, self.id[row].cast_unsigned()),
+            None => put_decimal(out, self.id[row].cast_unsigned()),
         }
     }
 
@@ -260,9 +259,9 @@ impl Keys {
                 out.extend_from_slice(text.as_bytes());
             }
             code => {
-                let age = crate::format::bytes::unzigzag(code - 2);
+                let age = unzigzag(code - 2);
                 let id = Timestamp(self.created[row]).ms().wrapping_sub(age);
-                super::put_decimal(out, id.cast_unsigned());
+                put_decimal(out, id.cast_unsigned());
             }
         }
         true
@@ -315,24 +314,16 @@ fn narrow(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }
 
-fn each<T>(rows: usize, make: impl FnMut(usize) -> T) -> Vec<T> {
-    (0..rows).map(make).collect()
-}
-
-fn add_up(steps: &stream::Numbers, rows: usize, unit: i64) -> Vec<i64> {
+fn add_up(steps: &Numbers, rows: usize, unit: i64) -> Vec<i64> {
     let mut sum = 0_i64;
-    each(rows, |row| {
-        sum = sum.wrapping_add(steps.signed(row));
+    steps.map(rows, |_, step| {
+        sum = sum.wrapping_add(unzigzag(step));
         sum.wrapping_mul(unit)
     })
 }
 
-fn below(numbers: stream::Numbers, rows: usize, limit: usize) -> Result<stream::Numbers> {
-    let limit = limit as u64;
-    if rows > 0 && (0..rows).any(|row| numbers.at(row) >= limit) {
-        return Err(damaged());
-    }
-    Ok(numbers)
+fn below(numbers: Numbers, rows: usize, limit: usize) -> Result<Numbers> {
+    if rows == 0 || numbers.are_below(limit as u64) { Ok(numbers) } else { Err(damaged()) }
 }
 
 fn text_at(texts: &[(u32, Box<str>)], row: usize) -> Option<&str> {

@@ -20,6 +20,7 @@ mod lists;
 mod open;
 mod pages;
 mod program;
+mod recent;
 mod sets;
 mod stream;
 #[cfg(test)]
@@ -71,18 +72,3 @@ pub(crate) trait Source {
 /// Bytes of a content address kept with a row: they tell variants of a version apart and find
 /// the candidates for an address; the whole address is recomputed from the row.
 pub(crate) const TAG_BYTES: usize = 2;
-
-/// Appends a number's decimal digits.
-pub(crate) fn put_decimal(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
-}

@@ -152,7 +152,8 @@ impl Segment {
         Ok(found.map(|(page, number)| self.rows_at(&page, number)))
     }
 
-    /// The same for conversations asked for in order: the page that the last one was on is kept.
+    /// [`Segment::rows_of`] for conversations asked for in order: the page that the last one was on
+    /// is kept.
     pub(crate) fn rows_of_next(
         &self,
         conversation: &str,
@@ -486,10 +487,11 @@ pub(crate) struct RowReader {
 #[derive(Debug)]
 struct OpenGroup {
     number: usize,
+    rows: Range<u32>,
     keys: Arc<Keys>,
     block: Arc<Block>,
-    chunk: usize,
-    text: Arc<Text>,
+    /// The chunk that the last row's text is in.
+    text: Option<(usize, Arc<Text>)>,
     cursor: Cursor,
 }
 
@@ -506,40 +508,41 @@ impl RowReader {
 
     /// Appends a row's document.
     pub(crate) fn render(&mut self, row: u32, out: &mut Vec<u8>) -> Result<()> {
-        let segment = self.lists.segment();
-        let number = segment.group_of(row);
-        let first = segment.group(number)?.first_row;
-        let in_group = row.wrapping_sub(first) as usize;
-        let open = match self.open.take().filter(|open| open.number == number) {
-            Some(open) => open,
-            None => self.open_group(number, in_group)?,
-        };
-        let segment = self.lists.segment();
-        let open = self.open.insert(open);
-        let chunk = open.block.chunk_of(in_group);
-        if open.chunk != chunk {
-            open.text = segment.text(number, chunk, &self.forms)?;
-            open.chunk = chunk;
+        if !self.open.as_ref().is_some_and(|open| open.rows.contains(&row)) {
+            self.open = None;
         }
-        let view = &Forming { lists: &self.lists, forms: &self.forms };
-        let (text, cursor) = (&*open.text, &mut open.cursor);
-        let seek = open.block.seek(in_group, cursor);
-        let rendered = seek.and_then(|()| open.block.render(view, &open.keys, text, cursor, out));
-        rendered.map_err(|error| match segment.group(number) {
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(Self::open_group(&self.lists, &self.forms, row)?),
+        };
+        let (segment, number) = (self.lists.segment(), open.number);
+        let located = |error: Error| match segment.group(number) {
             // A page of a list says itself where it is.
             Ok(group) if error.file().is_none() => {
                 segment.locate(error, group, group.columns.offset)
             }
             _ => error,
-        })
+        };
+        let cursor = &mut open.cursor;
+        open.block.seek((row - open.rows.start) as usize, cursor).map_err(located)?;
+        let text = match &mut open.text {
+            Some((chunk, text)) if *chunk == cursor.chunk() => text,
+            other => {
+                let text = segment.text(number, cursor.chunk(), &self.forms)?;
+                &mut other.insert((cursor.chunk(), text)).1
+            }
+        };
+        let view = &Forming { lists: &self.lists, forms: &self.forms };
+        open.block.render(view, &open.keys, text, cursor, out).map_err(located)
     }
 
-    fn open_group(&self, number: usize, row: usize) -> Result<OpenGroup> {
-        let segment = self.lists.segment();
+    fn open_group(lists: &Lists, forms: &Forms, row: u32) -> Result<OpenGroup> {
+        let segment = lists.segment();
+        let number = segment.group_of(row);
+        let group = segment.group(number)?;
+        let rows = group.first_row..group.end_row();
         let keys = segment.keys(number)?;
-        let block = segment.block(number, &self.lists, &self.forms, &keys)?;
-        let chunk = block.chunk_of(row);
-        let text = segment.text(number, chunk, &self.forms)?;
-        Ok(OpenGroup { number, keys, block, chunk, text, cursor: Cursor::default() })
+        let block = segment.block(number, lists, forms, &keys)?;
+        Ok(OpenGroup { number, rows, keys, block, text: None, cursor: Cursor::default() })
     }
 }

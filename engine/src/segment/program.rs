@@ -45,6 +45,42 @@ pub(super) enum Step {
     ReplyTo,
     Sender,
     Array,
+    /// Steps whose text follows from the row's sender and codes of columns. The conversation is none
+    /// of them: that would be another text for each sender in each conversation.
+    Run(Box<Run>),
+}
+
+/// Slots that a run has at most.
+pub(super) const RUN_SLOTS: usize = 8;
+
+/// See [`Step::Run`].
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// Its number among those of the group.
+    pub(super) number: u32,
+    /// It takes the next numbers of these slots, each another one; where one of them says that text
+    /// of the row's own follows there is nothing to keep.
+    pub(super) slots: Box<[u32]>,
+    pub(super) steps: Box<[Step]>,
+}
+
+/// What a row takes of the group's streams, so that it can be passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Move {
+    /// A number of this slot, and a piece of text if that says so.
+    Text(u32),
+    /// A number of this slot.
+    Time(u32),
+    /// So many pieces of text.
+    Own(u32),
+    Array,
+}
+
+/// A template, compiled.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) steps: Box<[Step]>,
+    pub(super) moves: Box<[Move]>,
 }
 
 /// What a column has in this group.
@@ -81,8 +117,11 @@ pub(super) enum Use {
 /// The steps of every template that a group uses.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
-    /// By template; empty for one that is not used.
-    list: Vec<Box<[Step]>>,
+    /// By template: 1 + its place in the list, 0 for one that is not used.
+    places: Vec<u32>,
+    list: Vec<Program>,
+    /// Runs of all programs.
+    runs: u32,
     /// Bytes of all literals, of those that other groups have too as well.
     literal_bytes: usize,
     /// Bytes of the literals that no group had before.
@@ -114,7 +153,7 @@ impl Programs {
         }
         let known = Known { columns, is_context: &is_context };
         let mut programs = Self::default();
-        programs.list.resize_with(view.templates().len(), Box::default);
+        programs.places.resize(view.templates().len(), 0);
         for (number, how) in used {
             if how == Use::Root || number < view.templates().len() as u64 {
                 programs.compile(view, number, known)?;
@@ -123,23 +162,24 @@ impl Programs {
         Ok(programs)
     }
 
-    pub(super) fn get(&self, number: u64) -> Result<&[Step]> {
-        let place = usize::try_from(number).unwrap_or(usize::MAX);
-        let program = self.list.get(place).filter(|steps| !steps.is_empty());
-        program.map(|steps| &**steps).ok_or_else(|| Error::corrupt("row of an unknown template"))
+    pub(super) fn get(&self, number: u64) -> Result<&Program> {
+        let place = self.places.get(usize::try_from(number).unwrap_or(usize::MAX));
+        let program = place.and_then(|place| self.list.get(place.checked_sub(1)? as usize));
+        program.ok_or_else(|| Error::corrupt("row of an unknown template"))
     }
 
     /// Bytes in memory, about.
     pub(super) fn bytes(&self) -> usize {
-        let steps = self.list.iter().map(|steps| steps.len() * size_of::<Step>() + 16);
-        steps.sum::<usize>() + self.own_bytes
+        let all =
+            self.list.iter().map(|program| steps_bytes(&program.steps) + program.moves.len() * 8);
+        all.sum::<usize>() + size_of_val(&*self.list) + size_of_val(&*self.places) + self.own_bytes
     }
 
     fn compile(&mut self, view: &impl Lookup, number: u64, known: Known<'_>) -> Result<()> {
         let place = usize::try_from(number).unwrap_or(usize::MAX);
         let unknown = || Error::corrupt("row of an unknown template");
         let template = view.templates().get(place).ok_or_else(unknown)?;
-        if !self.list.get(place).ok_or_else(unknown)?.is_empty() {
+        if self.places.get(place).is_some_and(|place| *place > 0) {
             return Ok(());
         }
         let mut compiling = Compiling::default();
@@ -149,8 +189,56 @@ impl Programs {
         }
         compiling.literal.extend_from_slice(template.piece(template.holes.len()));
         self.end_literal(view, &mut compiling, true)?;
-        self.list[place] = compiling.steps.into();
+        let moves = moves(&compiling.steps);
+        let steps = self.join_runs(view, compiling.steps);
+        self.list.push(Program { steps, moves });
+        self.places[place] = u32::try_from(self.list.len()).unwrap_or(0);
         Ok(())
+    }
+
+    /// Makes one step of those that follow from the sender and codes.
+    fn join_runs(&mut self, view: &impl Lookup, steps: Vec<Step>) -> Box<[Step]> {
+        let context = |column: u32| view.contexts().get(column as usize);
+        let mut joined = Vec::with_capacity(steps.len());
+        let (mut start, mut slots) = (0, Vec::new());
+        for step in steps {
+            let slot = match &step {
+                // What follows from another column's code, or is what others follow from, is not kept.
+                Step::Text(place, false)
+                    if !matches!(context(place.column), Some(Context::Column(_))) =>
+                {
+                    Some(place.slot)
+                }
+                _ => None,
+            };
+            let follows = slot.is_some()
+                || matches!(step, Step::Literal(_) | Step::Sender)
+                || matches!(&step, Step::Predicted(column) if context(*column) == Some(&Context::Sender));
+            let is_full =
+                slot.is_some_and(|slot| slots.len() == RUN_SLOTS || slots.contains(&slot));
+            if !follows || is_full {
+                self.join(&mut joined, start, &mut slots);
+                start = joined.len();
+            }
+            joined.push(step);
+            slots.extend(slot);
+            if !follows {
+                start = joined.len();
+            }
+        }
+        self.join(&mut joined, start, &mut slots);
+        joined.into()
+    }
+
+    fn join(&mut self, joined: &mut Vec<Step>, start: usize, slots: &mut Vec<u32>) {
+        // A step alone, or one and its literal, are as fast as a look for the text of both.
+        if joined.len() - start > 2 {
+            let steps: Box<[Step]> = joined.drain(start..).collect();
+            let slots = slots.as_slice().into();
+            joined.push(Step::Run(Box::new(Run { number: self.runs, slots, steps })));
+            self.runs += 1;
+        }
+        slots.clear();
     }
 
     /// Makes a step of the literal bytes so far. A program has at least one step.
@@ -210,4 +298,27 @@ impl Programs {
         open.steps.push(step);
         Ok(())
     }
+}
+
+fn moves(steps: &[Step]) -> Box<[Move]> {
+    let mut moves = Vec::new();
+    for step in steps {
+        match (step, moves.last_mut()) {
+            (Step::Own(..), Some(Move::Own(count))) => *count += 1,
+            (Step::Own(..), _) => moves.push(Move::Own(1)),
+            (Step::Text(place, _), _) => moves.push(Move::Text(place.slot)),
+            (Step::Time(place, _), _) => moves.push(Move::Time(place.slot)),
+            (Step::Array, _) => moves.push(Move::Array),
+            _ => {}
+        }
+    }
+    moves.into()
+}
+
+fn steps_bytes(steps: &[Step]) -> usize {
+    let inner = |step: &Step| match step {
+        Step::Run(run) => size_of::<Run>() + run.slots.len() * 4 + steps_bytes(&run.steps),
+        _ => 0,
+    };
+    size_of_val(steps) + steps.iter().map(inner).sum::<usize>()
 }

@@ -3,7 +3,7 @@
 //! How many numbers there are is known to the reader and checked. Bytes: FORMAT.md, "Segment".
 
 use crate::error::{Error, Result};
-use crate::format::bytes::{Reader, put_varint, unzigzag, zigzag};
+use crate::format::bytes::{Reader, put_varint, zigzag};
 use crate::format::unpack::unpack;
 
 /// Packs streams at one compression level.
@@ -118,8 +118,25 @@ impl Numbers {
         }
     }
 
-    pub(crate) fn signed(&self, index: usize) -> i64 {
-        unzigzag(self.at(index))
+    /// Makes something of each of so many numbers and its place.
+    pub(crate) fn map<T>(&self, count: usize, mut make: impl FnMut(usize, u64) -> T) -> Vec<T> {
+        // Asked once and not for each number, which is what most of decoding keys would be.
+        match self {
+            Self::Same(number) => (0..count).map(|at| make(at, *number)).collect(),
+            Self::Bytes(numbers) => each(numbers, count, |at, number| make(at, u64::from(*number))),
+            Self::Words(numbers) => each(numbers, count, |at, number| make(at, u64::from(*number))),
+            Self::Longs(numbers) => each(numbers, count, |at, number| make(at, *number)),
+        }
+    }
+
+    /// Are all below a limit?
+    pub(crate) fn are_below(&self, limit: u64) -> bool {
+        match self {
+            Self::Same(number) => *number < limit,
+            Self::Bytes(numbers) => numbers.iter().all(|number| u64::from(*number) < limit),
+            Self::Words(numbers) => numbers.iter().all(|number| u64::from(*number) < limit),
+            Self::Longs(numbers) => numbers.iter().all(|number| *number < limit),
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -130,6 +147,10 @@ impl Numbers {
             Self::Longs(numbers) => numbers.len() * 8,
         }
     }
+}
+
+fn each<N, T>(numbers: &[N], count: usize, mut make: impl FnMut(usize, &N) -> T) -> Vec<T> {
+    numbers.iter().take(count).enumerate().map(|(at, number)| make(at, number)).collect()
 }
 
 /// Reads a stream of at most `limit` bytes.
