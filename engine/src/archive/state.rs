@@ -96,10 +96,15 @@ impl State {
             && self.lost_ledgers.is_empty()
     }
 
+    /// Is it what a repair left of another archive?
+    pub(crate) fn is_repaired(&self) -> bool {
+        !Repaired::of(&self.manifest).is_empty()
+    }
+
     /// Is there, or was there before a repair, a ledger that cannot be read, and the runs of its
     /// commits with it?
     pub(crate) fn lost_runs(&self) -> bool {
-        !self.lost_ledgers.is_empty() || !Repaired::of(&self.manifest).is_empty()
+        !self.lost_ledgers.is_empty() || self.is_repaired()
     }
 
     /// Fails if a ledger cannot be read: then custodians, counters, checkpoints and links are not

@@ -1,4 +1,4 @@
-//! What a scan looks at and why not at the rest, how many rows it gives, and their keys.
+//! What a scan looks at and why not at the rest, and the keys of its rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,11 +14,6 @@ use crate::error::Result;
 use crate::snapshot::View;
 use crate::types::{MessageKey, MessageKind, Sequence, Timestamp};
 
-/// The number of rows of a scan.
-pub(crate) fn count(view: Arc<View>, scan: &Scan) -> Result<u64> {
-    each(&Query::new(view, scan)?, |_, _| Ok(()))
-}
-
 /// Calls `on` with the keys of each row of a scan; the number of rows.
 pub(crate) fn keys(view: Arc<View>, scan: &Scan, on: &mut dyn FnMut(RowKeys<'_>)) -> Result<u64> {
     each(&Query::new(view, scan)?, |page, at| {
@@ -28,7 +23,8 @@ pub(crate) fn keys(view: Arc<View>, scan: &Scan, on: &mut dyn FnMut(RowKeys<'_>)
     })
 }
 
-fn each(query: &Query, mut on: impl FnMut(&Page, RowId) -> Result<()>) -> Result<u64> {
+/// Calls `on` for each row of a scan; the number of rows.
+pub(super) fn each(query: &Query, mut on: impl FnMut(&Page, RowId) -> Result<()>) -> Result<u64> {
     let mut chooser = Chooser::default();
     let mut walk = Walk::new(query, false)?;
     walk.window = window(query);

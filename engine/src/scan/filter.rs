@@ -372,6 +372,22 @@ impl Filter {
         by_set && group.sets.iter().all(|set| local.age(*set as usize).is_some_and(inside))
     }
 
+    /// Is every row of a group in the universe and wanted, by its zone maps?
+    pub(super) fn wants_all(&self, local: &Local, group: &Group, window: &Window) -> bool {
+        self.tests(local, group, window) == Tests::default()
+    }
+
+    /// Is a row of each message wanted, whichever is chosen, at the newest commit?
+    pub(super) fn wants_each_message(&self, newest: Sequence) -> bool {
+        let whole = Span { first: i64::MIN, last: i64::MAX };
+        let Window { created, modified } = self.window;
+        (created, modified, self.as_of) == (whole, whole, i64::MAX)
+            && self.commits == (0..=newest.0)
+            && self.kinds.is_empty()
+            && self.senders.is_empty()
+            && self.custodians.is_none()
+    }
+
     /// What the zone maps of a group leave to be tested row by row.
     fn tests(&self, local: &Local, group: &Group, window: &Window) -> Tests {
         let sender = |code: &u32| local.senders.binary_search(code).is_ok();

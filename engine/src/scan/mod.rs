@@ -9,6 +9,7 @@
 //! constants here and not by the archive.
 
 mod choose;
+mod count;
 mod cursor;
 mod explain;
 mod filter;
@@ -29,7 +30,8 @@ pub use explain::RowKeys;
 pub use rows::{Row, Rows};
 
 pub(crate) use choose::{Addresses, SlabSiblings, slab_siblings};
-pub(crate) use explain::{count, explain, keys};
+pub(crate) use count::count;
+pub(crate) use explain::{explain, keys};
 pub(crate) use rows::{document, latest, rows, rows_on, stored};
 
 use crate::types::{Custodian, MessageKind, RecordKind, Sequence, Timestamp};

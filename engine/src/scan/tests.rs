@@ -502,6 +502,73 @@ fn conversations_of_many_row_groups_are_read_in_part() {
 }
 
 #[test]
+fn messages_and_rows_are_counted_as_the_rules_say() {
+    for seed in 0..12 {
+        let mut world = World::new(seed);
+        for round in 0..6 {
+            world.commit(30);
+            if world.dice.one_in(2) || round == 4 {
+                world.archive.seal().unwrap();
+            }
+            let snapshot = world.archive.snapshot().unwrap();
+            for record in [RecordKind::Message, RecordKind::Member] {
+                for versions in [Versions::Latest, Versions::EveryVariant] {
+                    for conversations in [vec![], vec!["19:bb".to_owned(), "19:d".to_owned()]] {
+                        let limit = world.dice.one_in(4).then_some(9);
+                        let scan =
+                            Scan { record, versions, conversations, limit, ..Scan::default() };
+                        let wanted = world.wanted(&scan, snapshot.sequence()).len() as u64;
+                        assert_eq!(snapshot.count(&scan).unwrap(), wanted, "{seed} {scan:?}");
+                        let before = Sequence(snapshot.sequence().0 / 2);
+                        let wanted = world.wanted(&scan, before).len() as u64;
+                        assert_eq!(snapshot.as_of(before).count(&scan).unwrap(), wanted);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_footers_say_is_counted_without_a_look_at_rows() {
+    let mut world = World::new(3);
+    let key = MessageKey {
+        record: RecordKind::Message,
+        conversation: "19:a@thread.v2".into(),
+        reply_to: None,
+        id: String::new(),
+    };
+    for edit in 0..2 {
+        let mut batch = world.archive.batch(world.run);
+        for number in 0..2500_i64 {
+            if edit == 1 && number % 10 > 0 {
+                continue;
+            }
+            let at = |later: i64| Timestamp::from_ms(BASE_MS + number * 10 + later);
+            let key = MessageKey { id: at(0).ms().to_string(), ..key.clone() };
+            let json = world.json(&key, (at(0), at(edit)));
+            let origin = Origin { source: "test", offset: 0 };
+            batch.offer(&custodian(0), RecordKind::Message, json.as_bytes(), origin);
+        }
+        drop(batch.commit().unwrap());
+        world.archive.seal().unwrap();
+    }
+    let snapshot = world.archive.snapshot().unwrap();
+    let counted = |scan: &Scan| {
+        let asked = || snapshot.cache_use().hits + snapshot.cache_use().misses;
+        let (before, count) = (asked(), snapshot.count(scan).unwrap());
+        (count, asked() - before)
+    };
+    let every = Scan { versions: Versions::EveryVariant, ..Scan::default() };
+    assert_eq!(counted(&every), (2750, 0));
+    assert_eq!(counted(&Scan::default()), (2500, 0));
+    // A time that cuts one row group leaves the others to their footers.
+    let from = Timestamp::from_ms(BASE_MS + 15);
+    let created = TimeRange { from: Some(from), to: None };
+    assert_eq!(counted(&Scan { created, ..every }), (2750 - 3, 2));
+}
+
+#[test]
 fn snapshots_and_scans_go_to_other_threads() {
     let world = World::new(1);
     let snapshot = world.archive.snapshot().unwrap();
