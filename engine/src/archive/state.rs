@@ -128,6 +128,38 @@ impl State {
             let rows = self.missing.pass(rows)?.unwrap_or_default();
             found.extend(rows.into_iter().map(|row| RowId { source: narrow(source), row }));
         }
+        self.add_slab_rows(key, &mut found);
+        Ok(found)
+    }
+
+    /// The same where the conversation's rows in each segment are known: (source, start, end).
+    pub(crate) fn rows_among(
+        &self,
+        key: &Key<'_>,
+        last: Sequence,
+        places: &[(u32, u32, u32)],
+    ) -> Result<Vec<RowId>> {
+        let mut found = Vec::new();
+        for (source, start, end) in places {
+            let live = &self.segments[*source as usize];
+            if live.entry.first <= last {
+                let rows = find_in_rows(live.segment()?, key, (*start, *end), &self.missing)?;
+                found.extend(rows.into_iter().map(|row| RowId { source: *source, row }));
+            }
+        }
+        self.add_slab_rows(key, &mut found);
+        Ok(found)
+    }
+
+    /// Did all rows of a row's source come with a commit up to this one?
+    pub(crate) fn came_by(&self, at: RowId, commit: Sequence) -> bool {
+        let source = at.source as usize;
+        let slab = || self.slabs.get(source.checked_sub(self.segments.len())?);
+        let last = self.segments.get(source).map(|live| live.entry.last);
+        last.or_else(|| slab().map(|slab| slab.sequence)).is_some_and(|last| last <= commit)
+    }
+
+    fn add_slab_rows(&self, key: &Key<'_>, found: &mut Vec<RowId>) {
         let first = self.segments.len();
         for (number, slab) in self.slabs.iter().enumerate() {
             let range = slab.rows_of(key.conversation);
@@ -138,7 +170,6 @@ impl State {
                 row: narrow(range.start + at),
             }));
         }
-        Ok(found)
     }
 }
 
@@ -149,23 +180,46 @@ pub(crate) fn find_in_segment(
     key: &Key<'_>,
     missing: &Missing,
 ) -> Result<Vec<u32>> {
+    let number = crate::segment::numeric(key.id);
+    // A page of names is read only where the row can be.
+    let asked = segment.rows_of_page(key.conversation);
+    if !asked.is_some_and(|rows| groups_of(segment, rows).any(|group| can_be_in(group, number))) {
+        return Ok(Vec::new());
+    }
+    match segment.rows_of(key.conversation)? {
+        Some(rows) => find_in_rows(segment, key, rows, missing),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn groups_of(segment: &Segment, (start, end): (u32, u32)) -> impl Iterator<Item = &Group> {
+    let groups = segment.meta.groups.get(segment.group_of(start)..).unwrap_or_default();
+    groups.iter().take_while(move |group| group.first_row < end)
+}
+
+/// Ids are creation times, nearly always: then the row is where its time is.
+fn can_be_in(group: &Group, number: Option<i64>) -> bool {
+    if group.odd_ids {
+        return true;
+    }
+    let at = |ms: i64| ms.saturating_mul(TICKS_PER_MS);
+    number.is_some_and(|ms| group.created.meets(at(ms), at(ms.saturating_add(1))))
+}
+
+/// The rows of a message among those of its conversation in one segment.
+fn find_in_rows(
+    segment: &Segment,
+    key: &Key<'_>,
+    (start, end): (u32, u32),
+    missing: &Missing,
+) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     let number = crate::segment::numeric(key.id);
     let mut search = Search { key, number, found: &mut found, scratch: Vec::new() };
-    let rows = match segment.rows_of(key.conversation) {
-        Ok(rows) => rows,
-        Err(_) if !segment.meta.groups.iter().any(|group| search.can_be_in(group)) => {
-            return Ok(found);
-        }
-        Err(error) => return Err(error),
-    };
-    let Some((start, end)) = rows else {
-        return Ok(found);
-    };
     let (first, last) = (segment.group_of(start), segment.group_of(end.saturating_sub(1)));
     for index in first..=last {
         let group = segment.group(index)?;
-        if !search.can_be_in(group) {
+        if !can_be_in(group, number) {
             continue;
         }
         let gaps = missing.gaps(segment, index);
@@ -187,15 +241,6 @@ struct Search<'s, 'k> {
 }
 
 impl Search<'_, '_> {
-    /// Ids are creation times, nearly always: then the row is where its time is.
-    fn can_be_in(&self, group: &Group) -> bool {
-        if group.odd_ids {
-            return true;
-        }
-        let at = |ms: i64| ms.saturating_mul(TICKS_PER_MS);
-        self.number.is_some_and(|ms| group.created.meets(at(ms), at(ms.saturating_add(1))))
-    }
-
     fn group(&mut self, group: &Group, keys: &Keys, (start, end): (u32, u32)) {
         let local = |row: u32| (row - group.first_row) as usize;
         let (mut low, mut high) = (local(start), local(end));

@@ -69,8 +69,12 @@ pub(super) struct Chooser {
     pages: Vec<Option<(usize, Arc<ListPage>)>>,
     /// Marked rows up to this commit may be where nothing can be read; 0 if all can.
     blind: u64,
-    /// Source and rows of the conversation in segments that have marked rows.
+    /// Source and rows of the conversation in segments.
     places: Option<Vec<(u32, u32, u32)>>,
+    /// Not all places of the conversation could be read.
+    unsure: bool,
+    /// The page of a row looked at last, of each source.
+    looked_at: Vec<Option<Page>>,
     /// Ids that are numbers from the first to the last were looked through.
     seen: Option<(i64, i64)>,
     numbers: HashSet<i64, RandomState>,
@@ -85,13 +89,22 @@ impl Chooser {
             return;
         }
         self.conversation = Some(conversation.clone());
-        (self.places, self.seen, self.blind) = (None, None, 0);
+        (self.places, self.seen, self.blind, self.unsure) = (None, None, 0, false);
         self.numbers.clear();
         self.texts.clear();
         self.chosen.clear();
     }
 
-    /// Does the scan give this row of the conversation, if it is wanted otherwise?
+    /// Does the scan give this row of the conversation, which is wanted otherwise?
+    pub(super) fn gives(&mut self, query: &Query, page: &Page, at: RowId) -> Result<bool> {
+        let is_behind = match &query.cursor {
+            Some(cursor) => query.is_behind(cursor, (page, at), &mut self.addresses)?,
+            None => true,
+        };
+        Ok(is_behind && self.accepts(query, page, at)?)
+    }
+
+    /// The same of a row behind the cursor.
     pub(super) fn accepts(&mut self, query: &Query, page: &Page, at: RowId) -> Result<bool> {
         if query.filter.versions == Versions::EveryVariant {
             return Ok(true);
@@ -111,7 +124,11 @@ impl Chooser {
             reply_to: key.1.as_deref(),
             id: &id,
         };
-        let rows = query.view.state().rows_of(&message, Sequence(query.filter.until()))?;
+        let (state, until) = (query.view.state(), Sequence(query.filter.until()));
+        let rows = match self.places.as_deref().filter(|_| !self.unsure) {
+            Some(places) => state.rows_among(&message, until, places)?,
+            None => state.rows_of(&message, until)?,
+        };
         let chosen = self.choose(query, rows)?;
         let accepted = chosen.contains(&at);
         if self.chosen.len() >= MAX_CHOICES {
@@ -125,11 +142,17 @@ impl Chooser {
     pub(super) fn choose(&mut self, query: &Query, rows: Vec<RowId>) -> Result<Vec<RowId>> {
         let state = query.view.state();
         let mut versions = Vec::with_capacity(rows.len());
+        self.looked_at.resize(state.segments.len() + state.slabs.len(), None);
         for at in rows {
-            let page = Page::open(state, at)?;
+            let looked_at = &mut self.looked_at[at.source as usize];
+            let page = match looked_at.take().filter(|page| page.holds(at.row)) {
+                Some(page) => page,
+                None => Page::open(state, at)?,
+            };
+            let page = looked_at.insert(page);
             let local = query.local(at.source)?;
             let delivered = query.view.delivered();
-            if query.filter.in_universe(state, local, (&page, at), delivered) {
+            if query.filter.in_universe(state, local, (page, at), delivered) {
                 versions.push((page.version(at.row), at));
             }
         }
@@ -174,14 +197,21 @@ impl Chooser {
             let mut places = Vec::new();
             self.pages.resize(state.segments.len(), None);
             for (source, live) in (0_u32..).zip(&state.segments) {
-                let found = marked_rows(live, name, &mut self.pages[source as usize]);
-                let found = self.or_blind(state, found, live.entry.last.0)?;
+                let kept = &mut self.pages[source as usize];
+                let found = live.segment().and_then(|segment| segment.rows_of_next(name, kept));
+                self.unsure |= found.is_err();
+                let found = if has_marked(live) {
+                    self.or_blind(state, found, live.entry.last.0)?
+                } else {
+                    found.ok()
+                };
                 places.extend(found.flatten().map(|(start, end)| (source, start, end)));
             }
             self.places = Some(places);
         }
-        let places = self.places.as_deref().unwrap_or_default();
-        let rows: u64 = places.iter().map(|(_, start, end)| u64::from(end - start)).sum();
+        let places = self.places.iter().flatten();
+        let marked = places.filter(|(source, ..)| has_marked(&state.segments[*source as usize]));
+        let rows: u64 = marked.map(|(_, start, end)| u64::from(end - start)).sum();
         if rows <= SMALL_CONVERSATION {
             return Ok((i64::MIN, i64::MAX));
         }
@@ -228,7 +258,11 @@ impl Chooser {
         let ticks = |ms: i64| ms.saturating_mul(TICKS_PER_MS);
         let (from, to) = (ticks(window.0), ticks(window.1.saturating_add(1)));
         for (source, start, end) in self.places.clone().iter().flatten() {
-            let segment = state.segments[*source as usize].segment()?;
+            let live = &state.segments[*source as usize];
+            if !has_marked(live) {
+                continue;
+            }
+            let segment = live.segment()?;
             let groups = segment.group_of(*start)..=segment.group_of(end.saturating_sub(1));
             for number in groups {
                 let group = segment.group(number)?;
@@ -255,15 +289,9 @@ impl Chooser {
     }
 }
 
-/// The rows of a conversation in a segment that has marked rows.
-fn marked_rows(
-    live: &Live,
-    conversation: &str,
-    kept: &mut Option<(usize, Arc<ListPage>)>,
-) -> Result<Option<(u32, u32)>> {
-    let segment = live.segment()?;
-    let is_marked = segment.meta.messages < segment.meta.rows;
-    if is_marked { segment.rows_of_next(conversation, kept) } else { Ok(None) }
+/// Can a segment have marked rows?
+fn has_marked(live: &Live) -> bool {
+    live.segment().map_or(true, |segment| segment.meta.messages < segment.meta.rows)
 }
 
 fn text_id(keys: &crate::segment::Keys, row: usize) -> Box<str> {

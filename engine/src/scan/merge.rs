@@ -31,12 +31,32 @@ impl Merge {
                 self.collect(query, chooser, &key, source)?;
                 continue;
             }
+            if let Some(at) = self.next_of_one(query, chooser)? {
+                return Ok(Some(at));
+            }
             let Some(name) = self.walk.next_conversation(query)? else { return Ok(None) };
             chooser.enter(&name);
-            for source in 0..self.walk.sources() {
-                self.push_head(query, source)?;
+            if self.walk.sources() > 1 {
+                for source in 0..self.walk.sources() {
+                    self.push_head(query, source)?;
+                }
             }
         }
+    }
+
+    /// The next row of a conversation that is in one source alone, which has its rows in order.
+    fn next_of_one(&mut self, query: &Query, chooser: &mut Chooser) -> Result<Option<RowId>> {
+        if self.walk.sources() != 1 {
+            return Ok(None);
+        }
+        while let Some((page, at)) = self.walk.peek(query, 0)? {
+            let given = chooser.gives(query, page, at)?;
+            self.walk.take(0);
+            if given {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
     }
 
     fn push_head(&mut self, query: &Query, source: usize) -> Result<()> {
@@ -56,14 +76,10 @@ impl Merge {
     ) -> Result<()> {
         let mut next = Some(source);
         while let Some(source) = next {
-            if let Some((page, at)) = self.walk.peek(query, source)? {
-                let behind = match &query.cursor {
-                    Some(cursor) => query.is_behind(cursor, (page, at), &mut chooser.addresses)?,
-                    None => true,
-                };
-                if behind && chooser.accepts(query, page, at)? {
-                    self.ready.push(at);
-                }
+            if let Some((page, at)) = self.walk.peek(query, source)?
+                && chooser.gives(query, page, at)?
+            {
+                self.ready.push(at);
             }
             self.walk.take(source);
             self.push_head(query, source)?;

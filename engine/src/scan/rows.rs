@@ -367,8 +367,15 @@ pub(crate) fn document(view: &Arc<View>, at: RowId) -> Result<Option<Vec<u8>>> {
 
 /// The row that stands for a message.
 pub(crate) fn latest(view: &Arc<View>, key: &Key<'_>) -> Result<Option<RowId>> {
-    let scan = Scan { record: key.record, ..Scan::default() };
-    let query = Query::new(Arc::clone(view), &scan)?;
-    let rows = view.state().rows_of(key, Sequence(query.filter.until()))?;
-    Ok(Chooser::default().choose(&query, rows)?.first().copied())
+    let rows = view.state().rows_of(key, view.until())?;
+    match rows[..] {
+        [] => Ok(None),
+        // Nothing is to be chosen.
+        [at] if view.state().came_by(at, view.until()) => Ok(Some(at)),
+        _ => {
+            let scan = Scan { record: key.record, ..Scan::default() };
+            let query = Query::new(Arc::clone(view), &scan)?;
+            Ok(Chooser::default().choose(&query, rows)?.first().copied())
+        }
+    }
 }

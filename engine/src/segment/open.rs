@@ -152,6 +152,12 @@ impl Segment {
         Ok(found.map(|(page, number)| self.rows_at(&page, number)))
     }
 
+    /// The rows of the page of conversations that has one, if any has.
+    pub(crate) fn rows_of_page(&self, conversation: &str) -> Option<(u32, u32)> {
+        let number = self.meta.list(List::Conversations).page_of(conversation.as_bytes())?;
+        Some((self.start_of_page(number), self.start_of_page(number + 1)))
+    }
+
     /// [`Segment::rows_of`] for conversations asked for in order: the page that the last one was on
     /// is kept.
     pub(crate) fn rows_of_next(
