@@ -194,14 +194,12 @@ impl Filter {
     fn may_arrive(&self, place: &Place<'_>, group: &Group) -> bool {
         let Some(custodians) = &self.custodians else { return true };
         let [low, high] = commits_of(group);
-        let by_set = |set: &u32| {
-            place.local.age(*set as usize).is_some_and(|age| {
-                let (low, high) = (low.saturating_add(age), high.saturating_add(age));
-                low <= self.until() && *self.commits.start() <= high
-            })
+        let in_time = |age: u64| {
+            let (low, high) = (low.saturating_add(age), high.saturating_add(age));
+            low <= self.until() && *self.commits.start() <= high
         };
         let rows = (group.first_row, group.end_row());
-        group.sets.iter().any(by_set)
+        place.local.any_age(group, in_time)
             || (place.local.beside
                 && place.delivered.any_beside(place.live, rows, (custodians, &self.commits)))
     }
@@ -249,8 +247,8 @@ impl Filter {
         if by_zone.is_some() {
             return by_zone;
         }
-        let sender = |code: &u32| place.local.senders.binary_search(code).is_ok();
-        if !self.senders.is_empty() && !group.senders.iter().any(sender) {
+        let there = |code: &u32| group.senders.binary_search(code).is_ok();
+        if !self.senders.is_empty() && !place.local.senders.iter().any(there) {
             return Some(Reason::Sender);
         }
         (!self.may_arrive(place, group)).then_some(Reason::Custodian)
@@ -272,32 +270,38 @@ impl Filter {
             hits.extend(start..end);
             return;
         }
+        let at = |row: u32| (row - group.first_row) as usize;
         let passes = |row: u32| {
-            let at = (row - group.first_row) as usize;
-            (!tests.created || window.created.has(keys.created[at]))
-                && (!tests.modified || window.modified.has(keys.modified[at]))
-                && (!tests.kinds || self.has_kind(keys.kind(at)))
-                && (!tests.senders || local.senders.binary_search(&keys.sender(at)).is_ok())
+            (!tests.created || window.created.has(keys.created[at(row)]))
+                && (!tests.kinds || self.has_kind(keys.kind(at(row))))
+                && (!tests.senders || local.has_sender(keys.sender(at(row))))
         };
+        let in_time = |row: u32| !tests.modified || window.modified.has(keys.modified[at(row)]);
         let Some(custodians) = self.custodians.as_ref().filter(|_| tests.arrival) else {
-            let arrives = |row: &u32| {
-                let at = (*row - group.first_row) as usize;
-                !tests.arrival || self.is_wanted(Some(keys.sequence(at)))
-            };
-            hits.extend((start..end).filter(|row| passes(*row)).filter(arrives));
+            let arrives = |row: u32| self.is_wanted(Some(keys.sequence(at(row))));
+            let plain = !(tests.created || tests.kinds || tests.senders || tests.arrival);
+            let rest = |row: &u32| plain || (passes(*row) && (!tests.arrival || arrives(*row)));
+            if tests.modified {
+                // Of most groups a day has few rows, so this decides nearly always.
+                let rows = keys.modified.get(at(start)..at(end)).unwrap_or_default();
+                let hit = (start..).zip(rows).filter(|(_, time)| window.modified.has(**time));
+                hits.extend(hit.map(|(row, _)| row).filter(rest));
+            } else {
+                hits.extend((start..end).filter(rest));
+            }
             return;
         };
         let rows = (start, end);
         let beside = if local.beside { &custodians[..] } else { &[] };
         let mut beside = segment.delivered.sweep(segment.live, rows, beside);
         // Where no set has one of them only what is beside the sets counts.
-        let in_sets = group.sets.iter().any(|set| local.age(*set as usize).is_some());
+        let in_sets = local.any_age(group, |_| true);
         let stretches = if in_sets { vec![rows] } else { beside.stretches(rows) };
         for row in stretches.into_iter().flat_map(|(start, end)| start..end) {
-            let at = (row - group.first_row) as usize;
-            let own = local.age(keys.set(at)).map(|age| keys.sequence(at).saturating_add(age));
+            let sequence = keys.sequence(at(row));
+            let own = local.age(keys.set(at(row))).map(|age| sequence.saturating_add(age));
             let arrival = own.into_iter().chain(beside.first(row)).min();
-            if self.is_wanted(arrival) && passes(row) {
+            if self.is_wanted(arrival) && in_time(row) && passes(row) {
                 hits.push(row);
             }
         }
@@ -403,6 +407,23 @@ impl Filter {
 }
 
 impl Local {
+    /// Is one of the custodians in a set of a group, with such an age? Whichever are fewer are gone
+    /// through: the sets that matter or those of the group.
+    fn any_age(&self, group: &Group, is_it: impl Fn(u64) -> bool) -> bool {
+        if self.ages.len() > group.sets.len() {
+            return group.sets.iter().any(|set| self.age(*set as usize).is_some_and(&is_it));
+        }
+        let there = |set: &u32| group.sets.binary_search(set).is_ok();
+        self.ages.iter().any(|(set, age)| is_it(*age) && there(set))
+    }
+
+    fn has_sender(&self, code: u32) -> bool {
+        match self.senders[..] {
+            [one] => one == code,
+            _ => self.senders.binary_search(&code).is_ok(),
+        }
+    }
+
     fn age(&self, set: usize) -> Option<u64> {
         let place = self.ages.binary_search_by_key(&set, |(set, _)| *set as usize).ok()?;
         self.ages.get(place).map(|(_, age)| *age)
