@@ -2,14 +2,15 @@
 //! environment.
 //!
 //! Invariants: an entry weighs what it holds, and together they weigh at most the limit. No lock is
-//! held while something is decoded, so two threads may decode the same thing once each. Entries of
-//! an archive go when its last snapshot goes.
+//! held while something is decoded; whoever wants the same waits for it instead of decoding it too, so
+//! what makes an entry may ask for lists and forms only, which ask for nothing. Entries of an archive go
+//! when its last snapshot goes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
-use quick_cache::sync::DefaultLifecycle;
+use quick_cache::sync::{DefaultLifecycle, GuardResult};
 use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::error::Result;
@@ -116,6 +117,7 @@ type Entries = quick_cache::sync::Cache<SharedKey, Weighed, Weight, RandomState>
 pub(crate) struct SharedCache {
     entries: Entries,
     next_archive: AtomicU64,
+    misses: AtomicU64,
     read_bytes: AtomicU64,
 }
 
@@ -130,7 +132,8 @@ impl SharedCache {
             .expect("both capacities are given");
         let lifecycle = DefaultLifecycle::default();
         let entries = Entries::with_options(options, Weight, RandomState::default(), lifecycle);
-        Self { entries, next_archive: AtomicU64::new(0), read_bytes: AtomicU64::new(0) }
+        let [next_archive, misses, read_bytes] = [const { AtomicU64::new(0) }; 3];
+        Self { entries, next_archive, misses, read_bytes }
     }
 
     pub(crate) fn usage(&self) -> CacheUse {
@@ -138,7 +141,7 @@ impl SharedCache {
             bytes: self.entries.weight(),
             entries: self.entries.len() as u64,
             hits: self.entries.hits(),
-            misses: self.entries.misses(),
+            misses: self.misses.load(Ordering::Relaxed),
             read_bytes: self.read_bytes.load(Ordering::Relaxed),
         }
     }
@@ -174,14 +177,18 @@ impl Cache {
         make: impl FnOnce() -> Result<Cached>,
     ) -> Result<Cached> {
         let (entries, key) = (&self.shared.entries, SharedKey { archive: self.archive, key });
-        if let Some(weighed) = entries.get(&key) {
-            return Ok(weighed.value);
-        }
+        let place = match entries.get_value_or_guard(&key, None) {
+            GuardResult::Value(weighed) => return Ok(weighed.value),
+            GuardResult::Guard(place) => Some(place),
+            GuardResult::Timeout => None,
+        };
+        let _ = self.shared.misses.fetch_add(1, Ordering::Relaxed);
         let value = make()?;
         // The map's own share: a slot of its table and one of its list.
         let own = size_of::<(SharedKey, Weighed)>() + 4 * size_of::<u64>();
         let bytes = (own + value.bytes()) as u64;
-        entries.insert(key, Weighed { value: value.clone(), bytes });
+        // It is not kept if it was forgotten meanwhile.
+        let _kept = place.map(|place| place.insert(Weighed { value: value.clone(), bytes }));
         Ok(value)
     }
 
@@ -212,6 +219,7 @@ impl Drop for Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     const ROOM: usize = 1 << 20;
 
@@ -249,6 +257,29 @@ mod tests {
         assert!(!text(&cache, 1, 0, 1_000) && text(&cache, 1, 1, 2 * ROOM));
         let nothing = Cache::new(0);
         assert!(text(&nothing, 1, 0, 1) && text(&nothing, 1, 0, 1));
+    }
+
+    #[test]
+    fn who_wants_what_another_thread_decodes_waits_for_it() {
+        let cache = Cache::new(ROOM);
+        let (begun, go_on) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+        let key = CacheKey { segment: 1, part: Part::Text(0, 0) };
+        let made = || Ok(Cached::Text(Arc::new(Text::new(vec![1; 10]))));
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| {
+                cache.get(key, || {
+                    let _ = (begun.wait(), go_on.wait());
+                    made()
+                })
+            });
+            let _ = begun.wait();
+            let second = scope.spawn(|| cache.get(key, || Err(Error::corrupt("decoded twice"))));
+            let _ = go_on.wait();
+            assert!(first.join().unwrap().is_ok() && second.join().unwrap().is_ok());
+        });
+        assert_eq!(cache.shared.usage().misses, 1);
+        let failed = cache.get(CacheKey { segment: 2, ..key }, || Err(Error::corrupt("no")));
+        assert!(failed.is_err() && cache.get(CacheKey { segment: 2, ..key }, made).is_ok());
     }
 
     #[test]
