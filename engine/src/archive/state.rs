@@ -182,11 +182,11 @@ pub(crate) fn find_in_segment(
 ) -> Result<Vec<u32>> {
     let number = crate::segment::numeric(key.id);
     // A page of names is read only where the row can be.
-    let asked = segment.rows_of_page(key.conversation);
-    if !asked.is_some_and(|rows| groups_of(segment, rows).any(|group| can_be_in(group, number))) {
+    let Some((page, rows)) = segment.page_with(key.conversation) else { return Ok(Vec::new()) };
+    if !groups_of(segment, rows).any(|group| can_be_in(group, number)) {
         return Ok(Vec::new());
     }
-    match segment.rows_of(key.conversation)? {
+    match segment.rows_on(page, key.conversation)? {
         Some(rows) => find_in_rows(segment, key, rows, missing),
         None => Ok(Vec::new()),
     }

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use super::Scan;
 use super::plan::{Between, Query};
-use super::render::Batch;
+use super::render::{Batch, Readers};
 use super::rows::Rows;
 use crate::archive::State;
 use crate::error::{Error, ErrorKind, Result};
@@ -116,8 +116,10 @@ impl Work {
     }
 
     fn go_on(&self) {
+        let mut readers = Readers::default();
         while let Some((number, send)) = self.next_turn() {
-            let rendered = catch_unwind(AssertUnwindSafe(|| self.render(number, &send)));
+            let work = AssertUnwindSafe(|| self.render(number, &send, &mut readers));
+            let rendered = catch_unwind(work);
             let failed = |_| Err(Error::corrupt("a scan failed in a way that nobody foresaw"));
             let end = rendered.unwrap_or_else(failed).map(|()| None);
             // Gone if nobody reads on.
@@ -139,15 +141,18 @@ impl Work {
         Some((turns.next - 1, send))
     }
 
-    fn render(&self, number: usize, send: &SyncSender<Given>) -> Result<()> {
+    /// Renders a stretch with the readers of the one before, which know what it needs by now.
+    fn render(&self, number: usize, send: &SyncSender<Given>, readers: &mut Readers) -> Result<()> {
         let Some(between) = self.stretches.get(number) else { return Ok(()) };
         let query = Query::between(Arc::clone(&self.view), &self.scan, between.clone())?;
         let mut rows = Rows::of(query, true)?;
+        std::mem::swap(rows.readers(), readers);
         while let Some(batch) = rows.next_batch()? {
             if send.send(Ok(Some(batch))).is_err() {
                 break;
             }
         }
+        std::mem::swap(rows.readers(), readers);
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Batch {
     pub(super) texts: Vec<u8>,
     pub(super) rows: Vec<Rendered>,
     order: Vec<u32>,
-    readers: Readers,
+    pub(super) readers: Readers,
     most_bytes: usize,
 }
 
@@ -100,7 +100,7 @@ impl Batch {
 
 /// Readers of segments, the most recently used ones.
 #[derive(Debug, Default)]
-struct Readers {
+pub(super) struct Readers {
     open: Vec<Open>,
     clock: u64,
 }

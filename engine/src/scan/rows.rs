@@ -7,7 +7,7 @@ use super::cursor::Cursor;
 use super::merge::Merge;
 use super::parallel::Parallel;
 use super::plan::Query;
-use super::render::{BATCH_BYTES, Batch, Rendered};
+use super::render::{BATCH_BYTES, Batch, Readers, Rendered};
 use super::select::Selection;
 use super::{Order, Scan};
 use crate::archive::{Key, RowId};
@@ -100,6 +100,11 @@ impl Rows {
             at_once,
             failed: None,
         })
+    }
+
+    /// Its readers of segments.
+    pub(super) fn readers(&mut self) -> &mut Readers {
+        &mut self.batch.readers
     }
 
     /// The next rows together; `None` at the end.

@@ -11,7 +11,7 @@ use super::bound::Bound;
 use super::columns::{FIRST_ENTRY, INLINE, PREDICTED};
 use super::keys::Keys;
 use super::layout::Chunk;
-use super::program::{Column, Move, Program, Programs, Run, Step, Use, Varying};
+use super::program::{Column, Move, Own, Program, Programs, Run, Step, Use, Varying};
 use super::recent::{Key, Recent};
 use super::stream::{self, Numbers};
 use crate::error::{Error, Result};
@@ -41,6 +41,15 @@ pub(crate) struct Spot {
     pub(crate) end: u32,
 }
 
+/// Literal text, as row groups share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Literal {
+    pub(super) text: Arc<[u8]>,
+    /// Its number among those that are shared, from 1 on; 0 if it is its group's own.
+    pub(super) number: u32,
+    pub(super) is_new: bool,
+}
+
 /// What rendering needs of a segment besides the row group. While a segment is built it is in
 /// memory; afterwards it is read by page.
 pub(crate) trait Lookup {
@@ -49,8 +58,10 @@ pub(crate) trait Lookup {
     fn contexts(&self) -> &[Context];
     /// An entry of a column by its code.
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]>;
-    /// These bytes, shared if they were asked for before, and whether they were not.
-    fn literal(&self, bytes: &[u8]) -> (Arc<[u8]>, bool);
+    /// These bytes, shared if they were asked for before.
+    fn literal(&self, bytes: &[u8]) -> Literal;
+    /// The number that a run of such steps has in every group; `None` if it is to be none.
+    fn run(&self, steps: &[u32]) -> Option<u32>;
     /// The code that goes with a context; 0 if none does.
     fn prediction(&self, column: u32, context: u64) -> Result<u64>;
     /// The conversation of a row.
@@ -97,6 +108,8 @@ pub(crate) struct Block {
     marks: Vec<Mark>,
     /// Numbers of each slot before each mark.
     marked: Vec<u32>,
+    /// Pieces of its chunk's text before each row: to pass a row over, its codes need no look.
+    pieces: Vec<u32>,
     programs: Programs,
 }
 
@@ -111,7 +124,7 @@ struct Mark {
     inner: u32,
 }
 
-/// Where the next row's values are, and what was rendered lately of the block.
+/// Where the next row's values are, and what was rendered lately of the segment.
 #[derive(Debug, Default)]
 pub(crate) struct Cursor {
     at: Mark,
@@ -125,6 +138,11 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
+    /// Goes to another block of the segment.
+    pub(crate) fn leave(&mut self) {
+        self.at = Mark::default();
+    }
+
     /// The chunk that holds the row's text.
     pub(crate) fn chunk(&self) -> usize {
         self.at.chunk as usize
@@ -167,8 +185,13 @@ impl Block {
                 Numbers::Same(number) => Column::Same(number),
                 numbers => {
                     left = left.checked_sub(numbers.len()).ok_or_else(damaged)?;
+                    let own = match numbers.count(INLINE) {
+                        0 => Own::Never,
+                        own if own > numbers.len() / 16 => Own::Often,
+                        _ => Own::Seldom,
+                    };
                     varying.push(numbers);
-                    Column::Varying(narrow(varying.len() - 1))
+                    Column::Varying(narrow(varying.len() - 1), own)
                 }
             };
         }
@@ -185,6 +208,7 @@ impl Block {
             chunks: chunks.to_vec(),
             marks: Vec::new(),
             marked: Vec::new(),
+            pieces: Vec::with_capacity(rows),
             programs: Programs::default(),
         };
         block.programs = Programs::of(view, &columns, block.templates(rows, inner_count))?;
@@ -216,19 +240,33 @@ impl Block {
                     self.marks.push(cursor.at);
                     self.marked.extend_from_slice(&cursor.next);
                 }
-                self.pass(&mut cursor, inner)?;
+                self.pieces.push(cursor.at.text);
+                let root = self.programs.get(self.roots.at(cursor.at.row as usize))?;
+                self.count(root, &mut cursor, inner, MAX_DEPTH)?;
                 cursor.at.row += 1;
             }
         }
         Ok(cursor)
     }
 
-    /// Passes the values of the cursor's row.
-    fn pass(&self, cursor: &mut Cursor, inner: usize) -> Result<()> {
-        let root = self.programs.get(self.roots.at(cursor.at.row as usize))?;
-        self.count(root, cursor, inner, MAX_DEPTH)
+    /// Takes what a node takes of the streams, as [`Block::count`] found it to be there.
+    fn pass(&self, node: &Program, cursor: &mut Cursor) -> Result<()> {
+        for step in &node.moves {
+            match step {
+                Move::Text(slot) | Move::Number(slot) => cursor.next[*slot as usize] += 1,
+                Move::Own(_) => {}
+                Move::Array => {
+                    for _ in 0..self.take_inner(cursor) {
+                        let element = self.programs.get(self.take_inner(cursor))?;
+                        self.pass(element, cursor)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
+    /// Takes what a node takes of the streams, and checks that it is there.
     fn count(&self, root: &Program, cursor: &mut Cursor, inner: usize, depth: usize) -> Result<()> {
         let damaged = || Error::corrupt("row group's columns are damaged");
         for step in &root.moves {
@@ -238,8 +276,10 @@ impl Block {
                     cursor.at.text = cursor.at.text.saturating_add(u32::from(code == INLINE));
                 }
                 Move::Own(pieces) => cursor.at.text = cursor.at.text.saturating_add(*pieces),
-                Move::Time(slot) => {
-                    let _ = self.code(*slot, cursor).ok_or_else(damaged)?;
+                // At the end each slot must have given as many as it has.
+                Move::Number(slot) => {
+                    let next = cursor.next.get_mut(*slot as usize).ok_or_else(damaged)?;
+                    *next = next.wrapping_add(1);
                 }
                 Move::Array => {
                     let depth = depth.checked_sub(1).ok_or_else(damaged)?;
@@ -271,7 +311,8 @@ impl Block {
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         let columns = self.varying.iter().map(Numbers::bytes).sum::<usize>();
-        let checkpoints = size_of_val(&*self.marks) + size_of_val(&*self.marked);
+        let checkpoints =
+            size_of_val(&*self.marks) + size_of_val(&*self.marked) + size_of_val(&*self.pieces);
         let programs = self.programs.bytes();
         columns + self.roots.bytes() + self.inner.bytes() + checkpoints + programs
     }
@@ -296,9 +337,10 @@ impl Block {
             cursor.next.extend_from_slice(marked.unwrap_or_default());
         }
         while cursor.at.row < to {
-            self.pass(cursor, usize::MAX)?;
+            self.pass(self.programs.get(self.roots.at(cursor.at.row as usize))?, cursor)?;
             self.step_row(cursor);
         }
+        cursor.at.text = self.pieces.get(row).copied().unwrap_or(0);
         Ok(())
     }
 
@@ -327,7 +369,7 @@ impl Block {
         cursor.last.clear();
         let root = self.programs.get(self.roots.at(row))?;
         let limit = out.len() + decoded::DOCUMENT;
-        Walk { block: self, view, keys, text, cursor, row, limit }.node(&root.steps, out)?;
+        Walk { block: self, view, keys, text, cursor, row, limit }.node(root.steps(view), out)?;
         self.step_row(cursor);
         Ok(())
     }
@@ -351,7 +393,7 @@ impl<'w, V: Lookup> Walk<'w, V> {
                 return Err(Error::corrupt("document is over the limit"));
             }
             match step {
-                Step::Literal(bytes) => out.extend_from_slice(bytes),
+                Step::Literal(bytes, _) => out.extend_from_slice(bytes),
                 Step::Text(place, context) => {
                     let text = self.value(*place, *context)?;
                     out.extend_from_slice(text);
@@ -371,7 +413,7 @@ impl<'w, V: Lookup> Walk<'w, V> {
                 Step::Array => {
                     for _ in 0..self.block.take_inner(self.cursor) {
                         let element = self.block.take_inner(self.cursor);
-                        self.node(&self.block.programs.get(element)?.steps, out)?;
+                        self.node(self.block.programs.get(element)?.steps(self.view), out)?;
                     }
                 }
                 Step::Predicted(column) => {
@@ -392,19 +434,28 @@ impl<'w, V: Lookup> Walk<'w, V> {
     }
 
     fn run(&mut self, run: &'w Run, out: &mut Vec<u8>) -> Result<()> {
-        let mut key = Key { run: run.number, sender: self.keys.sender(self.row), ..Key::default() };
-        for (code, slot) in key.codes.iter_mut().zip(&run.slots) {
-            let next = self.cursor.next.get(*slot as usize).copied().unwrap_or(u32::MAX);
-            let column = self.block.varying.get(*slot as usize);
-            let there = column.and_then(|column| column.get(next as usize));
-            match there.and_then(|code| u32::try_from(code).ok()) {
-                Some(there) if u64::from(there) != INLINE => *code = there,
+        let mut key = Key { run: run.number, ..Key::default() };
+        if run.by_sender {
+            key.sender = self.keys.sender(self.row);
+        }
+        for (code, place) in key.codes.iter_mut().zip(&run.slots) {
+            let next = self.cursor.next.get(place.slot as usize).copied().unwrap_or(u32::MAX);
+            let column = self.block.varying.get(place.slot as usize);
+            let there = column.and_then(|column| column.get(next as usize)).unwrap_or(INLINE);
+            let elsewhere = there == PREDICTED && (place.is_apart || place.is_context);
+            match u32::try_from(there) {
+                Ok(there) if u64::from(there) != INLINE && !elsewhere => *code = there,
                 _ => return self.node(&run.steps, out),
             }
         }
         if let Some(text) = self.cursor.recent.get(&key) {
             out.extend_from_slice(text);
-            run.slots.iter().for_each(|slot| self.cursor.next[*slot as usize] += 1);
+            for (code, place) in key.codes.iter().zip(&run.slots) {
+                self.cursor.next[place.slot as usize] += 1;
+                if place.is_context {
+                    self.cursor.last.push((place.column, u64::from(*code)));
+                }
+            }
             return Ok(());
         }
         let start = out.len();

@@ -3,13 +3,11 @@
 //! The first pass counts which values repeat and gathers samples; the second encodes row groups,
 //! renders every row of a group back and compares. A row that differs is kept whole.
 
-use std::sync::Arc;
-
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
 use super::bind::{Binder, Context};
-use super::block::{self, Block, Lookup, Spot, Text};
+use super::block::{self, Block, Literal, Lookup, Spot, Text};
 use super::bound::Bound;
 use super::columns::{self, Columns, Counts, put_heads};
 use super::dictionary::Trained;
@@ -505,8 +503,12 @@ impl Lookup for Building<'_> {
         entry.flatten().ok_or_else(|| Error::corrupt("value of an unknown entry"))
     }
 
-    fn literal(&self, bytes: &[u8]) -> (Arc<[u8]>, bool) {
-        (bytes.into(), true)
+    fn literal(&self, bytes: &[u8]) -> Literal {
+        Literal { text: bytes.into(), number: 0, is_new: true }
+    }
+
+    fn run(&self, _steps: &[u32]) -> Option<u32> {
+        None
     }
 
     fn prediction(&self, column: u32, context: u64) -> Result<u64> {

@@ -1,12 +1,12 @@
 //! What a reader of rows holds of a segment's lists, and what documents are made of.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 
 use super::bind::Context;
-use super::block::{Lookup, Spot};
+use super::block::{Literal, Lookup, Spot};
 use super::bound::Bound;
 use super::columns::{ColumnHead, predicted_code};
 use super::dictionary::Decoder;
@@ -29,12 +29,24 @@ pub(crate) struct Forms {
 /// Literal text that row groups have in common.
 #[derive(Debug, Default)]
 struct Literals {
-    known: HashSet<Arc<[u8]>, RandomState>,
+    /// With their numbers, from 1 on.
+    known: HashMap<Arc<[u8]>, u32, RandomState>,
+    /// Runs of steps, as programs tell them, and their numbers.
+    runs: HashMap<Box<[u32]>, u32, RandomState>,
     bytes: usize,
 }
 
 /// Literals that the row groups of a segment share; more are each group's own.
 const SHARED_BYTES: usize = 2 << 20;
+
+impl Literals {
+    /// The number behind so many others, if there is room for the bytes of what gets it.
+    fn next(&mut self, others: usize, bytes: usize) -> Option<u32> {
+        let all = self.bytes.checked_add(bytes).filter(|all| *all <= SHARED_BYTES)?;
+        self.bytes = all;
+        u32::try_from(others + 1).ok()
+    }
+}
 
 impl std::fmt::Debug for Forms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,6 +63,10 @@ impl Forms {
             + columns.len() * (size_of::<ColumnHead>() + size_of::<Context>());
         let (dictionary, literals) = (OnceLock::new(), Mutex::default());
         Self { templates, columns, contexts, dictionary, bytes, literals }
+    }
+
+    fn literals(&self) -> MutexGuard<'_, Literals> {
+        self.literals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes of each item of predictions.
@@ -200,18 +216,27 @@ impl Lookup for Forming<'_> {
         self.lists.item(List::Entries, place)
     }
 
-    fn literal(&self, bytes: &[u8]) -> (Arc<[u8]>, bool) {
-        let literals = self.forms.literals.lock();
-        let literals = &mut *literals.unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = literals.known.get(bytes) {
-            return (Arc::clone(known), false);
+    fn literal(&self, bytes: &[u8]) -> Literal {
+        let literals = &mut *self.forms.literals();
+        if let Some((text, number)) = literals.known.get_key_value(bytes) {
+            return Literal { text: Arc::clone(text), number: *number, is_new: false };
         }
-        let new: Arc<[u8]> = bytes.into();
-        if literals.bytes + new.len() <= SHARED_BYTES {
-            literals.bytes += new.len();
-            let _ = literals.known.insert(Arc::clone(&new));
+        let text: Arc<[u8]> = bytes.into();
+        let number = literals.next(literals.known.len(), text.len()).unwrap_or(0);
+        if number > 0 {
+            let _ = literals.known.insert(Arc::clone(&text), number);
         }
-        (new, true)
+        Literal { text, number, is_new: true }
+    }
+
+    fn run(&self, steps: &[u32]) -> Option<u32> {
+        let literals = &mut *self.forms.literals();
+        if let Some(number) = literals.runs.get(steps) {
+            return Some(*number);
+        }
+        let number = literals.next(literals.runs.len(), size_of_val(steps))?;
+        let _ = literals.runs.insert(steps.into(), number);
+        Some(number)
     }
 
     fn prediction(&self, column: u32, context: u64) -> Result<u64> {

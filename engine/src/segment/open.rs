@@ -148,14 +148,23 @@ impl Segment {
 
     /// The rows of a conversation.
     pub(crate) fn rows_of(&self, conversation: &str) -> Result<Option<(u32, u32)>> {
-        let found = self.find(List::Conversations, conversation.as_bytes())?;
-        Ok(found.map(|(page, number)| self.rows_at(&page, number)))
+        let page = self.page_with(conversation).map(|(number, _)| number);
+        page.map_or(Ok(None), |number| self.rows_on(number, conversation))
     }
 
-    /// The rows of the page of conversations that has one, if any has.
-    pub(crate) fn rows_of_page(&self, conversation: &str) -> Option<(u32, u32)> {
+    /// The page of conversations that has one, if any has, and the rows of that page.
+    pub(crate) fn page_with(&self, conversation: &str) -> Option<(usize, (u32, u32))> {
         let number = self.meta.list(List::Conversations).page_of(conversation.as_bytes())?;
-        Some((self.start_of_page(number), self.start_of_page(number + 1)))
+        Some((number, (self.start_of_page(number), self.start_of_page(number + 1))))
+    }
+
+    /// The rows of a conversation that is on this page, if on any.
+    pub(crate) fn rows_on(&self, number: usize, conversation: &str) -> Result<Option<(u32, u32)>> {
+        let list = List::Conversations;
+        let page = self.page(list, number)?;
+        let index = page.search(list, conversation.as_bytes()).ok();
+        let first = narrow(number) * list.page_items();
+        Ok(index.map(|index| self.rows_at(&page, first + narrow(index))))
     }
 
     /// [`Segment::rows_of`] for conversations asked for in order: the page that the last one was on
@@ -488,6 +497,7 @@ pub(crate) struct RowReader {
     lists: Arc<Lists>,
     forms: Arc<Forms>,
     open: Option<OpenGroup>,
+    cursor: Cursor,
 }
 
 #[derive(Debug)]
@@ -498,13 +508,13 @@ struct OpenGroup {
     block: Arc<Block>,
     /// The chunk that the last row's text is in.
     text: Option<(usize, Arc<Text>)>,
-    cursor: Cursor,
 }
 
 impl RowReader {
     pub(crate) fn new(segment: Arc<Segment>) -> Result<Self> {
         let forms = segment.forms()?;
-        Ok(Self { lists: Arc::new(Lists::new(segment)), forms, open: None })
+        let lists = Arc::new(Lists::new(segment));
+        Ok(Self { lists, forms, open: None, cursor: Cursor::default() })
     }
 
     /// The names and sets that it holds.
@@ -516,6 +526,7 @@ impl RowReader {
     pub(crate) fn render(&mut self, row: u32, out: &mut Vec<u8>) -> Result<()> {
         if !self.open.as_ref().is_some_and(|open| open.rows.contains(&row)) {
             self.open = None;
+            self.cursor.leave();
         }
         let open = match &mut self.open {
             Some(open) => open,
@@ -529,7 +540,7 @@ impl RowReader {
             }
             _ => error,
         };
-        let cursor = &mut open.cursor;
+        let cursor = &mut self.cursor;
         open.block.seek((row - open.rows.start) as usize, cursor).map_err(located)?;
         let text = match &mut open.text {
             Some((chunk, text)) if *chunk == cursor.chunk() => text,
@@ -549,6 +560,6 @@ impl RowReader {
         let rows = group.first_row..group.end_row();
         let keys = segment.keys(number)?;
         let block = segment.block(number, lists, forms, &keys)?;
-        Ok(OpenGroup { number, rows, keys, block, text: None, cursor: Cursor::default() })
+        Ok(OpenGroup { number, rows, keys, block, text: None })
     }
 }

@@ -3,7 +3,7 @@
 //! A column that has the same value in the whole group is literal text, so a row takes a handful
 //! of steps instead of forty.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::bind::Context;
 use super::block::Lookup;
@@ -19,13 +19,22 @@ use crate::row::time::Fraction;
 pub(super) struct Varying {
     pub(super) column: u32,
     pub(super) slot: u32,
+    pub(super) own: Own,
+}
+
+/// How often numbers of a column say that text of the row's own follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Own {
+    Never,
+    Seldom,
+    Often,
 }
 
 /// A step of rendering a node.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// These bytes; row groups of a segment mostly have the same.
-    Literal(Arc<[u8]>),
+    /// These bytes, and their number among those that row groups of the segment share, or 0.
+    Literal(Arc<[u8]>, u32),
     /// The next value of a text column; is the column a context?
     Text(Varying, bool),
     /// Text of the row's own, of a column where nothing else occurs.
@@ -50,17 +59,30 @@ pub(super) enum Step {
     Run(Box<Run>),
 }
 
+/// A text column of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RunSlot {
+    pub(super) slot: u32,
+    pub(super) column: u32,
+    /// Others are predicted by it.
+    pub(super) is_context: bool,
+    /// What predicts it is not in the run.
+    pub(super) is_apart: bool,
+}
+
 /// Slots that a run has at most.
 pub(super) const RUN_SLOTS: usize = 8;
 
 /// See [`Step::Run`].
 #[derive(Clone, Debug)]
 pub(super) struct Run {
-    /// Its number among those of the group.
+    /// Its number in the segment.
     pub(super) number: u32,
+    /// Does its text follow from the sender?
+    pub(super) by_sender: bool,
     /// It takes the next numbers of these slots, each another one; where one of them says that text
     /// of the row's own follows there is nothing to keep.
-    pub(super) slots: Box<[u32]>,
+    pub(super) slots: Box<[RunSlot]>,
     pub(super) steps: Box<[Step]>,
 }
 
@@ -69,8 +91,8 @@ pub(super) struct Run {
 pub(super) enum Move {
     /// A number of this slot, and a piece of text if that says so.
     Text(u32),
-    /// A number of this slot.
-    Time(u32),
+    /// A number of this slot, which says no such thing.
+    Number(u32),
     /// So many pieces of text.
     Own(u32),
     Array,
@@ -79,8 +101,22 @@ pub(super) enum Move {
 /// A template, compiled.
 #[derive(Debug)]
 pub(super) struct Program {
-    pub(super) steps: Box<[Step]>,
+    steps: Box<[Step]>,
+    /// The same with runs, once a row is rendered: of most templates of a group few questions render one.
+    joined: OnceLock<Box<[Step]>>,
     pub(super) moves: Box<[Move]>,
+}
+
+impl Program {
+    pub(super) fn steps(&self, view: &impl Lookup) -> &[Step] {
+        self.joined.get_or_init(|| join_runs(view, &self.steps))
+    }
+
+    /// Bytes in memory, about, with what is joined later.
+    fn bytes(&self) -> usize {
+        let runs = size_of::<Run>() + RUN_SLOTS * size_of::<RunSlot>();
+        2 * size_of_val(&*self.steps) + runs + size_of_val(&*self.moves)
+    }
 }
 
 /// What a column has in this group.
@@ -89,7 +125,7 @@ pub(super) enum Column {
     Absent,
     Same(u64),
     /// The slot of its numbers.
-    Varying(u32),
+    Varying(u32, Own),
 }
 
 /// What compiling knows of the columns.
@@ -120,8 +156,6 @@ pub(super) struct Programs {
     /// By template: 1 + its place in the list, 0 for one that is not used.
     places: Vec<u32>,
     list: Vec<Program>,
-    /// Runs of all programs.
-    runs: u32,
     /// Bytes of all literals, of those that other groups have too as well.
     literal_bytes: usize,
     /// Bytes of the literals that no group had before.
@@ -154,7 +188,11 @@ impl Programs {
         let known = Known { columns, is_context: &is_context };
         let mut programs = Self::default();
         programs.places.resize(view.templates().len(), 0);
+        let mut before = None;
         for (number, how) in used {
+            if before.replace(number) == Some(number) {
+                continue;
+            }
             if how == Use::Root || number < view.templates().len() as u64 {
                 programs.compile(view, number, known)?;
             }
@@ -170,9 +208,8 @@ impl Programs {
 
     /// Bytes in memory, about.
     pub(super) fn bytes(&self) -> usize {
-        let all =
-            self.list.iter().map(|program| steps_bytes(&program.steps) + program.moves.len() * 8);
-        all.sum::<usize>() + size_of_val(&*self.list) + size_of_val(&*self.places) + self.own_bytes
+        let all = self.list.iter().map(Program::bytes).sum::<usize>();
+        all + size_of_val(&*self.list) + size_of_val(&*self.places) + self.own_bytes
     }
 
     fn compile(&mut self, view: &impl Lookup, number: u64, known: Known<'_>) -> Result<()> {
@@ -190,55 +227,10 @@ impl Programs {
         compiling.literal.extend_from_slice(template.piece(template.holes.len()));
         self.end_literal(view, &mut compiling, true)?;
         let moves = moves(&compiling.steps);
-        let steps = self.join_runs(view, compiling.steps);
-        self.list.push(Program { steps, moves });
+        let steps = compiling.steps.into();
+        self.list.push(Program { steps, joined: OnceLock::new(), moves });
         self.places[place] = u32::try_from(self.list.len()).unwrap_or(0);
         Ok(())
-    }
-
-    /// Makes one step of those that follow from the sender and codes.
-    fn join_runs(&mut self, view: &impl Lookup, steps: Vec<Step>) -> Box<[Step]> {
-        let context = |column: u32| view.contexts().get(column as usize);
-        let mut joined = Vec::with_capacity(steps.len());
-        let (mut start, mut slots) = (0, Vec::new());
-        for step in steps {
-            let slot = match &step {
-                // What follows from another column's code, or is what others follow from, is not kept.
-                Step::Text(place, false)
-                    if !matches!(context(place.column), Some(Context::Column(_))) =>
-                {
-                    Some(place.slot)
-                }
-                _ => None,
-            };
-            let follows = slot.is_some()
-                || matches!(step, Step::Literal(_) | Step::Sender)
-                || matches!(&step, Step::Predicted(column) if context(*column) == Some(&Context::Sender));
-            let is_full =
-                slot.is_some_and(|slot| slots.len() == RUN_SLOTS || slots.contains(&slot));
-            if !follows || is_full {
-                self.join(&mut joined, start, &mut slots);
-                start = joined.len();
-            }
-            joined.push(step);
-            slots.extend(slot);
-            if !follows {
-                start = joined.len();
-            }
-        }
-        self.join(&mut joined, start, &mut slots);
-        joined.into()
-    }
-
-    fn join(&mut self, joined: &mut Vec<Step>, start: usize, slots: &mut Vec<u32>) {
-        // A step alone, or one and its literal, are as fast as a look for the text of both.
-        if joined.len() - start > 2 {
-            let steps: Box<[Step]> = joined.drain(start..).collect();
-            let slots = slots.as_slice().into();
-            joined.push(Step::Run(Box::new(Run { number: self.runs, slots, steps })));
-            self.runs += 1;
-        }
-        slots.clear();
     }
 
     /// Makes a step of the literal bytes so far. A program has at least one step.
@@ -250,9 +242,9 @@ impl Programs {
         if self.literal_bytes > decoded::LITERALS {
             return Err(Error::corrupt("templates are over the limit"));
         }
-        let (literal, is_new) = view.literal(&open.literal);
-        self.own_bytes += if is_new { literal.len() } else { 0 };
-        open.steps.push(Step::Literal(literal));
+        let literal = view.literal(&open.literal);
+        self.own_bytes += if literal.is_new { literal.text.len() } else { 0 };
+        open.steps.push(Step::Literal(literal.text, literal.number));
         open.literal.clear();
         Ok(())
     }
@@ -276,11 +268,13 @@ impl Programs {
                         open.steps.extend(context.then_some(Step::Remember(column, code)));
                         return Ok(());
                     }
-                    Column::Varying(slot) => Step::Text(Varying { column, slot }, context),
+                    Column::Varying(slot, own) => {
+                        Step::Text(Varying { column, slot, own }, context)
+                    }
                 }
             }
             Binding::Time(column, fraction) => match known.column(column)? {
-                Column::Varying(slot) => Step::Time(Varying { column, slot }, fraction),
+                Column::Varying(slot, own) => Step::Time(Varying { column, slot, own }, fraction),
                 Column::Same(ticks) => Step::Ticks(unzigzag(ticks), fraction),
                 // No row has the template, or it would have values: a count is taken for its number.
                 Column::Absent => Step::Ticks(0, fraction),
@@ -300,25 +294,119 @@ impl Programs {
     }
 }
 
+/// Makes one step of those that follow from the sender and codes.
+fn join_runs(view: &impl Lookup, steps: &[Step]) -> Box<[Step]> {
+    let mut joined = Joined::default();
+    for step in steps {
+        if !joined.takes(view, step) {
+            joined.end_run(view);
+        }
+        let is_part = joined.takes(view, step);
+        joined.steps.push(step.clone());
+        if !is_part {
+            joined.end_run(view);
+        }
+    }
+    joined.end_run(view);
+    joined.steps.into()
+}
+
+/// Steps, and the run at their end.
+#[derive(Default)]
+struct Joined {
+    steps: Vec<Step>,
+    start: usize,
+}
+
+impl Joined {
+    /// The text columns of the run.
+    fn slots<'s>(&'s self, view: &'s impl Lookup) -> impl Iterator<Item = RunSlot> + 's {
+        let run = self.steps.get(self.start..).unwrap_or_default();
+        run.iter().enumerate().filter_map(move |(at, step)| {
+            let Step::Text(Varying { slot, column, .. }, is_context) = *step else { return None };
+            let is_apart = match context(view, column) {
+                Context::Column(id) => !has_context(&run[..at], id),
+                Context::Sender | Context::None => false,
+            };
+            Some(RunSlot { slot, column, is_context, is_apart })
+        })
+    }
+
+    /// Can a step be part of the run?
+    fn takes(&self, view: &impl Lookup, step: &Step) -> bool {
+        match step {
+            Step::Literal(_, number) => *number > 0,
+            Step::Sender => true,
+            Step::Predicted(column) => match context(view, *column) {
+                Context::Sender => true,
+                Context::Column(id) => {
+                    has_context(self.steps.get(self.start..).unwrap_or_default(), id)
+                }
+                Context::None => false,
+            },
+            Step::Text(place, _) if place.own != Own::Often => {
+                self.slots(view).count() < RUN_SLOTS
+                    && self.slots(view).all(|other| other.slot != place.slot)
+            }
+            _ => false,
+        }
+    }
+
+    fn end_run(&mut self, view: &impl Lookup) {
+        let run = self.steps.get(self.start..).unwrap_or_default();
+        // A step alone, or one and its literal, are as fast as a look for the text of both.
+        if run.len() > 2
+            && let Some(number) = view.run(&run.iter().flat_map(part).collect::<Vec<_>>())
+        {
+            let by_sender = run.iter().any(|step| match step {
+                Step::Sender => true,
+                Step::Predicted(column) | Step::Text(Varying { column, .. }, _) => {
+                    context(view, *column) == Context::Sender
+                }
+                _ => false,
+            });
+            let slots = self.slots(view).collect();
+            let steps: Box<[Step]> = self.steps.drain(self.start..).collect();
+            self.steps.push(Step::Run(Box::new(Run { number, by_sender, slots, steps })));
+        }
+        self.start = self.steps.len();
+    }
+}
+
+/// What tells a step of a run from others.
+fn part(step: &Step) -> [u32; 2] {
+    match step {
+        Step::Literal(_, number) => [0, *number],
+        Step::Predicted(column) => [1, *column],
+        Step::Text(place, _) => [2, place.column],
+        _ => [3, 0],
+    }
+}
+
+fn context(view: &impl Lookup, column: u32) -> Context {
+    view.contexts().get(column as usize).copied().unwrap_or(Context::None)
+}
+
+/// Has one of the steps the column that predicts others?
+fn has_context(steps: &[Step], id: u32) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Text(place, true) if place.column == id))
+}
+
 fn moves(steps: &[Step]) -> Box<[Move]> {
     let mut moves = Vec::new();
     for step in steps {
         match (step, moves.last_mut()) {
             (Step::Own(..), Some(Move::Own(count))) => *count += 1,
             (Step::Own(..), _) => moves.push(Move::Own(1)),
-            (Step::Text(place, _), _) => moves.push(Move::Text(place.slot)),
-            (Step::Time(place, _), _) => moves.push(Move::Time(place.slot)),
+            (Step::Text(place, _), _) if place.own != Own::Never => {
+                moves.push(Move::Text(place.slot));
+            }
+            (Step::Text(place, _) | Step::Time(place, _), _) => {
+                moves.push(Move::Number(place.slot));
+            }
             (Step::Array, _) => moves.push(Move::Array),
             _ => {}
         }
     }
     moves.into()
-}
-
-fn steps_bytes(steps: &[Step]) -> usize {
-    let inner = |step: &Step| match step {
-        Step::Run(run) => size_of::<Run>() + run.slots.len() * 4 + steps_bytes(&run.steps),
-        _ => 0,
-    };
-    size_of_val(steps) + steps.iter().map(inner).sum::<usize>()
 }

@@ -18,15 +18,17 @@ pub(super) struct Key {
 /// A power of two.
 const SLOTS: usize = 512;
 const MAX_BYTES: usize = 128 << 10;
+/// So many texts are not kept: whoever reads a row or two would pay for room and gain nothing.
+const FIRST: u8 = 8;
 
 /// Texts that were rendered lately.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    /// Keys, and where their texts are; none before the second row.
+    /// Keys, and where their texts are; none for a few rows.
     slots: Vec<Option<(Key, u32, u32)>>,
     bytes: Vec<u8>,
-    /// Has anything been put? A single row gains nothing.
-    begun: bool,
+    /// Texts that were put and not kept.
+    before: u8,
 }
 
 impl Recent {
@@ -36,7 +38,8 @@ impl Recent {
     }
 
     pub(super) fn put(&mut self, key: &Key, text: &[u8]) {
-        if !std::mem::replace(&mut self.begun, true) || text.len() > MAX_BYTES / 8 {
+        if self.before < FIRST || text.len() > MAX_BYTES / 8 {
+            self.before = self.before.saturating_add(1);
             return;
         }
         if self.slots.is_empty() || self.bytes.len() + text.len() > MAX_BYTES {

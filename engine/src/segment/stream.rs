@@ -129,6 +129,16 @@ impl Numbers {
         }
     }
 
+    /// How often a number is among those held.
+    pub(crate) fn count(&self, number: u64) -> usize {
+        match self {
+            Self::Same(_) => 0,
+            Self::Bytes(all) => all.iter().filter(|one| u64::from(**one) == number).count(),
+            Self::Words(all) => all.iter().filter(|one| u64::from(**one) == number).count(),
+            Self::Longs(all) => all.iter().filter(|one| **one == number).count(),
+        }
+    }
+
     /// Are all below a limit?
     pub(crate) fn are_below(&self, limit: u64) -> bool {
         match self {
