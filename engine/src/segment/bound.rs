@@ -37,8 +37,9 @@ pub(crate) struct Bound {
 impl Bound {
     /// `None` if the skeleton has another number of holes.
     pub(crate) fn new(skeleton: &[u8], holes: Vec<Binding>) -> Option<Self> {
-        let marks = skeleton.iter().enumerate().filter(|(_, byte)| **byte <= 1);
-        let mut ends: Vec<u32> = marks.map(|(at, _)| u32::try_from(at).unwrap_or(0)).collect();
+        let mut ends = Vec::with_capacity(holes.len() + 1);
+        let marks = memchr::memchr2_iter(0, 1, skeleton);
+        ends.extend(marks.map(|at| u32::try_from(at).unwrap_or(0)));
         ends.push(u32::try_from(skeleton.len()).ok()?);
         (ends.len() == holes.len() + 1).then(|| Self { skeleton: skeleton.to_vec(), ends, holes })
     }
