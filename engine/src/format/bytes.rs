@@ -48,7 +48,19 @@ impl<'a> Reader<'a> {
     }
 
     /// LEB128, at most ten bytes.
+    #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
+        // Most have one byte.
+        match self.rest {
+            [byte @ ..0x80, rest @ ..] => {
+                self.rest = rest;
+                Some(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let (mut value, mut shift) = (0_u64, 0);
         while shift < u64::BITS {
             let byte = self.u8()?;
