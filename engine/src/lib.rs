@@ -14,6 +14,7 @@ macro_rules! planted {
 mod archive;
 mod cache;
 mod catalog;
+mod document;
 mod environment;
 mod error;
 mod format;
@@ -42,6 +43,7 @@ mod readme {}
 
 pub use archive::*;
 pub use cache::CacheUse;
+pub use document::{Document, Elements, Members, Path, Value};
 pub use environment::{Environment, EnvironmentOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use journal::{DroppedTail, Unproven};

@@ -12,6 +12,7 @@ use crate::archive::{
     Committed, Counts, Damage, Delivered, Folded, Key, Known, Quarantine, RowId, Shared, State,
 };
 use crate::cache::CacheUse;
+use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::scan::{self, Addresses, Explain, RowKeys, Rows, Scan, SlabSiblings};
@@ -53,6 +54,13 @@ pub struct Stored {
     pub json: Vec<u8>,
     /// Whose exports delivered it.
     pub sightings: Vec<Sighting>,
+}
+
+impl Stored {
+    /// What it says, parsed.
+    pub fn document(&self) -> Result<Document<'_>> {
+        Document::parse(&self.json)
+    }
 }
 
 /// A state, and what was derived from it so far.

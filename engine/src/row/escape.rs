@@ -1,28 +1,51 @@
 //! JSON string escapes: decoding for keys, shortest form for the canonical JSON.
 //!
 //! Works on the bytes between the quotes of a string that was checked by the parser. A lone
-//! surrogate is no character: it stays an escape, in lower-case hexadecimal.
+//! surrogate is no character: in keys and in the canonical JSON it stays an escape, in lower-case
+//! hexadecimal; in a text for readers it becomes U+FFFD.
+
+use std::borrow::Cow;
 
 use memchr::memchr;
 
 /// Appends the shortest spelling of a string's content.
 pub(crate) fn canonical(content: &[u8], out: &mut Vec<u8>) {
-    unescape(content, out, put_shortest);
+    unescape(content, out, put_shortest, put_hex);
 }
 
 /// Appends the characters that a string's content stands for.
 pub(crate) fn decode(content: &[u8], out: &mut Vec<u8>) {
-    unescape(content, out, put_utf8);
+    unescape(content, out, put_utf8, put_hex);
+}
+
+/// The decoded content for readers.
+pub(crate) fn read(content: &str) -> Cow<'_, str> {
+    if memchr(b'\\', content.as_bytes()).is_none() {
+        return Cow::Borrowed(content);
+    }
+    let mut out = Vec::with_capacity(content.len());
+    let lone = |_, out: &mut Vec<u8>| put_utf8(char::REPLACEMENT_CHARACTER, out);
+    unescape(content.as_bytes(), &mut out, put_utf8, lone);
+    Cow::Owned(into_text(out))
 }
 
 /// The decoded content as text.
 pub(crate) fn decode_text(content: &[u8]) -> String {
     let mut out = Vec::with_capacity(content.len());
     decode(content, &mut out);
-    String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into())
+    into_text(out)
 }
 
-fn unescape(mut content: &[u8], out: &mut Vec<u8>, put: fn(char, &mut Vec<u8>)) {
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into())
+}
+
+fn unescape(
+    mut content: &[u8],
+    out: &mut Vec<u8>,
+    put: fn(char, &mut Vec<u8>),
+    put_lone: fn(u16, &mut Vec<u8>),
+) {
     while let Some(at) = memchr(b'\\', content) {
         let (plain, escape) = content.split_at(at);
         out.extend_from_slice(plain);
@@ -32,7 +55,7 @@ fn unescape(mut content: &[u8], out: &mut Vec<u8>, put: fn(char, &mut Vec<u8>)) 
                 length
             }
             Escape::Lone(unit) => {
-                put_hex(unit, out);
+                put_lone(unit, out);
                 6
             }
         };
@@ -138,5 +161,7 @@ mod tests {
     fn decoding_gives_characters_and_keeps_lone_surrogates_apart() {
         assert_eq!(decode_text(br#"a\"\n\u0041"#), "a\"\nA");
         assert_eq!(decode_text(br"\ud800"), r"\ud800");
+        assert_eq!(read(r"a\ud800\ud83d\ude00"), "a\u{fffd}😀");
+        assert!(matches!(read("plain"), Cow::Borrowed("plain")));
     }
 }

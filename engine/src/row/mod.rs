@@ -14,5 +14,7 @@ pub(crate) mod time;
 
 pub(crate) use canonical::Canonical;
 pub(crate) use identity::{Identity, identify, stamped_modified};
-pub(crate) use parse::{Limits, Parser, Shape};
-pub(crate) use template::{Hole, HoleKind, PathId, Role, TemplateId, Templates};
+pub(crate) use parse::{Limits, Parser, Shape, Span};
+pub(crate) use template::{
+    Form, Hole, HoleKind, Item, PathId, Role, Step, Template, TemplateId, Templates,
+};

@@ -3,6 +3,8 @@
 //! Invariants: what is accepted is valid JSON within the limits; recursion is bounded by
 //! `Limits::depth`; memory by the document's size. The result points into the document.
 
+use std::sync::Arc;
+
 use memchr::{memchr, memchr2};
 
 use super::template::{ARRAY, PathId, SCALAR, TemplateId, Templates};
@@ -150,11 +152,8 @@ impl Reading<'_, '_> {
     }
 
     fn fits(&mut self, template: TemplateId) -> bool {
-        // The skeleton moves out for the time of the comparison, because reading needs all of self.
-        let skeleton = self.parser.templates.take_skeleton(template);
-        let fits = self.fits_skeleton(&skeleton);
-        self.parser.templates.give_skeleton(template, skeleton);
-        fits
+        let template = Arc::clone(self.parser.templates.get(template));
+        self.fits_skeleton(&template.skeleton)
     }
 
     fn fits_skeleton(&mut self, skeleton: &[u8]) -> bool {

@@ -3,6 +3,8 @@
 //! In a skeleton the byte 0 stands for a scalar and 1 for the elements of an array; neither can
 //! occur in JSON outside strings. A template is known by its skeleton and the path of its node.
 
+use std::sync::Arc;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -89,6 +91,31 @@ pub(crate) struct Template {
     /// There is an `eventDetail` that is not null.
     pub(crate) has_event: bool,
     pub(crate) canonical: Vec<Step>,
+    /// The node as a tree in one list, in reading order.
+    pub(crate) items: Vec<Item>,
+}
+
+/// A value of a node, and what it is called there.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// Decoded; empty for what is no member.
+    pub(crate) name: Box<str>,
+    pub(crate) form: Form,
+    /// The item behind it and what is in it.
+    pub(crate) end: u32,
+}
+
+/// What stands at an item; holes by their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Null,
+    Boolean(bool),
+    Number(u32),
+    Text(u32),
+    /// A list with elements.
+    Array(u32),
+    Empty,
+    Object,
 }
 
 impl Template {
@@ -114,7 +141,7 @@ type Interned<K> = HashMap<K, u32, RandomState>;
 /// All templates met, and the paths of their nodes and holes.
 #[derive(Debug, Default)]
 pub(crate) struct Templates {
-    list: Vec<Template>,
+    list: Vec<Arc<Template>>,
     known: Interned<(PathId, Box<[u8]>)>,
     paths: Vec<(PathId, Box<[u8]>)>,
     children: Interned<(PathId, Box<[u8]>)>,
@@ -122,17 +149,8 @@ pub(crate) struct Templates {
 }
 
 impl Templates {
-    pub(crate) fn get(&self, TemplateId(id): TemplateId) -> &Template {
+    pub(crate) fn get(&self, TemplateId(id): TemplateId) -> &Arc<Template> {
         &self.list[id as usize]
-    }
-
-    /// Lends a skeleton out; [`Templates::give_skeleton`] brings it back.
-    pub(crate) fn take_skeleton(&mut self, TemplateId(id): TemplateId) -> Box<[u8]> {
-        std::mem::take(&mut self.list[id as usize].skeleton)
-    }
-
-    pub(crate) fn give_skeleton(&mut self, TemplateId(id): TemplateId, skeleton: Box<[u8]>) {
-        self.list[id as usize].skeleton = skeleton;
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -150,8 +168,8 @@ impl Templates {
         }
         let template = self.understand(path, skeleton)?;
         let id = u32::try_from(self.list.len()).ok()?;
-        self.bytes += skeleton.len() * 4 + 512;
-        self.list.push(template);
+        self.bytes += skeleton.len() * 6 + 512;
+        self.list.push(Arc::new(template));
         let _ = self.known.insert((path, skeleton.into()), id);
         Some(TemplateId(id))
     }
@@ -197,7 +215,9 @@ impl Templates {
             }
         }
         let has_event = tree.member(b"eventDetail").is_some_and(|event| !event.is_null());
-        Some(Template { skeleton: skeleton.into(), holes, roles, has_event, canonical })
+        let mut items = Vec::new();
+        tree.list(String::new(), &mut items);
+        Some(Template { skeleton: skeleton.into(), holes, roles, has_event, canonical, items })
     }
 }
 
@@ -258,6 +278,35 @@ impl Tree<'_> {
             Tree::Scalar { hole, quoted: true } => Some(*hole),
             _ => None,
         }
+    }
+
+    /// Appends it and what is in it. Of members with equal names the last one counts.
+    fn list(&self, name: String, items: &mut Vec<Item>) {
+        let number = |hole: usize| u32::try_from(hole).unwrap_or(u32::MAX);
+        let form = match self {
+            Self::Literal(b"null") => Form::Null,
+            Self::Literal(b"[]") => Form::Empty,
+            Self::Literal(word) => Form::Boolean(*word == b"true"),
+            Self::Scalar { hole, quoted: true } => Form::Text(number(*hole)),
+            Self::Scalar { hole, quoted: false } => Form::Number(number(*hole)),
+            Self::Array { hole } => Form::Array(number(*hole)),
+            Self::Object(_) => Form::Object,
+        };
+        let place = items.len();
+        items.push(Item { name: name.into(), form, end: 0 });
+        if let Self::Object(members) = self {
+            let mut order: Vec<usize> = (0..members.len()).collect();
+            order.sort_by(|a, b| members[*a].name.cmp(&members[*b].name));
+            let is_last = |pair: &&[usize]| members[pair[0]].name != members[pair[1]].name;
+            let counted = order.windows(2).filter(is_last).map(|pair| pair[0]);
+            let mut counted: Vec<usize> = counted.chain(order.last().copied()).collect();
+            counted.sort_unstable();
+            for member in counted.into_iter().map(|place| &members[place]) {
+                let name = String::from_utf8_lossy(&member.name).into_owned();
+                member.value.list(name, items);
+            }
+        }
+        items[place].end = number(items.len());
     }
 
     fn is_null(&self) -> bool {

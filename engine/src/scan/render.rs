@@ -1,11 +1,12 @@
 //! Renders a few rows at a time, each source's in order, and hands them out in the scan's order.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::page::Page;
 use super::plan::{Query, narrow};
 use crate::archive::{RowId, SlabRow};
+use crate::document::Parts;
 use crate::error::Result;
 use crate::segment::{Lists, RowReader, Spot};
 use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
@@ -30,6 +31,8 @@ pub(super) struct Rendered {
     pub(super) sender: Option<Range<usize>>,
     pub(super) id: Range<usize>,
     pub(super) reply_to: Option<Range<usize>>,
+    /// Its document taken apart, once somebody asks.
+    pub(super) parts: OnceLock<Arc<Parts>>,
 }
 
 /// Rows rendered ahead.
@@ -218,5 +221,6 @@ fn describe(
         sender,
         reply_to: is_reply.then_some(id.end..texts.len()),
         id,
+        parts: OnceLock::new(),
     })
 }

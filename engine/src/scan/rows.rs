@@ -11,6 +11,7 @@ use super::render::{BATCH_BYTES, Batch, Readers, Rendered};
 use super::select::Selection;
 use super::{Order, Scan};
 use crate::archive::{Key, RowId};
+use crate::document::{Document, Parts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::RowReader;
 use crate::snapshot::{Stored, View};
@@ -241,6 +242,19 @@ impl<'a> Row<'a> {
     /// The exact bytes that came in first.
     pub fn json(&self) -> &'a [u8] {
         self.batch.json.get(self.keys.json.clone()).unwrap_or_default()
+    }
+
+    /// What it says, parsed when it is first asked for.
+    pub fn document(&self) -> Result<Document<'a>> {
+        let json = self.json();
+        let parts = if let Some(known) = self.keys.parts.get() {
+            Arc::clone(known)
+        } else {
+            let unfit = |cause: Error| Error::corrupt("a stored document is none").caused_by(cause);
+            let parts = Arc::new(Parts::of(json).map_err(unfit)?);
+            Arc::clone(self.keys.parts.get_or_init(|| parts))
+        };
+        Document::of(json, parts)
     }
 
     /// `chatId`, or `channelIdentity.channelId`.
