@@ -18,7 +18,6 @@ mod empty;
 mod failure;
 mod meant;
 mod missing;
-mod plain;
 mod progress;
 mod report;
 mod stop;

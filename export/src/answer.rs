@@ -41,7 +41,8 @@ mod tests {
     use super::*;
 
     fn answered_by(json: &str) -> Option<String> {
-        answered(&Message::read(json.as_bytes()).unwrap()).map(Cow::into_owned)
+        let document = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+        answered(&Message::of(&document)).map(Cow::into_owned)
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use chatvault_engine::{ContentAddress, MessageKey, RecordKind, Timestamp};
+use chatvault_engine::{ContentAddress, Document, MessageKey, RecordKind, Timestamp};
 use chatvault_query::body::with_lines;
 use chatvault_query::event::{Names, NoNames};
-use chatvault_query::message::{Flags, Message};
+use chatvault_query::message::Message;
 use chatvault_query::people::ConversationKind;
 use chatvault_query::record::{self, Text};
 use serde::{Deserialize, Serialize};
@@ -60,9 +60,9 @@ pub struct Person {
 /// One archived state of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// The stored bytes, exactly as they arrived.
-    pub json: Vec<u8>,
-    /// The content address of `json`.
+    /// What is stored, parsed; its bytes are exactly those that arrived.
+    pub document: Document<'static>,
+    /// The content address of the document.
     pub address: ContentAddress,
     /// The version's number: its `etag`, or its time of modification.
     pub version: u64,
@@ -81,23 +81,18 @@ pub struct Version {
 }
 
 impl Version {
-    /// The message that it is, with the lines of its code snippets. `None`: its bytes are none.
+    /// The message that it is, with the lines of its code snippets.
     ///
     /// What is stored beside messages is one, too: see [`chatvault_query::record`].
-    pub fn message(&self) -> Option<Message<'_>> {
-        let mut message = record::message(self.record, &self.json, &self.text)?;
+    pub fn message(&self) -> Message<'_> {
+        let mut message = record::message(self.record, &self.document, &self.text);
         for (index, lines) in &self.snippets {
             if let Some(attachment) = message.attachments.get_mut(*index) {
                 let content = attachment.content.as_deref().unwrap_or_default();
                 attachment.content = Some(with_lines(content, lines).into());
             }
         }
-        Some(message)
-    }
-
-    /// Is it an event, edited, deleted? Only messages are.
-    pub(crate) fn flags(&self) -> Flags {
-        if self.record == RecordKind::Message { Flags::of(&self.json) } else { Flags::default() }
+        message
     }
 
     /// `variant 1 of 2`; `None` for the content that readers get.
@@ -461,7 +456,7 @@ impl Entry {
         if self.created != Timestamp::default() {
             return Some(self.created);
         }
-        Message::stored(&self.latest()?.json).ok()?.created
+        self.latest()?.document.root().get("createdDateTime")?.time()
     }
 
     /// The file behind `attachments[index]` of the latest version.

@@ -363,8 +363,9 @@ impl Request {
             let scan = Scan { limit: Some(LOOKED_AT), ..scan };
             let mut rows = snapshot.scan(&scan).map_err(archive)?;
             while let Some(row) = rows.next().map_err(archive)? {
-                let message = record::message(scan.record, row.json(), &record::Text::None);
-                let tenant = message.and_then(|message| message.from?.tenant.map(String::from));
+                let document = row.document().map_err(archive)?;
+                let message = record::message(scan.record, &document, &record::Text::None);
+                let tenant = message.from.and_then(|from| from.tenant.map(String::from));
                 if let Some(tenant) = tenant.filter(|tenant| !tenant.is_empty()) {
                     return Ok(tenant);
                 }

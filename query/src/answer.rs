@@ -77,7 +77,7 @@ impl Answer {
         while let Some(row) = rows.next().map_err(Error::Archive)? {
             let passes = match (&self.rest, &self.texts) {
                 (None, _) => true,
-                (Some(rest), None) => rest.passes(&row),
+                (Some(rest), None) => rest.passes(&row)?,
                 (Some(rest), Some(texts)) => {
                     let (passes, text) = rest.passes_with(&row, texts)?;
                     self.unread.missing += u64::from(text == Text::Missing);

@@ -44,7 +44,6 @@ mod empty;
 mod error;
 pub mod event;
 mod filter;
-mod json;
 pub mod message;
 mod names;
 pub mod people;

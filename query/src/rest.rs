@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use chatvault_engine::{MessageKey, RecordKind, Row, Scan, Snapshot};
+use chatvault_engine::{Document, MessageKey, RecordKind, Row, Scan, Snapshot};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{Facts, Filter};
 use crate::record::{Text, Texts};
 use crate::search::{Candidates, Index, Search};
@@ -29,18 +29,12 @@ impl Rest {
         is_some.then_some(Self { record, filter, search, candidates: None })
     }
 
-    /// Does a message meet it?
-    pub fn matches<'a>(&self, message: impl Into<Facts<'a>>) -> bool {
-        let facts = message.into();
-        self.meets_filter(facts) && self.is_found(facts.json, &Text::None)
+    fn meets_filter(&self, row: &Row<'_>, document: &Document<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(Facts::of(row, document)))
     }
 
-    fn meets_filter(&self, facts: Facts<'_>) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.matches(facts))
-    }
-
-    fn is_found(&self, json: &[u8], text: &Text) -> bool {
-        self.search.as_ref().is_none_or(|search| search.is_met_by(self.record, json, text))
+    fn is_found(&self, document: &Document<'_>, text: &Text) -> bool {
+        self.search.as_ref().is_none_or(|search| search.is_met_by(self.record, document, text))
     }
 
     /// Has each row a text of its own that is searched, too?
@@ -63,14 +57,18 @@ impl Rest {
     }
 
     /// Does a row meet it? Soon known, if an index was asked.
-    pub(crate) fn passes(&self, row: &Row<'_>) -> bool {
-        self.candidates.as_ref().is_none_or(|candidates| candidates.has(row))
-            && self.matches(Facts::from(row))
+    pub(crate) fn passes(&self, row: &Row<'_>) -> Result<bool> {
+        if !self.candidates.as_ref().is_none_or(|candidates| candidates.has(row)) {
+            return Ok(false);
+        }
+        let document = row.document().map_err(Error::Archive)?;
+        Ok(self.meets_filter(row, &document) && self.is_found(&document, &Text::None))
     }
 
     /// Does a row meet it whose text is a file? The text, if it was read for that.
     pub(crate) fn passes_with(&self, row: &Row<'_>, texts: &Texts) -> Result<(bool, Text)> {
-        if !self.meets_filter(Facts::from(row)) {
+        let document = row.document().map_err(Error::Archive)?;
+        if !self.meets_filter(row, &document) {
             return Ok((false, Text::None));
         }
         let file = texts.file(&key_of(self.record, row))?;
@@ -79,7 +77,7 @@ impl Rest {
             return Ok((false, Text::None));
         }
         let text = texts.read(file.as_ref())?;
-        Ok((self.is_found(row.json(), &text), text))
+        Ok((self.is_found(&document, &text), text))
     }
 
     /// What is looked at in each row, for people.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use chatvault_engine::{MessageKey, Stored};
+use chatvault_engine::{Document, MessageKey, Stored};
 use chatvault_query::change::{
     Change, LoggedReaction, Mark, Piece, ReactionChange, Side, What, reaction_log, text_change,
 };
@@ -127,6 +127,7 @@ struct PieceFacts<'a> {
 /// A version, what it changed, and with `--diff` the words of an edit.
 struct Told {
     row: Stored,
+    document: Document<'static>,
     change: Change,
     words: Option<Vec<Piece>>,
 }
@@ -146,8 +147,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         let _ = missing::tell(&snapshot.missing(), console)?;
         bail!("no such message in {}", arguments.archive.display());
     }
-    let log = rows.last().map(|newest| reaction_log(&newest.json)).unwrap_or_default();
-    let told = tell(rows, arguments.diff);
+    let told = tell(rows, arguments.diff)?;
+    let log = told.last().map(|newest| reaction_log(&newest.document)).unwrap_or_default();
     if arguments.json {
         let facts = |one| VersionFacts::new(one, arguments.diff);
         console.json(&History {
@@ -167,16 +168,17 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
 }
 
 /// Compares each version with the one before it.
-fn tell(rows: Vec<Stored>, diff: bool) -> Vec<Told> {
+fn tell(rows: Vec<Stored>, diff: bool) -> chatvault_engine::Result<Vec<Told>> {
     let mut told: Vec<Told> = Vec::with_capacity(rows.len());
     for row in rows {
-        let before = told.last().map(|one| one.row.json.as_slice());
-        let change = Change::between(before, &row.json);
+        let document = row.document()?.into_owned();
+        let before = told.last().map(|one| &one.document);
+        let change = Change::between(before, &document);
         let shows_words = diff && change.is_edit();
-        let words = before.filter(|_| shows_words).map(|before| text_change(before, &row.json));
-        told.push(Told { row, change, words });
+        let words = before.filter(|_| shows_words).map(|before| text_change(before, &document));
+        told.push(Told { row, document, change, words });
     }
-    told
+    Ok(told)
 }
 
 impl<'a> From<&'a LoggedReaction> for LogFacts<'a> {
@@ -193,7 +195,7 @@ impl<'a> From<&'a LoggedReaction> for LogFacts<'a> {
 
 impl<'a> VersionFacts<'a> {
     fn new(told: &'a Told, diff: bool) -> Self {
-        let Told { row, change, words } = told;
+        let Told { row, change, words, .. } = told;
         let reaction = |one: &'a ReactionChange| ReactionFacts {
             change: side_name(one.side),
             reaction: &one.kind,
@@ -362,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_version_says_when_how_big_what_where_and_by_whom() {
-        let told = tell(vec![version(1_462_096_800_000, "{}")], true);
+        let told = tell(vec![version(1_462_096_800_000, "{}")], true).unwrap();
         assert_eq!(
             lines(&told[0]),
             [
@@ -386,7 +388,7 @@ mod tests {
             r#"{"deletedDateTime":"2020-01-01T00:00:00Z"}"#.to_owned(),
         ];
         let rows: Vec<Stored> = (1_i64..).zip(&rows).map(|(at, json)| version(at, json)).collect();
-        let told = tell(rows, true);
+        let told = tell(rows, true).unwrap();
         let changed: Vec<String> = told.iter().map(|one| lines(one)[1].clone()).collect();
         assert_eq!(
             changed,

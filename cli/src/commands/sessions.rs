@@ -104,8 +104,9 @@ fn collect(snapshot: &Snapshot, scan: &Scan) -> anyhow::Result<BTreeMap<String, 
         }
         let user =
             id.strip_prefix("user:").and_then(|rest| Some(rest.split_once('/')?.0.to_owned()));
-        let organizer =
-            || message(scan.record, row.json(), &Text::None)?.from.map(|from| from.id.into_owned());
+        let document = row.document()?;
+        let organizer = || message(scan.record, &document, &Text::None).from;
+        let organizer = || organizer().map(|from| from.id.into_owned());
         // Calls have many organizers.
         let person = if id.is_empty() { None } else { user.or_else(organizer) };
         let _new = all.insert(id.to_owned(), Session { person, entries: 1, first: at, last: at });

@@ -320,7 +320,8 @@ mod tests {
     }
 
     fn html(json: &str) -> String {
-        let message = Message::read(json.as_bytes()).unwrap();
+        let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+        let message = Message::of(&stored);
         let mut out = String::new();
         write_body(&Document::of(&message), &message, &Beside, &mut out);
         out
@@ -332,7 +333,7 @@ mod tests {
     }
 
     fn inline(inline: Inline) -> String {
-        let message = Message::read(b"{}").unwrap();
+        let message = Message::default();
         let document =
             Document { blocks: vec![Block::Paragraph(vec![inline])], unplaced: Vec::new() };
         let mut out = String::new();
@@ -416,7 +417,8 @@ mod tests {
         let rich = |content: &str| {
             let body = serde_json::json!({"contentType": "html", "content": content});
             let json = serde_json::json!({"id": "1", "body": body}).to_string();
-            is_rich(&Document::of(&Message::read(json.as_bytes()).unwrap()))
+            let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+            is_rich(&Document::of(&Message::of(&stored)))
         };
         assert!(!rich("<p>a<br>b</p><p>c</p>"));
         assert!(rich("<p>a <b>c</b></p>") && rich("<ul><li>a</li></ul>"));

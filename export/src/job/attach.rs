@@ -36,13 +36,6 @@ const MOST_CODE_BYTES: u64 = 1 << 20;
 /// Bytes that tell a picture's kind.
 const MAGIC_BYTES: usize = 12;
 
-/// What stands in a message that names a content.
-static SIGNS: LazyLock<[Finder<'static>; 2]> =
-    LazyLock::new(|| [Finder::new(b"hostedContents"), Finder::new(b"\"reference\"")]);
-
-/// What stands in a message that shows code which is a content of its own.
-static SNIPPET: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"codeSnippetUrl"));
-
 /// Finds what belongs to messages, and names it.
 pub(super) struct Attachments<'r> {
     snapshot: Snapshot,
@@ -88,9 +81,7 @@ impl<'r> Attachments<'r> {
     /// Finds what belongs to a message: what any of its versions names, and what is linked.
     pub(super) fn find(&mut self, entry: &mut Entry) -> Result<()> {
         let is_message = entry.key.record == RecordKind::Message;
-        let names_some = |version: &Version| {
-            !is_message || SIGNS.iter().any(|sign| sign.find(&version.json).is_some())
-        };
+        let names_some = |version: &Version| !is_message || may_name(&version.message());
         let names_some = entry.versions.iter().any(names_some);
         if !names_some && !self.has_links {
             return Ok(());
@@ -155,8 +146,7 @@ impl<'r> Attachments<'r> {
     /// Code that a message shows is text, though it came as a content.
     fn read_snippets(&self, entry: &mut Entry, links: &[(String, ContentAddress)]) -> Result<()> {
         for version in &mut entry.versions {
-            let Some(_sign) = SNIPPET.find(&version.json) else { continue };
-            let Ok(message) = Message::stored(&version.json) else { continue };
+            let message = version.message();
             let mut snippets = Vec::new();
             for (index, attachment) in message.attachments.iter().enumerate() {
                 let Some(at) = snippet_at(attachment) else { continue };
@@ -258,8 +248,7 @@ fn all_named(versions: &[Version]) -> Vec<Named> {
     let latest = versions.len().saturating_sub(1);
     let mut all: Vec<Named> = Vec::new();
     for (at, version) in versions.iter().enumerate().rev() {
-        let Some(message) = version.message() else { continue };
-        for one in named(&message) {
+        for one in named(&version.message()) {
             let known = all.iter().position(|known| known.link == one.link);
             let index = one.index.filter(|_| at == latest);
             let place = known.unwrap_or_else(|| {
@@ -279,6 +268,18 @@ impl Named {
     fn new(link: String, index: Option<usize>, name: String) -> Self {
         Self { link, index, name, versions: Vec::new() }
     }
+}
+
+/// Does a message name a content, or quote something that looks like one? Most do not, and are not
+/// looked through.
+fn may_name(message: &Message<'_>) -> bool {
+    static SIGN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("hostedContents"));
+    let has_sign = |text: &str| SIGN.find(text.as_bytes()).is_some();
+    has_sign(&message.body.content)
+        || message.attachments.iter().any(|one| {
+            one.content_type.as_deref() == Some("reference")
+                || one.content.as_deref().is_some_and(has_sign)
+        })
 }
 
 /// What a message names, in the order of its attachments and then of its body.

@@ -37,7 +37,8 @@ impl Beside {
                 {
                     continue;
                 }
-                let from = message(record.into(), row.json(), &Text::None).and_then(|it| it.from);
+                let document = row.document().map_err(archive)?;
+                let from = message(record.into(), &document, &Text::None).from;
                 if let Some(from) = from {
                     let person = (from.id.into_owned(), from.name.map(String::from));
                     let _first = all.0.entry((record, chat.to_owned())).or_insert(person);

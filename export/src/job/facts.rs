@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chatvault_engine::RecordKind;
+use chatvault_query::message::Message;
 
 use super::scene::{Scene, Stored};
 use crate::content::Objects;
@@ -30,8 +31,9 @@ pub(super) struct Facts {
 impl Facts {
     /// Looks at a message.
     pub(super) fn of(entry: &Entry, scene: &Scene) -> Self {
-        let flags = entry.latest().map(Version::flags).unwrap_or_default();
-        let is_event = flags.is_system;
+        let is_message = entry.key.record == RecordKind::Message;
+        let latest = entry.latest().filter(|_| is_message).map(Version::message);
+        let is_event = latest.as_ref().is_some_and(Message::is_system);
         if is_event && scene.options.system_events == SystemEvents::Omit {
             let counts = Counts { omitted: 1, ..Counts::default() };
             return Self { counts, is_left_out: true, ..Self::default() };
@@ -48,8 +50,8 @@ impl Facts {
             _ => &mut counts.messages,
         } = 1;
         counts.versions = facts.subjects.len() as u64;
-        counts.edited = u64::from(flags.is_edited);
-        counts.deleted = u64::from(flags.is_deleted);
+        counts.edited = u64::from(latest.as_ref().is_some_and(Message::is_edited));
+        counts.deleted = u64::from(latest.as_ref().is_some_and(Message::is_deleted));
         for attached in &entry.attached {
             facts.add(entry, attached, &scene.objects);
         }
@@ -107,7 +109,7 @@ pub(super) fn subjects(entry: &Entry, all_versions: bool) -> Vec<Subject> {
     let subject = |version: &Version| {
         let number = version.version.to_string();
         let number = match version.variant_words() {
-            Some(_) => format!("{number}~{}", hash_of(&version.json)),
+            Some(_) => format!("{number}~{}", hash_of(version.document.json())),
             None => number,
         };
         Subject::new(&entry.key.conversation, &entry.key.id, &number)

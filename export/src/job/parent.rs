@@ -5,13 +5,12 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use chatvault_engine::{Custodian, MessageKey, RecordKind, Snapshot, Stored, Timestamp};
 use chatvault_query::event::{NoNames, who};
 use chatvault_query::message::Message;
 use foldhash::fast::FixedState;
-use memchr::memmem::Finder;
 
 use crate::answer::answered;
 use crate::entry::{Answered, Entry};
@@ -20,10 +19,6 @@ use crate::request::{Request, archive};
 
 /// Two generations of so many are remembered: some megabytes.
 const GENERATION: usize = 100_000;
-
-/// What stands in a message that answers another one of a chat.
-static SIGNS: LazyLock<[Finder<'static>; 2]> =
-    LazyLock::new(|| [Finder::new(b"messageReference"), Finder::new(b"schema.skype.com/Reply")]);
 
 /// Finds what messages answer. They come in export order.
 pub(super) struct Parents {
@@ -66,15 +61,10 @@ impl Parents {
         let is_wanted = self.is_wanted && entry.key.record == RecordKind::Message;
         let Some(latest) = entry.latest().filter(|_| is_wanted) else { return Ok(()) };
         let hash = hash(entry.key.reply_to.as_deref(), &entry.key.id);
-        let known = Known { version: latest.version, subject: subject(&latest.json) };
-        let may_answer = entry.key.reply_to.is_some()
-            || SIGNS.iter().any(|sign| sign.find(&latest.json).is_some());
-        if may_answer {
-            let message = Message::stored(&latest.json).ok();
-            let id = message.as_ref().and_then(answered).map(String::from);
-            if let Some(id) = id {
-                entry.parent = Some(self.answered(&entry.key, id)?);
-            }
+        let message = Message::of(&latest.document);
+        let known = Known { version: latest.version, subject: subject(&message) };
+        if let Some(id) = answered(&message).map(String::from) {
+            entry.parent = Some(self.answered(&entry.key, id)?);
         }
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
@@ -107,13 +97,11 @@ impl Parents {
             let rows = self.snapshot.history(&key).map_err(archive)?;
             let seen = rows.iter().filter(|row| self.sees(row)).max_by_key(|row| row.version);
             if let Some(row) = seen {
-                let sender = sender(&row.json);
-                return Ok(Answered {
-                    id,
-                    version: Some(row.version),
-                    subject: subject(&row.json),
-                    sender,
-                });
+                let document = row.document().map_err(archive)?;
+                let message = Message::of(&document);
+                let sender = message.from.as_ref().map(|from| who(from, &NoNames));
+                let (version, subject) = (Some(row.version), subject(&message));
+                return Ok(Answered { id, version, subject, sender });
             }
         }
         Ok(Answered { id, ..Answered::default() })
@@ -127,17 +115,9 @@ impl Parents {
     }
 }
 
-/// The subject line of a stored message.
-fn subject(json: &[u8]) -> Option<Arc<str>> {
-    static SIGN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"subject\":\""));
-    let _sign = SIGN.find(json)?;
-    let message = Message::stored(json).ok()?;
+/// The subject line of a message.
+fn subject(message: &Message<'_>) -> Option<Arc<str>> {
     message.subject.as_deref().filter(|subject| !subject.is_empty()).map(Arc::from)
-}
-
-fn sender(json: &[u8]) -> Option<String> {
-    let from = Message::stored(json).ok()?.from?;
-    Some(who(&from, &NoNames))
 }
 
 fn hash(reply_to: Option<&str>, id: &str) -> u64 {

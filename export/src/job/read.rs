@@ -209,7 +209,7 @@ fn each(
 /// Contents that came under one version become neighbours with numbers: they come in the order of
 /// their addresses, and the one that was chosen, of the last version, goes behind the others.
 fn number_variants(rows: &mut Vec<Past>, chosen: &[u8]) {
-    if let Some(at) = rows.iter().position(|row| row.version.json == chosen)
+    if let Some(at) = rows.iter().position(|row| row.version.document.json() == chosen)
         && rows.get(at).map(|row| row.version.version) == rows.last().map(|row| row.version.version)
     {
         let row = rows.remove(at);
@@ -239,7 +239,7 @@ impl Past {
             reply_to: row.reply_to().map(str::to_owned),
             modified: row.modified(),
             version: Version {
-                json: row.json().to_vec(),
+                document: row.document().map_err(archive)?.into_owned(),
                 address: ContentAddress([0; 32]),
                 version: row.version(),
                 sequence: row.sequence().0,

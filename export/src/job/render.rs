@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet, pdf};
 use crate::name::{path, safe};
 use crate::part::{Content, Group, Member, Record, RecordFile, Settings};
-use crate::request::{Format, Request, archive, day, wrong};
+use crate::request::{Format, Request, day, wrong};
 use crate::zone::file_stamp;
 
 /// The most records that lie in one group, in bytes.
@@ -212,7 +212,7 @@ impl Workshop {
 
     /// Renders messages of one conversation.
     fn stretch(&self, scene: &Arc<Scene>, mut entries: Vec<Entry>) -> Result<Made> {
-        self.add_addresses(&mut entries)?;
+        self.add_addresses(&mut entries);
         let with_facts = |entry: Entry| {
             let facts = Facts::of(&entry, scene);
             (entry, facts)
@@ -244,16 +244,15 @@ impl Workshop {
         entries.into_iter().map(item).collect()
     }
 
-    fn add_addresses(&self, entries: &mut [Entry]) -> Result<()> {
+    fn add_addresses(&self, entries: &mut [Entry]) {
         // A stored line is its own proof; only a note about it has to name it.
         let is_named = |version: &Version| {
-            self.request.format.names_people() || jsonl::has_breaks(&version.json)
+            self.request.format.names_people() || jsonl::has_breaks(version.document.json())
         };
         let versions = entries.iter_mut().flat_map(|entry| &mut entry.versions);
         for version in versions.filter(|version| is_named(version)) {
-            version.address = self.snapshot.address_of(&version.json).map_err(archive)?;
+            version.address = version.document.address();
         }
-        Ok(())
     }
 
     fn mails(scene: &Arc<Scene>, entries: Vec<(Entry, Facts)>) -> Vec<Group<'static>> {
@@ -335,7 +334,7 @@ impl Workshop {
             }
             let natives = natives.into_iter().map(|(path, version)| Member {
                 path,
-                content: Content::Bytes(version.json.clone()),
+                content: Content::Bytes(version.document.json().to_vec()),
                 source: Some(format!("blake3:{}", version.address)),
             });
             groups.add(facts, &[(&self.files.main, &bytes)], natives.collect());

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Block, Document, address, write};
 use crate::event::one_line;
-use crate::message::{Attachment, repaired};
+use crate::message::Attachment;
 
 type Object = Map<String, Value>;
 
@@ -148,8 +148,27 @@ pub fn with_lines(content: &str, lines: &str) -> String {
 }
 
 fn parsed(content: &str) -> Option<Value> {
-    let card = serde_json::from_str(content);
-    card.or_else(|_| serde_json::from_slice(&repaired(content.as_bytes()))).ok()
+    let tolerant =
+        || Some(json_of(chatvault_engine::Document::parse(content.trim().as_bytes()).ok()?.root()));
+    serde_json::from_str(content).ok().or_else(tolerant)
+}
+
+/// What serde refuses to read: half a surrogate pair becomes U+FFFD, a number that is too large 0.
+fn json_of(value: chatvault_engine::Value<'_>) -> Value {
+    if let Some(text) = value.text() {
+        return text.into();
+    }
+    if let Some(number) = value.number() {
+        return serde_json::from_str(number).unwrap_or_else(|_| 0.into());
+    }
+    if value.is_list() {
+        return value.elements().map(json_of).collect();
+    }
+    if value.is_object() {
+        let members = value.members().map(|(name, value)| (name.to_owned(), json_of(value)));
+        return Value::Object(members.collect());
+    }
+    value.boolean().into()
 }
 
 fn text_of<'v>(value: &'v Value, field: &str) -> Option<&'v str> {

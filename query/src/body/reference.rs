@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 
-use chatvault_engine::Timestamp;
-use serde::de::MapAccess;
+use chatvault_engine::{Timestamp, Value};
 
 use super::attribute::{Attribute, Attributes};
 use super::build::Builder;
 use super::tag::Tag;
 use super::{Block, ImageAt, Inline, QuoteKind, QuoteOf, address, card, html};
 use crate::event::one_line;
-use crate::message::{Attachment, Field, Fill, Identity, read_object};
+use crate::message::{Attachment, Fill, Identity, identity, object};
 
 /// What an attachment is shown as, and where if the body does not say.
 pub(super) enum Placed {
@@ -30,13 +29,18 @@ pub(super) fn resolve(
 ) -> (Placed, usize) {
     let kind = attachment.content_type.as_deref().unwrap_or_default();
     let content = attachment.content.as_deref().unwrap_or_default();
+    let quoted = |kind| {
+        let document = chatvault_engine::Document::parse(content.trim().as_bytes()).ok()?;
+        let quoted: Quoted<'_> = object(document.root())?;
+        Some(quoted.block(kind, index, max_nodes))
+    };
     let found = match kind {
-        "messageReference" => read_object::<Quoted<'_>>(content)
-            .map(|quoted| quoted.block(QuoteKind::Reply, index, max_nodes))
-            .map(|(block, made)| (Placed::Before(block), made)),
-        "forwardedMessageReference" => read_object::<Quoted<'_>>(content)
-            .map(|quoted| quoted.block(QuoteKind::Forward, index, max_nodes))
-            .map(|(block, made)| (Placed::Behind(block), made)),
+        "messageReference" => {
+            quoted(QuoteKind::Reply).map(|(block, made)| (Placed::Before(block), made))
+        }
+        "forwardedMessageReference" => {
+            quoted(QuoteKind::Forward).map(|(block, made)| (Placed::Behind(block), made))
+        }
         kind if kind.ends_with(".card.codesnippet") => {
             card::snippet(content).map(|block| (Placed::Behind(block), 1))
         }
@@ -56,16 +60,15 @@ struct Quoted<'a> {
 }
 
 impl<'a> Fill<'a> for Quoted<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "messageId" | "originalMessageId" => self.message = field.text()?,
-            "messagePreview" => self.preview = field.text()?,
-            "originalMessageContent" => self.content = field.text()?,
-            "originalSentDateTime" | "messageCreatedDateTime" => self.sent = field.time()?,
-            "messageSender" | "originalMessageSender" => self.sender = field.identity()?,
-            _ => field.skip()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "messageId" | "originalMessageId" => self.message = value.text(),
+            "messagePreview" => self.preview = value.text(),
+            "originalMessageContent" => self.content = value.text(),
+            "originalSentDateTime" | "messageCreatedDateTime" => self.sent = value.time(),
+            "messageSender" | "originalMessageSender" => self.sender = identity(value),
+            _ => {}
         }
-        Ok(())
     }
 }
 

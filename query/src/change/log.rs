@@ -1,6 +1,6 @@
 //! The service's own log of reactions: who reacted and took it back when, between versions, too.
 
-use serde_json::Value;
+use chatvault_engine::{Document, Value};
 
 use super::Side;
 
@@ -22,24 +22,21 @@ pub struct LoggedReaction {
 }
 
 /// The log of reactions in a version, as the service orders it.
-pub fn reaction_log(version: &[u8]) -> Vec<LoggedReaction> {
-    let Ok(message) = serde_json::from_slice::<Value>(version) else { return Vec::new() };
-    let entries = message.get("messageHistory").and_then(Value::as_array);
-    entries.map(|entries| entries.iter().map(entry).collect()).unwrap_or_default()
+pub fn reaction_log(version: &Document<'_>) -> Vec<LoggedReaction> {
+    let entries = version.root().get("messageHistory").into_iter().flat_map(Value::elements);
+    entries.map(entry).collect()
 }
 
-fn entry(entry: &Value) -> LoggedReaction {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+fn entry(entry: Value<'_>) -> LoggedReaction {
+    let text = |value: Option<Value<'_>>| Some(value?.text()?.into_owned());
     let action = text(entry.get("actions")).unwrap_or_default();
-    let reaction = entry.get("reaction").unwrap_or(&Value::Null);
-    let custom = || reaction.get("displayName").filter(|name| name.is_string());
-    let kind = match reaction.get("reactionType") {
-        Some(Value::String(kind)) if kind == "custom" => custom().or(reaction.get("reactionType")),
-        kind => kind,
-    };
+    let reaction = entry.get("reaction");
+    let of_reaction = |name| text(reaction.and_then(|reaction| reaction.get(name)));
+    let kind = of_reaction("reactionType");
+    let is_custom = kind.as_deref() == Some("custom");
     let user = ["user", "application", "device"]
         .into_iter()
-        .find_map(|who| reaction.get("user")?.get(who)?.as_object());
+        .find_map(|who| reaction?.get("user")?.get(who).filter(|who| who.is_object()));
     LoggedReaction {
         at: text(entry.get("modifiedDateTime")),
         side: match action.as_str() {
@@ -47,7 +44,7 @@ fn entry(entry: &Value) -> LoggedReaction {
             "reactionRemoved" => Some(Side::Removed),
             _ => None,
         },
-        kind: text(kind),
+        kind: if is_custom { of_reaction("displayName").or(kind) } else { kind },
         who: text(user.and_then(|user| user.get("id"))),
         name: text(user.and_then(|user| user.get("displayName"))),
         action,
@@ -78,7 +75,7 @@ mod tests {
                 name: name.and_then(text),
             }
         };
-        let log = reaction_log(version);
+        let log = reaction_log(&Document::parse(version).unwrap());
         let added = logged(
             "2024-05-01T10:00:00Z",
             Some(Side::Added),
@@ -98,8 +95,8 @@ mod tests {
         assert_eq!(log[..2], [added, removed]);
         assert_eq!((log[2].side, &*log[2].action, &log[2].at), (None, "actionUndefined", &None));
         assert_eq!(log.len(), 4, "what is no entry is one that says nothing");
-        for nothing in [&b"{}"[..], b"x", br#"{"messageHistory":null}"#] {
-            assert_eq!(reaction_log(nothing), []);
+        for nothing in [&b"{}"[..], br#"{"messageHistory":null}"#] {
+            assert_eq!(reaction_log(&Document::parse(nothing).unwrap()), []);
         }
     }
 }

@@ -8,8 +8,9 @@ mod log;
 mod version;
 mod words;
 
+use chatvault_engine::{Document, Value};
+
 use crate::body;
-use crate::json::{self, Raw};
 use crate::message::Message;
 use version::{Version, differ};
 
@@ -100,16 +101,18 @@ impl Change {
     /// What a version changed against the one before it; `None`: it is the first.
     ///
     /// ```
+    /// use chatvault_engine::Document;
     /// use chatvault_query::change::{Change, What};
     ///
-    /// let first = br#"{"id":"1","etag":"1","body":{"content":"Tee?"}}"#;
-    /// let second = br#"{"id":"1","etag":"2","body":{"content":"Tea?"}}"#;
-    /// assert_eq!(Change::between(None, first).what, [What::Created]);
-    /// assert_eq!(Change::between(Some(first), second).what, [What::Edited]);
+    /// let first = Document::parse(br#"{"id":"1","etag":"1","body":{"content":"Tee?"}}"#)?;
+    /// let second = Document::parse(br#"{"id":"1","etag":"2","body":{"content":"Tea?"}}"#)?;
+    /// assert_eq!(Change::between(None, &first).what, [What::Created]);
+    /// assert_eq!(Change::between(Some(&first), &second).what, [What::Edited]);
+    /// # chatvault_engine::Result::Ok(())
     /// ```
-    pub fn between(before: Option<&[u8]>, after: &[u8]) -> Self {
-        let after = Version::read(after);
-        match before.map(Version::read) {
+    pub fn between(before: Option<&Document<'_>>, after: &Document<'_>) -> Self {
+        let after = Version::of(after);
+        match before.map(|before| Version::of(before)) {
             None => first(&after),
             Some(before) => second(&before, &after),
         }
@@ -123,13 +126,13 @@ impl Change {
 
 /// The words that an edit changed in subject and body; the body is read as text without markup.
 /// Nothing changed there if only the formatting did.
-pub fn text_change(before: &[u8], after: &[u8]) -> Vec<Piece> {
+pub fn text_change(before: &Document<'_>, after: &Document<'_>) -> Vec<Piece> {
     words(&plain(before), &plain(after))
 }
 
-/// Subject and body as text; nothing of what is no message.
-fn plain(version: &[u8]) -> String {
-    let Ok(message) = Message::stored(version) else { return String::new() };
+/// Subject and body as text.
+fn plain(version: &Document<'_>) -> String {
+    let message = Message::of(version);
     let body = body::plain_text(&message);
     match message.subject.as_deref().filter(|subject| !subject.is_empty()) {
         Some(subject) => format!("{subject}\n{body}"),
@@ -214,42 +217,34 @@ fn reaction_changes(before: &Version<'_>, after: &Version<'_>) -> Vec<ReactionCh
     removed.chain(come.into_iter().map(told(Side::Added))).collect()
 }
 
+/// Lists are as long as people are many; a message cannot make comparing them slow.
+fn listed<'d>(version: &Version<'d>, name: &str) -> impl Iterator<Item = Value<'d>> {
+    version.member(name).into_iter().flat_map(Value::elements).take(MOST_LISTED)
+}
+
 fn reactions(version: &Version<'_>) -> Vec<Reaction> {
-    let mut all = Vec::new();
-    let Some(list) = version.member("reactions") else { return all };
-    json::elements(list, &mut |reaction| {
-        // Lists are as long as people are many; a message cannot make this slow.
-        if all.len() < MOST_LISTED {
-            all.push(reaction_of(reaction));
-        }
-    });
-    all
+    listed(version, "reactions").map(reaction_of).collect()
 }
 
 /// Reactions and attachments of a version that are compared one by one.
 const MOST_LISTED: usize = 2_000;
 
-fn reaction_of(reaction: Raw<'_>) -> Reaction {
-    let (mut kind, mut name, mut who) = (None, None, None);
-    json::members_of(reaction, &mut |key, value| match key {
-        b"reactionType" => kind = json::text(value),
-        b"displayName" => name = json::text(value),
-        b"user" => who = user_id(value),
-        _ => {}
-    });
+fn reaction_of(reaction: Value<'_>) -> Reaction {
+    let text = |name| reaction.get(name).and_then(Value::text);
+    let kind = text("reactionType");
     let is_custom = kind.as_deref() == Some("custom");
-    let kind = if is_custom { name.or(kind) } else { kind };
-    (kind.unwrap_or_default().into_owned(), who)
+    let kind = if is_custom { text("displayName").or(kind) } else { kind };
+    (kind.unwrap_or_default().into_owned(), reaction.get("user").and_then(user_id))
 }
 
 /// The id in an identity set: of the user, else of whoever is named.
-fn user_id(set: Raw<'_>) -> Option<String> {
-    let (mut user, mut other) = (None, None);
-    json::members_of(set, &mut |key, identity| {
-        let id = json::member_text(identity, "id").map(std::borrow::Cow::into_owned);
-        if key == b"user" { user = id } else { other = other.take().or(id) }
-    });
-    user.or(other)
+fn user_id(set: Value<'_>) -> Option<String> {
+    let id = |identity: Value<'_>| Some(identity.get("id")?.text()?.into_owned());
+    let user = set.get("user").and_then(id);
+    user.or_else(|| {
+        let mut others = set.members().filter(|(name, _)| *name != "user");
+        others.find_map(|(_, identity)| id(identity))
+    })
 }
 
 fn attachment_changes(before: &Version<'_>, after: &Version<'_>) -> Vec<AttachmentChange> {
@@ -278,18 +273,15 @@ fn attachment_changes(before: &Version<'_>, after: &Version<'_>) -> Vec<Attachme
     all
 }
 
-type Attachment<'a> = (String, Option<String>, Raw<'a>);
+type Attachment<'d> = (String, Option<String>, Value<'d>);
 
-fn attachments<'a>(version: &Version<'a>) -> Vec<Attachment<'a>> {
-    let mut all = Vec::new();
-    let Some(list) = version.member("attachments") else { return all };
-    json::elements(list, &mut |attachment| {
-        if all.len() < MOST_LISTED {
-            let text = |name| json::member_text(attachment, name).map(std::borrow::Cow::into_owned);
-            all.push((text("id").unwrap_or_default(), text("name"), attachment));
-        }
+fn attachments<'d>(version: &Version<'d>) -> Vec<Attachment<'d>> {
+    let listed = listed(version, "attachments");
+    let known = listed.map(|attachment| {
+        let text = |name| Some(attachment.get(name)?.text()?.into_owned());
+        (text("id").unwrap_or_default(), text("name"), attachment)
     });
-    all
+    known.collect()
 }
 
 #[cfg(test)]

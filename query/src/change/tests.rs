@@ -22,9 +22,12 @@ fn with(message: &Value, changes: &Value) -> Value {
     after
 }
 
+fn document(json: &Value) -> Document<'static> {
+    Document::parse(json.to_string().as_bytes()).unwrap().into_owned()
+}
+
 fn between(before: &Value, after: &Value) -> Change {
-    let (before, after) = (before.to_string(), after.to_string());
-    Change::between(Some(before.as_bytes()), after.as_bytes())
+    Change::between(Some(&document(before)), &document(after))
 }
 
 fn told(before: &Value, after: &Value) -> String {
@@ -80,7 +83,7 @@ fn each_kind_of_change_is_told() {
 
 #[test]
 fn a_first_version_may_have_a_past() {
-    let what = |message: &Value| Change::between(None, message.to_string().as_bytes()).what;
+    let what = |message: &Value| Change::between(None, &document(message)).what;
     assert_eq!(what(&message()), [What::Created]);
     let past = json!({"lastEditedDateTime": TIME, "deletedDateTime": TIME});
     assert_eq!(what(&with(&message(), &past)), [What::Created, What::Edited, What::Deleted]);
@@ -143,28 +146,29 @@ fn an_edit_shows_its_words() {
         &message(),
         &json!({"body": {"contentType": "html", "content": "<p>Tea at 4?</p>"}, "subject": "Tea"}),
     );
-    let pieces = text_change(before.to_string().as_bytes(), after.to_string().as_bytes());
+    let pieces = text_change(&document(&before), &document(&after));
     let added: Vec<&str> =
         pieces.iter().filter(|piece| piece.mark == Mark::Added).map(|piece| &*piece.text).collect();
     assert_eq!(added.concat(), "Tea\nTea");
     let bold =
         with(&before, &json!({"body": {"contentType": "html", "content": "<p>Tee at 4?</p>"}}));
     assert_eq!(told(&before, &bold), "edited");
-    let same = text_change(before.to_string().as_bytes(), bold.to_string().as_bytes());
+    let same = text_change(&document(&before), &document(&bold));
     assert!(same.iter().all(|piece| piece.mark == Mark::Kept));
 }
 
 #[test]
 fn a_body_is_text_with_its_subject() {
-    let html =
-        br#"{"subject":"Lunch","body":{"contentType":"html","content":"<p>a&amp;b</p><p>c</p>"}}"#;
-    assert_eq!(plain(html), "Lunch\na&b\nc");
-    assert_eq!(plain(br#"{"body":{"contentType":"text","content":"a <b> "}}"#), "a <b>");
-    assert_eq!(plain(b"[]"), "");
+    let html = json!({"subject": "Lunch",
+        "body": {"contentType": "html", "content": "<p>a&amp;b</p><p>c</p>"}});
+    assert_eq!(plain(&document(&html)), "Lunch\na&b\nc");
+    let text = json!({"body": {"contentType": "text", "content": "a <b> "}});
+    assert_eq!(plain(&document(&text)), "a <b>");
 }
 
 #[test]
 fn what_is_no_message_is_compared_as_nothing() {
-    assert_eq!(Change::between(Some(b"[]"), b"7").what, [What::Updated]);
-    assert_eq!(Change::between(None, b"").what, [What::Created]);
+    let nothing = document(&json!({}));
+    assert_eq!(Change::between(Some(&nothing), &nothing).what, [What::Updated]);
+    assert_eq!(Change::between(None, &nothing).what, [What::Created]);
 }

@@ -1,49 +1,41 @@
 //! A version of a message as its members, to be compared with another.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use chatvault_engine::{Document, Value};
 
-use crate::json::{self, Raw};
-
-/// The members of a version.
-#[derive(Debug, Default)]
-pub(super) struct Version<'a> {
-    members: BTreeMap<String, Raw<'a>>,
+/// The members of a version, by name.
+#[derive(Debug)]
+pub(super) struct Version<'d> {
+    members: BTreeMap<&'d str, Value<'d>>,
 }
 
-impl<'a> Version<'a> {
-    pub(super) fn read(message: &'a [u8]) -> Self {
-        let mut members = BTreeMap::new();
-        json::members(message, &mut |key, value| {
-            let _ = members.insert(String::from_utf8_lossy(key).into_owned(), value);
-        });
-        Self { members }
+impl<'d> Version<'d> {
+    pub(super) fn of(message: &'d Document<'_>) -> Self {
+        Self { members: message.root().members().collect() }
     }
 
-    pub(super) fn member(&self, name: &str) -> Option<Raw<'a>> {
+    pub(super) fn member(&self, name: &str) -> Option<Value<'d>> {
         self.members.get(name).copied()
     }
 
     /// Is there something under this name?
     pub(super) fn has(&self, name: &str) -> bool {
-        self.member(name).is_some_and(|value| !json::is_empty(value))
+        self.member(name).is_some_and(|value| !value.is_empty())
     }
 
     /// The names of both.
     pub(super) fn names_with(&self, other: &Self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.members.keys().chain(other.members.keys()).cloned().collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        let names: BTreeSet<&str> =
+            self.members.keys().chain(other.members.keys()).copied().collect();
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// The body as it was written.
-    pub(super) fn content(&self) -> Cow<'a, str> {
+    pub(super) fn content(&self) -> Cow<'d, str> {
         let body = self.member("body");
-        body.and_then(|body| json::member_text(body, "content")).unwrap_or_default()
+        body.and_then(|body| body.get("content")?.text()).unwrap_or_default()
     }
 
     /// Did the service take the body away, for a deletion or a policy?
@@ -55,17 +47,13 @@ impl<'a> Version<'a> {
 }
 
 /// Do two values say different things? Spelling does not matter, nor does which nothing it is.
-pub(super) fn differ(before: Option<Raw<'_>>, after: Option<Raw<'_>>) -> bool {
-    let some = |value: Option<Raw<'_>>| value.is_some_and(|value| !json::is_empty(value));
-    let (Some(before), Some(after)) = (before, after) else { return some(before) || some(after) };
-    if before.get() == after.get() || (json::is_empty(before) && json::is_empty(after)) {
-        return false;
-    }
-    let read = |value: Raw<'_>| serde_json::from_slice::<Value>(value.get());
-    match (read(before), read(after)) {
-        (Ok(before), Ok(after)) => before != after,
-        // Too deep or with half a character: then the spelling has to do.
-        _ => true,
+pub(super) fn differ(before: Option<Value<'_>>, after: Option<Value<'_>>) -> bool {
+    let some = |value: Option<Value<'_>>| value.is_some_and(|value| !value.is_empty());
+    match (before, after) {
+        (Some(before), Some(after)) if some(Some(before)) || some(Some(after)) => {
+            !before.says_as(after)
+        }
+        _ => some(before) || some(after),
     }
 }
 
@@ -73,21 +61,24 @@ pub(super) fn differ(before: Option<Raw<'_>>, after: Option<Raw<'_>>) -> bool {
 mod tests {
     use super::*;
 
-    fn raw(json: &str) -> Raw<'_> {
-        Raw(json.as_bytes())
-    }
-
     #[test]
     fn spelling_and_kinds_of_nothing_do_not_matter() {
+        let differ = |left: Option<&str>, right: Option<&str>| {
+            let json = |value: Option<&str>| format!("{{\"x\":{}}}", value.unwrap_or("0"));
+            let (one, other) = (json(left), json(right));
+            let documents = [&one, &other].map(|json| Document::parse(json.as_bytes()).unwrap());
+            let value = |at: usize| documents[at].root().get("x");
+            differ(left.and_then(|_| value(0)), right.and_then(|_| value(1)))
+        };
         for (left, right) in [
             ("{\"a\":1,\"b\":\"x\"}", "{ \"b\": \"\\u0078\", \"a\": 1 }"),
             ("null", "[]"),
             ("\"\"", "{}"),
         ] {
-            assert!(!differ(Some(raw(left)), Some(raw(right))), "{left} {right}");
+            assert!(!differ(Some(left), Some(right)), "{left} {right}");
         }
-        assert!(!differ(None, Some(raw("null"))) && !differ(Some(raw("[]")), None));
-        assert!(differ(None, Some(raw("0"))) && differ(Some(raw("[1,2]")), Some(raw("[2,1]"))));
-        assert!(differ(Some(raw(r#""\ud800a""#)), Some(raw(r#""\ud800b""#))));
+        assert!(!differ(None, Some("null")) && !differ(Some("[]"), None));
+        assert!(differ(None, Some("0")) && differ(Some("[1,2]"), Some("[2,1]")));
+        assert!(differ(Some(r#""\ud800a""#), Some(r#""\ud800b""#)));
     }
 }

@@ -9,9 +9,9 @@ mod words;
 
 use std::borrow::Cow;
 
-use serde::de::MapAccess;
+use chatvault_engine::Value;
 
-use crate::message::{Field, Fill, Identity};
+use crate::message::{Fill, Identity, identity, list, texts};
 
 pub use detail::Detail;
 pub use duration::humanized;
@@ -100,41 +100,40 @@ pub(crate) struct EventFields<'a> {
 }
 
 impl<'a> Fill<'a> for EventFields<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "@odata.type" => self.odata_type = field.text()?,
-            "initiator" => self.initiator = field.identity()?,
-            "meetingOrganizer" => self.organizer = field.identity()?,
-            "members" => self.members = people(field)?,
-            "callParticipants" => self.participants = people(field)?,
-            "conversationMemberUser" => self.member = field.identity()?,
-            "conversationMemberRoles" => self.roles = field.texts()?,
-            "callId" => self.call = field.text()?,
-            "callEventType" => self.call_type = field.text()?,
-            "callDuration" | "callRecordingDuration" => self.duration = field.text()?,
-            "callRecordingStatus" => self.status = field.text()?,
-            "callRecordingUrl" => self.url = field.text()?,
-            "callTranscriptICalUid" => self.calendar_id = field.text()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "@odata.type" => self.odata_type = value.text(),
+            "initiator" => self.initiator = identity(value),
+            "meetingOrganizer" => self.organizer = identity(value),
+            "members" => self.members = people(value),
+            "callParticipants" => self.participants = people(value),
+            "conversationMemberUser" => self.member = identity(value),
+            "conversationMemberRoles" => self.roles = texts(value),
+            "callId" => self.call = value.text(),
+            "callEventType" => self.call_type = value.text(),
+            "callDuration" | "callRecordingDuration" => self.duration = value.text(),
+            "callRecordingStatus" => self.status = value.text(),
+            "callRecordingUrl" => self.url = value.text(),
+            "callTranscriptICalUid" => self.calendar_id = value.text(),
             "channelId" | "sharedChannelId" | "chatId" | "meetingChatId" | "tabId" | "teamId"
-            | "teamsAppId" => self.id = field.text()?,
+            | "teamsAppId" => self.id = value.text(),
             "callRecordingDisplayName"
             | "channelDisplayName"
             | "chatDisplayName"
             | "teamDisplayName"
-            | "teamsAppDisplayName" => self.display_name = field.text()?,
-            "channelDescription" | "teamDescription" => self.description = field.text()?,
-            "ownerTeamId" => self.owner_team = field.text()?,
-            "ownerTenantId" => self.owner_tenant = field.text()?,
-            "meetingChatEnabled" => self.enabled = field.boolean()?,
-            "visibleHistoryStartDateTime" | "eventDateTime" => self.at = field.time()?,
-            _ => field.skip()?,
+            | "teamsAppDisplayName" => self.display_name = value.text(),
+            "channelDescription" | "teamDescription" => self.description = value.text(),
+            "ownerTeamId" => self.owner_team = value.text(),
+            "ownerTenantId" => self.owner_tenant = value.text(),
+            "meetingChatEnabled" => self.enabled = value.boolean(),
+            "visibleHistoryStartDateTime" | "eventDateTime" => self.at = value.time(),
+            _ => {}
         }
-        Ok(())
     }
 }
 
-fn people<'a, A: MapAccess<'a>>(field: Field<'_, A>) -> Result<Vec<Identity<'a>>, A::Error> {
-    Ok(field.list::<Person<'a>>()?.into_iter().filter_map(Person::identity).collect())
+fn people(value: Value<'_>) -> Vec<Identity<'_>> {
+    list::<Person<'_>>(value).into_iter().filter_map(Person::identity).collect()
 }
 
 /// A member, or a participant, which has the identity set one level deeper.
@@ -151,11 +150,10 @@ impl<'a> Person<'a> {
 }
 
 impl<'a> Fill<'a> for Person<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        if key == "participant" {
-            self.participant = field.identity()?;
-            return Ok(());
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "participant" => self.participant = identity(value),
+            _ => self.set.fill(name, value),
         }
-        self.set.fill(key, field)
     }
 }

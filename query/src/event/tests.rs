@@ -38,7 +38,8 @@ fn event_json(name: &str, fields: &str) -> String {
 
 fn said(name: &str, fields: &str) -> String {
     let json = event_json(name, fields);
-    let message = Message::read(json.as_bytes()).unwrap();
+    let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+    let message = Message::of(&stored);
     let event = message.event.unwrap();
     assert_eq!(event.name, name);
     words(&event, &known())
@@ -245,7 +246,8 @@ fn every_type_has_words_and_a_detail_even_without_fields() {
     for name in types {
         let json =
             format!(r##"{{"eventDetail":{{"@odata.type":"#x.{name}EventMessageDetail"}}}}"##);
-        let message = Message::read(json.as_bytes()).unwrap();
+        let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+        let message = Message::of(&stored);
         let event = message.event.unwrap();
         assert_ne!(event.detail, Detail::Other, "{name}");
         let text = words(&event, &NoNames);
@@ -258,7 +260,8 @@ fn every_type_has_words_and_a_detail_even_without_fields() {
 fn an_event_without_a_type_is_unknown() {
     for detail in ["{}", r#"{"@odata.type":null}"#, r##"{"@odata.type":"#"}"##, "null"] {
         let json = format!(r#"{{"messageType":"systemEventMessage","eventDetail":{detail}}}"#);
-        let message = Message::read(json.as_bytes()).unwrap();
+        let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+        let message = Message::of(&stored);
         assert_eq!(words(&message.event.unwrap(), &NoNames), "System event: unknown");
     }
 }

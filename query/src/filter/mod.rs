@@ -74,8 +74,8 @@ pub(crate) enum Left {
 
 impl Filter {
     /// Does a message meet it?
-    pub fn matches<'a>(&self, message: impl Into<Facts<'a>>) -> bool {
-        evaluate::meets(&self.tree, &self.wanted, message.into())
+    pub fn matches(&self, message: Facts<'_>) -> bool {
+        evaluate::meets(&self.tree, &self.wanted, message)
     }
 
     /// Puts as much of it as a scan can say into the scan.

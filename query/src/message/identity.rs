@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::de::MapAccess;
+use chatvault_engine::Value;
 
-use super::{Field, Fill};
+use super::{Fill, object};
 
 /// Who somebody is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,17 +38,16 @@ pub enum IdentityKind {
 }
 
 impl<'a> Fill<'a> for Identity<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "id" => self.id = field.text()?.unwrap_or_default(),
-            "displayName" => self.name = field.text()?.filter(|name| !name.trim().is_empty()),
-            "tenantId" => self.tenant = field.text()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "id" => self.id = value.text().unwrap_or_default(),
+            "displayName" => self.name = value.text().filter(|name| !name.trim().is_empty()),
+            "tenantId" => self.tenant = value.text(),
             "userIdentityType" | "applicationIdentityType" | "conversationIdentityType" => {
-                self.identity_type = field.text()?;
+                self.identity_type = value.text();
             }
-            _ => field.skip()?,
+            _ => {}
         }
-        Ok(())
     }
 }
 
@@ -56,6 +55,11 @@ impl Identity<'_> {
     fn is_empty(&self) -> bool {
         self.id.is_empty() && self.name.is_none()
     }
+}
+
+/// Who is meant by an identity set, or by a single identity.
+pub(crate) fn identity(value: Value<'_>) -> Option<Identity<'_>> {
+    object::<IdentitySet<'_>>(value)?.chosen()
 }
 
 /// A set of identities, of which at most one is there; or one identity where a set is expected.
@@ -80,18 +84,17 @@ impl<'a> IdentitySet<'a> {
 }
 
 impl<'a> Fill<'a> for IdentitySet<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        let kind = match key {
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        let kind = match name {
             "user" | "phone" | "guest" | "azureCommunicationServicesUser" => IdentityKind::User,
             "application" | "applicationInstance" => IdentityKind::Application,
             "device" => IdentityKind::Device,
             "conversation" => IdentityKind::Conversation,
             "tag" => IdentityKind::Tag,
-            _ => return self.alone.fill(key, field),
+            _ => return self.alone.fill(name, value),
         };
-        if let Some(identity) = field.object::<Identity<'a>>()? {
+        if let Some(identity) = object::<Identity<'a>>(value) {
             self.offer(Identity { kind, ..identity });
         }
-        Ok(())
     }
 }

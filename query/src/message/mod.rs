@@ -1,27 +1,21 @@
-//! A chat message as it is read: a typed, tolerant view that borrows from its JSON.
+//! A chat message as it is read: a typed, tolerant view that borrows from its document.
 //!
 //! Nothing is required and nothing is refused: a field that is absent, or of a type that it should
-//! not have, counts as absent, and unknown fields are skipped. Only bytes that are no JSON object
-//! are an error. One pass over the bytes, and texts without escapes are not copied.
+//! not have, counts as absent, and unknown fields are skipped. Texts without escapes are not copied.
 
-mod flags;
 mod identity;
 mod read;
-mod repair;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-use chatvault_engine::Timestamp;
-use serde::de::MapAccess;
+use chatvault_engine::{Document, Timestamp, Value};
 
 use crate::event::Event;
-pub use flags::Flags;
-pub(crate) use identity::IdentitySet;
 pub use identity::{Identity, IdentityKind};
-pub(crate) use read::{Field, Fill, read_object};
-pub(crate) use repair::repaired;
+pub(crate) use identity::{IdentitySet, identity};
+pub(crate) use read::{Fill, list, object, texts};
 
 /// A message, an event or anything else that is archived as one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -239,34 +233,15 @@ pub struct PolicyTip<'a> {
     pub conditions: Vec<Cow<'a, str>>,
 }
 
-/// The bytes are no JSON object.
-#[derive(Debug, thiserror::Error)]
-#[error("the message is no JSON object")]
-pub struct Unreadable(#[source] Option<serde_json::Error>);
-
 /// What the body of a system event is, instead of a text.
 const EVENT_MARK: &str = "<systemEventMessage/>";
 
 impl<'a> Message<'a> {
-    /// Reads a message from its JSON.
-    pub fn read(json: &'a [u8]) -> Result<Self, Unreadable> {
-        let mut read = read::document::<Self>(json);
-        if read.is_err() {
-            let repaired = repaired(json);
-            read = read::copied_document::<Self>(&repaired);
-        }
-        let mut message = read.map_err(|cause| Unreadable(Some(cause)))?.ok_or(Unreadable(None))?;
+    /// What a document says as a message.
+    pub fn of(document: &'a Document<'_>) -> Self {
+        let mut message: Self = object(document.root()).unwrap_or_default();
         message.settle();
-        Ok(message)
-    }
-
-    /// Reads a message that an archive gave: what it holds was checked when it came in, and is not
-    /// checked again where nothing is read. Of anything else it is [`Message::read`], or a message
-    /// that says less than is there.
-    pub fn stored(json: &'a [u8]) -> Result<Self, Unreadable> {
-        let Some(mut message) = read::trusted::<Self>(json) else { return Self::read(json) };
-        message.settle();
-        Ok(message)
+        message
     }
 
     /// The id of its chat, else of its channel.
@@ -304,139 +279,124 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Fill<'a> for Message<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "id" => self.id = field.text()?.unwrap_or_default(),
-            "etag" => self.etag = field.text()?,
-            "replyToId" => self.reply_to = field.text()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "id" => self.id = value.text().unwrap_or_default(),
+            "etag" => self.etag = value.text(),
+            "replyToId" => self.reply_to = value.text(),
             "messageType" => {
-                self.message_type = MessageType::Other(field.text()?.unwrap_or_default());
+                self.message_type = MessageType::Other(value.text().unwrap_or_default());
             }
-            "createdDateTime" => self.created = field.time()?,
-            "lastModifiedDateTime" => self.modified = field.time()?,
-            "lastEditedDateTime" => self.edited = field.time()?,
-            "deletedDateTime" => self.deleted = field.time()?,
-            "subject" => self.subject = field.text()?,
-            "summary" => self.summary = field.text()?,
-            "chatId" => self.chat = field.text()?,
-            "channelIdentity" => self.channel = field.object()?,
-            "importance" => self.importance = Importance::of(field.text()?.as_deref()),
-            "locale" => self.locale = field.text()?,
-            "webUrl" => self.web_url = field.text()?,
-            "from" => self.from = field.identity()?,
-            "onBehalfOf" => self.on_behalf_of = field.identity()?,
-            "body" => self.body = field.object()?.unwrap_or_default(),
-            "attachments" => self.attachments = field.list()?,
-            "mentions" => self.mentions = field.list()?,
-            "reactions" => self.reactions = field.list()?,
-            "eventDetail" => self.event = Event::of(field.object()?),
-            "policyViolation" => self.policy = field.object()?,
-            _ => field.skip()?,
+            "createdDateTime" => self.created = value.time(),
+            "lastModifiedDateTime" => self.modified = value.time(),
+            "lastEditedDateTime" => self.edited = value.time(),
+            "deletedDateTime" => self.deleted = value.time(),
+            "subject" => self.subject = value.text(),
+            "summary" => self.summary = value.text(),
+            "chatId" => self.chat = value.text(),
+            "channelIdentity" => self.channel = object(value),
+            "importance" => self.importance = Importance::of(value.text().as_deref()),
+            "locale" => self.locale = value.text(),
+            "webUrl" => self.web_url = value.text(),
+            "from" => self.from = identity(value),
+            "onBehalfOf" => self.on_behalf_of = identity(value),
+            "body" => self.body = object(value).unwrap_or_default(),
+            "attachments" => self.attachments = list(value),
+            "mentions" => self.mentions = list(value),
+            "reactions" => self.reactions = list(value),
+            "eventDetail" => self.event = Event::of(object(value)),
+            "policyViolation" => self.policy = object(value),
+            _ => {}
         }
-        Ok(())
     }
 }
 
 impl<'a> Fill<'a> for Channel<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "teamId" => self.team = field.text()?,
-            "channelId" => self.channel = field.text()?.unwrap_or_default(),
-            _ => field.skip()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "teamId" => self.team = value.text(),
+            "channelId" => self.channel = value.text().unwrap_or_default(),
+            _ => {}
         }
-        Ok(())
     }
 }
 
 impl<'a> Fill<'a> for Body<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
             "contentType" => {
-                self.kind = match field.text()?.as_deref() {
+                self.kind = match value.text().as_deref() {
                     Some("html") => BodyKind::Html,
                     Some("markdown") => BodyKind::Markdown,
                     _ => BodyKind::Text,
                 }
             }
-            "content" => self.content = field.text()?.unwrap_or_default(),
-            _ => field.skip()?,
+            "content" => self.content = value.text().unwrap_or_default(),
+            _ => {}
         }
-        Ok(())
     }
 }
 
 impl<'a> Fill<'a> for Attachment<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
             // Interactions with an assistant say `attachmentId`.
-            "id" | "attachmentId" => self.id = field.text()?,
-            "contentType" => self.content_type = field.text()?,
-            "contentUrl" => self.url = field.text()?,
-            "content" => self.content = field.text()?,
-            "name" => self.name = field.text()?,
-            "thumbnailUrl" => self.thumbnail_url = field.text()?,
-            "teamsAppId" => self.teams_app = field.text()?,
-            _ => field.skip()?,
+            "id" | "attachmentId" => self.id = value.text(),
+            "contentType" => self.content_type = value.text(),
+            "contentUrl" => self.url = value.text(),
+            "content" => self.content = value.text(),
+            "name" => self.name = value.text(),
+            "thumbnailUrl" => self.thumbnail_url = value.text(),
+            "teamsAppId" => self.teams_app = value.text(),
+            _ => {}
         }
-        Ok(())
     }
 }
 
 impl<'a> Fill<'a> for Mention<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "id" | "mentionId" => self.id = field.integer()?,
-            "mentionText" => self.text = field.text()?,
-            "mentioned" => self.who = field.identity()?,
-            _ => field.skip()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "id" | "mentionId" => self.id = value.integer(),
+            "mentionText" => self.text = value.text(),
+            "mentioned" => self.who = identity(value),
+            _ => {}
         }
-        Ok(())
     }
 }
 
 impl<'a> Fill<'a> for Reaction<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "reactionType" => self.kind = field.text()?.unwrap_or_default(),
-            "displayName" => self.display_name = field.text()?,
-            "reactionContentUrl" => self.content_url = field.text()?,
-            "createdDateTime" => self.at = field.time()?,
-            "user" => self.who = field.identity()?,
-            _ => field.skip()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "reactionType" => self.kind = value.text().unwrap_or_default(),
+            "displayName" => self.display_name = value.text(),
+            "reactionContentUrl" => self.content_url = value.text(),
+            "createdDateTime" => self.at = value.time(),
+            "user" => self.who = identity(value),
+            _ => {}
         }
-        Ok(())
     }
 }
 
 impl<'a> Fill<'a> for PolicyViolation<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "dlpAction" => self.action = field.text()?,
-            "userAction" => self.user_action = field.text()?,
-            "verdictDetails" => self.verdict = field.text()?,
-            "justificationText" => self.justification = field.text()?,
-            "policyTip" => self.tip = field.object()?,
-            _ => field.skip()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "dlpAction" => self.action = value.text(),
+            "userAction" => self.user_action = value.text(),
+            "verdictDetails" => self.verdict = value.text(),
+            "justificationText" => self.justification = value.text(),
+            "policyTip" => self.tip = object(value),
+            _ => {}
         }
-        Ok(())
     }
 }
 
 impl<'a> Fill<'a> for PolicyTip<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "generalText" => self.text = field.text()?,
-            "complianceUrl" => self.url = field.text()?,
-            "matchedConditionDescriptions" => self.conditions = field.texts()?,
-            _ => field.skip()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "generalText" => self.text = value.text(),
+            "complianceUrl" => self.url = value.text(),
+            "matchedConditionDescriptions" => self.conditions = texts(value),
+            _ => {}
         }
-        Ok(())
-    }
-}
-
-impl<'a, A: MapAccess<'a>> Field<'_, A> {
-    /// Who is meant by an identity set, or by a single identity.
-    pub(crate) fn identity(self) -> Result<Option<Identity<'a>>, A::Error> {
-        Ok(self.object::<IdentitySet<'a>>()?.and_then(IdentitySet::chosen))
     }
 }

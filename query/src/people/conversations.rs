@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use chatvault_engine::{MessageKind, RecordKind, Scan, Snapshot, Timestamp, Versions};
+use chatvault_engine::{Document, MessageKind, RecordKind, Scan, Snapshot, Timestamp, Versions};
 
 use super::conversation::Conversation;
 use super::kind::ConversationKind;
@@ -90,7 +90,8 @@ impl Conversations {
         let mut rows = snapshot.scan(scan).map_err(Error::Archive)?;
         let mut done = 0;
         while let Some(row) = rows.next().map_err(Error::Archive)? {
-            self.add(row.conversation(), row.json(), row.created());
+            let document = row.document().map_err(Error::Archive)?;
+            self.add(row.conversation(), &document, row.created());
             done += 1;
             if done % PROGRESS_ROWS == 0 && !on_progress(done) {
                 return Ok(false);
@@ -99,7 +100,7 @@ impl Conversations {
         Ok(true)
     }
 
-    fn add(&mut self, id: &str, message: &[u8], at: Timestamp) {
+    fn add(&mut self, id: &str, message: &Document<'_>, at: Timestamp) {
         let Self { all, ids } = self;
         let (event, team) = seen::event(message);
         if let (Some(team), Some(conversation)) = (&team, all.get_mut(id)) {
@@ -120,13 +121,13 @@ impl Conversations {
     fn read_records(&mut self, snapshot: &Snapshot, conversations: &[String]) -> Result<()> {
         let of = |record| Scan { record, conversations: conversations.to_vec(), ..Scan::default() };
         let Self { all, ids } = self;
-        record::each(snapshot, of(RecordKind::Chat), &mut |id, json, at, _| {
-            if let (Some(one), Some(topic)) = (all.get_mut(id), record::name(json)) {
+        record::each(snapshot, of(RecordKind::Chat), &mut |id, document, at, _| {
+            if let (Some(one), Some(topic)) = (all.get_mut(id), record::name(document)) {
                 one.add_record(&topic, at);
             }
         })?;
-        record::each(snapshot, of(RecordKind::Member), &mut |id, json, _, _| {
-            if let (Some(one), Some(told)) = (all.get_mut(id), record::member(json)) {
+        record::each(snapshot, of(RecordKind::Member), &mut |id, document, _, _| {
+            if let (Some(one), Some(told)) = (all.get_mut(id), record::member(document)) {
                 one.add_member(&told.id, told.sees_from, &mut |id| interned(ids, id));
             }
         })
@@ -142,8 +143,8 @@ impl Conversations {
         }
         let mut names: BTreeMap<String, BTreeMap<Timestamp, String>> = BTreeMap::new();
         let scan = Scan { record: RecordKind::Team, conversations, ..Scan::default() };
-        record::each(snapshot, scan, &mut |team, json, at, _| {
-            let name = record::name(json).filter(|name| !name.trim().is_empty());
+        record::each(snapshot, scan, &mut |team, document, at, _| {
+            let name = record::name(document).filter(|name| !name.trim().is_empty());
             let Some(name) = name else { return };
             drop(names.entry(team.to_owned()).or_default().insert(at, name.trim().to_owned()));
         })?;
@@ -166,7 +167,7 @@ impl Conversations {
             let scan = Scan { conversations, limit: Some(1), ..Scan::default() };
             let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
             let Some(row) = rows.next().map_err(Error::Archive)? else { continue };
-            if let (_, Some(team)) = seen::event(row.json()) {
+            if let (_, Some(team)) = seen::event(&row.document().map_err(Error::Archive)?) {
                 conversation.add_team(&team);
             }
         }

@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use chatvault_engine::{RecordKind, Scan, Snapshot, Timestamp, Versions};
+use chatvault_engine::{Document, RecordKind, Scan, Snapshot, Timestamp, Versions};
 use foldhash::fast::RandomState;
 
 use crate::error::{Error, Result};
@@ -58,7 +58,8 @@ impl People {
         let mut people = Self::default();
         let mut done = 0;
         while let Some(row) = rows.next().map_err(Error::Archive)? {
-            people.add(row.json(), row.created(), row.modified());
+            let document = row.document().map_err(Error::Archive)?;
+            people.add(&document, row.created(), row.modified());
             done += 1;
             if done % PROGRESS_ROWS == 0 && !on_progress(done) {
                 return Ok(None);
@@ -89,16 +90,16 @@ impl People {
     fn add_members(&mut self, snapshot: &Snapshot, chats: &[String]) -> Result<()> {
         let conversations = chats.to_vec();
         let scan = Scan { record: RecordKind::Member, conversations, ..Scan::default() };
-        record::each(snapshot, scan, &mut |_, json, since, next| {
-            self.tell(record::member(json), since, next);
+        record::each(snapshot, scan, &mut |_, document, since, next| {
+            self.tell(record::member(document), since, next);
         })
     }
 
     /// The conversation of a user's record is the user's id.
     fn add_users(&mut self, snapshot: &Snapshot, conversations: Vec<String>) -> Result<()> {
         let scan = Scan { record: RecordKind::User, conversations, ..Scan::default() };
-        record::each(snapshot, scan, &mut |_, json, since, next| {
-            self.tell(record::user(json), since, next);
+        record::each(snapshot, scan, &mut |_, document, since, next| {
+            self.tell(record::user(document), since, next);
         })
     }
 
@@ -121,7 +122,7 @@ impl People {
     }
 
     /// Adds what one message says.
-    fn add(&mut self, message: &[u8], created: Timestamp, modified: Timestamp) {
+    fn add(&mut self, message: &Document<'_>, created: Timestamp, modified: Timestamp) {
         seen::identities(message, &mut |role, identity| {
             let at = if role == seen::Role::Reacted { modified } else { created };
             if let Some(person) = self.people.get_mut(&*identity.id) {

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use chatvault_engine::{Scan, Snapshot, Timestamp, Versions};
+use chatvault_engine::{Document, Row, Scan, Snapshot, Timestamp, Versions};
 
 use crate::error::{Error, Result};
-use crate::json;
 use crate::time::parse_time;
+
+use super::seen::some_text;
 
 /// Somebody as the record of a user or a membership tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,77 +21,68 @@ pub(super) struct Told {
 }
 
 /// What members that are no users of the directory have in the place of `userId`.
-const MEMBERS: [&[u8]; 5] =
-    [b"userId", b"anonymousGuestId", b"skypeId", b"azureCommunicationServicesId", b"phoneNumber"];
+const MEMBERS: [&str; 5] =
+    ["userId", "anonymousGuestId", "skypeId", "azureCommunicationServicesId", "phoneNumber"];
 
 /// The user of a record.
-pub(super) fn user(record: &[u8]) -> Option<Told> {
-    person(record, &[b"id"])
+pub(super) fn user(record: &Document<'_>) -> Option<Told> {
+    person(record, &["id"])
 }
 
 /// Whose membership a record is: its own id is nobody's.
-pub(super) fn member(record: &[u8]) -> Option<Told> {
+pub(super) fn member(record: &Document<'_>) -> Option<Told> {
     person(record, &MEMBERS)
 }
 
-fn person(record: &[u8], ids: &[&[u8]]) -> Option<Told> {
+fn person(record: &Document<'_>, ids: &[&str]) -> Option<Told> {
     let mut told = Told::default();
     let (mut mail, mut principal) = (None, None);
-    json::members(record, &mut |key, value| {
-        let text = || json::text(value).filter(|text| !text.trim().is_empty());
-        match key {
-            key if ids.contains(&key) => {
+    for (name, value) in record.root().members() {
+        let text = || some_text(value);
+        match name {
+            name if ids.contains(&name) => {
                 told.id = text().map_or(std::mem::take(&mut told.id), Cow::into_owned);
             }
-            b"displayName" => told.name = text().map(Cow::into_owned),
-            b"mail" | b"email" => mail = text(),
-            b"userPrincipalName" => principal = text(),
-            b"visibleHistoryStartDateTime" => {
+            "displayName" => told.name = text().map(Cow::into_owned),
+            "mail" | "email" => mail = text(),
+            "userPrincipalName" => principal = text(),
+            "visibleHistoryStartDateTime" => {
                 told.sees_from = text().and_then(|text| parse_time("since", &text).ok());
             }
             _ => {}
         }
-    });
+    }
     told.addresses = [mail, principal].into_iter().flatten().map(Cow::into_owned).collect();
     (!told.id.is_empty()).then_some(told)
 }
 
 /// What the record of a chat, a channel or a team says that it is called; empty: it has no name.
-pub(super) fn name(record: &[u8]) -> Option<Cow<'_, str>> {
-    let mut name = None;
-    json::members(record, &mut |key, value| {
-        if matches!(key, b"topic" | b"displayName") {
-            name = Some(json::text(value).unwrap_or_default());
-        }
-    });
-    name
+pub(super) fn name<'d>(record: &'d Document<'_>) -> Option<Cow<'d, str>> {
+    let names =
+        record.root().members().filter(|(name, _)| matches!(*name, "topic" | "displayName"));
+    names.last().map(|(_, value)| value.text().unwrap_or_default())
 }
 
 /// What is called for each version of a record: its conversation, its document, its time and that of
 /// the next one.
-pub(super) type OnVersion<'f> = &'f mut dyn FnMut(&str, &[u8], Timestamp, Option<Timestamp>);
+pub(super) type OnVersion<'f> =
+    &'f mut dyn FnMut(&str, &Document<'_>, Timestamp, Option<Timestamp>);
 
 /// Calls `on` for each version of each record, the versions of one in order.
 pub(super) fn each(snapshot: &Snapshot, scan: Scan, on: OnVersion<'_>) -> Result<()> {
     let scan = Scan { versions: Versions::All, ..scan };
     let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
-    let mut before: Option<(String, String, Vec<u8>, Timestamp)> = None;
+    let mut before: Option<(String, String, Document<'static>, Timestamp)> = None;
     loop {
         let row = rows.next().map_err(Error::Archive)?;
-        if let Some((conversation, id, json, at)) = &before {
-            let same = |row: &chatvault_engine::Row<'_>| {
-                row.conversation() == conversation && row.id() == id
-            };
-            on(
-                conversation,
-                json,
-                *at,
-                row.as_ref().filter(|row| same(row)).map(chatvault_engine::Row::modified),
-            );
+        if let Some((conversation, id, document, at)) = &before {
+            let same = |row: &&Row<'_>| row.conversation() == conversation && row.id() == id;
+            on(conversation, document, *at, row.as_ref().filter(same).map(Row::modified));
         }
         let Some(row) = row else { return Ok(()) };
         let (conversation, id) = (row.conversation().to_owned(), row.id().to_owned());
-        before = Some((conversation, id, row.json().to_vec(), row.modified()));
+        let document = row.document().map_err(Error::Archive)?.into_owned();
+        before = Some((conversation, id, document, row.modified()));
     }
 }
 
@@ -100,26 +92,28 @@ mod tests {
 
     #[test]
     fn a_membership_is_of_a_user_or_of_whoever_has_no_account() {
+        let member = |json: &str| member(&Document::parse(json.as_bytes()).unwrap());
         let told = member(
-            br#"{"id":"MCMj","userId":"u1","displayName":"Ann","email":"ann@x.example","roles":[]}"#,
+            r#"{"id":"MCMj","userId":"u1","displayName":"Ann","email":"ann@x.example","roles":[]}"#,
         );
         let told = told.unwrap();
         assert_eq!((&*told.id, told.name.as_deref()), ("u1", Some("Ann")));
         assert_eq!(told.addresses, ["ann@x.example"]);
-        let guest = member(br#"{"id":"MCMj","anonymousGuestId":"g","displayName":null}"#).unwrap();
+        let guest = member(r#"{"id":"MCMj","anonymousGuestId":"g","displayName":null}"#).unwrap();
         assert_eq!((&*guest.id, guest.name), ("g", None));
-        assert_eq!(member(br#"{"id":"MCMj","displayName":"Ann"}"#), None);
+        assert_eq!(member(r#"{"id":"MCMj","displayName":"Ann"}"#), None);
     }
 
     #[test]
     fn mail_goes_before_the_principal_name_and_an_empty_one_is_none() {
-        let addresses = |json: &[u8]| user(json).unwrap().addresses;
-        let both = br#"{"id":"u","userPrincipalName":"u_x#EXT#@y.example","mail":"u@x.example"}"#;
+        let user = |json: &str| user(&Document::parse(json.as_bytes()).unwrap());
+        let addresses = |json: &str| user(json).unwrap().addresses;
+        let both = r#"{"id":"u","userPrincipalName":"u_x#EXT#@y.example","mail":"u@x.example"}"#;
         assert_eq!(addresses(both), ["u@x.example", "u_x#EXT#@y.example"]);
         assert_eq!(
-            addresses(br#"{"id":"u","mail":"","userPrincipalName":"u@y.example"}"#),
+            addresses(r#"{"id":"u","mail":"","userPrincipalName":"u@y.example"}"#),
             ["u@y.example"]
         );
-        assert_eq!(user(b"[]"), None);
+        assert_eq!(user("{}"), None);
     }
 }

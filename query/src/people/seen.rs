@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{self, Raw};
+use chatvault_engine::{Document, Value};
 
 /// Somebody as a message names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,71 +26,73 @@ pub(super) enum Role {
 type OnIdentity<'f, 'a> = &'f mut dyn FnMut(Role, Identity<'a>);
 
 /// Calls `on` for each identity of a message that has an id.
-pub(super) fn identities<'a>(message: &'a [u8], on: OnIdentity<'_, 'a>) {
-    json::members(message, &mut |key, value| match key {
-        b"from" | b"onBehalfOf" => of_set(value, Role::Sent, on),
-        b"mentions" => of_elements(value, b"mentioned", Role::Mentioned, on),
-        b"reactions" => of_elements(value, b"user", Role::Reacted, on),
-        b"messageHistory" => json::elements(value, &mut |item| {
-            json::members_of(item, &mut |key, reaction| {
-                if key == b"reaction" {
-                    of_member(reaction, b"user", Role::Reacted, on);
-                }
-            });
-        }),
-        b"eventDetail" => of_event(value, on),
-        _ => {}
-    });
+pub(super) fn identities<'d>(message: &'d Document<'_>, on: OnIdentity<'_, 'd>) {
+    for (name, value) in message.root().members() {
+        match name {
+            "from" | "onBehalfOf" => of_set(value, Role::Sent, on),
+            "mentions" => of_elements(value, "mentioned", Role::Mentioned, on),
+            "reactions" => of_elements(value, "user", Role::Reacted, on),
+            "messageHistory" => {
+                let reactions = value.elements().filter_map(|item| item.get("reaction"));
+                reactions.for_each(|reaction| of_member(reaction, "user", Role::Reacted, on));
+            }
+            "eventDetail" => of_event(value, on),
+            _ => {}
+        }
+    }
 }
 
-fn of_event<'a>(event: Raw<'a>, on: OnIdentity<'_, 'a>) {
-    json::members_of(event, &mut |key, value| match key {
-        b"initiator" | b"meetingOrganizer" => of_set(value, Role::Event, on),
-        b"conversationMemberUser" => of_one(value, Role::Event, on),
-        b"members" => json::elements(value, &mut |member| of_one(member, Role::Event, on)),
-        b"callParticipants" => of_elements(value, b"participant", Role::Event, on),
-        _ => {}
-    });
+fn of_event<'d>(event: Value<'d>, on: OnIdentity<'_, 'd>) {
+    for (name, value) in event.members() {
+        match name {
+            "initiator" | "meetingOrganizer" => of_set(value, Role::Event, on),
+            "conversationMemberUser" => of_one(value, Role::Event, on),
+            "members" => value.elements().for_each(|member| of_one(member, Role::Event, on)),
+            "callParticipants" => of_elements(value, "participant", Role::Event, on),
+            _ => {}
+        }
+    }
 }
 
 /// The identity set under a name in each element of a list.
-fn of_elements<'a>(list: Raw<'a>, name: &[u8], role: Role, on: OnIdentity<'_, 'a>) {
-    json::elements(list, &mut |element| of_member(element, name, role, on));
+fn of_elements<'d>(list: Value<'d>, name: &str, role: Role, on: OnIdentity<'_, 'd>) {
+    list.elements().for_each(|element| of_member(element, name, role, on));
 }
 
-fn of_member<'a>(object: Raw<'a>, name: &[u8], role: Role, on: OnIdentity<'_, 'a>) {
-    json::members_of(object, &mut |key, value| {
-        if key == name {
-            of_set(value, role, on);
-        }
-    });
+fn of_member<'d>(object: Value<'d>, name: &str, role: Role, on: OnIdentity<'_, 'd>) {
+    if let Some(set) = object.get(name) {
+        of_set(set, role, on);
+    }
 }
 
 /// A set of who did something: conversations and tags are nobody.
-fn of_set<'a>(set: Raw<'a>, role: Role, on: OnIdentity<'_, 'a>) {
-    json::members_of(set, &mut |key, value| {
-        if matches!(key, b"user" | b"application" | b"device") {
+fn of_set<'d>(set: Value<'d>, role: Role, on: OnIdentity<'_, 'd>) {
+    for (name, value) in set.members() {
+        if matches!(name, "user" | "application" | "device") {
             of_one(value, role, on);
         }
-    });
+    }
 }
 
-fn of_one<'a>(identity: Raw<'a>, role: Role, on: OnIdentity<'_, 'a>) {
+fn of_one<'d>(identity: Value<'d>, role: Role, on: OnIdentity<'_, 'd>) {
     let (mut id, mut name, mut address, mut kind) = (None, None, None, None);
-    json::members_of(identity, &mut |key, value| match key {
-        b"id" => id = some_text(value),
-        b"displayName" => name = some_text(value),
-        b"email" | b"mail" | b"userPrincipalName" => address = some_text(value).or(address.take()),
-        b"userIdentityType" | b"applicationIdentityType" => kind = some_text(value),
-        _ => {}
-    });
+    for (key, value) in identity.members() {
+        match key {
+            "id" => id = some_text(value),
+            "displayName" => name = some_text(value),
+            "email" | "mail" | "userPrincipalName" => address = some_text(value).or(address.take()),
+            "userIdentityType" | "applicationIdentityType" => kind = some_text(value),
+            _ => {}
+        }
+    }
     if let Some(id) = id {
         on(role, Identity { id, name, address, kind });
     }
 }
 
-fn some_text(value: Raw<'_>) -> Option<Cow<'_, str>> {
-    json::text(value).filter(|text| !text.trim().is_empty())
+/// A text that says something.
+pub(super) fn some_text(value: Value<'_>) -> Option<Cow<'_, str>> {
+    value.text().filter(|text| !text.trim().is_empty())
 }
 
 /// What an event says about its conversation.
@@ -106,29 +108,28 @@ pub(super) struct Event<'a> {
 }
 
 /// The event that a message reports, and the team that it stands in.
-pub(super) fn event(message: &[u8]) -> (Option<Event<'_>>, Option<Cow<'_, str>>) {
-    let (mut event, mut team) = (None, None);
-    json::members(message, &mut |key, value| match key {
-        b"eventDetail" => event = read_event(value),
-        b"channelIdentity" => team = json::member_text(value, "teamId"),
-        _ => {}
-    });
-    (event, team.filter(|team| !team.is_empty()))
+pub(super) fn event<'d>(message: &'d Document<'_>) -> (Option<Event<'d>>, Option<Cow<'d, str>>) {
+    let root = message.root();
+    let team = root.get("channelIdentity").and_then(|place| place.get("teamId")?.text());
+    (root.get("eventDetail").and_then(read_event), team.filter(|team| !team.is_empty()))
 }
 
-fn read_event(detail: Raw<'_>) -> Option<Event<'_>> {
+fn read_event(detail: Value<'_>) -> Option<Event<'_>> {
     let mut event = Event::default();
-    json::members_of(detail, &mut |key, value| match key {
-        b"@odata.type" => event.name = short_name(json::text(value).unwrap_or_default()),
-        b"members" => json::elements(value, &mut |member| {
-            event.members.extend(json::member_text(member, "id").filter(|id| !id.is_empty()));
-        }),
-        b"chatDisplayName" | b"channelDisplayName" => {
-            event.topic = Some(json::text(value).unwrap_or_default());
+    for (name, value) in detail.members() {
+        match name {
+            "@odata.type" => event.name = short_name(value.text().unwrap_or_default()),
+            "members" => {
+                let ids = value.elements().filter_map(|member| member.get("id")?.text());
+                event.members.extend(ids.filter(|id| !id.is_empty()));
+            }
+            "chatDisplayName" | "channelDisplayName" => {
+                event.topic = Some(value.text().unwrap_or_default());
+            }
+            "channelId" => event.channel = some_text(value),
+            _ => {}
         }
-        b"channelId" => event.channel = some_text(value),
-        _ => {}
-    });
+    }
     (!event.name.is_empty()).then_some(event)
 }
 

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use serde::de::MapAccess;
+use chatvault_engine::{Document, Value};
 
-use crate::message::{BodyKind, Field, Fill, Message, MessageType, read_object};
+use crate::message::{BodyKind, Fill, Message, MessageType, list, object};
 
 /// What an interaction says beside what a message says.
 #[derive(Default)]
@@ -25,34 +25,31 @@ struct Named<'a> {
 }
 
 impl<'a> Fill<'a> for Interaction<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "interactionType" => self.kind = field.text()?,
-            "appClass" => self.app = field.text()?,
-            "contexts" => self.contexts = field.list()?,
-            "links" => self.links = field.list()?,
-            _ => field.skip()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "interactionType" => self.kind = value.text(),
+            "appClass" => self.app = value.text(),
+            "contexts" => self.contexts = list(value),
+            "links" => self.links = list(value),
+            _ => {}
         }
-        Ok(())
     }
 }
 
 impl<'a> Fill<'a> for Named<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "displayName" => self.name = field.text()?,
-            "linkType" | "contextType" => self.kind = field.text()?,
-            "linkUrl" | "contextReference" => self.address = field.text()?,
-            _ => field.skip()?,
+    fn fill(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "displayName" => self.name = value.text(),
+            "linkType" | "contextType" => self.kind = value.text(),
+            "linkUrl" | "contextReference" => self.address = value.text(),
+            _ => {}
         }
-        Ok(())
     }
 }
 
-pub(super) fn message(json: &[u8]) -> Option<Message<'_>> {
-    let mut message = Message::stored(json).ok()?;
-    let read = std::str::from_utf8(json).ok().and_then(read_object::<Interaction<'_>>);
-    let read = read.unwrap_or_default();
+pub(super) fn message<'a>(document: &'a Document<'_>) -> Message<'a> {
+    let mut message = Message::of(document);
+    let read: Interaction<'_> = object(document.root()).unwrap_or_default();
     // Whatever its text looks like, it is no event of the service.
     message.event = None;
     message.message_type = MessageType::Other(read.kind.clone().unwrap_or_default());
@@ -77,7 +74,7 @@ pub(super) fn message(json: &[u8]) -> Option<Message<'_>> {
             }
         }
     }
-    Some(message)
+    message
 }
 
 impl Interaction<'_> {

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use chatvault_engine::{RecordKind, Timestamp};
-use serde::de::MapAccess;
+use chatvault_engine::{Document, RecordKind, Timestamp, Value};
 
 use super::{Text, cues};
 use crate::message::{
-    Attachment, Body, BodyKind, Field, Fill, Identity, Message, MessageType, read_object,
+    Attachment, Body, BodyKind, Fill, Identity, Message, MessageType, identity, object,
 };
 use crate::time::format_time;
 
@@ -25,25 +24,28 @@ struct Artefact<'a> {
 }
 
 impl<'a> Fill<'a> for Artefact<'a> {
-    fn fill<A: MapAccess<'a>>(&mut self, key: &str, field: Field<'_, A>) -> Result<(), A::Error> {
+    fn fill(&mut self, name: &str, value: Value<'a>) {
         let is_said = |text: &Cow<'a, str>| !text.is_empty();
-        match key {
-            "id" => self.id = field.text()?.unwrap_or_default(),
-            "meetingId" => self.meeting = field.text()?.filter(is_said),
-            "callId" => self.call = field.text()?.filter(is_said),
-            "contentCorrelationId" => self.correlation = field.text()?.filter(is_said),
-            "meetingOrganizer" => self.organizer = field.identity()?,
-            "meetingOrganizerId" => self.organizer_id = field.text()?.filter(is_said),
-            "createdDateTime" => self.started = field.time()?,
-            "endDateTime" => self.ended = field.time()?,
-            _ => field.skip()?,
+        match name {
+            "id" => self.id = value.text().unwrap_or_default(),
+            "meetingId" => self.meeting = value.text().filter(is_said),
+            "callId" => self.call = value.text().filter(is_said),
+            "contentCorrelationId" => self.correlation = value.text().filter(is_said),
+            "meetingOrganizer" => self.organizer = identity(value),
+            "meetingOrganizerId" => self.organizer_id = value.text().filter(is_said),
+            "createdDateTime" => self.started = value.time(),
+            "endDateTime" => self.ended = value.time(),
+            _ => {}
         }
-        Ok(())
     }
 }
 
-pub(super) fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Option<Message<'a>> {
-    let read: Artefact<'a> = read_object(std::str::from_utf8(json).ok()?)?;
+pub(super) fn message<'a>(
+    record: RecordKind,
+    document: &'a Document<'_>,
+    text: &Text,
+) -> Message<'a> {
+    let read: Artefact<'a> = object(document.root()).unwrap_or_default();
     let is_recording = record == RecordKind::CallRecording;
     let mut content = read.facts(is_recording);
     if !is_recording {
@@ -61,7 +63,7 @@ pub(super) fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Op
         ..Attachment::default()
     };
     let alone = |id| Identity { id, ..Identity::default() };
-    Some(Message {
+    Message {
         id: read.id,
         message_type: MessageType::Other(kind.into()),
         created: read.started,
@@ -69,7 +71,7 @@ pub(super) fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Op
         body: Body { kind: BodyKind::Text, content: content.into() },
         attachments: vec![file],
         ..Message::default()
-    })
+    }
 }
 
 impl Artefact<'_> {

@@ -14,7 +14,7 @@ mod vtt;
 
 use std::sync::Arc;
 
-use chatvault_engine::RecordKind;
+use chatvault_engine::{Document, RecordKind};
 
 use crate::message::Message;
 pub use text::{MOST_TEXT_BYTES, Texts};
@@ -34,13 +34,13 @@ pub enum Text {
     TooLong(u64),
 }
 
-/// A stored record of any kind as a message; `None` if its bytes are none.
-pub fn message<'a>(record: RecordKind, json: &'a [u8], text: &Text) -> Option<Message<'a>> {
+/// A stored record of any kind as a message.
+pub fn message<'a>(record: RecordKind, document: &'a Document<'_>, text: &Text) -> Message<'a> {
     match record {
-        RecordKind::CopilotInteraction => interaction::message(json),
+        RecordKind::CopilotInteraction => interaction::message(document),
         RecordKind::CallRecording | RecordKind::CallTranscript => {
-            meeting::message(record, json, text)
+            meeting::message(record, document, text)
         }
-        _ => Message::stored(json).ok(),
+        _ => Message::of(document),
     }
 }

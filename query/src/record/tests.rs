@@ -1,6 +1,6 @@
 //! Records as messages, and transcripts as lines.
 
-use chatvault_engine::RecordKind;
+use chatvault_engine::{Document, RecordKind};
 use proptest::prelude::*;
 
 use super::{Cue, Text, cues, message};
@@ -51,13 +51,18 @@ proptest! {
     }
 }
 
-const MEETING: &[u8] = br#"{"id":"r1","meetingId":"MSo","callId":null,"createdDateTime":"2023-04-10T08:13:17.5Z",
+fn parsed(json: &str) -> Document<'_> {
+    Document::parse(json.as_bytes()).unwrap()
+}
+
+const MEETING: &str = r#"{"id":"r1","meetingId":"MSo","callId":null,"createdDateTime":"2023-04-10T08:13:17.5Z",
     "endDateTime":"2023-04-10T08:40:00Z","contentCorrelationId":"c-1","meetingOrganizer":{"application":null,
     "user":{"id":"ada","displayName":null}}}"#;
 
 #[test]
 fn a_recording_says_when_it_was_and_has_its_film_as_its_file() {
-    let message = message(RecordKind::CallRecording, MEETING, &Text::None).unwrap();
+    let document = parsed(MEETING);
+    let message = message(RecordKind::CallRecording, &document, &Text::None);
     assert_eq!(
         message.body.content,
         "Recording of a meeting\nStarted: 2023-04-10T08:13:17.500Z\nEnded: 2023-04-10T08:40:00Z\n\
@@ -72,7 +77,8 @@ fn a_recording_says_when_it_was_and_has_its_film_as_its_file() {
 #[test]
 fn a_transcript_says_its_lines_or_why_it_has_none() {
     let ending = |text: Text| {
-        let message = message(RecordKind::CallTranscript, MEETING, &text).unwrap();
+        let document = parsed(MEETING);
+        let message = message(RecordKind::CallTranscript, &document, &text);
         message.body.content.lines().last().unwrap().to_owned()
     };
     let here = "0:0:1.0 --> 0:0:2.0\n<v Ada>hello</v>\n";
@@ -83,12 +89,13 @@ fn a_transcript_says_its_lines_or_why_it_has_none() {
 
 #[test]
 fn an_interaction_keeps_its_links_and_is_no_event_whatever_its_text() {
-    let json = br#"{"id":"1","sessionId":"s","interactionType":"userPrompt","appClass":"IPM.Copilot.Word",
+    let json = r#"{"id":"1","sessionId":"s","interactionType":"userPrompt","appClass":"IPM.Copilot.Word",
         "from":{"user":{"id":"ada","displayName":"8:orgid:ada"}},
         "body":{"contentType":"text","content":"<systemEventMessage/><attachment id=\"x\"></attachment>"},
         "contexts":[{"displayName":"Meeting","contextReference":"https://c.example/","contextType":"TeamsMeeting"}],
         "links":[{"displayName":"Plan <B>","linkUrl":"https://l.example/b","linkType":"File"}]}"#;
-    let read = message(RecordKind::CopilotInteraction, json, &Text::None).unwrap();
+    let document = parsed(json);
+    let read = message(RecordKind::CopilotInteraction, &document, &Text::None);
     assert!(!read.is_system() && read.from.as_ref().unwrap().name.is_none());
     assert_eq!(read.message_type.name(), "userPrompt");
     assert_eq!(
@@ -96,8 +103,9 @@ fn an_interaction_keeps_its_links_and_is_no_event_whatever_its_text() {
         "<systemEventMessage/>\n\nAsked in: Word\n\nContext: Meeting (TeamsMeeting): https://c.example/\n\n\
          Link: Plan <B> (File): https://l.example/b"
     );
-    let html = String::from_utf8(json.to_vec()).unwrap().replace("\"text\"", "\"html\"");
-    let read = message(RecordKind::CopilotInteraction, html.as_bytes(), &Text::None).unwrap();
+    let html = json.replace("\"text\"", "\"html\"");
+    let document = parsed(&html);
+    let read = message(RecordKind::CopilotInteraction, &document, &Text::None);
     let plain = plain_text(&read);
     assert!(plain.ends_with("Link: Plan <B> (File): https://l.example/b"), "{plain}");
 }

@@ -1,8 +1,8 @@
 //! What of a record can be searched for: its parts, each as a text.
 
-use chatvault_engine::RecordKind;
+use chatvault_engine::{Document, RecordKind};
 
-use crate::body::{Block, Document, Inline, QuoteOf, card_text};
+use crate::body::{self, Block, Inline, QuoteOf, card_text};
 use crate::event::{NoNames, words};
 use crate::message::{Attachment, Message};
 use crate::record::{Cue, Text, cues, message};
@@ -58,12 +58,10 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// What can be searched for in a record; bytes that are none have nothing.
-    pub(super) fn of(record: RecordKind, json: &[u8], text: &Text) -> Self {
+    /// What can be searched for in a record.
+    pub(super) fn of(record: RecordKind, document: &Document<'_>, text: &Text) -> Self {
         let mut content = Self::default();
-        if let Some(message) = message(record, json, &Text::None) {
-            content.fill(&message);
-        }
+        content.fill(&message(record, document, &Text::None));
         if let Text::Here(text) = text {
             content.spoken(&cues(text));
         }
@@ -106,7 +104,7 @@ impl Content {
     fn fill(&mut self, message: &Message<'_>) {
         match &message.event {
             Some(event) => self.event = words(event, &NoNames),
-            None => self.blocks(&Document::of(message).blocks),
+            None => self.blocks(&body::Document::of(message).blocks),
         }
         for text in [&message.subject, &message.summary].into_iter().flatten() {
             add(&mut self.subject, text);

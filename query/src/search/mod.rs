@@ -20,7 +20,7 @@ use std::str::FromStr;
 pub(crate) use index::Candidates;
 pub use index::{Builder, Index, Update};
 
-use chatvault_engine::RecordKind;
+use chatvault_engine::{Document, RecordKind};
 
 use crate::error::{Error, Result};
 use crate::record::{Cue, Text, cues};
@@ -48,13 +48,13 @@ use tree::Tree;
 /// use chatvault_query::search::Search;
 ///
 /// let search: Search = "resume \"offer let*\" -subject:draft".parse()?;
-/// let message = br#"{"id":"1","chatId":"19:a","messageType":"message",
-///     "body":{"contentType":"html","content":"<p>R\u00e9sum\u00e9 and <b>offer</b> letter</p>"}}"#;
-/// assert!(search.matches(message));
+/// let message = Document::parse(br#"{"id":"1","chatId":"19:a","messageType":"message",
+///     "body":{"contentType":"html","content":"<p>R\u00e9sum\u00e9 and <b>offer</b> letter</p>"}}"#)?;
+/// assert!(search.matches(&message));
 ///
 /// let error = "(offer OR letter".parse::<Search>().unwrap_err();
 /// assert_eq!(error.to_string(), "search: character 17: expected a closing bracket, found the end");
-/// # Ok::<(), chatvault_query::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
@@ -64,17 +64,22 @@ pub struct Search {
 
 impl Search {
     /// Does a message, as the service wrote it, meet it?
-    pub fn matches(&self, json: &[u8]) -> bool {
-        self.is_met_by(RecordKind::Message, json, &Text::None)
+    pub fn matches(&self, message: &Document<'_>) -> bool {
+        self.is_met_by(RecordKind::Message, message, &Text::None)
     }
 
     /// Does a record of some kind meet it?
-    pub(crate) fn is_met_by(&self, record: RecordKind, json: &[u8], text: &Text) -> bool {
+    pub(crate) fn is_met_by(
+        &self,
+        record: RecordKind,
+        document: &Document<'_>,
+        text: &Text,
+    ) -> bool {
         match text {
             Text::Here(text) if self.names_speaker() => {
                 cues(text).iter().any(|cue| self.meets(&Content::of_cue(cue)))
             }
-            text => self.meets(&Content::of(record, json, text)),
+            text => self.meets(&Content::of(record, document, text)),
         }
     }
 

@@ -2,14 +2,15 @@
 
 use std::io::Write;
 
-use chatvault_engine::Row;
+use chatvault_engine::{Document, Row, Value};
+use chatvault_query::body;
+use chatvault_query::event::{self, NoNames};
+use chatvault_query::message::Message;
 use chatvault_query::record::{Cue, Text};
 use chatvault_query::search::Search;
 use chatvault_query::{Answer, Kind, Order, format_time};
-use serde_json::Value;
 
 use crate::console::Console;
-use crate::plain;
 use crate::table::{Column, Listing};
 use crate::text;
 
@@ -50,7 +51,7 @@ pub(in crate::commands) fn print_table(
     let mut listing = Listing::new(columns, console.width());
     let mut printed = 0;
     while let Some(row) = rows.next()? {
-        let cells = cells(&row, order);
+        let cells = cells(&row, order)?;
         let said = match (search, rows.text()) {
             (Some(search), Text::Here(text)) => search.said(text),
             _ => Vec::new(),
@@ -80,22 +81,57 @@ fn spoken(cells: &[String], cue: &Cue) -> Vec<String> {
     cells
 }
 
-fn cells(row: &Row<'_>, order: Order) -> Vec<String> {
+fn cells(row: &Row<'_>, order: Order) -> anyhow::Result<Vec<String>> {
     let time = if order == Order::Modified { row.modified() } else { row.created() };
-    // What is no JSON for this reader, such as a lone surrogate, is shown as it is.
-    let message = serde_json::from_slice(row.json()).unwrap_or(Value::Null);
-    let text = match &message {
-        Value::Null => String::from_utf8_lossy(row.json()).chars().take(200).collect(),
-        message => plain::words(message),
-    };
-    let sender = plain::sender_name(&message).or(row.sender()).unwrap_or("-");
-    vec![
+    let document = row.document()?;
+    let message = Message::of(&document);
+    let name = message.from.as_ref().and_then(|from| from.name.as_deref());
+    let sender = name.or(row.sender()).unwrap_or("-");
+    Ok(vec![
         to_seconds(&format_time(time)),
         short_conversation(row.conversation()),
         text::middle_cut(sender, usize::from(SENDER_CELLS)).into_owned(),
         Kind::name_of(row.kind()).to_owned(),
-        text,
-    ]
+        words(&document, &message),
+    ])
+}
+
+/// Enough words for the widest terminal.
+const MOST_CHARS: usize = 400;
+
+/// What a row says, or what stands for it, in one line.
+fn words(document: &Document<'_>, message: &Message<'_>) -> String {
+    if message.is_deleted() {
+        return "(deleted)".to_owned();
+    }
+    let root = document.root();
+    let said = match &message.event {
+        Some(event) => event::words(event, &NoNames),
+        None if ["body", "subject", "attachments"].iter().all(|name| root.get(name).is_none()) => {
+            return told_of(root);
+        }
+        None => body::plain_text(message).into_owned(),
+    };
+    let parts = [message.subject.as_deref().unwrap_or_default(), &said].map(squeezed);
+    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(": ")
+}
+
+/// What is stored beside messages: when a call was, or how somebody or something is called.
+fn told_of(root: Value<'_>) -> String {
+    let text = |name| root.get(name).and_then(Value::text).filter(|text| !text.is_empty());
+    if root.get("meetingId").or(root.get("callId")).is_some() {
+        let [start, end] =
+            ["createdDateTime", "endDateTime"].map(|name| text(name).unwrap_or_default());
+        return format!("call {start} to {end}");
+    }
+    let names = ["displayName", "topic", "userPrincipalName", "mail", "email"];
+    names.into_iter().filter_map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// Runs of white space as one space, none at the ends, at most [`MOST_CHARS`].
+fn squeezed(text: &str) -> String {
+    let words = text.split_whitespace().take(MOST_CHARS).collect::<Vec<_>>().join(" ");
+    words.chars().take(MOST_CHARS).collect()
 }
 
 /// `2016-05-01T10:00:00.123Z` is shown as `2016-05-01 10:00:00`.
@@ -114,6 +150,34 @@ fn short_conversation(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn said(json: &str) -> String {
+        let document = Document::parse(json.as_bytes()).unwrap();
+        words(&document, &Message::of(&document))
+    }
+
+    #[test]
+    fn a_row_is_told_by_what_it_has() {
+        for (json, text) in [
+            (r#"{"deletedDateTime":"2016-05-01T00:00:00Z","body":{"content":"x"}}"#, "(deleted)"),
+            (
+                r##"{"eventDetail":{"@odata.type":"#microsoft.graph.chatRenamedEventMessageDetail",
+                "chatDisplayName":"Tea"},"body":{"content":"<systemEventMessage/>"}}"##,
+                "Somebody renamed the chat to \"Tea\"",
+            ),
+            (
+                r#"{"subject":"Lunch","body":{"contentType":"html","content":"<p>a &lt;b&gt;</p>\n<p>c"}}"#,
+                "Lunch: a <b> c",
+            ),
+            (r#"{"subject":"\ud800","body":null}"#, "\u{fffd}"),
+            (r#"{"displayName":"Ann Lee","mail":"ann@contoso.com"}"#, "Ann Lee, ann@contoso.com"),
+            (r#"{"callId":"c","createdDateTime":"a","endDateTime":"b"}"#, "call a to b"),
+        ] {
+            assert_eq!(said(json), text, "{json}");
+        }
+        let long = format!(r#"{{"body":{{"content":"{}"}}}}"#, "ü ".repeat(100_000));
+        assert_eq!(said(&long).chars().count(), MOST_CHARS);
+    }
 
     #[test]
     fn ids_and_times_are_shortened_for_the_table() {

@@ -93,7 +93,7 @@ impl<'a> Records<'a> {
         line.write(&self.message(&family, &family.first, latest, (kind, text)));
         for (attached, at) in entry.attached.iter().zip(1..) {
             let number = format!("{}.{at:04}", family.first);
-            line.write(&self.attachment(&family, &number, attached, latest.message.as_ref()));
+            line.write(&self.attachment(&family, &number, attached, &latest.message));
         }
         for parsed in earlier {
             let number = format!("{}.V{:04}", family.first, parsed.number);
@@ -131,7 +131,7 @@ impl<'a> Records<'a> {
             (files, 0) => format!("{first}.{files:04}"),
             (_, earlier) => format!("{first}.V{earlier:04}"),
         };
-        let read = || versions.iter().filter_map(|one| one.message.as_ref());
+        let read = || versions.iter().map(|one| &one.message);
         Family {
             entry,
             first,
@@ -154,8 +154,8 @@ impl<'a> Records<'a> {
         parsed: &'v Parsed<'_>,
         text: (&'static str, Cow<'v, str>),
     ) -> Values<'v> {
-        let json = &parsed.version.json;
-        let mut values = self.shared(family, number, parsed.message.as_ref());
+        let json = parsed.version.document.json();
+        let mut values = self.shared(family, number, &parsed.message);
         values.document_type = text.0;
         values.message_count = "1";
         if self.context.options.raw_json {
@@ -174,7 +174,7 @@ impl<'a> Records<'a> {
         family: &'v Family<'_>,
         number: &'v str,
         attached: &'v Attached,
-        message: Option<&'v Message<'_>>,
+        message: &'v Message<'_>,
     ) -> Values<'v> {
         let mut values = self.shared(family, number, message);
         values.document_type = ATTACHMENT;
@@ -196,10 +196,10 @@ impl<'a> Records<'a> {
         &'v self,
         family: &'v Family<'_>,
         number: &'v str,
-        message: Option<&'v Message<'_>>,
+        message: &'v Message<'_>,
     ) -> Values<'v> {
         let entry = family.entry;
-        let modified = message.and_then(|message| message.modified).unwrap_or(entry.modified);
+        let modified = message.modified.unwrap_or(entry.modified);
         Values {
             number,
             family: &family.first,
@@ -230,13 +230,12 @@ impl Records<'_> {
     }
 
     fn own_text<'v>(&self, names: &Then<'_>, parsed: &'v Parsed<'_>) -> Cow<'v, str> {
-        let words = |message| body_text(message, self.context.options.system_events, names);
-        parsed.message.as_ref().map(words).unwrap_or_default()
+        body_text(&parsed.message, self.context.options.system_events, names)
     }
 
     /// Who could read it then: the members at that time, without the sender.
-    fn to(&self, entry: &Entry, message: Option<&Message<'_>>) -> String {
-        let from = message.and_then(|message| message.from.as_ref());
+    fn to(&self, entry: &Entry, message: &Message<'_>) -> String {
+        let from = message.from.as_ref();
         let is_sender = |person: &Person| from.is_some_and(|from| from.id == person.id);
         let members = self.context.chat.members_at(entry.created);
         let others: Vec<String> =
@@ -253,17 +252,15 @@ impl Records<'_> {
     }
 }
 
-fn from(names: &Then<'_>, message: Option<&Message<'_>>) -> String {
-    let Some(from) = message.and_then(|message| message.from.as_ref()) else {
-        return String::new();
-    };
+fn from(names: &Then<'_>, message: &Message<'_>) -> String {
+    let Some(from) = &message.from else { return String::new() };
     let name = who(from, names);
     let address = names.address(&from.id).unwrap_or(&from.id);
     if name == address { name } else { format!("{name} <{address}>") }
 }
 
-fn subject<'v>(message: Option<&'v Message<'_>>) -> Option<&'v str> {
-    message?.subject.as_deref().filter(|subject| !subject.is_empty())
+fn subject<'v>(message: &'v Message<'_>) -> Option<&'v str> {
+    message.subject.as_deref().filter(|subject| !subject.is_empty())
 }
 
 /// The names of custodians.

@@ -27,8 +27,7 @@ pub(super) struct View<'a> {
     pub(super) at: usize,
     /// What goes with its mail.
     pub(super) files: Vec<&'a Attached>,
-    /// `None`: its bytes cannot be read as a message.
-    pub(super) message: Option<Message<'a>>,
+    pub(super) message: Message<'a>,
 }
 
 /// A mail's text, and its HTML where that says more.
@@ -66,15 +65,15 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn is_deleted(&self) -> bool {
-        self.message.as_ref().is_some_and(Message::is_deleted)
+        self.message.is_deleted()
     }
 
     pub(super) fn is_edited(&self) -> bool {
-        self.message.as_ref().is_some_and(Message::is_edited)
+        self.message.is_edited()
     }
 
     pub(super) fn is_system(&self) -> bool {
-        self.message.as_ref().is_some_and(Message::is_system)
+        self.message.is_system()
     }
 }
 
@@ -83,10 +82,7 @@ impl Body {
         let names = context.names_at(view.entry);
         let context = &Context { names: &names, ..*context };
         let mut sections = Vec::with_capacity(2);
-        let Some(message) = &view.message else {
-            let text = "[this version cannot be read; its stored bytes are attached]".to_owned();
-            return Self { text, html: None };
-        };
+        let message = &view.message;
         if let Some(variant) = view.version.variant_words() {
             let words = format!("[{variant}: other content came under the same version]");
             sections.push(Section::note(words));
@@ -174,8 +170,7 @@ pub(super) fn text_in_html(text: &str, out: &mut String) {
 }
 
 fn deleted_mark(view: &View<'_>, context: &Context<'_>) -> Option<Section> {
-    let message = view.message.as_ref()?;
-    let deleted = view.is_deleted().then(|| message.deleted.unwrap_or(view.entry.modified))?;
+    let deleted = view.is_deleted().then(|| view.message.deleted.unwrap_or(view.entry.modified))?;
     let time = context.options.zone.show(deleted);
     Some(Section::note(format!("[This message was deleted at {time}]")))
 }
@@ -192,9 +187,8 @@ fn main(
         return shown;
     }
     let earlier = view.entry.versions.get(..view.at).unwrap_or_default().iter().rev();
-    let readable = earlier.filter_map(Version::message);
-    readable
-        .map(|message| said(&message, context, places))
+    earlier
+        .map(|version| said(&version.message(), context, places))
         .find(|section| !section.text.trim().is_empty())
         .unwrap_or_else(|| Section::note("[message deleted; content not captured]".to_owned()))
 }
@@ -371,19 +365,15 @@ fn earlier_version(
     context: &Context<'_>,
 ) -> Section {
     let message = version.message();
-    let is_deleted = message.as_ref().is_some_and(Message::is_deleted);
-    let time = message.as_ref().and_then(|message| message.edited.or(message.modified));
+    let time = message.edited.or(message.modified);
     let instead = || if at == 0 { view.entry.sent() } else { Some(number_as_time(version)) };
     let time = context.options.zone.show_known(time.or_else(instead));
     let title = format!("Version {} of {}, {time}:", at + 1, view.entry.versions.len());
-    let said = message.map(|message| said(&message, context, &crate::format::markup::Nowhere));
-    match said {
-        Some(said) if is_deleted && said.text.trim().is_empty() => {
-            Section { title, ..Section::note("[deleted]".to_owned()) }
-        }
-        Some(said) => Section { title, is_quoted: true, ..said },
-        None => Section { title, ..Section::note("[cannot be read]".to_owned()) },
+    let said = said(&message, context, &crate::format::markup::Nowhere);
+    if message.is_deleted() && said.text.trim().is_empty() {
+        return Section { title, ..Section::note("[deleted]".to_owned()) };
     }
+    Section { title, is_quoted: true, ..said }
 }
 
 /// A version's number is the time of its modification in milliseconds.

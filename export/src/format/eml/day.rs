@@ -167,7 +167,7 @@ impl<'a> Days<'a> {
         if slice.sender.is_none() {
             slice.sender = self.mails.fields.sender_of(view, &self.context);
         }
-        if let Some(from) = view.message.as_ref().and_then(|message| message.from.as_ref()) {
+        if let Some(from) = &view.message.from {
             let counted = slice.sent.entry(from.id.to_string()).or_default();
             counted.name = sender;
             counted.messages += 1;
@@ -175,8 +175,7 @@ impl<'a> Days<'a> {
     }
 
     fn sender_name(&self, view: &View<'_>) -> String {
-        let from = view.message.as_ref().and_then(|message| message.from.as_ref());
-        let name = match from {
+        let name = match &view.message.from {
             Some(from) => who(from, &self.context.names_at(view.entry)),
             None if view.is_system() => "Microsoft Teams".to_owned(),
             None => "Unknown sender".to_owned(),

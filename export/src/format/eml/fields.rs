@@ -84,8 +84,7 @@ impl Fields {
     pub(super) fn write(&self, view: &View<'_>, context: &Context<'_>) -> Headers {
         let names = context.names_at(view.entry);
         let context = &Context { names: &names, ..*context };
-        let none = Message::default();
-        let message = view.message.as_ref().unwrap_or(&none);
+        let message = &view.message;
         let mut to = Headers::with_capacity(2 << 10);
         if let Some(sent) = view.entry.sent() {
             to.word("Date", &mail_date(sent));
@@ -232,8 +231,7 @@ impl Fields {
 
     /// The mailbox of a version's sender, if a person or an app sent it.
     pub(super) fn sender_of(&self, view: &View<'_>, context: &Context<'_>) -> Option<String> {
-        let message = view.message.as_ref()?;
-        message.from.as_ref().map(|_| self.sender(view, message, context))
+        view.message.from.as_ref().map(|_| self.sender(view, &view.message, context))
     }
 }
 

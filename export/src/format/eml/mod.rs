@@ -102,8 +102,8 @@ impl<'a> Mails<'a> {
         let main = texts.with(Level::Related, inline);
         let wanted = files.into_iter().filter(|_| !self.context.options.text_only);
         let files = wanted.filter_map(|attached| attach::file(attached, objects).map(Part::Leaf));
-        let wants_json = self.context.options.raw_json || view.message.is_none();
-        let json = wants_json.then(|| Part::Leaf(attach::json(&view.version.json)));
+        let wants_json = self.context.options.raw_json;
+        let json = wants_json.then(|| Part::Leaf(attach::json(view.version.document.json())));
         main.with(Level::Mixed, files.chain(json))
     }
 

@@ -68,7 +68,7 @@ pub(in crate::format) fn entry(id: &str, at: Timestamp, versions: &[Value]) -> E
         let address = ContentAddress(sha256(&json));
         Version {
             address,
-            json,
+            document: chatvault_engine::Document::parse(&json).unwrap().into_owned(),
             version: etag.unwrap_or(at as u64),
             sequence: 1,
             snippets: Vec::new(),

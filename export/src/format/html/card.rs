@@ -85,10 +85,10 @@ impl<'a> Scene<'a> {
     /// One message as HTML; a system event that is to be left out is an empty card.
     pub fn card(&self, entry: &Entry) -> Card {
         let mut tally = Tally::default();
-        let Some(version) = entry.latest() else { return self.unreadable(entry, &[]) };
-        let Some(message) = version.message() else {
-            return self.unreadable(entry, &version.json);
+        let Some(version) = entry.latest() else {
+            return Draft::new(self, entry).done(tally, None);
         };
+        let message = version.message();
         count_attached(entry, &mut tally);
         let is_event = message.is_system();
         if is_event && self.context.options.system_events == SystemEvents::Omit {
@@ -110,20 +110,6 @@ impl<'a> Scene<'a> {
 
     pub(super) fn is_channel(&self) -> bool {
         self.context.chat.kind == ConversationKind::Channel
-    }
-
-    fn unreadable(&self, entry: &Entry, json: &[u8]) -> Card {
-        let mut draft = Draft::new(self, entry);
-        draft.open("m", None, entry.latest());
-        draft.html.raw("<header><h3>Unreadable message</h3>");
-        draft.permalink(Shown::Clock);
-        draft.html.raw(
-            "</header><p class=\"n\">The archived bytes of this message are no message that \
-            can be shown. They follow as they are.</p><div class=\"raw\"><pre dir=\"auto\">",
-        );
-        draft.html.text(&String::from_utf8_lossy(json)).raw("</pre></div></article>\n");
-        let tally = Tally { unreadable: 1, messages: 1, ..Tally::default() };
-        draft.done(tally, None)
     }
 
     fn excerpt(&self, entry: &Entry, message: &Message<'_>) -> Excerpt {
@@ -303,7 +289,9 @@ impl<'a> Draft<'a> {
     fn raw_json(&mut self, version: &Version) {
         if self.scene.context.options.raw_json {
             self.html.raw("<details class=\"raw\"><summary>Stored JSON</summary><pre dir=\"ltr\">");
-            self.html.text(&String::from_utf8_lossy(&version.json)).raw("</pre></details>");
+            self.html
+                .text(&String::from_utf8_lossy(version.document.json()))
+                .raw("</pre></details>");
         }
     }
 }

@@ -22,9 +22,8 @@ struct State<'a> {
 
 /// The latest version before a deletion took the text away.
 pub(super) fn last_text(entry: &Entry) -> Option<Message<'_>> {
-    let newest_first = entry.versions.iter().rev();
-    let mut readable = newest_first.filter_map(Version::message);
-    readable.find(|message| !Document::of(message).is_empty())
+    let mut newest_first = entry.versions.iter().rev().map(Version::message);
+    newest_first.find(|message| !Document::of(message).is_empty())
 }
 
 /// Appends the history; nothing for a message that never changed.
@@ -110,14 +109,14 @@ fn write_marks(draft: &mut Draft<'_>, before: &str, after: &str) {
     html.raw("</div>");
 }
 
-/// Every version that can be read, with what it changed.
+/// Every version, with what it changed.
 fn read(entry: &Entry) -> Vec<State<'_>> {
     let mut states: Vec<State<'_>> = Vec::with_capacity(entry.versions.len());
     for version in &entry.versions {
-        let Some(message) = version.message() else { continue };
+        let message = version.message();
         let text = body::text(&Document::of(&message), &message);
-        let before = states.last().map(|state| state.version.json.as_slice());
-        let what = Change::between(before, &version.json).what;
+        let before = states.last().map(|state| &state.version.document);
+        let what = Change::between(before, &version.document).what;
         states.push(State { version, message, text, what });
     }
     states

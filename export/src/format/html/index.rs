@@ -147,7 +147,6 @@ impl<'a> Index<'a> {
             (total.files, " file", " files"),
             (total.unavailable, " file missing", " files missing"),
             (total.files_omitted, " file left out", " files left out"),
-            (total.unreadable, " unreadable message", " unreadable messages"),
         ] {
             if count > 0 {
                 html.raw(", ").count(count).raw(if count == 1 { one } else { many });

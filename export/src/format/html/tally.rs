@@ -21,8 +21,6 @@ pub struct Tally {
     pub files_omitted: u64,
     /// Messages that are only there because another needs them.
     pub context: u64,
-    /// Messages that could not be read and are shown as their bytes.
-    pub unreadable: u64,
 }
 
 impl Tally {
@@ -37,6 +35,5 @@ impl Tally {
         self.unavailable += other.unavailable;
         self.files_omitted += other.files_omitted;
         self.context += other.context;
-        self.unreadable += other.unreadable;
     }
 }

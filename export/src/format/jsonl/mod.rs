@@ -58,9 +58,9 @@ pub fn record(entry: &Entry, context: &Context<'_>, out: &mut Lines) {
 
 fn line(version: &Version, out: &mut Lines) {
     let start = out.lines.len();
-    out.lines.extend_from_slice(&version.json);
+    out.lines.extend_from_slice(version.document.json());
     out.count += 1;
-    if has_breaks(&version.json) {
+    if has_breaks(version.document.json()) {
         out.changed += 1;
         note(version, &mut out.breaks);
         let line = out.lines.get_mut(start..).unwrap_or_default();
@@ -77,8 +77,8 @@ pub(crate) fn has_breaks(json: &[u8]) -> bool {
 fn note(version: &Version, breaks: &mut Vec<u8>) {
     let offsets = |wanted: u8| {
         let mut text = String::new();
-        for at in memchr2_iter(b'\n', b'\r', &version.json) {
-            if version.json.get(at) == Some(&wanted) {
+        for at in memchr2_iter(b'\n', b'\r', version.document.json()) {
+            if version.document.json().get(at) == Some(&wanted) {
                 let between = if text.is_empty() { "" } else { "," };
                 // Writing to a string does not fail.
                 let _written = write!(text, "{between}{at}");

@@ -17,7 +17,7 @@ fn restored(lines: &Lines, versions: &[Version]) -> Vec<Vec<u8>> {
     let mut notes = lines.breaks.split_inclusive(|byte| *byte == b'\n');
     let text = lines.lines.strip_suffix(b"\n").unwrap_or(&lines.lines);
     let restore_one = |(line, version): (&[u8], &Version)| {
-        if memchr2(b'\n', b'\r', &version.json).is_none() {
+        if memchr2(b'\n', b'\r', version.document.json()).is_none() {
             return line.to_vec();
         }
         let note = notes.next().unwrap();
@@ -35,7 +35,10 @@ fn lines_are_the_stored_bytes() {
     let odd = r#"{ "id" : "1622462400000","x":"\ud800 \n \u000a é","n":12345678901234567890.10}"#;
     let entry =
         raw_entry("1622462400000", [odd.to_owned(), odd.replace("1.10", "1.11")].into_iter());
-    assert_eq!(written(&world, &entry).lines, [&entry.versions[1].json, b"\n".as_slice()].concat());
+    assert_eq!(
+        written(&world, &entry).lines,
+        [entry.versions[1].document.json(), b"\n".as_slice()].concat()
+    );
     world.options.versions = true;
     let all = written(&world, &entry);
     assert_eq!(all.lines, format!("{odd}\n{}\n", odd.replace("1.10", "1.11")).into_bytes());
@@ -46,7 +49,7 @@ fn lines_are_the_stored_bytes() {
 fn line_breaks_between_tokens_are_noted_and_come_back() {
     let mut world = World::new();
     world.options.versions = true;
-    let pretty = "{\r\n  \"id\": \"1622462400000\",\n\r\"a\":\n[1,\r2]}\n";
+    let pretty = "{\r\n  \"id\": \"1622462400000\",\n\r\"a\":\n[1,\r2]}";
     let plain = said(0, "a\nb").to_string();
     let documents = [pretty.to_owned(), plain, pretty.replace('1', "2")];
     let entry = raw_entry("1622462400000", documents.into_iter());
@@ -54,9 +57,10 @@ fn line_breaks_between_tokens_are_noted_and_come_back() {
     assert_eq!((lines.count, lines.changed), (3, 2));
     for (line, version) in lines.lines.split(|byte| *byte == b'\n').zip(&entry.versions) {
         let line: Value = serde_json::from_slice(line).unwrap();
-        assert_eq!(line, serde_json::from_slice::<Value>(&version.json).unwrap());
+        assert_eq!(line, serde_json::from_slice::<Value>(version.document.json()).unwrap());
     }
-    let stored: Vec<Vec<u8>> = entry.versions.iter().map(|version| version.json.clone()).collect();
+    let stored: Vec<Vec<u8>> =
+        entry.versions.iter().map(|version| version.document.json().to_vec()).collect();
     assert_eq!(restored(&lines, &entry.versions), stored);
 }
 
@@ -74,7 +78,10 @@ fn events_are_left_out_only_when_that_is_wanted() {
     let one = event(0, "tabUpdated", json!({"tabId": "t"}));
     let entry = entry(&[one.clone(), changed(&one, 5, json!({}))]);
     world.options.system_events = SystemEvents::Placeholder;
-    assert_eq!(written(&world, &entry).lines, [&entry.versions[1].json, b"\n".as_slice()].concat());
+    assert_eq!(
+        written(&world, &entry).lines,
+        [entry.versions[1].document.json(), b"\n".as_slice()].concat()
+    );
     world.options.system_events = SystemEvents::Omit;
     assert_eq!(written(&world, &entry), Lines::default());
 }

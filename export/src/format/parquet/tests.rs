@@ -45,10 +45,10 @@ fn hostile_texts_come_back_exactly() {
     let rows = read(bytes);
     assert_eq!(rows.len(), HOSTILE.len());
     let words = |text: &str| {
-        chatvault_query::body::plain_text(
-            &chatvault_query::message::Message::read(said(0, text).to_string().as_bytes()).unwrap(),
-        )
-        .into_owned()
+        let json = said(0, text).to_string();
+        let document = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+        let message = chatvault_query::message::Message::of(&document);
+        chatvault_query::body::plain_text(&message).into_owned()
     };
     for (row, text) in rows.iter().zip(HOSTILE) {
         assert_eq!(field(row, "body_text"), &Field::Str(words(text)));

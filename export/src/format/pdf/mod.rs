@@ -165,7 +165,7 @@ impl<'a> Transcript<'a> {
 
     fn place(&mut self, placed: Placed, sink: Sink<'_>) -> io::Result<()> {
         let versions = placed.entry.versions.iter();
-        self.batch_bytes += versions.map(|version| version.json.len()).sum::<usize>();
+        self.batch_bytes += versions.map(|version| version.document.json().len()).sum::<usize>();
         self.batch.push(placed);
         if self.batch.len() >= BATCH_ENTRIES || self.batch_bytes >= BATCH_BYTES {
             self.flush(sink)?;

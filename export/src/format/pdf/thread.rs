@@ -30,7 +30,8 @@ pub(super) struct Threads {
 impl Threads {
     /// Takes the next entry; gives those that wait no longer.
     pub(super) fn push(&mut self, entry: Entry) -> Vec<Placed> {
-        self.bytes += entry.versions.iter().map(|version| version.json.len()).sum::<usize>();
+        self.bytes +=
+            entry.versions.iter().map(|version| version.document.json().len()).sum::<usize>();
         self.waiting.push(entry);
         if self.bytes < WAITING_BYTES { Vec::new() } else { self.finish() }
     }

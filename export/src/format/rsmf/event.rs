@@ -45,10 +45,10 @@ impl Unit {
         let names = context.names_at(entry);
         let context = &Context { names: &names, ..*context };
         let mut maker = Maker { entry, context, people: Vec::new() };
-        let events = match &latest.message {
-            Some(message) if message.is_system() => maker.system(message),
-            Some(message) => vec![maker.message(message, &versions)],
-            None => vec![maker.unreadable()],
+        let events = if latest.is_event() {
+            maker.system(&latest.message)
+        } else {
+            vec![maker.message(&latest.message, &versions)]
         };
         let files = entry.attached.iter().filter(|one| one.state != AttachedState::Omitted);
         let weight = events.iter().map(Event::weight).sum::<usize>() + 256 * entry.attached.len();
@@ -107,13 +107,6 @@ impl Maker<'_> {
         if entry.is_context {
             event.note("context", "thread_root");
         }
-        event
-    }
-
-    fn unreadable(&self) -> Event {
-        let mut event = self.event("unknown");
-        event.body = Some("[these bytes are no message that can be read]".to_owned());
-        self.attach(&mut event);
         event
     }
 
@@ -202,11 +195,11 @@ impl Maker<'_> {
     /// When each version was made and what it says.
     fn texts(&self, versions: &[Parsed<'_>]) -> Vec<(Option<Timestamp>, String)> {
         let Context { options, names, .. } = self.context;
-        let text = |message: &Message<'_>| {
+        let text = |Parsed { message, .. }: &Parsed<'_>| {
             let text = body_text(message, options.system_events, *names).into_owned();
             (message.edited.or(message.modified), text)
         };
-        versions.iter().filter_map(|parsed| parsed.message.as_ref()).map(text).collect()
+        versions.iter().map(text).collect()
     }
 
     fn reactions(&mut self, message: &Message<'_>) -> Vec<Reaction> {

@@ -166,7 +166,7 @@ pub(crate) fn entry(versions: &[Value]) -> Entry {
 pub(crate) fn raw_entry(id: &str, versions: impl Iterator<Item = String>) -> Entry {
     let version = |(json, number): (String, u64)| Version {
         address: ContentAddress(sha256(json.as_bytes())),
-        json: json.into_bytes(),
+        document: chatvault_engine::Document::parse(json.as_bytes()).unwrap().into_owned(),
         version: number,
         sequence: 100 + number,
         snippets: Vec::new(),

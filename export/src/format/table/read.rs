@@ -18,9 +18,6 @@ use super::text::{
 };
 use crate::entry::{Attached, AttachedState, Context, Entry, SystemEvents};
 
-/// Stands for the text of a version whose bytes are no message.
-const UNREADABLE: &str = "[these bytes are no message that can be read; the JSONL export has them]";
-
 /// Makes the rows of one conversation's entries.
 #[derive(Debug)]
 pub(crate) struct Rows<'a> {
@@ -97,14 +94,9 @@ impl<'a> Rows<'a> {
         row.custodians = &entry.custodians;
         row.participants = self.participants(entry.created);
         row.update = update(parsed, before.last());
-        match &parsed.message {
-            Some(message) => {
-                self.fill(&mut row, entry, message);
-                row.text = self.text(entry, versions);
-                self.attachments(&mut row, entry);
-            }
-            None => row.text = Cow::Borrowed(UNREADABLE),
-        }
+        self.fill(&mut row, entry, &parsed.message);
+        row.text = self.text(entry, versions);
+        self.attachments(&mut row, entry);
         row
     }
 
@@ -174,8 +166,7 @@ impl<'a> Rows<'a> {
 
     fn own_text<'r>(&self, entry: &Entry, parsed: &'r Parsed<'r>) -> Cow<'r, str> {
         let (options, names) = (self.context.options, &self.context.names_at(entry));
-        let words = |message| body_text(message, options.system_events, names);
-        parsed.message.as_ref().map(words).unwrap_or_default()
+        body_text(&parsed.message, options.system_events, names)
     }
 
     /// The row of an attachment: which message it belongs to, and the file itself.
@@ -186,9 +177,7 @@ impl<'a> Rows<'a> {
         attached: &'r Attached,
     ) -> Row<'r> {
         let mut row = self.known(entry, latest);
-        if let Some(message) = &latest.message {
-            self.fill(&mut row, entry, message);
-        }
+        self.fill(&mut row, entry, &latest.message);
         row.record = "attachment";
         (row.mentions, row.reactions) = (Vec::new(), Vec::new());
         (row.custodians, row.participants) = (&entry.custodians, self.participants(entry.created));
@@ -228,9 +217,8 @@ fn path(attached: &Attached) -> &str {
 
 /// What a version changed. The first one that the archive has need not be the first that was.
 fn update(parsed: &Parsed<'_>, before: Option<&Parsed<'_>>) -> &'static str {
-    let Some(message) = &parsed.message else { return "updated" };
-    let Some(earlier) = before else { return first_update(message) };
-    let Some(earlier) = &earlier.message else { return "updated" };
+    let message = &parsed.message;
+    let Some(Parsed { message: earlier, .. }) = before else { return first_update(message) };
     if message.is_deleted() && !earlier.is_deleted() {
         return "deleted";
     }

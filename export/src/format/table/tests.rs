@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::{World, attached, changed, entry, event, raw_entry, said};
+use super::fixture::{World, attached, changed, entry, event, said};
 use super::*;
 use crate::entry::{AttachedState, Entry, SystemEvents};
 
@@ -110,15 +110,6 @@ fn a_message_that_was_never_seen_undeleted_says_so() {
     let gone = json!({"deletedDateTime": "2021-05-31T12:01:00Z", "body": {"content": ""}});
     let entry = entry(&[changed(&said(0, "x"), 60_000, gone)]);
     assert_eq!(rows(&World::new(), &entry)[0]["body_text"], text::NOT_CAPTURED);
-}
-
-#[test]
-fn bytes_that_are_no_message_have_a_row_too() {
-    let entry = raw_entry("1622462400000", std::iter::once("[1]".to_owned()));
-    let rows = rows(&World::new(), &entry);
-    assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0]["message_id"], "1622462400000");
-    assert!(rows[0]["body_text"].as_str().unwrap().starts_with("[these bytes are no message"));
 }
 
 #[test]

@@ -12,12 +12,12 @@ use crate::entry::{Entry, SystemEvents, Version};
 /// Stands for the text of a message that was deleted before any export saw it.
 pub(crate) const NOT_CAPTURED: &str = "[message deleted; content not captured]";
 
-/// One version and what could be read of it.
+/// One version, read.
 pub(crate) struct Parsed<'a> {
     /// The stored version.
     pub(crate) version: &'a Version,
-    /// `None`: its bytes are no message that can be read. It is exported all the same.
-    pub(crate) message: Option<Message<'a>>,
+    /// What it says.
+    pub(crate) message: Message<'a>,
     /// Its place among the entry's versions, from 1.
     pub(crate) number: u64,
 }
@@ -36,12 +36,12 @@ impl<'a> Parsed<'a> {
 
     /// Whether it is a system event.
     pub(crate) fn is_event(&self) -> bool {
-        self.message.as_ref().is_some_and(is_event)
+        self.message.is_system()
     }
 
     /// Whether it is marked as deleted.
     pub(crate) fn is_deleted(&self) -> bool {
-        self.message.as_ref().is_some_and(Message::is_deleted)
+        self.message.is_deleted()
     }
 }
 

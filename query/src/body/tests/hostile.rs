@@ -184,7 +184,8 @@ fn many_attachments_in_many_places_take_linear_time() {
         (0..20_000).map(|n| format!("<attachment id=\"a{n}\"></attachment>")).collect();
     let html = places.concat();
     let json = message_json(&html, &Value::Array(attachments));
-    let message = Message::read(json.as_bytes()).unwrap();
+    let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+    let message = Message::of(&stored);
     let document = Document::of(&message);
     assert_eq!((document.blocks.len(), document.unplaced.len()), (20_000, 0));
 }

@@ -31,7 +31,8 @@ fn said(html: &str) -> String {
 
 fn said_with(html: &str, attachments: &Value) -> String {
     let json = message_json(html, attachments);
-    let message = Message::read(json.as_bytes()).unwrap();
+    let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+    let message = Message::of(&stored);
     let said = text(&Document::of(&message), &message);
     assert_eq!(plain_text(&message), said, "the fast way says the same: {html}");
     said
@@ -46,7 +47,8 @@ fn check(cases: &[(&str, &str)]) {
 /// The blocks of an HTML body.
 fn blocks(html: &str) -> Vec<Block> {
     let json = message_json(html, &json!([]));
-    let message = Message::read(json.as_bytes()).unwrap();
+    let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+    let message = Message::of(&stored);
     Document::of(&message).blocks
 }
 

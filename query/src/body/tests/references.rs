@@ -35,7 +35,8 @@ fn file(id: &str, name: Option<&str>) -> Value {
 
 fn document(html: &str, attachments: &Value) -> Document {
     let json = message_json(html, attachments);
-    let message = Message::read(json.as_bytes()).unwrap();
+    let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+    let message = Message::of(&stored);
     Document::of(&message)
 }
 
@@ -170,7 +171,8 @@ fn code_that_is_a_hosted_content_can_be_put_where_it_is_shown() {
     let json = json!({"id": "1", "body": {"contentType": "html", "content":
         "<p>see</p><attachment id=\"S\"></attachment>"}, "attachments": attachments});
     let json = json.to_string();
-    let mut message = Message::read(json.as_bytes()).unwrap();
+    let stored = chatvault_engine::Document::parse(json.as_bytes()).unwrap();
+    let mut message = Message::of(&stored);
     let at = snippet_at(&message.attachments[0]).unwrap();
     assert_eq!(at, SnippetAt { hosted: "aW=".to_owned(), name: "a.py".to_owned() });
     let content = with_lines(message.attachments[0].content.as_deref().unwrap(), "print(1)\n");

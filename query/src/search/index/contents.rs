@@ -86,7 +86,7 @@ pub(super) fn arrived(since: u64, until: u64) -> Scan {
 fn each(snapshot: &Snapshot, scan: &Scan, on: &mut dyn FnMut(&ContentAddress)) -> Result<()> {
     let mut rows = snapshot.scan(scan).map_err(Error::Archive)?;
     while let Some(row) = rows.next().map_err(Error::Archive)? {
-        on(&snapshot.address_of(row.json()).map_err(Error::Archive)?);
+        on(&row.document().map_err(Error::Archive)?.address());
     }
     Ok(())
 }

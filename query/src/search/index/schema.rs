@@ -9,6 +9,7 @@ use tantivy::schema::{
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
 use super::contents::Contents;
+use crate::error::{Error, Result};
 use crate::record::Text;
 use crate::search::character::PART_BREAK;
 use crate::search::content::{Content, Part};
@@ -78,8 +79,9 @@ impl Fields {
         &self,
         (record, row): (RecordKind, &Row<'_>),
         spoken: Option<(&Text, &ContentAddress)>,
-    ) -> TantivyDocument {
-        let content = Content::of(record, row.json(), spoken.map_or(&Text::None, |(text, _)| text));
+    ) -> Result<TantivyDocument> {
+        let said = row.document().map_err(Error::Archive)?;
+        let content = Content::of(record, &said, spoken.map_or(&Text::None, |(text, _)| text));
         let mut document = TantivyDocument::new();
         let mut text = String::new();
         for part in Part::ALL {
@@ -106,7 +108,7 @@ impl Fields {
         document.add_u64(self.record, record_number(record));
         document.add_i64(self.created, row.created().ticks());
         document.add_text(self.conversation, row.conversation());
-        document
+        Ok(document)
     }
 }
 

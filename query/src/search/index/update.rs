@@ -265,8 +265,8 @@ impl Work<'_> {
             let scan = Scan { record, ..self.since(end) };
             let mut rows = self.snapshot.scan(&scan).map_err(Error::Archive)?;
             while let Some(row) = rows.next().map_err(Error::Archive)? {
-                contents.add(&self.snapshot.address_of(row.json()).map_err(Error::Archive)?);
-                if !add(self.fields.document((record, &row), None))? {
+                contents.add(&row.document().map_err(Error::Archive)?.address());
+                if !add(self.fields.document((record, &row), None)?)? {
                     return Ok(false);
                 }
             }
@@ -282,7 +282,7 @@ impl Work<'_> {
             let text = self.texts.read(Some(file))?;
             if goes_on && let Text::Here(_) = &text {
                 let spoken = Some((&text, file));
-                goes_on = add(self.fields.document((RecordKind::CallTranscript, row), spoken))?;
+                goes_on = add(self.fields.document((RecordKind::CallTranscript, row), spoken)?)?;
             }
             Ok(())
         })?;

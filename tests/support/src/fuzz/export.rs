@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use chatvault_engine::{Memory, Storage, Timestamp};
+use chatvault_engine::{Document, Memory, Storage, Timestamp};
 use chatvault_export::check::Proof;
 use chatvault_export::{Export, Format, Request, Run};
 use chatvault_query::search::Search;
@@ -37,7 +37,7 @@ pub fn export(bytes: &[u8]) {
         return;
     }
     let words: Search = "a OR \"b c\" OR d*".parse().unwrap();
-    let _found = words.matches(bytes);
+    let _found = words.matches(&Document::parse(bytes).unwrap());
     for format in FORMATS {
         let request = Request {
             format,

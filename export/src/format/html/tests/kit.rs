@@ -75,7 +75,9 @@ pub(super) fn entry(versions: &[Value]) -> Entry {
     let last = &versions[versions.len() - 1];
     let number = |index: usize| index as u64 + 1;
     let version = |(index, value): (usize, &Value)| Version {
-        json: value.to_string().into_bytes(),
+        document: chatvault_engine::Document::parse(value.to_string().as_bytes())
+            .unwrap()
+            .into_owned(),
         address: ContentAddress([u8::try_from(index).unwrap(); 32]),
         version: text(value, "etag").and_then(|etag| etag.parse().ok()).unwrap_or(number(index)),
         sequence: number(index),

@@ -249,15 +249,6 @@ fn importance_subject_and_outsiders_are_marked() {
 }
 
 #[test]
-fn bytes_that_are_no_message_are_shown_as_they_are() {
-    let mut broken = entry(&[message(NOON, "x")]);
-    broken.versions[0].json = b"[\"<script>\", \xff]".to_vec();
-    let page = page(&[broken]);
-    assert_eq!(texts(&page, "article pre"), ["[\"<script>\", \u{fffd}]"]);
-    assert_eq!(texts(&page, "article h3"), ["Unreadable message"]);
-}
-
-#[test]
 fn the_stored_json_goes_along_when_it_is_wanted() {
     let value = message(NOON, "<p>x</p>");
     let options = RenderOptions { raw_json: true, ..RenderOptions::default() };

@@ -318,10 +318,11 @@ fn channel() -> Vec<Entry> {
         "<p>The plan for the audit week is in the wiki. Please read it and ask here.</p>",
     );
     let subject = with(
-        serde_json::from_slice(&first.versions[0].json).unwrap(),
+        serde_json::from_slice(first.versions[0].document.json()).unwrap(),
         json!({"subject": "Audit week: who does what"}),
     );
-    first.versions[0].json = subject.to_string().into_bytes();
+    first.versions[0].document =
+        chatvault_engine::Document::parse(subject.to_string().as_bytes()).unwrap().into_owned();
     vec![
         first,
         post(2, rooms, None, "<p>Which rooms do the auditors get?</p>"),

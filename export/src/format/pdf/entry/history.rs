@@ -1,7 +1,6 @@
 //! What a message said in its earlier archived versions.
 
 use chatvault_query::body::Document;
-use chatvault_query::message::Message;
 
 use super::super::flow::Flow;
 use super::super::line::{Ink, Style};
@@ -26,14 +25,13 @@ impl Entries<'_> {
             flow.note(&title, &note_style().bold());
             flow.keep_last();
             for (number, version) in shown {
-                let at = Message::stored(&version.json).ok().and_then(|message| message.modified);
-                let at = at
+                let message = version.message();
+                let at = message
+                    .modified
                     .map_or_else(|| "time unknown".to_owned(), |at| context.options.zone.show(at));
                 let of = self.writer.entry.versions.len();
                 flow.gap(3.0);
-                let is_gone = version.message().is_some_and(|message| {
-                    message.is_deleted() && Document::of(&message).is_empty()
-                });
+                let is_gone = message.is_deleted() && Document::of(&message).is_empty();
                 let gone = if is_gone { ": deleted" } else { "" };
                 let variant = version.variant_words();
                 let variant = variant.map_or_else(String::new, |words| format!(" ({words})"));
@@ -67,9 +65,7 @@ impl Entries<'_> {
         let versions = &self.writer.entry.versions;
         let Some((latest, earlier)) = versions.split_last() else { return Vec::new() };
         let mut shown = Vec::new();
-        let body = |version: &Version| {
-            Message::stored(&version.json).ok().map(|message| message.body.content.into_owned())
-        };
+        let body = |version: &Version| version.message().body.content.into_owned();
         if earlier.is_empty() {
             return shown;
         }

@@ -100,7 +100,7 @@ pub(super) struct Laid {
 /// Finds in which size a stored picture can be shown.
 pub(super) type Measure<'a> = &'a (dyn Fn(&ContentAddress, u64) -> Option<(f32, f32)> + Sync);
 
-/// Lays out an entry. Bytes that are no message become a note with their content address.
+/// Lays out an entry.
 pub(super) fn lay_out(
     shaper: &mut Shaper<'_>,
     placed: &Placed,
@@ -118,11 +118,7 @@ pub(super) fn lay_out(
     let mark = entry.sent().and_then(|sent| context.options.zone.mark(sent));
     let mark = mark.map(|mark| format!(" {mark}")).unwrap_or_default();
     let Some(latest) = entry.latest() else { return laid };
-    let Some(message) = latest.message() else {
-        let words = format!("{clock}{mark}");
-        (laid.lines, laid.elements) = unreadable(shaper, latest, &words);
-        return laid;
-    };
+    let message = latest.message();
     laid.counts = count(entry, &message);
     if message.is_system() {
         let words = format!("{clock}{mark}");
@@ -171,14 +167,6 @@ fn count(entry: &Entry, message: &Message<'_>) -> Counts {
 
 /// Lines, and what they are of.
 type Parts = (Vec<Line>, Elements);
-
-fn unreadable(shaper: &mut Shaper<'_>, version: &Version, clock: &str) -> Parts {
-    let mut flow = Flow::new(shaper, GUTTER, PAGE_WIDTH - GUTTER);
-    flow.gap(7.0);
-    let words = format!("{clock}  An entry that is no readable message: {}", version.address);
-    flow.plain(&words, &Style::new(Slot::Italic, SIZE, Ink::Alert));
-    flow.into_parts()
-}
 
 fn event_lines(
     shaper: &mut Shaper<'_>,
@@ -404,13 +392,12 @@ impl Entries<'_> {
     /// The newest earlier version that says anything.
     fn last_words(&self) -> Option<&Version> {
         let versions = &self.writer.entry.versions;
-        versions.iter().rev().skip(1).take(MOST_VERSIONS).find(|version| {
-            version.message().is_some_and(|message| !Document::of(&message).is_empty())
-        })
+        let says = |version: &&Version| !Document::of(&version.message()).is_empty();
+        versions.iter().rev().skip(1).take(MOST_VERSIONS).find(says)
     }
 
     fn version_body(&self, flow: &mut Flow<'_, '_>, version: &Version, style: &Style) {
-        let Some(message) = version.message() else { return };
+        let message = version.message();
         let document = Document::of(&message);
         let Writer { entry, context, measure, .. } = self.writer;
         let writer = Writer { message: &message, entry, context, measure };

@@ -141,7 +141,9 @@ pub(super) fn entry(versions: &[Value]) -> Entry {
     let id = versions[0]["id"].as_str().unwrap().to_owned();
     let created = Timestamp::from_ms(id.parse().unwrap());
     let version = |(index, value): (usize, &Value)| Version {
-        json: serde_json::to_vec(value).unwrap(),
+        document: chatvault_engine::Document::parse(value.to_string().as_bytes())
+            .unwrap()
+            .into_owned(),
         address: ContentAddress([u8::try_from(index).unwrap(); 32]),
         version: index as u64,
         sequence: 1,
