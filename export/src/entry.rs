@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chatvault_engine::{ContentAddress, Document, MessageKey, RecordKind, Timestamp};
 use chatvault_query::body::with_lines;
 use chatvault_query::event::{Names, NoNames};
-use chatvault_query::message::Message;
+use chatvault_query::message::{Flags, Message};
 use chatvault_query::people::ConversationKind;
 use chatvault_query::record::{self, Text};
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,12 @@ impl Version {
             }
         }
         message
+    }
+
+    /// Is it an event, edited, deleted? Only messages are.
+    pub(crate) fn flags(&self) -> Flags {
+        let is_message = self.record == RecordKind::Message;
+        if is_message { Flags::of(&self.document) } else { Flags::default() }
     }
 
     /// `variant 1 of 2`; `None` for the content that readers get.

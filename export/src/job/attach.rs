@@ -5,11 +5,12 @@
 //! name that is given comes from a number that counts up in export order, so it is the same however
 //! the work is divided.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
-use chatvault_engine::{ContentAddress, MessageKey, RecordKind, Snapshot};
+use chatvault_engine::{ContentAddress, MessageKey, RecordKind, Snapshot, Value};
 use chatvault_query::body::{Block, Document, ImageAt, Inline, snippet_at};
 use chatvault_query::message::Message;
 use memchr::memmem::Finder;
@@ -81,7 +82,7 @@ impl<'r> Attachments<'r> {
     /// Finds what belongs to a message: what any of its versions names, and what is linked.
     pub(super) fn find(&mut self, entry: &mut Entry) -> Result<()> {
         let is_message = entry.key.record == RecordKind::Message;
-        let names_some = |version: &Version| !is_message || may_name(&version.message());
+        let names_some = |version: &Version| !is_message || may_name(&version.document);
         let names_some = entry.versions.iter().any(names_some);
         if !names_some && !self.has_links {
             return Ok(());
@@ -272,14 +273,19 @@ impl Named {
 
 /// Does a message name a content, or quote something that looks like one? Most do not, and are not
 /// looked through.
-fn may_name(message: &Message<'_>) -> bool {
+fn may_name(document: &chatvault_engine::Document<'_>) -> bool {
     static SIGN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("hostedContents"));
-    let has_sign = |text: &str| SIGN.find(text.as_bytes()).is_some();
-    has_sign(&message.body.content)
-        || message.attachments.iter().any(|one| {
-            one.content_type.as_deref() == Some("reference")
-                || one.content.as_deref().is_some_and(has_sign)
-        })
+    fn text<'d>(value: Value<'d>, name: &str) -> Option<Cow<'d, str>> {
+        value.get(name)?.text()
+    }
+    let root = document.root();
+    let has_sign = |text: Cow<'_, str>| SIGN.find(text.as_bytes()).is_some();
+    let names = |one: Value<'_>| {
+        text(one, "contentType").is_some_and(|kind| kind == "reference")
+            || text(one, "content").is_some_and(has_sign)
+    };
+    root.get("body").and_then(|body| text(body, "content")).is_some_and(has_sign)
+        || root.get("attachments").is_some_and(|list| list.elements().any(names))
 }
 
 /// What a message names, in the order of its attachments and then of its body.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chatvault_engine::RecordKind;
-use chatvault_query::message::Message;
 
 use super::scene::{Scene, Stored};
 use crate::content::Objects;
@@ -31,9 +30,8 @@ pub(super) struct Facts {
 impl Facts {
     /// Looks at a message.
     pub(super) fn of(entry: &Entry, scene: &Scene) -> Self {
-        let is_message = entry.key.record == RecordKind::Message;
-        let latest = entry.latest().filter(|_| is_message).map(Version::message);
-        let is_event = latest.as_ref().is_some_and(Message::is_system);
+        let flags = entry.latest().map(Version::flags).unwrap_or_default();
+        let is_event = flags.is_system;
         if is_event && scene.options.system_events == SystemEvents::Omit {
             let counts = Counts { omitted: 1, ..Counts::default() };
             return Self { counts, is_left_out: true, ..Self::default() };
@@ -50,8 +48,8 @@ impl Facts {
             _ => &mut counts.messages,
         } = 1;
         counts.versions = facts.subjects.len() as u64;
-        counts.edited = u64::from(latest.as_ref().is_some_and(Message::is_edited));
-        counts.deleted = u64::from(latest.as_ref().is_some_and(Message::is_deleted));
+        counts.edited = u64::from(flags.is_edited);
+        counts.deleted = u64::from(flags.is_deleted);
         for attached in &entry.attached {
             facts.add(entry, attached, &scene.objects);
         }

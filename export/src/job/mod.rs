@@ -282,7 +282,7 @@ fn archive_id(snapshot: &Snapshot) -> String {
 }
 
 fn is_event(entry: &Entry) -> bool {
-    entry.latest().is_some_and(|latest| latest.message().is_system())
+    entry.latest().is_some_and(|latest| latest.flags().is_system)
 }
 
 /// The field of a selection that lists what of the archive could not be read, if anything.

@@ -3,6 +3,7 @@
 //! Nothing is required and nothing is refused: a field that is absent, or of a type that it should
 //! not have, counts as absent, and unknown fields are skipped. Texts without escapes are not copied.
 
+mod flags;
 mod identity;
 mod read;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::borrow::Cow;
 use chatvault_engine::{Document, Timestamp, Value};
 
 use crate::event::Event;
+pub use flags::Flags;
 pub use identity::{Identity, IdentityKind};
 pub(crate) use identity::{IdentitySet, identity};
 pub(crate) use read::{Fill, list, object, texts};
