@@ -33,7 +33,7 @@ const NAME_BYTES: usize = 512;
 
 /// The fields of a mail or of a part, as they are written.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Headers {
+pub(in crate::format) struct Headers {
     out: Vec<u8>,
     /// Where the current line starts in `out`.
     line: usize,
@@ -42,28 +42,32 @@ pub(super) struct Headers {
 }
 
 impl Headers {
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(in crate::format) fn with_capacity(bytes: usize) -> Self {
         Self { out: Vec::with_capacity(bytes), line: 0, value: 0 }
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(in crate::format) fn into_bytes(self) -> Vec<u8> {
         self.out
     }
 
     /// Fields that are written already.
-    pub(super) fn append(&mut self, fields: &[u8]) {
+    pub(in crate::format) fn append(&mut self, fields: &[u8]) {
         self.out.extend_from_slice(fields);
     }
 
     /// A field of one word that this crate made: no control character, shorter than a line.
-    pub(super) fn word(&mut self, name: &str, word: &str) {
+    pub(in crate::format) fn word(&mut self, name: &str, word: &str) {
         self.start(name);
         self.token(word);
         self.end();
     }
 
     /// A field of words that this crate made, folded between them.
-    pub(super) fn words<'a>(&mut self, name: &str, words: impl IntoIterator<Item = &'a str>) {
+    pub(in crate::format) fn words<'a>(
+        &mut self,
+        name: &str,
+        words: impl IntoIterator<Item = &'a str>,
+    ) {
         self.start(name);
         for word in words {
             self.token(word);
@@ -72,7 +76,7 @@ impl Headers {
     }
 
     /// A field of free text.
-    pub(super) fn text(&mut self, name: &str, value: &str) {
+    pub(in crate::format) fn text(&mut self, name: &str, value: &str) {
         let value = clean(value, VALUE_BYTES);
         self.start(name);
         if is_plain(&value) {
@@ -84,14 +88,18 @@ impl Headers {
     }
 
     /// A field of free text, left out when there is none.
-    pub(super) fn text_if(&mut self, name: &str, value: Option<&str>) {
+    pub(in crate::format) fn text_if(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             self.text(name, value);
         }
     }
 
     /// A field of mailboxes made by [`mailbox`].
-    pub(super) fn mailboxes<'a>(&mut self, name: &str, boxes: impl Iterator<Item = &'a str>) {
+    pub(in crate::format) fn mailboxes<'a>(
+        &mut self,
+        name: &str,
+        boxes: impl Iterator<Item = &'a str>,
+    ) {
         self.start(name);
         let mut is_first = true;
         for mailbox in boxes {
@@ -167,7 +175,7 @@ fn encoded_word(text: &str) -> String {
 }
 
 /// `Name <address>`, folded where its name is long. `address` must be one of this crate's making.
-pub(super) fn mailbox(name: Option<&str>, address: &str) -> String {
+pub(in crate::format) fn mailbox(name: Option<&str>, address: &str) -> String {
     let name = name.map(|name| clean(name, NAME_BYTES)).filter(|name| !name.is_empty());
     let Some(name) = name else { return format!("<{address}>") };
     if name.len() <= LINE && is_plain(&name) {
@@ -198,7 +206,7 @@ fn encoded_words(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// A quoted string: every byte is printable ASCII already.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::format) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for character in text.chars() {
@@ -212,7 +220,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The text with its control characters as spaces, without spaces at its ends, cut to a length.
-pub(super) fn clean(text: &str, most: usize) -> Cow<'_, str> {
+pub(in crate::format) fn clean(text: &str, most: usize) -> Cow<'_, str> {
     let is_control =
         |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
     let text = text.trim_matches(|character| is_control(character) || character == ' ');
@@ -229,7 +237,7 @@ pub(super) fn clean(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// Cuts at a code point: the head has at most `most` bytes, but at least one code point.
-pub(super) fn split_at_most(text: &str, most: usize) -> (&str, &str) {
+pub(in crate::format) fn split_at_most(text: &str, most: usize) -> (&str, &str) {
     if text.len() <= most {
         return (text, "");
     }
@@ -256,7 +264,7 @@ fn is_atom(byte: u8) -> bool {
 }
 
 /// RFC 5322's `atext`.
-pub(super) fn is_atext(byte: u8) -> bool {
+pub(in crate::format) fn is_atext(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 

@@ -17,7 +17,7 @@ mod body;
 mod day;
 mod encode;
 mod fields;
-mod header;
+pub(super) mod header;
 mod identity;
 mod mime;
 #[cfg(test)]

@@ -9,17 +9,9 @@ use std::io::{self, Read};
 use chatvault_engine::ContentAddress;
 
 use crate::content::{Objects, Stretch};
+use crate::zip::Method;
+use crate::zip::record::{End, Entry};
 
-/// 1980-01-01, the first day that a zip knows.
-const DATE: u16 = (1 << 5) | 1;
-/// Stored: 1.0 is enough.
-const VERSION_NEEDED: u16 = 10;
-/// Made on Unix, so that the permissions mean something.
-const VERSION_MADE_BY: u16 = (3 << 8) | 0x14;
-/// The name is in UTF-8.
-const UTF8_FLAG: u16 = 1 << 11;
-/// An ordinary file that its owner may write.
-const ATTRIBUTES: u32 = 0o100_644 << 16;
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// A file of the container.
@@ -69,39 +61,24 @@ impl File {
     pub(super) fn name(&self) -> &str {
         &self.name
     }
-
-    /// What both headers of a file have in common, from the flags to the length of the name.
-    fn common(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        let flags = if self.name.is_ascii() { 0 } else { UTF8_FLAG };
-        for field in [VERSION_NEEDED, flags, 0, 0, DATE] {
-            out.extend_from_slice(&field.to_le_bytes());
-        }
-        for field in [self.checksum, self.size, self.size] {
-            out.extend_from_slice(&field.to_le_bytes());
-        }
-        let name = u16::try_from(self.name.len()).map_err(io::Error::other)?;
-        for field in [name, 0] {
-            out.extend_from_slice(&field.to_le_bytes());
-        }
-        Ok(())
-    }
 }
 
 /// The container of these files.
 pub(super) fn container(mut files: Vec<File>) -> io::Result<Vec<Stretch>> {
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    let count = u16::try_from(files.len()).map_err(io::Error::other)?;
+    let entries = u16::try_from(files.len()).map_err(io::Error::other)?;
     let mut stretches = Vec::new();
     let (mut open, mut directory) = (Vec::new(), Vec::new());
     let mut offset = 0_u64;
-    for file in files {
-        central(&file, narrow(offset)?, &mut directory)?;
-        let before = open.len();
-        open.extend_from_slice(b"PK\x03\x04");
-        file.common(&mut open)?;
-        open.extend_from_slice(file.name.as_bytes());
-        offset += (open.len() - before) as u64 + u64::from(file.size);
-        match file.content {
+    for File { name, size, checksum: crc, content } in files {
+        let _fits = u16::try_from(name.len()).map_err(io::Error::other)?;
+        let (method, place) = (Some(Method::Stored), narrow(offset)?);
+        let entry = Entry { name, method, crc, packed: size, raw: size, offset: place };
+        entry.put_central(&mut directory);
+        let header = entry.local();
+        offset += header.len() as u64 + u64::from(size);
+        open.extend_from_slice(&header);
+        match content {
             Stretch::Bytes(bytes) => open.extend_from_slice(&bytes),
             object @ Stretch::Object { .. } => {
                 stretches.push(Stretch::Bytes(std::mem::take(&mut open)));
@@ -109,32 +86,12 @@ pub(super) fn container(mut files: Vec<File>) -> io::Result<Vec<Stretch>> {
             }
         }
     }
-    let length = narrow(directory.len() as u64)?;
+    let directory_bytes = narrow(directory.len() as u64)?;
     open.append(&mut directory);
-    end(count, length, narrow(offset)?, &mut open);
+    let end = End { entries, directory_bytes, directory_offset: narrow(offset)? };
+    open.extend_from_slice(&end.bytes());
     stretches.push(Stretch::Bytes(open));
     Ok(stretches)
-}
-
-fn central(file: &File, offset: u32, out: &mut Vec<u8>) -> io::Result<()> {
-    out.extend_from_slice(b"PK\x01\x02");
-    out.extend_from_slice(&VERSION_MADE_BY.to_le_bytes());
-    file.common(out)?;
-    // No comment, on the first disk, binary.
-    out.extend_from_slice(&[0; 6]);
-    out.extend_from_slice(&ATTRIBUTES.to_le_bytes());
-    out.extend_from_slice(&offset.to_le_bytes());
-    out.extend_from_slice(file.name.as_bytes());
-    Ok(())
-}
-
-fn end(count: u16, length: u32, offset: u32, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"PK\x05\x06\0\0\0\0");
-    out.extend_from_slice(&count.to_le_bytes());
-    out.extend_from_slice(&count.to_le_bytes());
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(&offset.to_le_bytes());
-    out.extend_from_slice(&[0; 2]);
 }
 
 /// Slices are far below 4 GiB; a container that is not would need another format.

@@ -11,15 +11,17 @@ use chatvault_query::people::ConversationKind;
 
 use super::container::{File, container};
 use super::event::Unit;
-use super::mail::{Head, Mailbox, tail};
+use super::mail::{self, tail};
 use super::manifest::{Conversation, Event, Manifest, Participant, VERSION, note};
 use super::people::People;
 use super::transcript::transcript;
 use crate::content::{Content, Piece, Span};
 use crate::digest::name_uuid;
 use crate::entry::{Attached, AttachedState, Context, Person, holding};
+use crate::format::eml::header::Headers;
 use crate::format::table::chat_type;
 use crate::name::safe;
+use crate::zone::calendar::mail_date;
 use crate::zone::rfc3339;
 
 /// A slice that is complete.
@@ -181,47 +183,49 @@ impl Slice<'_> {
         }
     }
 
-    fn head(&self, about: &About, manifest: &Manifest<'_>) -> Head {
+    fn head(&self, about: &About, manifest: &Manifest<'_>) -> Headers {
         let tenant = self.context.tenant;
         let mailbox =
-            |one: &Participant| Mailbox::new(&one.display, one.email.as_deref(), &one.id, tenant);
-        let everybody: Vec<Mailbox> = manifest.participants.iter().map(mailbox).collect();
+            |one: &Participant| mail::person(&one.display, one.email.as_deref(), &one.id, tenant);
+        let everybody: Vec<String> = manifest.participants.iter().map(mailbox).collect();
         let first = manifest.events.iter().find_map(|event| event.participant.as_ref());
         let [conversation] = &manifest.conversations;
         let from = conversation.custodian.as_ref().or(first);
         let from = manifest.participants.iter().find(|one| Some(&one.id) == from);
-        let nobody = || Mailbox::new("unknown", None, "unknown", tenant);
+        let nobody = || mail::person("unknown", None, "unknown", tenant);
         let names = manifest.participants.iter().map(|one| one.display.as_str());
         let names: Vec<&str> = names.collect();
         let day = rfc3339(self.start);
         let title = format!("{} {}", conversation.display, day.get(..10).unwrap_or(&day));
 
-        let mut head = Head::default();
-        head.date(about.end);
-        head.people("From", &[from.map_or_else(nobody, mailbox)]);
-        head.people("To", &everybody);
+        let mut head = Headers::default();
+        if let Some(date) = mail_date(about.end) {
+            head.word("Date", &date);
+        }
+        mail::people(&mut head, "From", &[from.map_or_else(nobody, mailbox)]);
+        mail::people(&mut head, "To", &everybody);
         head.text("Subject", &title);
-        let id = Mailbox::new("", None, &about.collection, tenant);
-        head.raw("Message-ID", &format!("<{}>", id.address));
-        head.raw("X-RSMF-Version", VERSION);
-        head.raw("X-RSMF-Generator", "chatvault");
-        head.raw("X-RSMF-BeginDate", &rfc3339(about.begin));
-        head.raw("X-RSMF-EndDate", &rfc3339(about.end));
-        head.raw("X-RSMF-EventCount", &manifest.events.len().to_string());
-        head.raw("X-RSMF-Application", "Microsoft Teams");
+        let id = mail::address(None, &about.collection, tenant);
+        head.word("Message-ID", &format!("<{id}>"));
+        head.word("X-RSMF-Version", VERSION);
+        head.word("X-RSMF-Generator", "chatvault");
+        head.word("X-RSMF-BeginDate", &rfc3339(about.begin));
+        head.word("X-RSMF-EndDate", &rfc3339(about.end));
+        head.word("X-RSMF-EventCount", &manifest.events.len().to_string());
+        head.word("X-RSMF-Application", "Microsoft Teams");
         if let Some(one) = from.filter(|_| about.custodian.is_some()) {
             head.text("X-RSMF-Custodian", &one.display);
         }
         head.text("X-RSMF-Participants", &names.join("; "));
-        head.raw("X-RSMF-AttachmentCount", &about.attachments.to_string());
-        head.raw("X-RSMF-EventCollectionID", &about.collection);
+        head.word("X-RSMF-AttachmentCount", &about.attachments.to_string());
+        head.word("X-RSMF-EventCollectionID", &about.collection);
         head.text("X-RSMF-ConversationID", &conversation.id);
         head
     }
 
     fn mail(
         &self,
-        head: Head,
+        head: Headers,
         text: &str,
         manifest: &Manifest<'_>,
         mut files: Vec<File>,
@@ -230,7 +234,7 @@ impl Slice<'_> {
         let json = serde_json::to_vec(manifest).map_err(io::Error::other)?;
         files.push(File::bytes("rsmf_manifest.json".to_owned(), json)?);
         let spans = vec![
-            Span::Bytes(head.finish(text, &boundary)),
+            Span::Bytes(mail::start(head, text, &boundary)),
             Span::Base64Row(container(files)?),
             Span::Bytes(tail(&boundary)),
         ];
