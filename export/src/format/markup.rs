@@ -59,20 +59,42 @@ pub fn is_rich(document: &Document) -> bool {
     })
 }
 
-/// Appends a text with `& < > " '` escaped: right in text and in quoted attributes.
+/// What becomes of each byte: kept (0), dropped (1), or the number of a replacement.
+const FATE: [u8; 256] = {
+    let mut fate = [0; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        fate[byte] = 1;
+        byte += 1;
+    }
+    fate[0x7f] = 1;
+    fate[b'\t' as usize] = 0;
+    fate[b'\n' as usize] = 0;
+    fate[b'&' as usize] = 2;
+    fate[b'<' as usize] = 3;
+    fate[b'>' as usize] = 4;
+    fate[b'"' as usize] = 5;
+    fate[b'\'' as usize] = 6;
+    fate
+};
+
+/// Appends a text, escaped for text and for quoted attributes; control characters are no text in HTML.
 pub fn escape(text: &str, out: &mut String) {
     let mut rest = text;
-    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
-        let (plain, special) = rest.split_at(at);
-        out.push_str(plain);
-        out.push_str(match special.as_bytes().first() {
-            Some(b'&') => "&amp;",
-            Some(b'<') => "&lt;",
-            Some(b'>') => "&gt;",
-            Some(b'"') => "&quot;",
-            _ => "&#39;",
+    while let Some(at) = rest.bytes().position(|byte| FATE[usize::from(byte)] != 0) {
+        // Only ASCII has a fate, so both cuts are on character bounds.
+        let (kept, tail) = rest.split_at(at);
+        out.push_str(kept);
+        let mut tail = tail.chars();
+        out.push_str(match tail.next() {
+            Some('&') => "&amp;",
+            Some('<') => "&lt;",
+            Some('>') => "&gt;",
+            Some('"') => "&quot;",
+            Some('\'') => "&#39;",
+            _ => "",
         });
-        rest = special.get(1..).unwrap_or_default();
+        rest = tail.as_str();
     }
     out.push_str(rest);
 }

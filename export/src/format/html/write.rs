@@ -7,6 +7,8 @@
 //! A writer instead of a template language: message bodies are trees of unknown depth, and one
 //! growing string per page is the fastest thing there is.
 
+use crate::format::markup::escape;
+
 /// A piece of HTML: elements of ours, text of anyone's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Html(String);
@@ -121,46 +123,6 @@ impl Html {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// What becomes of each byte: kept (0), dropped (1), or the number of a replacement.
-const FATE: [u8; 256] = {
-    let mut fate = [0; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        fate[byte] = 1;
-        byte += 1;
-    }
-    fate[0x7f] = 1;
-    fate[b'\t' as usize] = 0;
-    fate[b'\n' as usize] = 0;
-    fate[b'&' as usize] = 2;
-    fate[b'<' as usize] = 3;
-    fate[b'>' as usize] = 4;
-    fate[b'"' as usize] = 5;
-    fate[b'\'' as usize] = 6;
-    fate
-};
-
-/// One escape for text and for quoted attributes; control characters are no text in HTML.
-fn escape(text: &str, out: &mut String) {
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| FATE[usize::from(byte)] != 0) {
-        // Only ASCII has a fate, so both cuts are on character bounds.
-        let (kept, tail) = rest.split_at(at);
-        out.push_str(kept);
-        let mut tail = tail.chars();
-        out.push_str(match tail.next() {
-            Some('&') => "&amp;",
-            Some('<') => "&lt;",
-            Some('>') => "&gt;",
-            Some('"') => "&quot;",
-            Some('\'') => "&#39;",
-            _ => "",
-        });
-        rest = tail.as_str();
-    }
-    out.push_str(rest);
 }
 
 /// A link that may be in a page: `http`, `https` or `mailto`, whatever stands behind it.
