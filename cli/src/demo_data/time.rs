@@ -1,5 +1,7 @@
 //! Times of the demo: milliseconds since 1970, written as the service writes them.
 
+use chatvault_engine::Timestamp;
+
 pub(super) const SECOND: u64 = 1_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
 pub(super) const HOUR: u64 = 60 * MINUTE;
@@ -10,26 +12,7 @@ pub(super) const START: u64 = 20_514 * DAY;
 
 /// `2026-03-02T08:15:30.25Z`: zeros at the end of the fraction are left out.
 pub(super) fn text(ms: u64) -> String {
-    let (year, month, day) = date(ms / DAY);
-    let (hour, minute, second) = (ms / HOUR % 24, ms / MINUTE % 60, ms / SECOND % 60);
-    let whole = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    match ms % SECOND {
-        0 => format!("{whole}Z"),
-        fraction => format!("{whole}.{}Z", format!("{fraction:03}").trim_end_matches('0')),
-    }
-}
-
-/// Year, month and day of a number of days since 1970 (Gregorian, counted from 1 March of year 0
-/// so that the leap day comes last).
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+    Timestamp::from_ms(i64::try_from(ms).unwrap_or(i64::MAX)).to_string()
 }
 
 /// Pushes a time out of the night and the weekend.

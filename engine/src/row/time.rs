@@ -188,6 +188,13 @@ pub(crate) fn parse_exact(text: &[u8], scratch: &mut Vec<u8>) -> Option<(Timesta
     })
 }
 
+impl Timestamp {
+    /// Year, month and day of the Gregorian calendar, in UTC.
+    pub fn date(self) -> (i64, i64, i64) {
+        civil_from_days(self.0.div_euclid(TICKS_PER_SECOND * SECONDS_PER_DAY))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = Vec::with_capacity(28);

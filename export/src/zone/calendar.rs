@@ -74,20 +74,8 @@ impl Parts {
 pub(crate) fn parts(time: Timestamp) -> Option<Parts> {
     let days = time.ms().div_euclid(MS_PER_DAY);
     let ms_of_day = time.ms().rem_euclid(MS_PER_DAY);
-    DAYS.contains(&days).then(|| Parts { date: date(days), ms_of_day })
-}
-
-/// The day that is so many days after 1970-01-01 (Howard Hinnant's `civil_from_days`).
-fn date(days: i64) -> Date {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    Date { year: year_of_era + era * 400 + i64::from(month <= 2), month, day }
+    let (year, month, day) = time.date();
+    DAYS.contains(&days).then_some(Parts { date: Date { year, month, day }, ms_of_day })
 }
 
 /// Appends `YYYY-MM-DDTHH:MM:SS.mmmZ`. A time that RFC 3339 cannot say is written in words.
