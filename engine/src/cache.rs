@@ -15,6 +15,7 @@ use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::error::Result;
 use crate::segment::{Block, Decoder, Forms, Keys, List, ListPage, Tables, Text};
+use crate::table::Page;
 
 /// A part of the cache with a lock of its own has at least so many bytes: what is larger than a
 /// part is never kept.
@@ -23,14 +24,14 @@ const MAX_SHARDS: usize = 64;
 /// What an entry holds on average: sizes the memory of keys that were pushed out lately.
 const ENTRY_BYTES: usize = 16 << 10;
 
-/// What an entry is, and of which segment.
+/// What an entry is, and of which file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CacheKey {
     pub(crate) segment: u64,
     pub(crate) part: Part,
 }
 
-/// A part of a segment.
+/// A part of a segment or a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
     Tables,
@@ -41,6 +42,10 @@ pub(crate) enum Part {
     Block(u32),
     Text(u32, u32),
     Dictionary,
+    /// Of a table: a list's directory.
+    Directory(u8, u32),
+    /// Of a table: a page of a list, by its directory and its place there.
+    Items(u8, u32, u32),
 }
 
 /// A decoded part.
@@ -54,6 +59,7 @@ pub(crate) enum Cached {
     Block(Arc<Block>),
     Text(Arc<Text>),
     Dictionary(Arc<Decoder>),
+    Items(Arc<Page>),
 }
 
 impl Cached {
@@ -69,6 +75,7 @@ impl Cached {
             Self::Block(block) => held(size_of::<Block>(), block.bytes()),
             Self::Text(text) => held(size_of::<Text>(), text.bytes()),
             Self::Dictionary(decoder) => held(size_of::<Decoder>(), decoder.bytes()),
+            Self::Items(page) => held(size_of::<Page>(), page.bytes()),
         }
     }
 }

@@ -29,6 +29,7 @@ mod scan;
 mod segment;
 mod snapshot;
 mod storage;
+mod table;
 mod types;
 
 /// The examples of FORMAT.md, run as tests.

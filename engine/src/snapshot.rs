@@ -117,8 +117,8 @@ impl Snapshot {
 
     /// The last commit up to a number: what [`Scan::as_of_sequence`] means by it. `None` for a number
     /// behind the snapshot's last.
-    pub fn commit_id(&self, at: Sequence) -> Option<CommitId> {
-        (at <= self.sequence()).then(|| self.view.commit_at(at))
+    pub fn commit_id(&self, at: Sequence) -> Result<Option<CommitId>> {
+        (at <= self.sequence()).then(|| self.view.commit_at(at)).transpose()
     }
 
     /// Is it a commit of this archive's past? What is derived from an archive is good only with it.
@@ -233,7 +233,7 @@ impl Snapshot {
     pub fn custodians(&self) -> Result<BTreeMap<Custodian, Counts>> {
         self.whole()?;
         self.view.state.need_ledgers()?;
-        Ok(self.view.known().by_custodian())
+        self.view.known().by_custodian()
     }
 
     /// A custodian by the number that [`Row::custodians`](crate::Row::custodians) gives.
@@ -283,7 +283,7 @@ impl Snapshot {
     /// The objects that belong to a message: (attachment, object).
     pub fn links(&self, key: &MessageKey) -> Result<Vec<(String, ContentAddress)>> {
         self.view.state.need_ledgers()?;
-        Ok(self.view.known().links(key, self.view.until))
+        self.view.known().links(key, self.view.until)
     }
 
     /// Reads an object back, streamed and checked.
@@ -366,9 +366,12 @@ impl View {
     }
 
     /// The numbers of those custodians that are known.
-    pub(crate) fn numbers(&self, custodians: &[Custodian]) -> Vec<u32> {
-        let known = self.known().names().filter(|(_, name)| custodians.contains(name));
-        known.map(|(number, _)| number).collect()
+    pub(crate) fn numbers(&self, custodians: &[Custodian]) -> Result<Vec<u32>> {
+        let mut numbers = Vec::new();
+        for name in custodians {
+            numbers.extend(self.state.numbers_of(name)?);
+        }
+        Ok(numbers)
     }
 
     /// Who delivered a row up to a commit.
@@ -381,8 +384,8 @@ impl View {
         let sighting = |(number, sequence): (u32, u64)| {
             let custodian = self.name(number)?;
             let sequence = Sequence(sequence);
-            let commit =
-                self.state.commit_at(sequence).filter(|commit| commit.sequence == sequence.0);
+            let commit = self.known().commit_at(sequence)?;
+            let commit = commit.filter(|commit| commit.sequence == sequence.0);
             let run = match commit {
                 Some(commit) => RunId(commit.run),
                 // The ledger that knew it is lost.
@@ -401,16 +404,17 @@ impl View {
         Ok(sightings.into_iter().map(|(number, _)| number).collect())
     }
 
+    /// The last commit; the one before the first where damage hides it, which nothing takes for it.
     pub(crate) fn commit(&self) -> CommitId {
-        self.commit_at(self.until)
+        self.commit_at(self.until).unwrap_or_default()
     }
 
-    fn commit_at(&self, at: Sequence) -> CommitId {
-        self.state.commit_at(at).map_or_else(CommitId::default, Committed::id)
+    fn commit_at(&self, at: Sequence) -> Result<CommitId> {
+        Ok(self.state.commit_at(at)?.map_or_else(CommitId::default, Committed::id))
     }
 
     pub(crate) fn check_commit(&self, commit: &CommitId) -> Result<()> {
-        let there = self.commit_at(commit.sequence.min(self.until));
+        let there = self.commit_at(commit.sequence.min(self.until))?;
         if there == *commit || planted!("believe a commit of another past") {
             return Ok(());
         }

@@ -7,7 +7,7 @@
 
 use std::str::FromStr;
 
-use chatvault_engine::{Custodian, RowKeys, Scan, Snapshot, Timestamp};
+use chatvault_engine::{CommitId, Custodian, RowKeys, Scan, Sequence, Snapshot, Timestamp};
 use chatvault_query::{Commit, Query, Record, parse_time, record};
 use serde::{Deserialize, Serialize};
 
@@ -242,8 +242,8 @@ impl Request {
         self.check_commits(snapshot)?;
         let newest = snapshot.sequence();
         let until = self.as_of_sequence.map_or(newest, |wanted| wanted.sequence().min(newest));
-        self.as_of_sequence = snapshot.commit_id(until).map(Commit::from);
-        self.since = self.since.map(|since| exact(since, snapshot));
+        self.as_of_sequence = commit_id(snapshot, until)?.map(Commit::from);
+        self.since = self.since.map(|since| exact(since, snapshot)).transpose()?;
         let snapshot = &snapshot.as_of(until);
         self.all_versions |= self.all_variants;
         self.pin_records(snapshot)?;
@@ -541,9 +541,13 @@ impl Range {
 }
 
 /// A commit with its hash, if the archive has one of just this number.
-fn exact(commit: Commit, snapshot: &Snapshot) -> Commit {
-    let id = snapshot.commit_id(commit.sequence());
-    id.filter(|id| id.sequence == commit.sequence()).map_or(commit, Commit::from)
+fn exact(commit: Commit, snapshot: &Snapshot) -> Result<Commit> {
+    let id = commit_id(snapshot, commit.sequence())?;
+    Ok(id.filter(|id| id.sequence == commit.sequence()).map_or(commit, Commit::from))
+}
+
+fn commit_id(snapshot: &Snapshot, at: Sequence) -> Result<Option<CommitId>> {
+    snapshot.commit_id(at).map_err(|cause| Error::Archive(Box::new(cause)))
 }
 
 /// `YYYYMMDD`, on the calendar of a zone.

@@ -97,6 +97,9 @@ class Input:
     def signed(self, count):
         return [zigzag(number) for number in self.numbers(count)]
 
+    def left_over(self):
+        return self.take(self.left())
+
     def end(self):
         need(self.left() == 0, f"{self.left()} bytes behind the last field")
 

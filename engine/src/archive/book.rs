@@ -1,16 +1,15 @@
 //! What an archive knows beside its rows: custodians, runs, counters, checkpoints, links.
 //!
-//! A [`Book`] is what one commit adds, what a ledger holds, or the sum of these up to a manifest.
-//! Additions are written to the journal with their commit and later to a ledger.
+//! A [`Book`] is what commits add. It is written to the journal with its commit and later to a ledger.
 
 use std::collections::BTreeMap;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::folded::CopiesMoved;
 use super::known::Known;
 use super::ranges::Ranges;
+use super::state::State;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
 use crate::format::limits::{self, list};
@@ -40,13 +39,13 @@ impl Counts {
         self.offered == self.stored + self.variants + self.duplicates + self.quarantined
     }
 
-    fn put(&self, out: &mut Vec<u8>) {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         for count in [self.offered, self.stored, self.variants, self.duplicates, self.quarantined] {
             put_varint(out, count);
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let mut count = || reader.varint().filter(|count| *count <= limits::COUNTER);
         Some(Self {
             offered: count()?,
@@ -118,13 +117,6 @@ impl Committed {
     }
 }
 
-/// Where a book is written: a commit's frame says itself which commit it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Commit,
-    Ledger,
-}
-
 /// See the module's description.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Book {
@@ -162,31 +154,6 @@ impl Book {
         self.links.values_mut().flatten().for_each(|link| link.sequence = sequence.0);
     }
 
-    /// The same to a book that is everything: checkpoints that were taken back go, since nothing
-    /// before them is left that they would have to hide.
-    pub(crate) fn learn(&mut self, other: Self) {
-        let taken_back = other.checkpoints.iter().filter(|(_, value)| value.is_empty());
-        let taken_back: Vec<String> = taken_back.map(|(name, _)| name.clone()).collect();
-        self.absorb(other);
-        for name in taken_back {
-            drop(self.checkpoints.remove(&name));
-        }
-    }
-
-    /// Moves what folds moved; gives what is not counted here, because the ledger that counts it is lost.
-    pub(crate) fn fold(&mut self, moved: &CopiesMoved) -> CopiesMoved {
-        let mut left = moved.clone();
-        left.retain(|place, copies| {
-            let Some(counts) = self.counts.get_mut(place) else { return *copies > 0 };
-            let there = counts.stored.min(*copies);
-            counts.stored -= there;
-            counts.duplicates += there;
-            *copies -= there;
-            *copies > 0
-        });
-        left
-    }
-
     /// The checkpoints whose names start with `prefix`, in name order.
     pub(crate) fn checkpoints_of(&self, prefix: &str) -> impl Iterator<Item = (&String, &Vec<u8>)> {
         let from = self.checkpoints.range(prefix.to_owned()..);
@@ -206,16 +173,8 @@ impl Book {
         *self == Self::default()
     }
 
-    /// All runs and custodians together.
-    pub(crate) fn total(&self) -> Counts {
-        self.counts.values().fold(Counts::default(), |mut sum, counts| {
-            sum += *counts;
-            sum
-        })
-    }
-
-    /// Bytes: FORMAT.md, "Payload of a commit" and "Ledger".
-    pub(crate) fn put(&self, out: &mut Vec<u8>, part: Part) {
+    /// Bytes: FORMAT.md, "Payload of a commit".
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.custodians.len() as u64);
         let mut before = 0;
         for (number, name) in &self.custodians {
@@ -242,18 +201,18 @@ impl Book {
             put_block(out, value);
         }
         put_varint(out, self.links.len() as u64);
-        self.links.iter().for_each(|(key, links)| put_links(out, key, links, part));
-        if part == Part::Ledger {
-            put_commits(out, &self.commits);
+        for (key, links) in &self.links {
+            put_key(out, key);
+            put_varint(out, links.len() as u64);
+            links.iter().for_each(|link| put_link(out, link));
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>, part: Part) -> Result<Self> {
-        let damaged = || Error::corrupt("book is damaged or over a limit");
-        Self::try_read(reader, part).ok_or_else(damaged)
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        Self::try_read(reader).ok_or_else(|| Error::corrupt("book is damaged or over a limit"))
     }
 
-    fn try_read(reader: &mut Reader<'_>, part: Part) -> Option<Self> {
+    fn try_read(reader: &mut Reader<'_>) -> Option<Self> {
         let mut book = Self::default();
         let mut number = 0_u32;
         for first in once_true(reader.count(list::CUSTODIANS)?) {
@@ -280,11 +239,9 @@ impl Book {
             drop(book.checkpoints.insert(name, reader.block()?.to_vec()));
         }
         for _ in 0..reader.count(list::LINKED)? {
-            let (key, links) = read_links(reader, part)?;
+            let key = read_key(reader)?;
+            let links = reader.list(list::LINKS, |reader| read_link(reader, |_| Some(0)))?;
             drop(book.links.insert(key, links));
-        }
-        if part == Part::Ledger {
-            book.commits = read_commits(reader)?;
         }
         Some(book)
     }
@@ -300,7 +257,7 @@ fn once_true(count: usize) -> impl Iterator<Item = bool> {
 }
 
 /// Adds links that are not there yet; of equal ones the first counts.
-fn unite(known: &mut Vec<Link>, links: Vec<Link>) {
+pub(crate) fn unite(known: &mut Vec<Link>, links: Vec<Link>) {
     known.extend(links);
     let place = |link: &Link| (link.attachment.clone(), link.object);
     let mut first: BTreeMap<(String, ContentAddress), u64> = BTreeMap::new();
@@ -317,59 +274,37 @@ fn unite(known: &mut Vec<Link>, links: Vec<Link>) {
     });
 }
 
-fn put_commits(out: &mut Vec<u8>, commits: &[Committed]) {
-    put_varint(out, commits.len() as u64);
-    let (mut sequence, mut run) = (0, 0);
-    for commit in commits {
-        put_varint(out, commit.sequence.saturating_sub(sequence));
-        put_signed(out, i64::from(commit.run) - run);
-        out.extend_from_slice(&commit.chain);
-        (sequence, run) = (commit.sequence, i64::from(commit.run));
-    }
-}
-
-fn read_commits(reader: &mut Reader<'_>) -> Option<Vec<Committed>> {
-    let (mut sequence, mut run) = (0_u64, 0_i64);
-    reader.list(list::COMMITS, |reader| {
-        let more = reader.varint().filter(|more| *more > 0)?;
-        sequence = sequence.checked_add(more).filter(|number| *number <= limits::SEQUENCE)?;
-        run = run.checked_add(reader.signed()?)?;
-        Some(Committed { sequence, run: u32::try_from(run).ok()?, chain: reader.array()? })
-    })
-}
-
-fn put_links(out: &mut Vec<u8>, key: &MessageKey, links: &[Link], part: Part) {
+pub(crate) fn put_key(out: &mut Vec<u8>, key: &MessageKey) {
     out.push(key.record.code());
     put_block(out, key.conversation.as_bytes());
     out.push(u8::from(key.reply_to.is_some()));
     put_block(out, key.reply_to.as_deref().unwrap_or_default().as_bytes());
     put_block(out, key.id.as_bytes());
-    put_varint(out, links.len() as u64);
-    for link in links {
-        put_block(out, link.attachment.as_bytes());
-        out.extend_from_slice(&link.object.0);
-        if part == Part::Ledger {
-            put_varint(out, link.sequence);
-        }
-    }
 }
 
-fn read_links(reader: &mut Reader<'_>, part: Part) -> Option<(MessageKey, Vec<Link>)> {
+pub(crate) fn read_key(reader: &mut Reader<'_>) -> Option<MessageKey> {
     let record = RecordKind::from_code(reader.u8()?)?;
     let conversation = reader.text()?.to_owned();
     let is_reply = reader.u8()? == 1;
     let root = reader.text()?.to_owned();
     let id = reader.text()?.to_owned();
-    let key = MessageKey { record, conversation, reply_to: is_reply.then_some(root), id };
-    let links = reader.list(list::LINKS, |reader| {
-        let (attachment, object) = (reader.text()?.to_owned(), ContentAddress(reader.array()?));
-        let sequence = if part == Part::Ledger { reader.varint()? } else { 0 };
-        Some(Link { attachment, object, sequence })
-    })?;
-    Some((key, links))
+    Some(MessageKey { record, conversation, reply_to: is_reply.then_some(root), id })
 }
 
-/// Numbers of custodians by name.
+pub(crate) fn put_link(out: &mut Vec<u8>, link: &Link) {
+    put_block(out, link.attachment.as_bytes());
+    out.extend_from_slice(&link.object.0);
+}
+
+pub(crate) fn read_link<'r>(
+    reader: &mut Reader<'r>,
+    sequence: impl FnOnce(&mut Reader<'r>) -> Option<u64>,
+) -> Option<Link> {
+    let (attachment, object) = (reader.text()?.to_owned(), ContentAddress(reader.array()?));
+    Some(Link { attachment, object, sequence: sequence(reader)? })
+}
+
+/// Numbers of custodians by name, as far as they were asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     known: HashMap<Custodian, u32, RandomState>,
@@ -379,17 +314,20 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn of(known: &Known) -> Self {
-        let next = known.names().map(|(number, _)| number.saturating_add(1)).max().unwrap_or(0);
-        let known = known.names().map(|(number, name)| (name.clone(), number));
-        Self { known: known.collect(), next }
+        Self { known: HashMap::default(), next: known.next_custodian() }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.known.len()
-    }
-
-    pub(crate) fn get(&self, name: &Custodian) -> Option<u32> {
-        self.known.get(name).copied()
+    /// The number of a custodian. Where damage hides it he gets another one: both have his name.
+    pub(crate) fn get(&mut self, name: &Custodian, state: &State) -> Result<Option<u32>> {
+        if let Some(number) = self.known.get(name) {
+            return Ok(Some(*number));
+        }
+        let number = match state.number_of(name) {
+            Err(error) if !error.kind().is_of_storage() => None,
+            number => number?,
+        };
+        self.known.extend(number.map(|number| (name.clone(), number)));
+        Ok(number)
     }
 
     /// The number that is free behind `more` others.

@@ -20,7 +20,7 @@ use super::slab::{Key, RowRef, Seen, Slab, SlabRow};
 use super::state::{Live, State};
 use super::{Report, Shared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::limits::{self, decoded, list};
+use crate::format::limits::{self, decoded};
 use crate::journal::Journal;
 use crate::row::{Canonical, Limits, Parser, Shape};
 use crate::segment::RowReader;
@@ -247,8 +247,8 @@ impl Shared {
 
 /// Are there numbers for another commit and so many custodians? A hostile file can use them up.
 fn check_numbers(writer: &Writer, custodians: usize) -> Result<()> {
-    let limit = list::CUSTODIANS.items;
-    if writer.names.len().saturating_add(custodians) > limit {
+    let limit = limits::CUSTODIAN;
+    if writer.names.free(custodians) > limit {
         return Err(Error::invalid(format!("an archive has at most {limit} custodians")));
     }
     if writer.next_sequence > limits::SEQUENCE {
@@ -288,8 +288,9 @@ impl Committing<'_> {
         if let Some(started) = self.writer.new_runs.get(&run.0) {
             drop(book.runs.insert(run.0, started.clone()));
         }
+        let names = batch.custodians.iter();
         let numbers: Vec<u32> =
-            batch.custodians.iter().map(|name| self.number(name, &mut book)).collect();
+            names.map(|name| self.number(name, &mut book)).collect::<Result<_>>()?;
         for (_, custodian) in &self.known {
             batch.counts[*custodian as usize].duplicates += 1;
         }
@@ -321,12 +322,13 @@ impl Committing<'_> {
     }
 
     /// The number of a custodian; a new one has it once the book is in the journal.
-    fn number(&self, name: &Custodian, book: &mut Book) -> u32 {
-        self.writer.names.get(name).unwrap_or_else(|| {
+    fn number(&mut self, name: &Custodian, book: &mut Book) -> Result<u32> {
+        let known = self.writer.names.get(name, &self.state)?;
+        Ok(known.unwrap_or_else(|| {
             let number = self.writer.names.free(book.custodians.len());
             drop(book.custodians.insert(number, name.clone()));
             number
-        })
+        }))
     }
 
     /// What is written of refused copies: their bytes if they are not in quarantine already.

@@ -13,13 +13,13 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::book::SegmentRanges;
+use super::book::{Book, SegmentRanges};
 use super::dictionaries::{self, Chosen};
 use super::folded::{Folded, Folding};
-use super::ledger::Ledger;
+use super::late::{BLOCK_ROWS, InOrder, Late};
+use super::ledger;
 use super::merge::{self, Cuts, Merge, MergedRows, STEP_ROWS, Span, TOP_LEVEL};
 use super::record::Home;
-use super::seal::with_ranges;
 use super::sightings::{Arrived, new_ranges};
 use super::slab::RowRef;
 use super::state::{Live, State};
@@ -217,7 +217,11 @@ impl Shared {
     /// others can be merged. False if none of them is: then the error is another one.
     fn set_aside(&self, inputs: &[Arc<Live>], error: &Error) -> bool {
         let is_damaged = |live: &&Arc<Live>| match live.segment() {
-            Ok(segment) => !segment.damaged_frames().is_empty(),
+            Ok(segment) => {
+                let blocks = 0..segment.meta.rows.div_ceil(BLOCK_ROWS);
+                let late = || blocks.into_iter().any(|block| live.late.block(block).is_err());
+                !segment.damaged_frames().is_empty() || (!live.late.is_empty() && late())
+            }
             Err(_) => true,
         };
         if !error.is_unreadable() {
@@ -307,7 +311,7 @@ impl Shared {
                 let built = segment::build(self.archive, *number, how, &mut source)?;
                 let entry = self.write_segment(&built, level)?;
                 drop(built);
-                self.open_live(&entry, Arc::default())
+                self.open_live(&entry, Late::default())
             };
             let start = |output| {
                 let building = building.clone();
@@ -381,7 +385,7 @@ impl Shared {
     ) -> Result<()> {
         let state = self.state();
         let lost = planted!("lose sightings in a merge");
-        let late = if lost { SegmentRanges::default() } else { merged.late_ranges(&state) };
+        let late = if lost { SegmentRanges::default() } else { merged.late_ranges(&state)? };
         for (live, to) in merged.inputs.iter().zip(&merged.moves) {
             self.moves.record(live.generation, to.clone());
         }
@@ -401,19 +405,20 @@ impl Shared {
         change.removed.extend(unused);
         change.added.extend(dictionary.cloned());
         merged.folded.put_into(&mut change, &state.manifest);
+        let mut ledger = None;
         if !late.is_empty() {
-            let number = writer.next_file;
+            let place = (self.archive, writer.next_file);
             writer.next_file += 1;
-            let ledger = Ledger { ranges: late.clone(), ..Ledger::default() };
-            change.added.push(self.write_ledger(number, &ledger)?);
+            let entry = ledger::write(&*self.host.storage, place, (&Book::default(), &late))?;
+            ledger = Some(self.open_ledger(&entry)?);
+            change.added.push(entry);
         }
         let removed = change.removed.clone();
         let mut next = self.publish(writer, &state, change)?;
         next.segments.retain(|live| !removed.contains(&live.entry.number));
-        next.segments.extend(with_ranges(&merged.lives, &late));
-        if merged.folded.rows > 0 {
-            drop(Arc::make_mut(&mut next.base).fold(&merged.folded.moved));
-        }
+        next.segments.extend(merged.lives.iter().cloned());
+        next.ledgers.extend(ledger);
+        next.settle_ledgers();
         writer.homes.retain(|_, home| !matches!(home, Home::Segment(n) if removed.contains(n)));
         self.set_state(next);
         Ok(())
@@ -426,7 +431,7 @@ fn unpacked(lives: &[Arc<Live>]) -> Result<Vec<Arc<Live>>> {
     let spans = lives.iter().map(merge::span).collect::<Result<Vec<Span>>>()?;
     let groups = merge::groups(&spans);
     let packed = |group: &Vec<usize>| match group[..] {
-        [at] => lives[at].entry.level == HARD_LEVEL && lives[at].ranges.is_empty(),
+        [at] => lives[at].entry.level == HARD_LEVEL && lives[at].late.is_empty(),
         _ => false,
     };
     let is_small = |group: &Vec<usize>| merge::is_small(group.iter().map(|at| &spans[*at]));
@@ -452,24 +457,30 @@ struct Merged {
 
 impl Merged {
     /// Sightings that ledgers added to the inputs while they were merged, for the outputs.
-    fn late_ranges(&self, state: &State) -> SegmentRanges {
+    fn late_ranges(&self, state: &State) -> Result<SegmentRanges> {
         let mut late = Arrived::new();
         for (input, moves) in self.inputs.iter().zip(&self.moves) {
             let same = |live: &&Arc<Live>| live.generation == input.generation;
             let Some(now) = state.segments.iter().find(same) else { continue };
-            for range in now.ranges.all() {
-                // Rows that the segment does not have are damage that `verify` reports.
-                let rows = (range.start..range.end).zip(moves.iter().skip(range.start as usize));
-                let late_rows =
-                    rows.filter(|(row, _)| input.ranges.first(range.custodian, *row).is_none());
-                for (_, to) in late_rows {
-                    let list = late.entry(to.generation).or_default();
-                    list.push((range.custodian, to.index, range.sequence));
+            // Ledgers may have been summed up meanwhile: what the merge knew is in there, too.
+            let (more, mut before) = (now.late.since(&input.late), InOrder::of(&input.late));
+            let blocks = if more.is_empty() { 0 } else { narrow(moves.len()).div_ceil(BLOCK_ROWS) };
+            for block in 0..blocks {
+                for range in more.block(block)? {
+                    // Rows that the segment does not have are damage that `verify` reports.
+                    let rows =
+                        (range.start..range.end).zip(moves.iter().skip(range.start as usize));
+                    for (row, to) in rows {
+                        if before.at(row)?.first(range.custodian, row).is_none() {
+                            let list = late.entry(to.generation).or_default();
+                            list.push((range.custodian, to.index, range.sequence));
+                        }
+                    }
                 }
             }
         }
         // A row that another one was folded into may know them already.
-        new_ranges(&self.lives, &late)
+        Ok(new_ranges(&self.lives, &late))
     }
 }
 
@@ -494,6 +505,10 @@ impl segment::Source for Watched<'_, '_> {
             each(row)
         })
     }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn cores() -> usize {

@@ -168,8 +168,8 @@ impl Shared {
 
 /// Is the last commit of an earlier copy one of this archive's past?
 fn check_commit(there: &State, here: &State) -> Result<()> {
-    let last = there.commit_at(there.sequence);
-    let same = last.and_then(|last| here.commit_at(Sequence(last.sequence)));
+    let last = there.commit_at(there.sequence)?;
+    let same = last.map(|last| here.commit_at(Sequence(last.sequence))).transpose()?.flatten();
     if same == last {
         return Ok(());
     }

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::known;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_varint};
@@ -123,12 +124,14 @@ impl Folded {
 pub(crate) struct Folding {
     state: Arc<State>,
     pub(crate) folded: Folded,
+    /// Copies that may be moved, by run and custodian.
+    stored: CopiesMoved,
 }
 
 impl Folding {
     pub(crate) fn of(state: &Arc<State>) -> Self {
         let folded = Folded { commit: state.manifest.sequence, ..Folded::default() };
-        Self { state: Arc::clone(state), folded }
+        Self { state: Arc::clone(state), folded, stored: CopiesMoved::new() }
     }
 
     /// Folds a marked row, given who delivered it in which commit; false if it stays, because nothing
@@ -141,11 +144,15 @@ impl Folding {
     ) -> bool {
         let with_it = deliveries.iter().filter(|(_, commit)| *commit == sequence);
         let custodian = with_it.map(|(custodian, _)| *custodian).min();
-        let commit = self.state.commit_at(Sequence(sequence));
+        // What cannot be read says nothing.
+        let commit = self.state.commit_at(Sequence(sequence)).ok().flatten();
         let commit = commit.filter(|commit| commit.sequence == sequence);
         let Some((custodian, commit)) = custodian.zip(commit) else { return false };
         let place = (commit.run, custodian);
-        let counted = self.state.base.counts.get(&place).map_or(0, |counts| counts.stored);
+        let counted = *self.stored.entry(place).or_insert_with(|| {
+            let moved = known::moved(&self.state).get(&place).copied().unwrap_or(0);
+            self.state.stored(place).unwrap_or(0).saturating_sub(moved)
+        });
         let folded = &mut self.folded;
         if folded.moved.get(&place).copied().unwrap_or(0) >= counted {
             return false;

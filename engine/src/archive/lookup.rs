@@ -91,11 +91,8 @@ impl Committing<'_> {
     /// When a run began.
     fn begun(&self, run: RunId) -> Timestamp {
         let new = self.writer.new_runs.get(&run.0).map(|run| run.started);
-        let slabs = || self.state.slabs.iter().rev();
-        let known = || {
-            let there = slabs().find_map(|slab| slab.book.runs.get(&run.0));
-            there.or_else(|| self.state.base.runs.get(&run.0)).map(|run| run.started)
-        };
+        // Where damage hides it now will do, as for a run of a ledger that is lost.
+        let known = || self.state.run(run.0).ok().flatten().map(|run| run.started);
         new.or_else(known).unwrap_or_else(|| self.shared.host.clock.now())
     }
 }

@@ -19,6 +19,7 @@ mod folded;
 mod health;
 mod held;
 mod known;
+mod late;
 mod ledger;
 mod lookup;
 mod maintain;
@@ -61,6 +62,7 @@ pub(crate) use book::Committed;
 pub(crate) use commit::Compare;
 pub(crate) use held::{Missing, in_gap};
 pub(crate) use known::Known;
+pub(crate) use late::Block;
 pub(crate) use sightings::Delivered;
 pub(crate) use slab::{Key, Slab, SlabRow};
 pub(crate) use state::{Live, RowId, State};
@@ -193,14 +195,14 @@ impl Archive {
     pub fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let state = self.shared.newest()?;
         state.need_ledgers()?;
-        Ok(state.checkpoint(name))
+        state.checkpoint(name)
     }
 
     /// The values whose names start with `prefix`, in name order.
     pub fn checkpoints(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
         let state = self.shared.newest()?;
         state.need_ledgers()?;
-        Ok(state.checkpoints(prefix))
+        state.checkpoints(prefix)
     }
 
     /// What opening the archive found torn behind the last whole commit, and left out: a crash
@@ -219,7 +221,7 @@ impl Archive {
     pub fn runs(&self) -> Result<Vec<RunSummary>> {
         let state = self.shared.newest()?;
         state.need_ledgers()?;
-        Ok(Known::of(&state).run_summaries())
+        Known::of(&state).run_summaries()
     }
 }
 

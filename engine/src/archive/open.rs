@@ -8,18 +8,18 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Shared;
-use super::book::{Book, Committed, SegmentRanges};
+use super::book::Committed;
 use super::commit::Writer;
 use super::disposal::TRASH;
 use super::folded::Folded;
 use super::health;
 use super::held::{Held, Missing};
 use super::known::Known;
-use super::ledger;
+use super::late::Late;
+use super::ledger::Ledger;
 use super::maintain::Background;
 use super::put_object::open_pack;
 use super::quarantine::Outcasts;
-use super::ranges::Ranges;
 use super::recall::Recall;
 use super::record::{self, Home, HomeSighting};
 use super::repaired::Repaired;
@@ -30,7 +30,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::head::{Head, PATH};
 use crate::format::names::{self, FileKind};
 use crate::journal::{self, Chain, FileHeader, Journal, Recorded, Recovery, Wanted};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, FileEntry, Manifest};
 use crate::options::{Host, Options};
 use crate::row::Parser;
 use crate::storage::{Counted, LockGuard, Storage, whole};
@@ -248,6 +248,9 @@ fn no_manifest() -> Error {
     Error::corrupt("no manifest can be read").in_file(names::MANIFEST)
 }
 
+/// Ledgers that cannot be read, by file number.
+type Lost = Vec<(u64, Error)>;
+
 /// What was read at opening.
 struct Loaded {
     state: State,
@@ -268,7 +271,7 @@ impl Shared {
             manifest: Arc::new(Manifest::first(archive, host.clock.now(), 1)),
             manifest_hash: [0; 32],
             segments: Vec::new(),
-            base: Arc::default(),
+            ledgers: Vec::new(),
             slabs: Vec::new(),
             packs: Vec::new(),
             outcasts: Vec::new(),
@@ -352,18 +355,18 @@ impl Shared {
         }
         let checked = Repaired::check(&manifest).and_then(|()| Folded::check(&manifest));
         let _ = before.missing.pass(checked)?;
-        let (base, mut ranges, lost_ledgers) = self.load_ledgers(&manifest);
+        let (ledgers, lost_ledgers) = self.load_ledgers(&manifest, &before);
         let mut segments = Vec::new();
         let (mut packs, mut outcasts) = (Vec::new(), Vec::new());
         for entry in &manifest.files {
             match entry.kind {
                 FileKind::Segment => {
-                    let ranges = Arc::new(ranges.remove(&entry.number).unwrap_or_default());
+                    let late = Late::of(entry.number, &ledgers, &before.missing);
                     let known = before.segments.iter().find(|live| live.entry == *entry);
                     let known = known.filter(|live| live.file.is_readable());
                     segments.push(Arc::new(match known {
-                        Some(live) => Live { ranges, ..(**live).clone() },
-                        None => self.hold_live(entry, ranges),
+                        Some(live) => Live { late, ..(**live).clone() },
+                        None => self.hold_live(entry, late),
                     }));
                 }
                 FileKind::Pack => {
@@ -381,40 +384,29 @@ impl Shared {
         // For salvage every bad frame is looked at, as a writer would.
         let wanted = Wanted::behind(&manifest, manifest_hash, live && !self.options.salvage);
         let manifest = Arc::new(manifest);
-        let (base, slabs) = (Arc::new(base), Vec::new());
-        let missing = Arc::clone(&before.missing);
+        let (slabs, missing) = (Vec::new(), Arc::clone(&before.missing));
         #[rustfmt::skip]
-        let state = State { manifest, manifest_hash, segments, base, slabs, packs, outcasts, lost_ledgers, missing, sequence };
+        let state = State { manifest, manifest_hash, segments, ledgers, slabs, packs, outcasts, lost_ledgers, missing, sequence };
         self.replay(state, wanted)
     }
 
-    /// Everything that ledgers say, and those that cannot be read.
-    fn load_ledgers(&self, manifest: &Manifest) -> (Book, SegmentRanges, Vec<(u64, Error)>) {
-        let storage = &*self.host.storage;
-        let mut base = Book::default();
-        let mut parts: BTreeMap<u64, Vec<Ranges>> = BTreeMap::new();
-        let mut lost_ledgers = Vec::new();
+    /// Ledgers of a manifest, and those that cannot be read.
+    fn load_ledgers(&self, manifest: &Manifest, before: &State) -> (Vec<Arc<Ledger>>, Lost) {
+        let (mut ledgers, mut lost) = (Vec::new(), Lost::new());
         for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
-            let ledger =
-                match ledger::read(storage, self.archive, entry.number, &self.place_of(entry)) {
-                    Ok(ledger) => ledger,
-                    Err(error) => {
-                        lost_ledgers.push((entry.number, error));
-                        continue;
-                    }
-                };
-            base.learn(ledger.book);
-            for (segment, more) in ledger.ranges {
-                if manifest.file(segment).is_some() {
-                    parts.entry(segment).or_default().push(more);
-                }
+            let same = before.manifest.file(entry.number).is_some_and(|there| there == entry);
+            let known = before.ledgers.iter().find(|it| same && it.table.number == entry.number);
+            match known.map_or_else(|| self.open_ledger(entry), |ledger| Ok(Arc::clone(ledger))) {
+                Ok(ledger) => ledgers.push(ledger),
+                Err(error) => lost.push((entry.number, error)),
             }
         }
-        for folded in Folded::of(manifest) {
-            drop(base.fold(&folded.moved));
-        }
-        let joined = parts.into_iter().map(|(segment, parts)| (segment, Ranges::of_all(&parts)));
-        (base, joined.collect(), lost_ledgers)
+        (ledgers, lost)
+    }
+
+    pub(crate) fn open_ledger(&self, entry: &FileEntry) -> Result<Arc<Ledger>> {
+        let (storage, place) = (&*self.host.storage, (self.archive, entry.number));
+        Ledger::open(storage, place, &self.place_of(entry), &self.cache).map(Arc::new)
     }
 
     fn replay(&self, mut state: State, wanted: Wanted) -> Result<Loaded> {

@@ -2,9 +2,6 @@
 
 use std::sync::OnceLock;
 
-use crate::format::bytes::{Reader, put_signed, put_varint};
-use crate::format::limits::list;
-
 /// "Custodian's export delivered rows `start..end`, first in this commit."
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sighted {
@@ -98,18 +95,9 @@ impl Ranges {
         Self { list, by_row: OnceLock::new() }
     }
 
-    /// Both; `other` holds nothing that is here already.
-    pub(crate) fn join(&self, other: &Self) -> Self {
-        Self::of_all([self, other])
-    }
-
-    /// All of them; none holds what another one does.
-    pub(crate) fn of_all<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut list = Vec::new();
-        parts.into_iter().for_each(|part| list.extend_from_slice(&part.list));
-        // Stable: it merges what is in order already.
-        list.sort();
-        // Files may be damaged: what overlaps would be counted twice, and cannot be written.
+    /// From ranges in any order: what overlaps counts once, as the one that starts first has it.
+    pub(crate) fn of_all(mut list: Vec<Sighted>) -> Self {
+        list.sort_unstable();
         let mut before = (0, 0);
         list.retain_mut(|range| {
             if range.custodian == before.0 {
@@ -122,10 +110,6 @@ impl Ranges {
             some
         });
         Self { list, by_row: OnceLock::new() }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
     }
 
     pub(crate) fn all(&self) -> &[Sighted] {
@@ -159,36 +143,6 @@ impl Ranges {
         let tree = self.by_row.get_or_init(|| Tree::of(&self.list));
         tree.visit(row, (0, tree.sorted.len()), out);
     }
-
-    /// Bytes: FORMAT.md, "Ledger".
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.list.len() as u64);
-        let (mut custodian, mut end, mut sequence) = (0, 0, 0);
-        for range in &self.list {
-            let gap = range.custodian - custodian;
-            end = if gap == 0 { end } else { 0 };
-            put_varint(out, u64::from(gap));
-            put_varint(out, u64::from(range.start - end));
-            put_varint(out, u64::from(range.end - range.start));
-            put_signed(out, range.sequence.wrapping_sub(sequence).cast_signed());
-            (custodian, end, sequence) = (range.custodian, range.end, range.sequence);
-        }
-    }
-
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let (mut custodian, mut end, mut sequence) = (0_u32, 0_u32, 0_u64);
-        let list = reader.list(list::RANGES, |reader| {
-            let gap = reader.varint32()?;
-            custodian = custodian.checked_add(gap)?;
-            let base = if gap == 0 { end } else { 0 };
-            let start = base.checked_add(reader.varint32()?)?;
-            let rows = reader.varint32().filter(|rows| *rows > 0)?;
-            end = start.checked_add(rows)?;
-            sequence = sequence.checked_add_signed(reader.signed()?)?;
-            Some(Sighted { custodian, start, end, sequence })
-        })?;
-        Some(Self { list, by_row: OnceLock::new() })
-    }
 }
 
 #[cfg(test)]
@@ -220,12 +174,6 @@ mod tests {
                 holds.map(|r| (r.custodian, r.sequence)).collect::<Vec<_>>(),
                 "{row}"
             );
-        }
-        let mut out = Vec::new();
-        ranges.put(&mut out);
-        assert_eq!(Ranges::read(&mut Reader::new(&out)), Some(ranges));
-        for cut in 0..out.len() {
-            assert_eq!(Ranges::read(&mut Reader::new(&out[..cut])), None);
         }
     }
 }

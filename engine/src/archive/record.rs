@@ -5,7 +5,7 @@
 //!
 //! Bytes: FORMAT.md, "Payload of a commit".
 
-use super::book::{Book, Part};
+use super::book::Book;
 use super::quarantine::Refused;
 use super::slab::SlabRow;
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ pub(crate) fn put(
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(documents.len() + rows.len() * 48 + 256);
     put_varint(&mut out, u64::from(run.0));
-    book.put(&mut out, Part::Commit);
+    book.put(&mut out);
     put_varint(&mut out, rows.len() as u64);
     for row in rows {
         let flags = u8::from(row.sibling) * SIBLING
@@ -111,7 +111,7 @@ pub(crate) fn read(sequence: Sequence, payload: &[u8], parser: &mut Parser) -> R
     let damaged = || Error::corrupt("commit is damaged or over a limit");
     let reader = &mut Reader::new(payload);
     let run = RunId(reader.varint32().ok_or_else(damaged)?);
-    let book = Book::read(reader, Part::Commit)?;
+    let book = Book::read(reader)?;
     let count = reader.count(list::ROWS).ok_or_else(damaged)?;
     let mut commit = Commit {
         run,

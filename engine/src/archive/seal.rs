@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use super::book::{Book, Committed, SegmentRanges};
+use super::book::{Book, Committed};
 use super::commit::Writer;
 use super::disposal::TRASH;
 use super::held::Held;
+use super::late::Late;
 use super::ledger::{self, Ledger};
 use super::quarantine::{self, Encoded, Outcasts};
-use super::ranges::Ranges;
 use super::record::{self, Home, HomeSighting};
 use super::slab::{RowRef, Slab};
 use super::state::{Live, State};
@@ -113,21 +113,19 @@ impl Shared {
             let how = (Effort::FRESH, chosen.dictionary.as_ref());
             let built = segment::build(self.archive, number, how, &mut order)?;
             let entry = self.write_segment(&built, 0)?;
-            live = Some(Arc::new(self.open_live(&entry, Arc::default())?));
+            live = Some(Arc::new(self.open_live(&entry, Late::default())?));
             files.push(entry);
         }
         let ranges = sightings::new_ranges(&state.segments, &arrived);
-        let mut ledger = Ledger { ranges, ..Ledger::default() };
+        let (mut book, mut ledger) = (Book::default(), None);
         for slab in slabs {
-            ledger.book.absorb(slab.book.clone());
+            book.absorb(slab.book.clone());
         }
-        if !ledger.book.is_empty() || !ledger.ranges.is_empty() {
-            files.push(self.write_ledger(number + 1, &ledger)?);
-        }
-        let Ledger { book, ranges } = ledger;
-        let mut base = Arc::clone(&state.base);
-        if !book.is_empty() {
-            Arc::make_mut(&mut base).learn(book);
+        if !book.is_empty() || !ranges.is_empty() {
+            let place = (self.archive, number + 1);
+            let entry = ledger::write(&*self.host.storage, place, (&book, &ranges))?;
+            ledger = Some(self.open_ledger(&entry)?);
+            files.push(entry);
         }
         let mut refused = slabs.iter().flat_map(|slab| &slab.refused).peekable();
         if refused.peek().is_some() {
@@ -136,7 +134,7 @@ impl Shared {
             files.push(self.write_refused(number, &encoded)?);
         }
         let moves = order.moves(live.as_ref().map_or(0, |live| live.generation));
-        Ok(Sealed { files, live, base, ranges, moves })
+        Ok(Sealed { files, live, ledger, moves })
     }
 
     fn publish_sealed(&self, sealed: Sealed, through: Sequence, journal_from: u64) -> Result<()> {
@@ -163,9 +161,9 @@ impl Shared {
             .map(|slab| slab.generation)
             .collect();
         next.slabs.retain(|slab| slab.sequence > through);
-        next.segments = with_ranges(&next.segments, &sealed.ranges);
         next.segments.extend(sealed.live);
-        next.base = sealed.base;
+        next.ledgers.extend(sealed.ledger);
+        next.settle_ledgers();
         next.outcasts.extend(outcasts);
         writer.index.remove(&gone);
         writer.homes.retain(|generation, _| !gone.contains(generation));
@@ -305,16 +303,6 @@ impl Shared {
         Ok(entry)
     }
 
-    pub(crate) fn write_ledger(&self, number: u64, ledger: &Ledger) -> Result<FileEntry> {
-        let bytes = ledger::encode(self.archive, number, ledger)?;
-        write_sealed(
-            &*self.host.storage,
-            (FileKind::Ledger, number),
-            &bytes,
-            (0, Multiset::default()),
-        )
-    }
-
     pub(crate) fn write_refused(&self, number: u64, encoded: &Encoded) -> Result<FileEntry> {
         let rows = (encoded.copies, encoded.multiset);
         write_sealed(&*self.host.storage, (FileKind::Quarantine, number), &encoded.file, rows)
@@ -328,13 +316,13 @@ impl Shared {
     }
 
     /// Opens a segment of the manifest; what is wrong with it waits for whoever asks.
-    pub(crate) fn hold_live(&self, entry: &FileEntry, ranges: Arc<Ranges>) -> Live {
+    pub(crate) fn hold_live(&self, entry: &FileEntry, late: Late) -> Live {
         let cache = Arc::clone(&self.cache);
         let path = self.place_of(entry);
         let storage = &*self.host.storage;
         let file = Held::of(open_segment(storage, self.archive, (entry, &path), cache));
         let (generation, summary) = (self.moves.generation(), Arc::default());
-        Live { generation, entry: entry.clone(), file, ranges, summary }
+        Live { generation, entry: entry.clone(), file, late, summary }
     }
 
     /// Where a file is. What an older manifest names, which stands in for a damaged one, may have
@@ -353,8 +341,8 @@ impl Shared {
     }
 
     /// Opens a segment that was written just now.
-    pub(crate) fn open_live(&self, entry: &FileEntry, ranges: Arc<Ranges>) -> Result<Live> {
-        let live = self.hold_live(entry, ranges);
+    pub(crate) fn open_live(&self, entry: &FileEntry, late: Late) -> Result<Live> {
+        let live = self.hold_live(entry, late);
         live.segment().map(drop)?;
         Ok(live)
     }
@@ -419,24 +407,11 @@ pub(crate) fn open_segment(
     opened.map_err(|error| error.touching(entry.touched()))
 }
 
-/// Segments with more sightings.
-pub(crate) fn with_ranges(segments: &[Arc<Live>], more: &SegmentRanges) -> Vec<Arc<Live>> {
-    let add = |live: &Arc<Live>| match more.get(&live.entry.number) {
-        None => Arc::clone(live),
-        Some(more) => {
-            let ranges = Arc::new(live.ranges.join(more));
-            Arc::new(Live { ranges, ..(**live).clone() })
-        }
-    };
-    segments.iter().map(add).collect()
-}
-
 /// Files that are written and not yet named by a manifest.
 struct Sealed {
     files: Vec<FileEntry>,
     live: Option<Arc<Live>>,
-    base: Arc<Book>,
-    ranges: SegmentRanges,
+    ledger: Option<Arc<Ledger>>,
     moves: Vec<(u32, Vec<RowRef>)>,
 }
 

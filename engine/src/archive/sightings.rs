@@ -1,10 +1,12 @@
 //! Who delivered which row: sets in segments, ranges from ledgers, and what is in the journal.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::book::SegmentRanges;
-use super::ranges::Ranges;
+use super::late::{BLOCK_ROWS, Block, InOrder, Late};
+use super::ranges::{Ranges, Sighted};
 use super::slab::{Moves, RowRef, Slab};
 use super::state::{Live, RowId, State};
 use crate::error::Result;
@@ -44,8 +46,9 @@ pub(crate) fn new_ranges(segments: &[Arc<Live>], arrived: &Arrived) -> SegmentRa
         sorted.dedup_by_key(|(custodian, row, _)| (*custodian, *row));
         // A set that cannot be read may have them; they are the same once more, and do no harm.
         let mut rows = SetReader::new(live).ok();
+        let mut late = InOrder::of(&live.late);
         for (custodian, row, sequence) in sorted {
-            let known = live.ranges.first(custodian, row).is_some()
+            let known = late.at(row).is_ok_and(|ranges| ranges.first(custodian, row).is_some())
                 || rows.as_mut().is_some_and(|rows| rows.has(row, custodian).unwrap_or(false));
             if !known {
                 fresh.push((custodian, row, sequence));
@@ -123,7 +126,7 @@ impl Delivered {
             all.extend(
                 set.iter().map(|(custodian, age)| (*custodian, sequence.saturating_add(*age))),
             );
-            live.ranges.of_row(at.row, &mut all);
+            live.late.of_row(at.row, &mut all)?;
             live.generation
         } else {
             let slab = &state.slabs[at.source as usize - state.segments.len()];
@@ -141,40 +144,48 @@ impl Delivered {
     }
 
     /// The rows of a segment that these custodians delivered beside the rows' sets.
-    pub(crate) fn sweep(&self, live: &Live, rows: (u32, u32), custodians: &[u32]) -> Sweep {
+    pub(crate) fn sweep(
+        &self,
+        live: &Live,
+        rows: (u32, u32),
+        custodians: &[u32],
+    ) -> Result<Sweep<'static>> {
         let arrived = self.arrived.get(&live.generation);
-        let ranges = [Some(&*live.ranges), arrived].into_iter().flatten();
-        let theirs = ranges.flat_map(|ranges| {
-            custodians.iter().flat_map(move |custodian| ranges.within(*custodian, rows))
-        });
-        Sweep::of(theirs.copied().collect())
+        let mut theirs = Vec::new();
+        for custodian in custodians {
+            theirs.extend(live.late.within(*custodian, rows)?);
+            theirs.extend(arrived.into_iter().flat_map(|ranges| ranges.within(*custodian, rows)));
+        }
+        Ok(Sweep::of(theirs))
     }
 
     /// The commit in which one of these custodians delivered a row of a segment first, beside the
     /// row's own set.
-    pub(crate) fn beside(&self, live: &Live, row: u32, custodians: &[u32]) -> Option<u64> {
+    pub(crate) fn beside(&self, live: &Live, row: u32, custodians: &[u32]) -> Result<Option<u64>> {
         let arrived = self.arrived.get(&live.generation);
-        let of = |custodian: &u32| {
-            let ranges = [Some(&*live.ranges), arrived].into_iter().flatten();
-            ranges.filter_map(|ranges| ranges.first(*custodian, row)).min()
-        };
-        custodians.iter().filter_map(of).min()
+        let mut first = None;
+        for custodian in custodians {
+            let own = arrived.and_then(|ranges| ranges.first(*custodian, row));
+            let found = live.late.first(*custodian, row)?.into_iter().chain(own);
+            first = first.into_iter().chain(found).min();
+        }
+        Ok(first)
     }
 
-    /// Has any of these rows of a segment been delivered by one of these in these commits, beside
-    /// the rows' sets?
-    pub(crate) fn any_beside(
+    /// Can any of these rows of a segment have been delivered by one of these in these commits, beside
+    /// the rows' sets? `blocks` are those in which the custodians have ranges.
+    pub(crate) fn may_be_beside(
         &self,
-        live: &Live,
+        (live, blocks): (&Live, &[Block]),
         rows: (u32, u32),
-        (custodians, commits): (&[u32], &std::ops::RangeInclusive<u64>),
+        (custodians, commits): (&[u32], &RangeInclusive<u64>),
     ) -> bool {
-        let arrived = self.arrived.get(&live.generation);
-        let ranges = [Some(&*live.ranges), arrived].into_iter().flatten();
-        let mut ranges = ranges.flat_map(|ranges| {
+        let arrived = self.arrived.get(&live.generation).into_iter();
+        let mut arrived = arrived.flat_map(|ranges| {
             custodians.iter().flat_map(move |custodian| ranges.within(*custodian, rows))
         });
-        ranges.any(|range| commits.contains(&range.sequence))
+        blocks.iter().any(|block| block.may_have(rows, commits))
+            || arrived.any(|range| commits.contains(&range.sequence))
     }
 
     /// The commit in which one of these custodians delivered a row of a slab first.
@@ -190,30 +201,41 @@ impl Delivered {
 
 /// Follows a segment's rows in order and says who delivered each.
 #[derive(Debug)]
-pub(crate) struct Sweep {
-    ranges: Vec<super::ranges::Sighted>,
+pub(crate) struct Sweep<'l> {
+    /// Where further ranges come from, block by block, and the block that is next.
+    late: Option<(&'l Late, u32)>,
+    ranges: Vec<Sighted>,
     next: usize,
-    open: Vec<super::ranges::Sighted>,
+    open: Vec<Sighted>,
 }
 
-impl Sweep {
-    pub(crate) fn new(ranges: &Ranges) -> Self {
-        Self::of(ranges.all().to_vec())
+impl<'l> Sweep<'l> {
+    pub(crate) fn new(late: &'l Late) -> Self {
+        Self { late: (!late.is_empty()).then_some((late, 0)), ..Self::of(Vec::new()) }
     }
+}
 
-    fn of(mut ranges: Vec<super::ranges::Sighted>) -> Self {
+impl Sweep<'_> {
+    fn of(mut ranges: Vec<Sighted>) -> Self {
         ranges.sort_unstable_by_key(|range| range.start);
-        Self { ranges, next: 0, open: Vec::new() }
+        Self { late: None, ranges, next: 0, open: Vec::new() }
     }
 
     /// Adds to `set` who delivered `row`, and in which commit first; rows come in order.
-    pub(crate) fn add(&mut self, row: u32, set: &mut Vec<(u32, u64)>) {
+    pub(crate) fn add(&mut self, row: u32, set: &mut Vec<(u32, u64)>) -> Result<()> {
+        if let Some((late, block)) = self.late
+            && row / BLOCK_ROWS >= block
+        {
+            let next = row / BLOCK_ROWS + 1;
+            *self = Self { late: Some((late, next)), ..Self::of(late.block(next - 1)?) };
+        }
         self.go_to(row);
         if !self.open.is_empty() {
             set.extend(self.open.iter().map(|range| (range.custodian, range.sequence)));
             set.sort_unstable();
             set.dedup_by_key(|(custodian, _)| *custodian);
         }
+        Ok(())
     }
 
     /// The first commit that delivered `row`; rows come in order.

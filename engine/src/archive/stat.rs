@@ -26,7 +26,7 @@ impl Archive {
         let state = shared.newest()?;
         state.need_ledgers()?;
         let known = Known::of(&state);
-        let (counts, (custodians, runs)) = (known.total(), known.sizes());
+        let (counts, (custodians, runs)) = (known.total()?, known.sizes());
         let mut open = Vec::new();
         for live in &state.segments {
             open.extend(state.missing.pass(live.segment())?.map(|segment| &segment.meta));
@@ -55,7 +55,7 @@ impl Archive {
             journal_rows,
             stored_beside: metas().map(|meta| u64::from(meta.beside)).sum::<u64>() + beside,
             raw_rows: metas().map(|meta| u64::from(meta.whole_rows)).sum(),
-            commit: state.commit_at(state.sequence).map_or_else(Default::default, Committed::id),
+            commit: state.commit_at(state.sequence)?.map_or_else(Default::default, Committed::id),
             objects: objects as u64 + shared.unsealed_objects(),
             repaired: Repaired::of(&state.manifest),
             folded: Folded::of(&state.manifest),

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::book::Book;
 use super::held::{Held, Missing, in_gap};
+use super::late::Late;
+use super::ledger::Ledger;
 use super::quarantine::Outcasts;
-use super::ranges::Ranges;
 use super::repaired::Repaired;
 use super::slab::{Key, Slab};
 use crate::catalog::Summary;
@@ -22,7 +22,7 @@ pub(crate) struct Live {
     pub(crate) generation: u32,
     pub(crate) entry: FileEntry,
     pub(crate) file: Held<Segment>,
-    pub(crate) ranges: Arc<Ranges>,
+    pub(crate) late: Late,
     /// See the module `summary`; `None` inside once it was tried and could not be had.
     pub(crate) summary: Arc<OnceLock<Option<Summary>>>,
 }
@@ -40,8 +40,8 @@ pub(crate) struct State {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) manifest_hash: [u8; 32],
     pub(crate) segments: Vec<Arc<Live>>,
-    /// What is known beside rows up to the manifest's sequence.
-    pub(crate) base: Arc<Book>,
+    /// What is known beside rows up to the manifest's sequence, by ascending file number.
+    pub(crate) ledgers: Vec<Arc<Ledger>>,
     /// In order of sequence.
     pub(crate) slabs: Vec<Arc<Slab>>,
     pub(crate) packs: Vec<Held<Pack>>,
@@ -87,6 +87,17 @@ impl State {
     /// What sealed files hold.
     pub(crate) fn without_slabs(&self) -> Self {
         self.until(self.manifest.sequence)
+    }
+
+    /// Other ledgers than before: has segments find their sightings there.
+    pub(crate) fn settle_ledgers(&mut self) {
+        self.ledgers.sort_unstable_by_key(|ledger| ledger.table.number);
+        for live in &mut self.segments {
+            let late = Late::of(live.entry.number, &self.ledgers, &self.missing);
+            if !late.is_same(&live.late) {
+                *live = Arc::new(Live { late, ..(**live).clone() });
+            }
+        }
     }
 
     /// Could every file be opened?

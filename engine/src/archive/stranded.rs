@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::held::Missing;
-use super::ledger::{self, Ledger};
+use super::ledger::Ledger;
 use super::put_object;
 use super::quarantine::{Outcasts, Records};
 use crate::cache::Cache;
@@ -72,10 +72,11 @@ impl Taking<'_> {
     /// The last commit of a ledger, if all of its commits are later than the manifest.
     fn ledger(&self, number: u64) -> Result<Option<Sequence>> {
         let path = FileKind::Ledger.path(number);
-        let Ledger { book, .. } = ledger::read(self.storage, self.manifest.archive, number, &path)?;
-        let first = book.commits.first().map(|commit| Sequence(commit.sequence));
-        let last = book.commits.last().map(|commit| Sequence(commit.sequence));
-        Ok(last.filter(|_| first > Some(self.manifest.sequence)))
+        let cache = Arc::new(Cache::new(0));
+        let ledger = Ledger::open(self.storage, (self.manifest.archive, number), &path, &cache)?;
+        let commits = ledger.meta.commits;
+        let later = commits.filter(|(first, _)| Sequence(*first) > self.manifest.sequence);
+        Ok(later.map(|(_, last)| Sequence(last.sequence)))
     }
 
     fn file(&self, number: u64, kind: FileKind) -> Result<Option<FileEntry>> {

@@ -60,8 +60,6 @@ pub(crate) mod list {
     pub(crate) const CUSTODIANS: Limit = Limit::new(1 << 20, 7);
     pub(crate) const RUNS: Limit = Limit::new(1 << 22, 3);
     pub(crate) const COUNTERS: Limit = Limit::new(1 << 25, 7);
-    /// Of an archive's whole life: a bulk import makes some hundred a million copies.
-    pub(crate) const COMMITS: Limit = Limit::new(1 << 24, 10);
     pub(crate) const CHECKPOINTS: Limit = Limit::new(1 << 22, 2);
     pub(crate) const LINKED: Limit = Limit::new(1 << 25, 6);
     pub(crate) const LINKS: Limit = Limit::new(1 << 16, 33);
@@ -71,8 +69,14 @@ pub(crate) mod list {
     pub(crate) const REFUSED: Limit = Limit::new(1 << 23, 36);
     pub(crate) const HOMES: Limit = Limit::new(1 << 20, 3);
     pub(crate) const SIGHTINGS: Limit = Limit::new(1 << 27, 2);
-    pub(crate) const LEDGER_SEGMENTS: Limit = Limit::new(1 << 20, 6);
-    pub(crate) const RANGES: Limit = Limit::new(1 << 26, 4);
+    /// Of a page of a table, and of a directory.
+    pub(crate) const ITEMS: Limit = Limit::new(1 << 14, 2);
+    pub(crate) const STRETCHES: Limit = Limit::new(1 << 16, 4);
+    pub(crate) const LEDGER_SEGMENTS: Limit = Limit::new(1 << 20, 1);
+    /// Of a custodian in a block of rows.
+    pub(crate) const RANGES: Limit = Limit::new(1 << 10, 3);
+    /// Of a custodian in a segment.
+    pub(crate) const BLOCKS: Limit = Limit::new(1 << 22, 3);
 
     pub(crate) const GROUPS: Limit = Limit::new(1 << 16, 16);
     pub(crate) const CHUNKS: Limit = Limit::new(1 << 12, 2);
@@ -185,7 +189,6 @@ mod tests {
             ("custodians", list::CUSTODIANS),
             ("runs", list::RUNS),
             ("counters", list::COUNTERS),
-            ("commits", list::COMMITS),
             ("checkpoints", list::CHECKPOINTS),
             ("messages with links", list::LINKED),
             ("links of a message", list::LINKS),
@@ -194,8 +197,11 @@ mod tests {
             ("records of refused copies", list::REFUSED),
             ("homes", list::HOMES),
             ("sightings of a home", list::SIGHTINGS),
+            ("items of a page", list::ITEMS),
+            ("stretches of a list", list::STRETCHES),
             ("segments of a ledger", list::LEDGER_SEGMENTS),
-            ("ranges of a segment", list::RANGES),
+            ("ranges of a block", list::RANGES),
+            ("blocks of a custodian", list::BLOCKS),
             ("row groups", list::GROUPS),
             ("text chunks of a group", list::CHUNKS),
             ("sender codes of a group; set numbers of a group", list::GROUP_CODES),

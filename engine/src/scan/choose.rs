@@ -152,7 +152,7 @@ impl Chooser {
             let page = looked_at.insert(page);
             let local = query.local(at.source)?;
             let delivered = query.view.delivered();
-            if query.filter.in_universe(state, local, (page, at), delivered) {
+            if query.filter.in_universe(state, local, (page, at), delivered)? {
                 versions.push((page.version(at.row), at));
             }
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::page::Page;
 use super::{Scan, TimeRange, Versions};
-use crate::archive::{Delivered, Live, RowId, Slab, State};
+use crate::archive::{Block, Delivered, Live, RowId, Slab, State};
 use crate::error::Result;
 use crate::segment::{Bounds, Group, Keys, Lists, kind_code};
 use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
@@ -109,8 +109,9 @@ pub(super) struct Local {
     /// Custodian sets with one of the custodians, ascending: how many commits behind a row's own one of
     /// them delivered it first.
     ages: Vec<(u32, u64)>,
-    /// Sightings beside the sets count as well.
+    /// Sightings beside the sets count as well, and in which blocks of rows ledgers have them.
     beside: bool,
+    blocks: Vec<Block>,
 }
 
 /// A segment, with what is needed to ask who delivered its rows.
@@ -163,8 +164,9 @@ impl Filter {
             }
             local.ages.sort_unstable();
             local.ages.dedup_by_key(|(set, _)| *set);
-            let until = 0..=self.until();
-            local.beside = delivered.any_beside(live, (0, u32::MAX), (custodians, &until));
+            local.blocks = live.late.blocks_of(custodians, self.until())?;
+            let (place, until) = ((live, &*local.blocks), 0..=self.until());
+            local.beside = delivered.may_be_beside(place, (0, u32::MAX), (custodians, &until));
         }
         Ok(local)
     }
@@ -201,16 +203,25 @@ impl Filter {
         let rows = (group.first_row, group.end_row());
         place.local.any_age(group, in_time)
             || (place.local.beside
-                && place.delivered.any_beside(place.live, rows, (custodians, &self.commits)))
+                && place.delivered.may_be_beside(
+                    (place.live, &place.local.blocks),
+                    rows,
+                    (custodians, &self.commits),
+                ))
     }
 
     /// The commit that a row of a segment arrived with; `None` if no custodian delivered it.
-    fn arrival(&self, place: &Place<'_>, (sequence, set): (u64, usize), row: u32) -> Option<u64> {
-        let Some(custodians) = &self.custodians else { return Some(sequence) };
+    fn arrival(
+        &self,
+        place: &Place<'_>,
+        (sequence, set): (u64, usize),
+        row: u32,
+    ) -> Result<Option<u64>> {
+        let Some(custodians) = &self.custodians else { return Ok(Some(sequence)) };
         let own = place.local.age(set).map(|age| sequence.saturating_add(age));
-        let beside =
-            place.local.beside.then(|| place.delivered.beside(place.live, row, custodians));
-        own.into_iter().chain(beside.flatten()).min()
+        let theirs = if place.local.beside { &custodians[..] } else { &[] };
+        let beside = place.delivered.beside(place.live, row, theirs)?;
+        Ok(own.into_iter().chain(beside).min())
     }
 
     fn arrival_in_slab(&self, slab: &Slab, row: u32, delivered: &Delivered) -> Option<u64> {
@@ -262,13 +273,13 @@ impl Filter {
         (start, end): (u32, u32),
         window: &Window,
         hits: &mut Vec<u32>,
-    ) {
+    ) -> Result<()> {
         let GroupPlace { segment, group, keys } = place;
         let local = segment.local;
         let tests = self.tests(local, group, window);
         if tests == Tests::default() {
             hits.extend(start..end);
-            return;
+            return Ok(());
         }
         let at = |row: u32| (row - group.first_row) as usize;
         let passes = |row: u32| {
@@ -289,11 +300,11 @@ impl Filter {
             } else {
                 hits.extend((start..end).filter(rest));
             }
-            return;
+            return Ok(());
         };
         let rows = (start, end);
         let beside = if local.beside { &custodians[..] } else { &[] };
-        let mut beside = segment.delivered.sweep(segment.live, rows, beside);
+        let mut beside = segment.delivered.sweep(segment.live, rows, beside)?;
         // Where no set has one of them only what is beside the sets counts.
         let in_sets = local.any_age(group, |_| true);
         let stretches = if in_sets { vec![rows] } else { beside.stretches(rows) };
@@ -305,6 +316,7 @@ impl Filter {
                 hits.push(row);
             }
         }
+        Ok(())
     }
 
     /// Appends the rows of a part of a slab, as [`Filter::push_hits`].
@@ -337,20 +349,20 @@ impl Filter {
         local: Option<&Local>,
         (page, at): (&Page, RowId),
         delivered: &Delivered,
-    ) -> bool {
+    ) -> Result<bool> {
         let segment = state.segments.get(at.source as usize).zip(local);
         let arrival = match (page, segment) {
             (Page::Slab(slab), _) => self.arrival_in_slab(slab, at.row, delivered),
             (Page::Group { keys, first, .. }, Some((live, local))) => {
                 let place = Place { live, local, delivered };
                 let local = (at.row - first) as usize;
-                self.arrival(&place, (keys.sequence(local), keys.set(local)), at.row)
+                self.arrival(&place, (keys.sequence(local), keys.set(local)), at.row)?
             }
             (Page::Group { .. }, None) => None,
         };
-        page.kind(at.row).0 == self.record
+        Ok(page.kind(at.row).0 == self.record
             && page.modified(at.row) <= self.as_of
-            && arrival.is_some_and(|arrival| arrival <= self.until())
+            && arrival.is_some_and(|arrival| arrival <= self.until()))
     }
 
     fn has_kind(&self, (record, kind): (RecordKind, MessageKind)) -> bool {

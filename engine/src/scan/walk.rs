@@ -156,7 +156,7 @@ impl Lane {
         let gaps = state.missing.gaps(segment, number);
         let Some(keys) = state.missing.pass(segment.keys(number))? else { return Ok(()) };
         let place = GroupPlace { segment: place, group, keys: &keys };
-        query.filter.push_hits(&place, part, window, &mut self.hits);
+        query.filter.push_hits(&place, part, window, &mut self.hits)?;
         if !gaps.is_empty() {
             self.hits.retain(|row| !in_gap(&gaps, *row));
         }

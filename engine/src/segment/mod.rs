@@ -33,7 +33,7 @@ pub(crate) use keys::{Keys, kind_code, numeric};
 pub(crate) use layout::{Bounds, Group};
 pub(crate) use lists::{Forms, Lists};
 pub(crate) use open::{RowReader, Segment, Tables, tag_number};
-pub(crate) use pages::{List, ListPage};
+pub(crate) use pages::{List, ListPage, border};
 
 use crate::error::Result;
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};

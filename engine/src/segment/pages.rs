@@ -174,7 +174,7 @@ fn name_of(list: List, item: &[u8]) -> &[u8] {
 }
 
 /// The shortest start of a name that is above the one before it.
-fn border<'n>(before: &[u8], name: &'n [u8]) -> &'n [u8] {
+pub(crate) fn border<'n>(before: &[u8], name: &'n [u8]) -> &'n [u8] {
     let common = before.iter().zip(name).take_while(|(before, byte)| before == byte).count();
     name.get(..=common).unwrap_or(name)
 }

@@ -64,8 +64,7 @@ impl Input {
     pub(super) fn deliveries(&self, row: u32, out: &mut Vec<(u32, u64)>) -> Result<()> {
         let (keys, local) = self.keys(row)?;
         self.put_set(&keys, local, out);
-        self.live.ranges.of_row(row, out);
-        Ok(())
+        self.live.late.of_row(row, out)
     }
 
     pub(super) fn put_set(&self, keys: &Keys, local: usize, out: &mut Vec<(u32, u64)>) {

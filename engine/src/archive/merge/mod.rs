@@ -187,7 +187,7 @@ pub(crate) struct MergedRows<'m> {
 struct Reading<'m> {
     input: &'m Input,
     rows: RowReader,
-    sweep: Sweep,
+    sweep: Sweep<'m>,
     group: Option<(u32, u32, Arc<Keys>)>,
 }
 
@@ -213,7 +213,7 @@ impl Source for MergedRows<'_> {
         let mut inputs = Vec::new();
         for input in self.inputs {
             let rows = RowReader::new(Arc::clone(&input.segment))?;
-            let sweep = Sweep::new(&input.live.ranges);
+            let sweep = Sweep::new(&input.live.late);
             inputs.push(Reading { input, rows, sweep, group: None });
         }
         let mut row = RowBuffers::default();
@@ -260,7 +260,7 @@ impl Reading<'_> {
         let is_reply = keys.put_reply_to(local, reply_to);
         let of_twins = !set.is_empty();
         self.input.put_set(&keys, local, set);
-        self.sweep.add(row, set);
+        self.sweep.add(row, set)?;
         if of_twins {
             set.sort_unstable();
             set.dedup_by_key(|(custodian, _)| *custodian);

@@ -5,20 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{RepairReport, Spare};
-use crate::archive::book::{Book, Counts, Run};
-use crate::archive::folded::{CopiesMoved, Folded};
-use crate::archive::known::{Known, lost_name};
-use crate::archive::ledger::{self, Ledger};
+use crate::archive::book::{Book, Counts, Run, SegmentRanges};
+use crate::archive::folded::CopiesMoved;
+use crate::archive::known::{self, Known, lost_name};
+use crate::archive::late::read_blocks;
+use crate::archive::ledger::{self, Ledger, List, place_key, read_counts};
 use crate::archive::merge::{Cuts, Merge};
 use crate::archive::open;
 use crate::archive::quarantine::Refused;
 use crate::archive::record::{self, Home, HomeSighting};
 use crate::archive::repaired::Repaired;
-use crate::archive::seal::{segment_entry, write_sealed};
+use crate::archive::seal::segment_entry;
 use crate::archive::slab::{RowRef, Seen};
+use crate::archive::sum_up::Sum;
 use crate::archive::{Live, Shared, State, put_object};
+use crate::cache::Cache;
 use crate::error::{Error, Result};
-use crate::format::multiset::Multiset;
 use crate::manifest::{FileEntry, FileKind, Manifest};
 use crate::objects::{Pack, PackWriter};
 use crate::options::Host;
@@ -99,7 +101,8 @@ impl<'a> Writing<'a> {
             }
             match entry.kind {
                 FileKind::Pack => self.take_pack(entry, spares)?,
-                FileKind::Ledger | FileKind::Quarantine => drop(self.take_whole(entry)?),
+                FileKind::Ledger => self.take_ledger(entry)?,
+                FileKind::Quarantine => drop(self.take_whole(entry)?),
                 FileKind::Segment | FileKind::Dictionary => {}
             }
         }
@@ -155,6 +158,26 @@ impl<'a> Writing<'a> {
         let file = encode_dictionary(self.archive, number, &bytes)?;
         let rows = (entry.rows, entry.multiset);
         self.files.push(write_sealed(&*self.target.storage, (entry.kind, number), &file, rows)?);
+        Ok(())
+    }
+
+    /// Takes a ledger as it is, or what can be read of it.
+    fn take_ledger(&mut self, entry: &FileEntry) -> Result<()> {
+        if self.take_whole(entry)? {
+            return Ok(());
+        }
+        let state = Arc::clone(&self.state);
+        let left = state.ledgers.iter().find(|ledger| ledger.table.number == entry.number);
+        let Some(left) = left else { return Ok(()) };
+        let ledgers = std::slice::from_ref(left);
+        let sum = Sum { ledgers, manifest: &state.manifest, missing: &state.missing };
+        let (mut number, next) = (entry.number, &mut self.next_file);
+        let mut place = || {
+            *next += 1;
+            Ok((self.archive, std::mem::replace(&mut number, *next - 1)))
+        };
+        let files = sum.write(&*self.target.storage, false, &mut place)?;
+        self.files.extend(files.into_iter().map(|file| FileEntry { level: entry.level, ..file }));
         Ok(())
     }
 
@@ -254,7 +277,8 @@ impl<'a> Writing<'a> {
     /// Sets off what is lost against what was counted.
     fn account(&mut self) -> Result<()> {
         let known = Known::of(&self.state);
-        let counted = known.total().stored + known.total().variants;
+        let total = known.total()?;
+        let counted = total.stored + total.variants;
         self.report.rows += self.state.slabs.iter().map(|slab| slab.rows.len() as u64).sum::<u64>();
         let expected = self.report.rows + self.lost_rows;
         let mut book = self.lost_names(&known)?;
@@ -263,10 +287,10 @@ impl<'a> Writing<'a> {
             self.report.recounted += uncounted;
         }
         for (place, copies) in self.unfolded()? {
-            self.count_again(&known, place, copies, &mut book);
+            self.count_again(&known, place, copies, &mut book)?;
             self.report.recounted += copies;
         }
-        let (there, mut quarantined_lost) = (self.quarantined()?, known.quarantined());
+        let (there, mut quarantined_lost) = (self.quarantined()?, known.quarantined()?);
         for (place, copies) in there {
             let counted = quarantined_lost.entry(place).or_default();
             let quarantined = copies.saturating_sub(*counted);
@@ -281,22 +305,15 @@ impl<'a> Writing<'a> {
         if !book.is_empty() {
             let number = self.next_file;
             self.next_file += 1;
-            let bytes =
-                ledger::encode(self.archive, number, &Ledger { book, ..Ledger::default() })?;
-            let storage = &*self.target.storage;
-            self.files.push(write_sealed(
-                storage,
-                (FileKind::Ledger, number),
-                &bytes,
-                (0, Multiset::default()),
-            )?);
+            let said = (&book, &SegmentRanges::new());
+            self.files.push(ledger::write(&*self.target.storage, (self.archive, number), said)?);
         }
         self.report.repaired = Repaired {
             archive: self.source.archive,
             commit: self.state.sequence,
             rows_lost: counted.saturating_sub(self.report.rows).max(self.lost_rows),
             objects_lost: self.lost_objects.iter().map(|(_, count)| count).sum(),
-            linked_lost: &known.linked() - &self.objects,
+            linked_lost: known.linked(&self.objects)?,
             quarantined_lost,
         };
         Ok(())
@@ -305,8 +322,11 @@ impl<'a> Writing<'a> {
     /// Names for custodians whose own are lost with a ledger or a commit.
     fn lost_names(&self, known: &Known) -> Result<Book> {
         let mut used: BTreeSet<u32> = BTreeSet::new();
+        self.state.all(List::Blocks, &mut |ledger, item| {
+            let _ = used.insert(ledger.said(item, read_blocks)?.0.0);
+            Ok(())
+        })?;
         for live in &self.state.segments {
-            used.extend(live.ranges.all().iter().map(|range| range.custodian));
             let tables = live.segment().and_then(|segment| segment.tables());
             if let Some(tables) = self.state.missing.pass(tables)? {
                 used.extend(tables.sets.custodians());
@@ -318,16 +338,20 @@ impl<'a> Writing<'a> {
             used.extend(seen.map(|(_, custodian)| *custodian));
         }
         let mut book = Book::default();
-        for number in used.into_iter().filter(|number| known.custodian(*number).is_none()) {
-            drop(book.custodians.insert(number, lost_name(number)));
+        for number in used {
+            if known.custodian(number)?.is_none() {
+                drop(book.custodians.insert(number, lost_name(number)));
+            }
         }
         Ok(book)
     }
 
     /// How many rows each run and custodian delivered first.
     fn owners(&self, lost: u32) -> Result<BTreeMap<(u32, u32), u64>> {
+        let known = Known::of(&self.state);
         let run_of = |sequence: u64| {
-            let commit = self.state.commit_at(Sequence(sequence));
+            // What cannot be read is told by who reads it all.
+            let commit = known.commit_at(Sequence(sequence)).ok().flatten();
             commit.filter(|commit| commit.sequence == sequence).map_or(lost, |commit| commit.run)
         };
         let mut owners: BTreeMap<(u32, u32), u64> = BTreeMap::new();
@@ -354,46 +378,60 @@ impl<'a> Writing<'a> {
         let last = known.last_run().unwrap_or(0).saturating_add(1);
         let owners = self.owners(last)?;
         let unknown = ((last, book.custodians.keys().next().copied().unwrap_or(0)), uncounted);
-        let uncounted_places = owners.into_iter().filter(|(place, _)| !known.has_counts(*place));
-        for (place, rows) in uncounted_places.chain([unknown]) {
-            let rows = rows.min(uncounted);
+        for (place, rows) in owners.into_iter().chain([unknown]) {
+            let is_counted = place != unknown.0 && known.has_counts(place)?;
+            let rows = if is_counted { 0 } else { rows.min(uncounted) };
             uncounted -= rows;
             if rows > 0 {
-                self.count_again(known, place, rows, book);
+                self.count_again(known, place, rows, book)?;
             }
         }
         Ok(())
     }
 
-    fn count_again(&self, known: &Known, place: (u32, u32), copies: u64, book: &mut Book) {
+    fn count_again(
+        &self,
+        known: &Known,
+        place: (u32, u32),
+        copies: u64,
+        book: &mut Book,
+    ) -> Result<()> {
         let (number, custodian) = place;
-        if !known.has_run(number) {
+        if !known.has_run(number)? {
             let run = Run { label: "lost".to_owned(), started: self.target.clock.now() };
             let _ = book.runs.entry(number).or_insert(run);
         }
-        if known.custodian(custodian).is_none() {
+        if known.custodian(custodian)?.is_none() {
             let _ = book.custodians.entry(custodian).or_insert_with(|| lost_name(custodian));
         }
         let counts = Counts { offered: copies, stored: copies, ..Counts::default() };
         *book.counts.entry(place).or_default() += counts;
+        Ok(())
     }
 
     /// Copies that folds moved and that no counter of the new archive has: those are lost, and the
     /// records of the folds stay.
     fn unfolded(&self) -> Result<CopiesMoved> {
-        let (mut book, mut left) = (Book::default(), CopiesMoved::new());
-        let folds = Folded::of(&self.state.manifest);
-        if folds.is_empty() {
+        let mut left = known::moved(&self.state);
+        if left.is_empty() {
             return Ok(left);
         }
-        let storage = &*self.target.storage;
+        let (storage, cache) = (&*self.target.storage, Arc::new(Cache::new(0)));
         for entry in self.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
-            book.absorb(ledger::read(storage, self.archive, entry.number, &entry.path())?.book);
+            let place = (self.archive, entry.number);
+            let ledger = Ledger::open(storage, place, &entry.path(), &cache)?;
+            for (place, copies) in &mut left {
+                let found = ledger.find(List::Counters, &place_key(*place), read_counts)?;
+                let stored = found.map_or(0, |(_, counts)| counts.stored);
+                *copies = copies.saturating_sub(stored);
+            }
         }
-        self.state.slabs.iter().for_each(|slab| book.absorb(slab.book.clone()));
-        for (place, copies) in folds.iter().flat_map(|folded| book.fold(&folded.moved)) {
-            *left.entry(place).or_default() += copies;
+        for (place, counts) in self.state.slabs.iter().flat_map(|slab| &slab.book.counts) {
+            if let Some(copies) = left.get_mut(place) {
+                *copies = copies.saturating_sub(counts.stored);
+            }
         }
+        left.retain(|_, copies| *copies > 0);
         Ok(left)
     }
 

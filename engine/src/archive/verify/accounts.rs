@@ -5,17 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::book::{Book, SegmentRanges};
+use super::super::book::{Book, Counts};
 use super::super::commit::Compare;
-use super::super::folded::Folded;
-use super::super::ledger;
+use super::super::folded::{CopiesMoved, Folded};
+use super::super::ledger::{Ledger, List, place_key, read_counts};
 use super::super::quarantine::{Outcasts, Records, Refused};
 use super::super::record::{self, Commit, Home, HomeSighting};
 use super::super::repaired::Repaired;
 use super::super::report::Depth;
 use super::super::slab::SlabRow;
-use super::arrivals::{Arrivals, is_early};
+use super::arrivals::Arrivals;
 use super::{Findings, rows};
+use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::format::names::{self, JOURNAL};
@@ -23,15 +24,20 @@ use crate::journal::{self, DroppedTail, Recovery, Wanted};
 use crate::manifest::{FileEntry, FileKind, Manifest};
 use crate::row::Parser;
 use crate::storage::Storage;
+use crate::table::ordered32;
 use crate::types::{ContentAddress, Sequence};
 
+/// For what is looked up in ledgers.
+const CACHE_BYTES: usize = 8 << 20;
 /// A reader beside a busy writer sees another end of the journal at every look; damage stays.
 const MAX_READS: usize = 8;
 
 /// The sums of everything that is counted.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
+    /// What the journal adds.
     pub(super) book: Book,
+    pub(super) ledgers: Vec<Arc<Ledger>>,
     pub(super) findings: Findings,
     /// Files of the journal, and bytes of them.
     pub(super) files: u64,
@@ -39,8 +45,14 @@ pub(super) struct Accounts {
     pub(super) journal_rows: u64,
     /// Rows of the journal that were stored beside one that could not be read.
     pub(super) stored_beside: u64,
-    /// Rows that were folded.
+    /// Rows that were folded, and the copies that moved with them.
     pub(super) folded: u64,
+    pub(super) moved: CopiesMoved,
+    /// All counters together, and whose they are.
+    pub(super) total: Counts,
+    pub(super) custodians: BTreeSet<u32>,
+    /// What of the law is broken.
+    broken: Vec<String>,
     pub(super) dropped_tail: Option<DroppedTail>,
     /// Refused copies by run and custodian.
     refused: BTreeMap<(u32, u32), u64>,
@@ -62,70 +74,41 @@ impl Accounts {
         depth: Depth,
     ) -> Self {
         let mut accounts = Self::default();
-        for entry in &manifest.files {
-            let taken = match entry.kind {
-                FileKind::Ledger => accounts.take_ledger(storage, manifest, entry),
-                FileKind::Quarantine => accounts.take_quarantine(storage, manifest, entry),
-                FileKind::Segment | FileKind::Pack | FileKind::Dictionary => Ok(()),
-            };
-            if let Err(error) = taken {
-                accounts.incomplete = true;
-                accounts.findings.add(&error);
+        let cache = Arc::new(Cache::new(CACHE_BYTES));
+        for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Ledger) {
+            let place = (manifest.archive, entry.number);
+            match Ledger::open(storage, place, &entry.path(), &cache) {
+                Ok(ledger) => accounts.ledgers.push(Arc::new(ledger)),
+                Err(error) => accounts.miss(&error),
             }
         }
+        accounts.arrivals = Arc::new(Arrivals::of(&accounts.ledgers));
         let wanted = Wanted::behind(manifest, hash, false);
         accounts.take_journal(storage, (manifest, wanted), acknowledged, depth);
+        for ledger in accounts.ledgers.clone() {
+            accounts.incomplete |= !accounts.take_ledger(&ledger, manifest);
+        }
+        for entry in manifest.files.iter().filter(|entry| entry.kind == FileKind::Quarantine) {
+            if let Err(error) = accounts.take_quarantine(storage, manifest, entry) {
+                accounts.miss(&error);
+            }
+        }
         accounts.take_folds(manifest);
+        accounts.take_counters(manifest);
         let incomplete = accounts.incomplete || !Repaired::of(manifest).is_empty();
         accounts.arrivals().incomplete = incomplete;
         accounts
     }
 
-    fn take_ledger(
-        &mut self,
-        storage: &dyn Storage,
-        manifest: &Manifest,
-        entry: &FileEntry,
-    ) -> Result<()> {
-        let path = entry.path();
-        let ledger = ledger::read(storage, manifest.archive, entry.number, &path)?;
-        self.arrivals().know_book(&ledger.book);
-        self.arrivals().join(&ledger.ranges);
-        self.take_book(ledger.book, &path);
-        self.take_ranges(&ledger.ranges, manifest, &path);
-        Ok(())
+    /// Something of the sums cannot be read.
+    fn miss(&mut self, error: &Error) {
+        self.incomplete = true;
+        self.findings.add(error);
     }
 
     /// Nobody else has it while it is filled.
-    fn arrivals(&mut self) -> &mut Arrivals {
+    pub(super) fn arrivals(&mut self) -> &mut Arrivals {
         Arc::make_mut(&mut self.arrivals)
-    }
-
-    fn take_book(&mut self, book: Book, path: &str) {
-        self.name(book.counts.keys().map(|(_, custodian)| *custodian), path);
-        self.book.absorb(book);
-    }
-
-    fn take_ranges(&mut self, ranges: &SegmentRanges, manifest: &Manifest, path: &str) {
-        for (segment, ranges) in ranges {
-            let Some(entry) = segment_of(manifest, *segment) else { continue };
-            let rows = entry.rows;
-            self.name(ranges.all().iter().map(|range| range.custodian), path);
-            for range in ranges.all() {
-                self.arrivals().name(range.sequence, path);
-                let place = format!("rows {}..{} of segment {segment}", range.start, range.end);
-                if range.start >= range.end || u64::from(range.end) > rows {
-                    let message = format!("sightings of {place}, which has {rows}");
-                    self.findings.add(&Error::corrupt(message).in_file(path));
-                }
-                if is_early(range, entry) {
-                    let commit = range.sequence;
-                    let message =
-                        format!("{place} were delivered in commit {commit}, before any was stored");
-                    self.findings.add(&Error::corrupt(message).in_file(path));
-                }
-            }
-        }
     }
 
     fn take_quarantine(
@@ -155,15 +138,79 @@ impl Accounts {
         let place = names::manifest(manifest.number);
         for folded in Folded::of(manifest) {
             self.folded += folded.rows;
-            let left = self.book.fold(&folded.moved);
-            for ((run, custodian), copies) in left.into_iter().filter(|_| !self.incomplete) {
+            for (place, copies) in folded.moved {
+                *self.moved.entry(place).or_default() += copies;
+            }
+        }
+        for (counted, copies) in self.moved.iter().filter(|_| !self.incomplete) {
+            let mut stored = self.book.counts.get(counted).map_or(0, |counts| counts.stored);
+            for ledger in &self.ledgers {
+                let found = ledger.find(List::Counters, &place_key(*counted), read_counts);
+                stored += found.ok().flatten().map_or(0, |(_, counts)| counts.stored);
+            }
+            let left = copies.saturating_sub(stored);
+            if left > 0 {
+                let (run, custodian) = counted;
                 let message = format!(
-                    "a fold moves {copies} copies of run {run} and custodian {custodian} that are \
+                    "a fold moves {left} copies of run {run} and custodian {custodian} that are \
                      not counted as stored"
                 );
                 self.findings.add(&Error::corrupt(message).in_file(&*place));
             }
         }
+    }
+
+    /// Sums the counters, and checks the law for each run and custodian.
+    fn take_counters(&mut self, manifest: &Manifest) {
+        let lost = Repaired::of(manifest);
+        let mut there = self.refused.clone();
+        for (place, copies) in lost.iter().flat_map(|repaired| &repaired.quarantined_lost) {
+            *there.entry(*place).or_default() += copies;
+        }
+        let (mut broken, mut quarantines) = (Vec::new(), Vec::new());
+        let (mut total, mut custodians) = (Counts::default(), BTreeSet::new());
+        let wrong = |(run, custodian): (u32, u32), counted: u64, there: u64| {
+            format!(
+                "{counted} copies of run {run} and custodian {custodian} were quarantined, \
+                 {there} are there"
+            )
+        };
+        self.counters(&mut |place, counts| {
+            if !counts.balance() {
+                let (run, custodian) = place;
+                broken.push(format!(
+                    "counters of run {run} and custodian {custodian} do not balance: {counts:?}"
+                ));
+            }
+            let there = there.remove(&place).unwrap_or(0);
+            if counts.quarantined != there {
+                quarantines.push(wrong(place, counts.quarantined, there));
+            }
+            total += counts;
+            let _ = custodians.insert(place.1);
+        });
+        quarantines.extend(there.into_iter().map(|(place, there)| wrong(place, 0, there)));
+        if !self.incomplete {
+            broken.extend(self.broken_rows(total, rows(manifest), &lost));
+            broken.extend(quarantines);
+        }
+        (self.total, self.custodians, self.broken) = (total, custodians, broken);
+    }
+
+    /// What a repair lost stays counted as stored.
+    fn broken_rows(&self, total: Counts, segment_rows: u64, lost: &[Repaired]) -> Vec<String> {
+        let lost_rows: u64 = lost.iter().map(|repaired| repaired.rows_lost).sum();
+        let there = segment_rows + self.journal_rows + lost_rows;
+        let (counted, mut broken) = (total.stored + total.variants, Vec::new());
+        if !total.balance() {
+            broken.push(format!("counters do not balance: {total:?}"));
+        }
+        if counted != there {
+            broken.push(format!(
+                "{counted} versions and variants were stored, {there} rows are there"
+            ));
+        }
+        broken
     }
 
     fn take_refused(&mut self, refused: &Refused, path: &str) {
@@ -174,7 +221,7 @@ impl Accounts {
     }
 
     /// Something is about these custodians.
-    fn name(&mut self, custodians: impl Iterator<Item = u32>, path: &str) {
+    pub(super) fn name(&mut self, custodians: impl Iterator<Item = u32>, path: &str) {
         let path: Arc<str> = path.into();
         for custodian in custodians {
             let _ = self.named.entry(custodian).or_insert_with(|| Arc::clone(&path));
@@ -246,17 +293,15 @@ impl Accounts {
         self.dropped_tail.clone_from(&recovery.torn);
     }
 
-    /// Custodians whose counters were checked.
-    pub(super) fn custodians(&self) -> u64 {
-        let mut custodians: Vec<u32> = self.book.counts.keys().map(|(_, number)| *number).collect();
-        custodians.sort_unstable();
-        custodians.dedup();
-        custodians.len() as u64
-    }
-
     pub(super) fn knows(&self, custodian: u32) -> bool {
         // With a ledger that cannot be read, nobody can be called unknown.
-        self.incomplete || self.book.custodians.contains_key(&custodian)
+        let named = |ledger: &Arc<Ledger>| {
+            let found = ledger.table.get(List::Custodians as u8, &ordered32(custodian));
+            found.is_ok_and(|item| item.is_some())
+        };
+        self.incomplete
+            || self.book.custodians.contains_key(&custodian)
+            || self.ledgers.iter().any(named)
     }
 
     /// The law, and that every custodian has a name.
@@ -264,9 +309,8 @@ impl Accounts {
         let place = names::manifest(manifest.number);
         let records = [Repaired::check(manifest), Folded::check(manifest)];
         records.into_iter().filter_map(Result::err).for_each(|error| findings.add(&error));
-        let lost = Repaired::of(manifest);
-        for message in self.broken_laws(rows(manifest), &lost) {
-            findings.add(&Error::corrupt(message).in_file(&*place));
+        for message in &self.broken {
+            findings.add(&Error::corrupt(&**message).in_file(&*place));
         }
         let mut unknown: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
         for (custodian, path) in self.named.iter().filter(|(number, _)| !self.knows(**number)) {
@@ -291,57 +335,9 @@ impl Accounts {
             findings.add(&Error::corrupt(message).in_file(&*file.1));
         }
     }
-
-    /// What a repair lost stays counted as stored.
-    fn broken_laws(&self, segment_rows: u64, lost: &[Repaired]) -> Vec<String> {
-        let mut broken = Vec::new();
-        for ((run, custodian), counts) in &self.book.counts {
-            if !counts.balance() {
-                broken.push(format!(
-                    "counters of run {run} and custodian {custodian} do not balance: {counts:?}"
-                ));
-            }
-        }
-        if self.incomplete {
-            return broken;
-        }
-        let total = self.book.total();
-        let lost_rows: u64 = lost.iter().map(|repaired| repaired.rows_lost).sum();
-        let there = segment_rows + self.journal_rows + lost_rows;
-        let counted = total.stored + total.variants;
-        if !total.balance() {
-            broken.push(format!("counters do not balance: {total:?}"));
-        }
-        if counted != there {
-            broken.push(format!(
-                "{counted} versions and variants were stored, {there} rows are there"
-            ));
-        }
-        broken.extend(self.broken_quarantine(lost));
-        broken
-    }
-
-    fn broken_quarantine(&self, lost: &[Repaired]) -> Vec<String> {
-        let mut copies: BTreeMap<(u32, u32), (u64, u64)> = BTreeMap::new();
-        for (place, counts) in &self.book.counts {
-            copies.entry(*place).or_default().0 += counts.quarantined;
-        }
-        let gone = lost.iter().flat_map(|repaired| &repaired.quarantined_lost);
-        for (place, there) in self.refused.iter().chain(gone) {
-            copies.entry(*place).or_default().1 += there;
-        }
-        let wrong = copies.into_iter().filter(|(_, (counted, there))| counted != there);
-        let wrong = wrong.map(|((run, custodian), (counted, there))| {
-            format!(
-                "{counted} copies of run {run} and custodian {custodian} were quarantined, \
-                 {there} are there"
-            )
-        });
-        wrong.collect()
-    }
 }
 
-fn segment_of(manifest: &Manifest, number: u64) -> Option<&FileEntry> {
+pub(super) fn segment_of(manifest: &Manifest, number: u64) -> Option<&FileEntry> {
     manifest.file(number).filter(|file| file.kind == FileKind::Segment)
 }
 

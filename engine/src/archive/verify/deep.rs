@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use super::super::late::InOrder;
 use super::Verification;
 use super::arrivals::Arrivals;
 use super::files::Readable;
@@ -160,6 +161,8 @@ impl Reader {
         check_bounds(group, &keys).map_err(touching)?;
         let (mut first, mut last) = (None, None::<Place>);
         let mut wrong = Wrong::default();
+        let late = arrivals.late(segment.meta.number);
+        let mut late = InOrder::of(&late);
         for local in 0..keys.rows() {
             let row = group.first_row + narrow(local);
             let kept = Kept { tables, keys: &keys, row, local };
@@ -177,8 +180,7 @@ impl Reader {
             let differs =
                 differs.map(|key| format!("{key} of row {row} is not that of its document"));
             let set = tables.sets.get(keys.set(local)).unwrap_or_default();
-            let place_of_row = (segment.meta.number, row);
-            let unlikely = || arrivals.wrong(place_of_row, keys.sequence(local), set);
+            let unlikely = || arrivals.wrong((&mut late, row), keys.sequence(local), set);
             wrong.add(kept, differs.or_else(unlikely));
             read.addresses.push(address);
             read.messages += u32::from(!keys.is_sibling(local));

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use super::super::book::Book;
+use super::super::book::{Link, read_key};
 use super::super::disposal::TRASH;
+use super::super::ledger::{List, read_links};
 use super::super::repaired::Repaired;
 use super::super::state::State;
 use super::accounts::Accounts;
@@ -18,7 +19,7 @@ use crate::format::names;
 use crate::manifest::{self, FileEntry, FileKind};
 use crate::objects::Pack;
 use crate::segment::{Segment, Tables};
-use crate::types::ContentAddress;
+use crate::types::{ContentAddress, MessageKey};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 1 << 20;
@@ -109,25 +110,34 @@ impl Verification<'_> {
     }
 
     /// Does every link lead to an object?
-    pub(super) fn check_links(&mut self, book: &Book) {
-        let mut lost: BTreeMap<ContentAddress, BTreeSet<&str>> = BTreeMap::new();
+    pub(super) fn check_links(&mut self, accounts: &Accounts) {
+        let mut lost: BTreeMap<ContentAddress, BTreeSet<String>> = BTreeMap::new();
         let repaired = Repaired::of(&self.manifest);
         let gone = |object: &ContentAddress| {
             let told = repaired.iter().any(|repaired| repaired.linked_lost.contains(object));
             !self.objects.contains(object) && !told
         };
-        for (key, links) in &book.links {
+        let mut take = |key: &MessageKey, links: &[Link]| {
             for link in links.iter().filter(|link| gone(&link.object)) {
-                let _ = lost.entry(link.object).or_default().insert(&key.conversation);
+                let _ = lost.entry(link.object).or_default().insert(key.conversation.clone());
             }
-        }
+        };
+        accounts.merged(List::Links, &mut |ledger, items| {
+            for item in items {
+                let (key, links) =
+                    ledger.said(item, |key, value| read_key(key).zip(read_links(value)))?;
+                take(&key, &links);
+            }
+            Ok(())
+        });
+        accounts.book.links.iter().for_each(|(key, links)| take(key, links));
         let place = names::manifest(self.manifest.number);
         if self.lost_packs && !lost.is_empty() {
             let message = format!(
                 "{} objects that messages link to are in no pack that can be read",
                 lost.len()
             );
-            let conversations: BTreeSet<&str> = lost.into_values().flatten().collect();
+            let conversations: BTreeSet<String> = lost.into_values().flatten().collect();
             return self.findings.add(&lost_objects(message, conversations, &place));
         }
         for (object, conversations) in lost {
@@ -287,8 +297,8 @@ impl Verification<'_> {
     }
 }
 
-fn lost_objects(message: String, conversations: BTreeSet<&str>, place: &str) -> Error {
-    let conversations = conversations.into_iter().map(str::to_owned).collect();
+fn lost_objects(message: String, conversations: BTreeSet<String>, place: &str) -> Error {
+    let conversations = conversations.into_iter().collect();
     let touched = Touched { conversations, ..Touched::default() };
     Error::corrupt(message).in_file(place).touching(touched)
 }

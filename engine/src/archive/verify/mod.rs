@@ -7,7 +7,7 @@
 //! in the middle is read in the trash.
 //!
 //! - [`accounts`]: ledgers, quarantine and journal, and the conservation law between them and the
-//!   rows.
+//!   rows; [`ledgers`] is what is asked of a ledger.
 //! - [`arrivals`]: who delivered rows, and in which commits.
 //! - [`files`]: length and hash of every file; what segments and packs say about themselves; links.
 //! - [`deep`]: every row of every segment, on all cores; [`rows`] is what is asked of a row.
@@ -16,6 +16,7 @@ mod accounts;
 mod arrivals;
 mod deep;
 mod files;
+mod ledgers;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -272,13 +273,13 @@ impl Verification<'_> {
         self.report.rows = accounts.journal_rows;
         self.report.stored_beside = accounts.stored_beside;
         self.report.folded = accounts.folded;
-        self.report.counts = accounts.book.total();
-        self.report.custodians = accounts.custodians();
+        self.report.counts = accounts.total;
+        self.report.custodians = accounts.custodians.len() as u64;
         accounts.check(&self.manifest, &mut self.findings);
         accounts.findings.damages.iter().for_each(|damage| self.findings.take(damage.clone()));
         let segments = self.check_files(accounts, state);
         if !self.progress.stopped {
-            self.check_links(&accounts.book);
+            self.check_links(accounts);
         }
         if self.depth == Depth::Deep && !self.progress.stopped {
             self.read_segments(&segments);

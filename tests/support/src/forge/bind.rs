@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytes::{put_varint, set_u32, u64_at, varint};
 use super::file::File;
-use super::format::{FILE, FileKind};
+use super::format::{DIRECTORY, FILE, FileKind, TABLE_FOOTER};
 use super::shape::{Field, Shape, fields, with_field};
 use super::{Part, Piece};
 
@@ -35,6 +35,7 @@ pub(super) fn bind_file(path: &str, file: &mut File, forged: &BTreeSet<Piece>) {
     let is_forged = |part: Part| forged.contains(&Piece { path: path.to_owned(), part });
     match file.kind {
         FileKind::Segment => bind_segment(file, &is_forged),
+        FileKind::Ledger => bind_table(file, &is_forged),
         FileKind::Pack => bind_pack(file, &is_forged),
         FileKind::Manifest if !is_forged(Part::Head) => {
             let bytes = file.frames[0].stored.len() as u64;
@@ -61,7 +62,32 @@ fn bind_segment(file: &mut File, is_forged: &dyn Fn(Part) -> bool) {
     }
 }
 
-/// The footer with the bytes of the frames before it; `None` if it has them already.
+/// Has the directories of a table, and its footer, say the bytes of the frames before them.
+fn bind_table(file: &mut File, is_forged: &dyn Fn(Part) -> bool) {
+    let (mut pages, mut stretches): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    for at in 0..file.frames.len() {
+        let lengths = match file.frames[at].kind() {
+            DIRECTORY => std::mem::take(&mut pages),
+            TABLE_FOOTER => std::mem::take(&mut stretches),
+            _ => {
+                pages.push(file.frames[at].bytes());
+                continue;
+            }
+        };
+        if !is_forged(Part::Contents(at))
+            && let Some(contents) = with_lengths(file, at, &lengths)
+        {
+            file.frames[at].fill(&contents, super::Packing::Padded);
+        }
+        stretches.extend([lengths.iter().sum(), file.frames[at].bytes()]);
+    }
+    if let Some(footer) = file.frames.last().filter(|_| !is_forged(Part::Tail)) {
+        let bytes = footer.bytes();
+        set_u32(&mut file.tail, 0, bytes);
+    }
+}
+
+/// A footer or directory with the bytes of the frames before it; `None` if it has them already.
 fn with_lengths(file: &File, footer: usize, lengths: &[usize]) -> Option<Vec<u8>> {
     let mut contents = file.frames[footer].contents.clone();
     let shape = file.kind.contents(file.frames[footer].kind()).1;

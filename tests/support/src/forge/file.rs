@@ -197,7 +197,7 @@ impl File {
             _ => {
                 self.frames.iter().for_each(|frame| put_frame(&mut out, frame));
                 out.extend_from_slice(&self.tail);
-                if self.kind == FileKind::Segment {
+                if self.kind.tail_bytes() > 0 {
                     let at = out.len() - self.tail.len();
                     let sum = crc(&[&self.tail[..4]]);
                     out[at + 4..at + 8].copy_from_slice(&sum);

@@ -67,7 +67,7 @@ impl FileKind {
     /// Bytes behind the last frame, without their checksum.
     pub(super) fn tail_bytes(self) -> usize {
         match self {
-            Self::Segment => 16,
+            Self::Segment | Self::Ledger => 16,
             Self::Pack => 56,
             _ => 0,
         }
@@ -121,7 +121,21 @@ impl FileKind {
             (Self::Segment, 11) => ("custodians", CUSTODIANS),
             (Self::Segment, 12) => ("entries", &[List(ENTRIES, &[Block])]),
             (Self::Segment, 13) => ("predictions", &[List(PREDICTIONS, &[Block])]),
-            (Self::Ledger, _) => ("ledger", LEDGER),
+            (Self::Ledger, 1) => ("custodians", &[List(ITEMS, &[Inside(&[Fixed(4)]), Block])]),
+            (Self::Ledger, 2) => ("names", &[List(ITEMS, &[Inside(&[Block, Fixed(4)]), Block])]),
+            (Self::Ledger, 3) => {
+                ("runs", &[List(ITEMS, &[Inside(&[Fixed(4)]), Inside(&[Block, Signed])])])
+            }
+            (Self::Ledger, 4) => ("counters", &[List(ITEMS, &[Inside(&[Fixed(8)]), COUNTS])]),
+            (Self::Ledger, 5) => ("checkpoints", &[List(ITEMS, &[Block, Block])]),
+            (Self::Ledger, 6) => ("links", &[List(ITEMS, &[Inside(MESSAGE), LINKS])]),
+            (Self::Ledger, 7) => {
+                ("commits", &[List(ITEMS, &[Inside(&[Fixed(8)]), Inside(&[Number, Fixed(8)])])])
+            }
+            (Self::Ledger, 8) => ("ranges", &[List(ITEMS, &[Inside(&[Fixed(16)]), RANGES])]),
+            (Self::Ledger, 9) => ("blocks", &[List(ITEMS, &[Inside(&[Fixed(12)]), BLOCKS])]),
+            (Self::Ledger, DIRECTORY) => ("directory", &[List(ITEMS, &[Block, Inside(&[Frame])])]),
+            (Self::Ledger, _) => ("footer of a table", LEDGER_FOOTER),
             (Self::Quarantine, 1) => ("index", &[List("records of refused copies", REFUSED)]),
             (Self::Quarantine, _) => ("copies", &[Rest]),
             (Self::Pack, 2) => ("entry", ENTRY),
@@ -229,15 +243,6 @@ const COUNTERS: &[Shape] = &[Number, Signed, Number, Number, Number, Number, Num
 const LINKED_IN_COMMIT: &[Shape] =
     &[Fixed(1), Block, Fixed(1), Block, Block, List("links of a message", &[Block, Fixed(32)])];
 
-const LINKED: &[Shape] = &[
-    Fixed(1),
-    Block,
-    Fixed(1),
-    Block,
-    Block,
-    List("links of a message", &[Block, Fixed(32), Number]),
-];
-
 const ROW: &[Shape] = &[Fixed(1), Number, Fixed(32), List("custodians of a row", &[Number]), Block];
 const COPILOT: &[Shape] =
     &[Fixed(1), Number, Fixed(32), List("custodians of a row", &[Number]), Block, Block];
@@ -258,17 +263,48 @@ const REFUSED_IN_COMMIT: &[Shape] = &[
     Choice(&[(1, &[Number, Block, Block, Number, Block])], &[]),
 ];
 
-const LEDGER: &[Shape] = &[
-    List("custodians", CUSTODIAN),
-    List("runs", RUN),
-    List("counters", COUNTERS),
-    List("checkpoints", &[Block, Block]),
-    List("messages with links", LINKED),
-    List("commits", &[Number, Signed, Fixed(8)]),
-    List(
-        "segments of a ledger",
-        &[Number, List("ranges of a segment", &[Number, Number, Number, Signed])],
-    ),
+/// Frames of a table beside the pages of its lists.
+pub(super) const DIRECTORY: u8 = 30;
+pub(super) const TABLE_FOOTER: u8 = 31;
+const ITEMS: &str = "items of a page";
+
+const COUNTS: Shape = Inside(&[Number, Number, Number, Number, Number]);
+const MESSAGE: &[Shape] = &[Fixed(1), Block, Fixed(1), Block, Block];
+const LINKS: Shape = Inside(&[List("links of a message", &[Block, Fixed(32), Number])]);
+const RANGES: Shape = Inside(&[List("ranges of a block", &[Number, Number, Signed])]);
+const BLOCKS: Shape = Inside(&[List("blocks of a custodian", &[Number, Number, Number])]);
+/// The bytes of a stretch's pages, and of its directory.
+const STRETCHES: Shape = List("stretches of a list", &[Block, Inside(&[Frame, Frame])]);
+
+const LEDGER_FOOTER: &[Shape] = &[
+    Number,
+    STRETCHES,
+    Number,
+    STRETCHES,
+    Number,
+    STRETCHES,
+    Number,
+    STRETCHES,
+    Number,
+    STRETCHES,
+    Number,
+    STRETCHES,
+    Number,
+    STRETCHES,
+    Number,
+    STRETCHES,
+    Number,
+    STRETCHES,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Number,
+    Choice(&[(1, &[Number, Number, Number, Fixed(8)])], &[]),
+    List("segments of a ledger", &[Number]),
 ];
 
 const STREAM: &[Shape] = &[Choice(&[(1, &[Number, Block])], &[Block])];
