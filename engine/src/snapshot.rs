@@ -213,7 +213,7 @@ impl Snapshot {
     /// number.
     pub fn quarantine(&self) -> Result<Quarantine> {
         self.whole()?;
-        Quarantine::of(Known::of(&self.view.state), Arc::clone(&self.view.state))
+        Ok(Quarantine::of(Known::of(&self.view.state), Arc::clone(&self.view.state)))
     }
 
     /// Counters are not kept by commit.

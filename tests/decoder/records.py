@@ -105,8 +105,7 @@ class Kept:
     reason: str
     source: str
     offset: int
-    size: int
-    bytes: bytes = None
+    bytes: bytes
 
 
 class Quarantine:
@@ -115,38 +114,49 @@ class Quarantine:
     def __init__(self):
         self.kept, self.copies = {}, defaultdict(Counter)
 
-    def add_record(self, data):
-        """Counts the copies of a record; gives its address and, if it has the bytes, what is kept."""
-        address, custodian, run, copies = data.take(32), data.v(), data.v(), data.v()
-        flag = data.byte()
-        need(copies >= 1 and flag in (0, 1), "a record of refused copies")
-        self.copies[address][custodian, run] += copies
-        if not flag:
-            return address, None
-        return address, Kept(custodian, run, data.v(), data.text(), data.text(), data.v(), data.v())
-
-    def keep(self, address, kept, content):
-        need(blake3(content) == address, "bytes of a refused copy")
-        kept.bytes = content
-        self.kept.setdefault(address, kept)
-
     def add_list(self, data):
         """The records of a commit, each with its bytes behind it."""
         for _ in range(data.v()):
-            address, kept = self.add_record(data)
-            if kept:
-                self.keep(address, kept, data.take(kept.size))
+            address, custodian, run, copies = data.take(32), data.v(), data.v(), data.v()
+            flag = data.byte()
+            need(copies >= 1 and flag in (0, 1), "a record of refused copies")
+            self.copies[address][custodian, run] += copies
+            if flag:
+                self.keep(address, Kept(custodian, run, data.v(), *kept(data)))
 
-    def add_file(self, data, archive, number):
-        frames = list(frames_of(data, b"CVQUAR01", archive, number))
-        index = frames[0].of(1)
-        records = index.list(lambda: self.add_record(index))
-        index.end()
-        content = Input(b"".join(frame.of(2).data for frame in frames[1:]))
-        for address, kept in records:
-            if kept:
-                self.keep(address, kept, content.take(kept.size))
-        content.end()
+    def keep(self, address, kept):
+        need(blake3(kept.bytes) == address, "bytes of a refused copy")
+        there = self.kept.setdefault(address, kept)
+        if kept.sequence < there.sequence:
+            self.kept[address] = kept
+
+    def add_file(self, data, archive, file_number):
+        (copies, records), footer = read_table(data, b"CVQUAR01", archive, file_number, 2)
+        footer.end()
+        first = {}
+        for key, value in copies:
+            address, run, custodian = key.take(32), number(key, 4), number(key, 4)
+            count, sequence = value.v(), value.v()
+            need(count >= 1, "copies")
+            self.copies[address][custodian, run] += count
+            if sequence:
+                first[address, custodian, run] = sequence
+        there = set()
+        for key, value in records:
+            sequence, _place = number(key, 8), number(key, 4)
+            address, custodian, run = value.take(32), value.v(), value.v()
+            need(first.get((address, custodian, run), sequence + 1) <= sequence, "a kept copy")
+            there.add((address, custodian, run, sequence))
+            self.keep(address, Kept(custodian, run, sequence, *kept(value)))
+        need(all((*place, sequence) in there for place, sequence in first.items()), "bytes")
+        for key, value in copies + records:
+            key.end()
+            value.end()
+
+
+def kept(data):
+    """Reason, source, offset and bytes."""
+    return data.text(), data.text(), data.v(), data.block()
 
 
 def read_commit(commit, book, quarantine):
@@ -181,19 +191,6 @@ def read_commit(commit, book, quarantine):
     sightings = data.list(home)
     data.end()
     return rows, sightings
-
-
-def frames_of(data, magic, archive, number):
-    """The frames of a ledger or a quarantine."""
-    head = Input(data[:32])
-    need(head.take(8) == magic, "magic")
-    need(head.take(16) == archive and head.u64() == number, "another archive or number")
-    at = 32
-    while at < len(data):
-        frame = Frame(data, at)
-        need(frame.codec == 1, f"a frame under codec {frame.codec}")
-        yield frame
-        at = frame.end
 
 
 def read_table(data, magic, archive, file_number, count):

@@ -10,8 +10,8 @@ use chatvault_support::forge::{
 
 use crate::{SPECIMEN, alone, check, check_steps};
 
-/// Bytes of a list: packed as far as readers take it, 16 KB of a file. A book is resident, so this is what
-/// the bound holds: links and runs take some 60 times as much.
+/// Bytes of a list: packed as far as readers take it, 16 KB of a file. What the journal says is resident, so
+/// this is what the bound holds: links and runs take some 60 times as much.
 const BYTES: usize = 1 << 20;
 /// Items that no list has.
 const TOO_MANY: u64 = 300_000_000;

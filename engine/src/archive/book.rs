@@ -204,7 +204,9 @@ impl Book {
         for (key, links) in &self.links {
             put_key(out, key);
             put_varint(out, links.len() as u64);
-            links.iter().for_each(|link| put_link(out, link));
+            for link in links {
+                put_link(out, link);
+            }
         }
     }
 

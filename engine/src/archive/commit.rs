@@ -4,7 +4,7 @@
 //! compared, or whose exact bytes have the fingerprint of a copy of it; numbers (sequences,
 //! custodians, files) are given under the writer's lock and never twice.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashTable};
@@ -20,7 +20,7 @@ use super::slab::{Key, RowRef, Seen, Slab, SlabRow};
 use super::state::{Live, State};
 use super::{Report, Shared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::limits::{self, decoded};
+use crate::format::limits::{self, decoded, list};
 use crate::journal::Journal;
 use crate::row::{Canonical, Limits, Parser, Shape};
 use crate::segment::RowReader;
@@ -47,7 +47,7 @@ pub(crate) struct Writer {
     /// `None` once the last number was given.
     next_run: Option<u32>,
     /// What is in quarantine by its address; `None` until something is refused.
-    outcasts: Option<HashSet<ContentAddress>>,
+    pub(crate) outcasts: Option<HashMap<ContentAddress, u64, Fast>>,
     pub(crate) active_bytes: usize,
     pub(crate) frozen: Option<super::seal::Frozen>,
     /// Something was sealed in this process.
@@ -247,9 +247,12 @@ impl Shared {
 
 /// Are there numbers for another commit and so many custodians? A hostile file can use them up.
 fn check_numbers(writer: &Writer, custodians: usize) -> Result<()> {
-    let limit = limits::CUSTODIAN;
-    if writer.names.free(custodians) > limit {
-        return Err(Error::invalid(format!("an archive has at most {limit} custodians")));
+    let limit = list::CUSTODIANS.items;
+    if custodians > limit {
+        return Err(Error::invalid(format!("a commit has at most {limit} custodians")));
+    }
+    if writer.names.free(custodians) > limits::CUSTODIAN {
+        return Err(Error::invalid("the archive has no number for another custodian"));
     }
     if writer.next_sequence > limits::SEQUENCE {
         return Err(Error::invalid("the archive has no number for another commit"));
@@ -343,12 +346,13 @@ impl Committing<'_> {
             return Ok(refused);
         }
         if self.writer.outcasts.is_none() {
-            let commits = self.state.slabs.iter().flat_map(|slab| &slab.refused);
-            self.writer.outcasts = Some(quarantine::addresses(&self.state.outcasts, commits)?);
+            let slabs = self.state.slabs.iter().flat_map(|slab| kept_in(slab));
+            self.writer.outcasts = Some(slabs.collect());
         }
         for mut rejected in rejected {
             let known = self.writer.outcasts.as_ref();
-            let is_new = known.is_some_and(|known| !known.contains(&rejected.address));
+            let is_new = known.is_some_and(|known| !known.contains_key(&rejected.address))
+                && !quarantine::is_kept(&self.state.outcasts, &rejected.address)?;
             if planted!("drop counts of refused copies") && !is_new {
                 continue;
             }
@@ -471,10 +475,7 @@ impl Committing<'_> {
         writer.next_sequence += 1;
         drop(writer.new_runs.remove(&run.0));
         writer.names.learn(&slab.book);
-        let kept = slab.refused.iter().filter(|refused| refused.kept.is_some());
-        writer.outcasts.iter_mut().for_each(|known| {
-            known.extend(kept.clone().map(|refused| refused.address));
-        });
+        writer.outcasts.iter_mut().for_each(|known| known.extend(kept_in(&slab)));
         let slab = Arc::new(slab);
         writer.remember(&slab);
         for (index, prints) in prints.iter().enumerate() {
@@ -487,6 +488,12 @@ impl Committing<'_> {
         self.shared.set_state(state);
         Ok(())
     }
+}
+
+/// Addresses of refused copies whose bytes a commit keeps, and the commit.
+fn kept_in(slab: &Slab) -> impl Iterator<Item = (ContentAddress, u64)> {
+    let kept = slab.refused.iter().filter(|refused| refused.kept.is_some());
+    kept.map(|refused| (refused.address, slab.sequence.0))
 }
 
 fn report(sequence: Sequence, batch: &Prepared, rows: &[SlabRow]) -> Report {

@@ -462,26 +462,31 @@ impl Merged {
         for (input, moves) in self.inputs.iter().zip(&self.moves) {
             let same = |live: &&Arc<Live>| live.generation == input.generation;
             let Some(now) = state.segments.iter().find(same) else { continue };
-            // Ledgers may have been summed up meanwhile: what the merge knew is in there, too.
-            let (more, mut before) = (now.late.since(&input.late), InOrder::of(&input.late));
-            let blocks = if more.is_empty() { 0 } else { narrow(moves.len()).div_ceil(BLOCK_ROWS) };
-            for block in 0..blocks {
-                for range in more.block(block)? {
-                    // Rows that the segment does not have are damage that `verify` reports.
-                    let rows =
-                        (range.start..range.end).zip(moves.iter().skip(range.start as usize));
-                    for (row, to) in rows {
-                        if before.at(row)?.first(range.custodian, row).is_none() {
-                            let list = late.entry(to.generation).or_default();
-                            list.push((range.custodian, to.index, range.sequence));
-                        }
-                    }
-                }
-            }
+            late_of((&input.late, &now.late), moves, &mut late)?;
         }
         // A row that another one was folded into may know them already.
         Ok(new_ranges(&self.lives, &late))
     }
+}
+
+/// Adds what ledgers say of a segment since a merge of it began, by where its rows went.
+fn late_of((before, now): (&Late, &Late), moves: &[RowRef], late: &mut Arrived) -> Result<()> {
+    // Ledgers may have been summed up meanwhile: what the merge knew is in there, too.
+    let (more, mut known) = (now.since(before), InOrder::of(before));
+    let blocks = if more.is_empty() { 0 } else { narrow(moves.len()).div_ceil(BLOCK_ROWS) };
+    for block in 0..blocks {
+        for range in more.block(block)? {
+            // Rows that the segment does not have are damage that `verify` reports.
+            let rows = (range.start..range.end).zip(moves.iter().skip(range.start as usize));
+            for (row, to) in rows {
+                if known.at(row)?.first(range.custodian, row).is_none() {
+                    let list = late.entry(to.generation).or_default();
+                    list.push((range.custodian, to.index, range.sequence));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Rows that count how many were gone through, until they are stopped.

@@ -41,8 +41,8 @@ impl Known {
         let mut named: Vec<(u32, u32)> = named.collect();
         named.sort_unstable_by_key(|(number, slab)| (*number, std::cmp::Reverse(*slab)));
         named.dedup_by_key(|(number, _)| *number);
-        let (names, commit) = (Mutex::default(), Mutex::default());
-        Self { state: Arc::clone(state), named, names, commit }
+        let state = Arc::clone(state);
+        Self { state, named, names: Mutex::default(), commit: Mutex::default() }
     }
 
     pub(crate) fn custodian(&self, number: u32) -> Result<Option<Custodian>> {
@@ -276,7 +276,8 @@ impl Known {
 pub(crate) fn moved(state: &State) -> CopiesMoved {
     let mut moved = CopiesMoved::new();
     for (place, copies) in Folded::of(&state.manifest).into_iter().flat_map(|it| it.moved) {
-        *moved.entry(place).or_default() += copies;
+        let of = moved.entry(place).or_default();
+        *of = of.saturating_add(copies);
     }
     moved
 }
@@ -415,12 +416,11 @@ impl State {
     /// A checkpoint's value; `None` if there is none or it was taken back.
     pub(crate) fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let added = self.slabs.iter().rev().find_map(|slab| slab.book.checkpoints.get(name));
-        let value = match added {
-            Some(value) => Some(value.clone()),
-            None => {
-                let found = self.newest(List::Checkpoints, name.as_bytes(), read_checkpoint)?;
-                found.map(|(_, value)| value)
-            }
+        let value = if let Some(value) = added {
+            Some(value.clone())
+        } else {
+            let found = self.newest(List::Checkpoints, name.as_bytes(), read_checkpoint)?;
+            found.map(|(_, value)| value)
         };
         Ok(value.filter(|value| !value.is_empty()))
     }

@@ -319,3 +319,131 @@ pub(super) fn join_blocks(blocks: Vec<Block>) -> Vec<u8> {
     put_blocks(&mut value, blocks);
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::book::Book;
+    use crate::archive::ledger::{self, tests::memory, tests::open};
+    use crate::archive::sightings::Sweep;
+    use crate::archive::sum_up::Sum;
+    use crate::manifest::{FileEntry, Manifest};
+    use crate::storage::Memory;
+    use crate::types::Timestamp;
+
+    const ARCHIVE: [u8; 16] = [1; 16];
+    const ROWS: u32 = 5_000;
+    const CUSTODIANS: u32 = 9;
+
+    /// (custodian, row, commit), each pair once, dealt out to as many ledgers.
+    fn dealt(ledgers: usize) -> Vec<Vec<(u32, u32, u64)>> {
+        let mut dealt = vec![Vec::new(); ledgers];
+        let mut chance = 7_u32;
+        let mut next = |below: u32| {
+            chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (chance >> 8) % below
+        };
+        for custodian in 0..CUSTODIANS {
+            let (mut row, mut file) = (next(900), 0);
+            while row < ROWS {
+                for _ in 0..=next(if custodian < 3 { 3 } else { 700 }) {
+                    dealt[file].push((custodian, row, u64::from(row / 300) + 1));
+                    row += 1;
+                }
+                (row, file) =
+                    (row + next(if custodian == 8 { 2_500 } else { 90 }), next(3) as usize);
+            }
+        }
+        for list in &mut dealt {
+            list.retain(|(_, row, _)| *row < ROWS);
+        }
+        dealt
+    }
+
+    fn stored(storage: &Memory, number: u64, sightings: Vec<(u32, u32, u64)>) -> Arc<Ledger> {
+        let other = Ranges::of(vec![(2, 4_000, 1)]);
+        let ranges =
+            SegmentRanges::from([(6, other.clone()), (7, Ranges::of(sightings)), (8, other)]);
+        let written = (&Book::default(), &ranges);
+        let _ = ledger::write(storage, (ARCHIVE, number), written).unwrap();
+        Arc::new(open(storage, (ARCHIVE, number)).unwrap())
+    }
+
+    fn check(late: &Late, all: &[(u32, u32, u64)]) {
+        let of = |row: u32| {
+            let holds = all.iter().filter(|(_, there, _)| *there == row);
+            let mut of: Vec<(u32, u64)> = holds.map(|(who, _, at)| (*who, *at)).collect();
+            of.sort_unstable();
+            of
+        };
+        let (mut sweep, mut in_order) = (Sweep::new(late), InOrder::of(late));
+        for row in 0..ROWS + 10 {
+            let (expected, mut set) = (of(row), Vec::new());
+            sweep.add(row, &mut set).unwrap();
+            assert_eq!(set, expected, "swept row {row}");
+            let mut found = Vec::new();
+            in_order.at(row).unwrap().of_row(row, &mut found);
+            found.sort_unstable();
+            assert_eq!(found, expected, "row {row} in order");
+            if row % 17 == 0 {
+                found.clear();
+                late.of_row(row, &mut found).unwrap();
+                found.sort_unstable();
+                assert_eq!(found, expected, "row {row}");
+                let first = |who| late.first(who, row).unwrap();
+                let all = (0..CUSTODIANS).filter_map(|who| Some((who, first(who)?)));
+                assert_eq!(all.collect::<Vec<_>>(), expected, "each of row {row}");
+            }
+        }
+        for (custodian, rows) in [(0, (0, u32::MAX)), (4, (1_000, 1_030)), (8, (2_000, 4_100))] {
+            let ranges = late.within(custodian, rows).unwrap();
+            let mut found: Vec<u32> = ranges.iter().flat_map(|it| it.start..it.end).collect();
+            found.retain(|row| (rows.0..rows.1).contains(row));
+            found.sort_unstable();
+            let there = all.iter().filter(|(who, ..)| *who == custodian).map(|(_, row, _)| *row);
+            let mut there: Vec<u32> = there.filter(|row| (rows.0..rows.1).contains(row)).collect();
+            there.sort_unstable();
+            assert_eq!(found, there, "custodian {custodian} in {rows:?}");
+            let blocks = late.blocks_of(&[custodian], u64::MAX).unwrap();
+            let mut may = there.iter().map(|row| (*row, u64::from(row / 300) + 1));
+            assert!(may.all(|(row, at)| {
+                blocks.iter().any(|block| block.may_have((row, row + 1), &(at..=at)))
+            }));
+        }
+        assert!(late.blocks_of(&[CUSTODIANS], u64::MAX).unwrap().is_empty());
+    }
+
+    #[test]
+    fn ledgers_and_their_sum_say_who_delivered_each_row() {
+        let storage = memory();
+        let dealt = dealt(3);
+        let numbered = (10..).zip(dealt.clone());
+        let ledgers: Vec<Arc<Ledger>> =
+            numbered.map(|(number, list)| stored(&storage, number, list)).collect();
+        let missing = Arc::new(Missing::default());
+        let all = dealt.concat();
+        check(&Late::of(7, &ledgers, &missing), &all);
+
+        let mut manifest = Manifest::first(ARCHIVE, Timestamp(0), 1);
+        let entry = FileEntry {
+            kind: crate::format::names::FileKind::Segment,
+            number: 7,
+            level: 0,
+            bytes: 0,
+            hash: [0; 32],
+            rows: ROWS.into(),
+            multiset: crate::format::multiset::Multiset::default(),
+            first: crate::types::Sequence(1),
+            last: crate::types::Sequence(1),
+        };
+        manifest.files = vec![entry.clone(), FileEntry { number: 8, ..entry }];
+        let sum = Sum { ledgers: &ledgers, manifest: &manifest, missing: &missing };
+        let files = sum.write(&storage, true, &mut || Ok((ARCHIVE, 20))).unwrap();
+        assert_eq!(files.len(), 1);
+        let summed = [Arc::new(open(&storage, (ARCHIVE, 20)).unwrap())];
+        assert_eq!(summed[0].meta.segments, [7, 8], "segment 6 is gone");
+        check(&Late::of(7, &summed, &missing), &all);
+        assert!(Late::of(6, &summed, &missing).is_empty());
+        assert_eq!(Late::of(8, &summed, &missing).first(2, 4_000).unwrap(), Some(1));
+    }
+}

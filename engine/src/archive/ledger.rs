@@ -93,9 +93,9 @@ impl Meta {
                 self.first_link = before.map_or(first, |before| before.min(first));
             }
             List::Commits => {
-                let last = read_commit(key, value)?;
-                let first = self.commits.map_or(last.sequence, |(first, _)| first);
-                self.commits = Some((first, last));
+                let commit = read_commit(key, value)?;
+                let first = self.commits.map_or(commit.sequence, |(first, _)| first);
+                self.commits = Some((first, commit));
             }
             List::Ranges => {
                 let segment = take64(key)?;
@@ -130,14 +130,12 @@ impl Meta {
         let next_custodian = reader.varint32().filter(|next| *next <= limits::CUSTODIAN)?;
         let next_run = reader.varint32().filter(|next| *next <= limits::RUN + 1)?;
         let (total, first_link) = (Counts::read(reader)?, reader.varint()?);
-        let commits = match reader.u8()? {
-            0 => None,
-            _ => {
-                let (first, sequence) = (reader.varint()?, reader.varint()?);
-                let known = Some(sequence).filter(|last| *last <= limits::SEQUENCE);
-                Some((first, read_run(known?, reader)?))
-            }
-        };
+        let mut commits = None;
+        if reader.u8()? > 0 {
+            let (first, sequence) = (reader.varint()?, reader.varint()?);
+            let last = Some(sequence).filter(|last| *last <= limits::SEQUENCE)?;
+            commits = Some((first, read_run(last, reader)?));
+        }
         let mut number = 0_u64;
         let segments = reader.list(list::LEDGER_SEGMENTS, |reader| {
             number = number.checked_add(reader.varint().filter(|more| *more > 0)?)?;
@@ -390,6 +388,15 @@ pub(crate) mod tests {
         Ok((book, ranges.collect()))
     }
 
+    /// A place with the folders that tables are in.
+    pub(crate) fn memory() -> Memory {
+        let storage = Memory::default();
+        for folder in ["", "segments"] {
+            storage.make_folder(folder).unwrap();
+        }
+        storage
+    }
+
     pub(crate) fn open(storage: &dyn Storage, place: ([u8; 16], u64)) -> Result<Ledger> {
         let path = FileKind::Ledger.path(place.1);
         Ledger::open(storage, place, &path, &Arc::new(Cache::new(1 << 20)))
@@ -407,15 +414,13 @@ pub(crate) mod tests {
     }
 
     fn file(place: ([u8; 16], u64), book: &Book, ranges: &SegmentRanges) -> Vec<u8> {
-        let storage = Memory::default();
-        ["", "segments"].iter().for_each(|folder| storage.make_folder(folder).unwrap());
+        let storage = memory();
         let entry = write(&storage, place, (book, ranges)).unwrap();
         crate::storage::whole::read(&storage, &entry.path(), u64::MAX).unwrap()
     }
 
     fn stored(bytes: &[u8]) -> Memory {
-        let storage = Memory::default();
-        ["", "segments"].iter().for_each(|folder| storage.make_folder(folder).unwrap());
+        let storage = memory();
         storage.create("segments/0000000000000008.led").unwrap().write_at(0, bytes).unwrap();
         storage
     }

@@ -63,6 +63,8 @@ pub(crate) use commit::Compare;
 pub(crate) use held::{Missing, in_gap};
 pub(crate) use known::Known;
 pub(crate) use late::Block;
+#[cfg(test)]
+pub(crate) use ledger::tests::memory;
 pub(crate) use sightings::Delivered;
 pub(crate) use slab::{Key, Slab, SlabRow};
 pub(crate) use state::{Live, RowId, State};

@@ -374,8 +374,12 @@ impl Shared {
                 }
                 FileKind::Quarantine => {
                     let place = self.place_of(entry);
-                    let file = Outcasts::open_at(storage, self.archive, entry, place);
-                    outcasts.push(Arc::new(file));
+                    let known =
+                        before.outcasts.iter().find(|it| it.entry == *entry && it.is_open());
+                    outcasts.push(known.cloned().unwrap_or_else(|| {
+                        let place = (entry, &*place);
+                        Arc::new(Outcasts::open(storage, self.archive, place, &self.cache))
+                    }));
                 }
                 FileKind::Ledger | FileKind::Dictionary => {}
             }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::known::Known;
-use super::quarantine::{Records, Refused};
+use super::quarantine::{Copies, Records, Refused};
 use super::state::State;
 use crate::error::Result;
 use crate::types::{ContentAddress, Custodian, RunId, Sequence};
@@ -37,13 +37,15 @@ pub struct Quarantined {
 
 /// What is in quarantine, oldest first.
 ///
-/// Holds a few hundred bytes for each entry, and the copies of about a megabyte at a time.
+/// Holds a page of a file at a time, and what the journal adds.
 #[derive(Debug)]
 pub struct Quarantine {
     known: Known,
     state: Arc<State>,
-    /// What is not given yet, by address and custodian.
-    copies: HashMap<ContentAddress, BTreeMap<u32, u64>, RandomState>,
+    /// What the journal's commits count, by address.
+    added: HashMap<ContentAddress, Vec<Copies>, RandomState>,
+    /// For salvage, which takes what is kept again for what is lost: what was given.
+    given: HashSet<ContentAddress, RandomState>,
     /// The file that is read next; those behind the last are the journal's commits.
     file: usize,
     open: Option<Records>,
@@ -52,54 +54,65 @@ pub struct Quarantine {
 }
 
 impl Quarantine {
-    pub(crate) fn of(known: Known, state: Arc<State>) -> Result<Self> {
-        let mut copies: HashMap<ContentAddress, BTreeMap<u32, u64>, RandomState> =
-            HashMap::default();
-        let mut count = |refused: &Refused| {
-            let of = copies.entry(refused.address).or_default();
-            *of.entry(refused.custodian).or_default() += refused.copies;
-        };
-        for file in &state.outcasts {
-            let index = state.missing.pass(file.index())?;
-            index.iter().flat_map(|(index, _)| index).for_each(&mut count);
-        }
+    pub(crate) fn of(known: Known, state: Arc<State>) -> Self {
+        let mut added: HashMap<ContentAddress, Vec<Copies>, RandomState> = HashMap::default();
         let mut left = Vec::new();
         for (number, slab) in state.slabs.iter().enumerate() {
-            slab.refused.iter().for_each(&mut count);
+            for refused in &slab.refused {
+                added.entry(refused.address).or_default().push(Copies::of(refused));
+            }
             left.extend((0..slab.refused.len()).map(|record| (number, record)));
         }
-        Ok(Self { known, state, copies, file: 0, open: None, left: left.into_iter() })
+        let given = HashSet::default();
+        Self { known, state, added, given, file: 0, open: None, left: left.into_iter() }
     }
 
     /// The next record that has bytes.
     fn record(&mut self) -> Result<Option<Refused>> {
         loop {
             if let Some(records) = &mut self.open {
-                match self.state.missing.pass(records.next().transpose())?.flatten() {
-                    Some(refused) => return Ok(Some(refused)),
-                    None => self.open = None,
+                match self.state.missing.pass(records.next().transpose())? {
+                    Some(Some(refused)) => return Ok(Some(refused)),
+                    Some(None) => self.open = None,
+                    None => {}
                 }
+                continue;
             }
             let Some(file) = self.state.outcasts.get(self.file) else { break };
             self.file += 1;
-            self.open = self.state.missing.pass(Records::of(Arc::clone(file)))?;
+            self.open = self.state.missing.pass(Records::of(file))?;
         }
-        let next = self.left.next();
         let record = |(slab, record): (usize, usize)| {
             Some(self.state.slabs.get(slab)?.refused.get(record)?.clone())
         };
-        Ok(next.and_then(record))
+        Ok(self.left.find_map(|at| record(at).filter(|refused| refused.kept.is_some())))
     }
 
     fn entry(&mut self) -> Result<Option<Quarantined>> {
         while let Some(Refused { address, custodian, run, kept, bytes, .. }) = self.record()? {
             let Some(kept) = kept else { continue };
+            let mut counted = self.added.get(&address).cloned().unwrap_or_default();
+            for file in &self.state.outcasts {
+                let found = self.state.missing.pass(file.of(&address))?;
+                counted.extend(found.into_iter().flatten());
+            }
             // Bytes that are kept twice, because a file could not be read once, are shown once.
-            let Some(copies) = self.copies.remove(&address) else { continue };
-            let named = copies.into_iter().map(|(number, count)| Ok((self.name(number)?, count)));
+            let first = counted.iter().map(|copies| copies.kept).filter(|kept| *kept > 0).min();
+            let is_first = if self.state.missing.salvage() {
+                self.given.insert(address)
+            } else {
+                first == Some(kept.sequence)
+            };
+            if !is_first {
+                continue;
+            }
+            let mut copies = BTreeMap::new();
+            for of in counted {
+                *copies.entry(self.name(of.custodian)?).or_default() += of.count;
+            }
             return Ok(Some(Quarantined {
                 address,
-                copies: named.collect::<Result<_>>()?,
+                copies,
                 custodian: self.name(custodian)?,
                 run: RunId(run),
                 reason: kept.reason,

@@ -1,33 +1,43 @@
 //! Copies that could not be keyed. Equal bytes are kept once, with where they came from first;
 //! every copy is counted, by custodian and run.
 //!
-//! Invariants: bytes are addressed by their BLAKE3; the bytes of a counted copy are in a record
-//! of the same file or of an earlier one. A damaged file may have bytes kept once more.
+//! Invariants: bytes are addressed by their BLAKE3; the bytes of a counted copy are kept in the same file
+//! or in an earlier one. A damaged file may have bytes kept once more. Files are tables, read by page.
 //!
 //! Bytes: FORMAT.md, "Quarantine".
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind, Result};
+use super::held::Missing;
+use crate::cache::Cache;
+use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint};
-use crate::format::frame::{self, Codec};
-use crate::format::limits::{self, decoded, list};
+use crate::format::limits;
 use crate::format::multiset::Multiset;
-use crate::format::unpack;
+use crate::format::names::FileKind;
 use crate::manifest::FileEntry;
-use crate::storage::{ReadFile, Storage};
+use crate::storage::Storage;
+use crate::table::{Cursor, Form, Item, MAX_LISTS, Merge, PAGE_BYTES, Table, TableWriter};
+use crate::table::{ordered32, ordered64, take32, take64};
 use crate::types::ContentAddress;
 
-const MAGIC: [u8; 8] = *b"CVQUAR01";
-const HEADER_BYTES: usize = 32;
-const LEVEL: i32 = 12;
-/// A frame of copies takes more until it holds this.
-const FRAME_BYTES: usize = 1 << 20;
+const FORM: Form = Form {
+    kind: FileKind::Quarantine,
+    magic: *b"CVQUAR01",
+    lists: 2,
+    page_bytes: {
+        let mut bytes = [PAGE_BYTES; MAX_LISTS];
+        // They are read one after the other, and pack better together.
+        bytes[KEPT as usize - 1] = 256 << 10;
+        bytes
+    },
+};
 
-/// Kinds of frames.
-const INDEX: u8 = 1;
-const COPIES: u8 = 2;
+/// How many copies, by address, run and custodian.
+const COPIES: u8 = 1;
+/// What is kept, by commit and place in there.
+const KEPT: u8 = 2;
 
 /// Copies of the same bytes that one custodian's exports delivered in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +48,7 @@ pub(crate) struct Refused {
     pub(crate) copies: u64,
     /// The first copy of these bytes is kept.
     pub(crate) kept: Option<Kept>,
-    /// Its bytes; empty in a record that was read from a file's index.
+    /// Its bytes.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -55,11 +65,6 @@ pub(crate) struct Kept {
 impl Refused {
     /// The record as a commit has it, with the bytes.
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        self.put_record(out);
-        out.extend_from_slice(&self.bytes);
-    }
-
-    fn put_record(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.address.0);
         put_varint(out, u64::from(self.custodian));
         put_varint(out, u64::from(self.run));
@@ -70,45 +75,55 @@ impl Refused {
             put_block(out, kept.reason.as_bytes());
             put_block(out, kept.source.as_bytes());
             put_varint(out, kept.offset);
-            put_varint(out, kept.length);
+            put_block(out, &self.bytes);
         }
     }
 
     /// Reads a record with its bytes, which must be what they are addressed by.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let mut refused = Self::read_record(reader)?;
-        if let Some(kept) = &refused.kept {
-            refused.bytes = reader.take(usize::try_from(kept.length).ok()?)?.to_vec();
-            let address = blake3::hash(&refused.bytes);
-            return (*address.as_bytes() == refused.address.0).then_some(refused);
+        let address = ContentAddress(reader.array()?);
+        let (custodian, run) = (reader.varint32()?, reader.varint32()?);
+        let copies = read_count(reader)?;
+        let mut refused = Self { address, custodian, run, copies, kept: None, bytes: Vec::new() };
+        if reader.u8()? == 0 {
+            return Some(refused);
         }
+        let sequence = reader.varint()?;
+        refused.keep(sequence, reader)?;
         Some(refused)
     }
 
-    fn read_record(reader: &mut Reader<'_>) -> Option<Self> {
-        let address = ContentAddress(reader.array()?);
-        let (custodian, run) = (reader.varint32()?, reader.varint32()?);
-        let copies = reader.varint()?;
-        let copies = Some(copies).filter(|copies| (1..=limits::COUNTER).contains(copies))?;
-        let kept = match reader.u8()? {
-            0 => None,
-            1 => Some(Kept {
-                sequence: reader.varint()?,
-                reason: reader.text()?.to_owned(),
-                source: reader.text()?.to_owned(),
-                offset: reader.varint()?,
-                length: reader.varint()?,
-            }),
-            _ => return None,
-        };
-        Some(Self { address, custodian, run, copies, kept, bytes: Vec::new() })
+    /// Reads what is kept.
+    fn keep(&mut self, sequence: u64, reader: &mut Reader<'_>) -> Option<()> {
+        let (reason, source) = (reader.text()?.to_owned(), reader.text()?.to_owned());
+        let (offset, bytes) = (reader.varint()?, reader.block()?);
+        let length = bytes.len() as u64;
+        self.kept = Some(Kept { sequence, reason, source, offset, length });
+        self.bytes = bytes.to_vec();
+        (*blake3::hash(bytes).as_bytes() == self.address.0).then_some(())
     }
 
-    /// What stands for these copies in a multiset: one of them as many times as there are.
-    pub(crate) fn multiset(&self) -> Multiset {
-        let place = [self.custodian.to_le_bytes(), self.run.to_le_bytes()].concat();
-        let one = blake3::hash(&[&self.address.0[..], &place].concat());
-        Multiset(*one.as_bytes()).times(self.copies)
+    /// What is kept, as the value of an item.
+    fn value(&self, kept: &Kept) -> Vec<u8> {
+        let mut value = self.address.0.to_vec();
+        put_varint(&mut value, u64::from(self.custodian));
+        put_varint(&mut value, u64::from(self.run));
+        put_block(&mut value, kept.reason.as_bytes());
+        put_block(&mut value, kept.source.as_bytes());
+        put_varint(&mut value, kept.offset);
+        put_block(&mut value, &self.bytes);
+        value
+    }
+
+    /// Reads an item of what is kept; its copies are counted elsewhere.
+    fn read_kept(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Option<Self> {
+        let (sequence, _place) = (take64(key)?, take32(key)?);
+        let address = ContentAddress(value.array()?);
+        let (custodian, run) = (value.varint32()?, value.varint32()?);
+        let bytes = Vec::new();
+        let mut refused = Self { address, custodian, run, copies: 0, kept: None, bytes };
+        refused.keep(sequence, value)?;
+        Some(refused)
     }
 
     /// Bytes in memory, about.
@@ -118,248 +133,222 @@ impl Refused {
     }
 }
 
-/// How many copies there are, and which.
-pub(crate) fn tally(records: &[Refused]) -> (u64, Multiset) {
-    let copies = records.iter().map(|refused| refused.copies).sum();
-    (copies, records.iter().map(Refused::multiset).sum())
+fn read_count(reader: &mut Reader<'_>) -> Option<u64> {
+    reader.varint().filter(|copies| (1..=limits::COUNTER).contains(copies))
 }
 
-/// The same copies in as few records as possible: those with bytes in their order, then counts.
-fn sum_up(records: impl IntoIterator<Item = Refused>) -> Vec<Refused> {
-    let (mut kept, mut counts) = (Vec::new(), BTreeMap::new());
-    for refused in records {
-        let place = (refused.address, refused.custodian, refused.run);
-        if refused.kept.is_some() {
-            kept.push(refused);
-        } else {
-            *counts.entry(place).or_default() += refused.copies;
+/// How many copies of some bytes a custodian's exports delivered in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Copies {
+    pub(crate) address: ContentAddress,
+    pub(crate) run: u32,
+    pub(crate) custodian: u32,
+    pub(crate) count: u64,
+    /// The commit that brought the one of them that is kept; 0 if none is.
+    pub(crate) kept: u64,
+}
+
+impl Copies {
+    pub(crate) fn of(refused: &Refused) -> Self {
+        let Refused { address, run, custodian, copies, kept, .. } = refused;
+        let kept = kept.as_ref().map_or(0, |kept| kept.sequence);
+        Self { address: *address, run: *run, custodian: *custodian, count: *copies, kept }
+    }
+
+    fn key(&self) -> Vec<u8> {
+        [&self.address.0[..], &ordered32(self.run), &ordered32(self.custodian)].concat()
+    }
+
+    fn value(&self) -> Vec<u8> {
+        let mut value = Vec::new();
+        put_varint(&mut value, self.count);
+        put_varint(&mut value, self.kept);
+        value
+    }
+
+    fn read(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Option<Self> {
+        let address = ContentAddress(key.array()?);
+        let (run, custodian) = (take32(key)?, take32(key)?);
+        let (count, kept) = (read_count(value)?, value.varint()?);
+        Some(Self { address, run, custodian, count, kept })
+    }
+
+    /// Both together.
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.kept = first(self.kept, other.kept);
+    }
+
+    /// What stands for these copies in a multiset: one of them as many times as there are.
+    pub(crate) fn multiset(&self) -> Multiset {
+        let place = [self.custodian.to_le_bytes(), self.run.to_le_bytes()].concat();
+        let one = blake3::hash(&[&self.address.0[..], &place].concat());
+        Multiset(*one.as_bytes()).times(self.count)
+    }
+}
+
+/// The lower of two commits, 0 being none.
+fn first(one: u64, other: u64) -> u64 {
+    [one, other].into_iter().filter(|commit| *commit > 0).min().unwrap_or(0)
+}
+
+/// A quarantine file that is being written, and what a manifest says of it.
+struct Writing<'s> {
+    table: TableWriter<'s>,
+    copies: u64,
+    multiset: Multiset,
+}
+
+impl<'s> Writing<'s> {
+    fn start(storage: &'s dyn Storage, place: ([u8; 16], u64)) -> Result<Self> {
+        let table = TableWriter::start(storage, &FORM, place)?;
+        Ok(Self { table, copies: 0, multiset: Multiset::default() })
+    }
+
+    fn put(&mut self, copies: &Copies) -> Result<()> {
+        self.copies += copies.count;
+        self.multiset += copies.multiset();
+        self.table.put(COPIES, &copies.key(), &copies.value())
+    }
+
+    fn finish(self) -> Result<FileEntry> {
+        self.table.finish(b"", (self.copies, self.multiset))
+    }
+}
+
+/// Writes what commits brought, under its name, durably.
+pub(crate) fn write<'a>(
+    storage: &dyn Storage,
+    place: ([u8; 16], u64),
+    refused: impl Iterator<Item = &'a Refused> + Clone,
+) -> Result<FileEntry> {
+    let mut counted: BTreeMap<Vec<u8>, Copies> = BTreeMap::new();
+    for copies in refused.clone().map(Copies::of) {
+        let key = copies.key();
+        match counted.get_mut(&key) {
+            Some(there) => there.add(&copies),
+            None => drop(counted.insert(key, copies)),
         }
     }
-    for refused in &mut kept {
-        let place = (refused.address, refused.custodian, refused.run);
-        refused.copies += counts.remove(&place).unwrap_or(0);
+    let mut writing = Writing::start(storage, place)?;
+    counted.values().try_for_each(|copies| writing.put(copies))?;
+    let numbered = (0_u32..).zip(refused);
+    let kept = numbered.filter_map(|(place, it)| Some((it.kept.as_ref()?, place, it)));
+    let mut kept: Vec<_> = kept.collect();
+    kept.sort_by_key(|(kept, place, _)| (kept.sequence, *place));
+    for (kept, place, refused) in kept {
+        let key = [&ordered64(kept.sequence)[..], &ordered32(place)].concat();
+        writing.table.put(KEPT, &key, &refused.value(kept))?;
     }
-    let count = |((address, custodian, run), copies)| Refused {
-        address,
-        custodian,
-        run,
-        copies,
-        kept: None,
-        bytes: Vec::new(),
-    };
-    kept.extend(counts.into_iter().map(count));
-    kept
+    writing.finish()
 }
 
-/// A file that is about to be written, and what the manifest says of it.
-pub(crate) struct Encoded {
-    pub(crate) file: Vec<u8>,
-    pub(crate) copies: u64,
-    pub(crate) multiset: Multiset,
-}
-
-/// Encodes what commits brought.
-pub(crate) fn encode<'a>(
-    archive: [u8; 16],
-    number: u64,
-    refused: impl Iterator<Item = &'a Refused>,
-) -> Result<Encoded> {
-    let records = sum_up(refused.cloned());
-    let mut frames = Vec::new();
-    let mut raw = Vec::new();
-    for record in records.iter().filter(|record| record.kept.is_some()) {
-        raw.extend_from_slice(&record.bytes);
-        if raw.len() >= FRAME_BYTES {
-            put_frame(&mut frames, COPIES, &raw)?;
-            raw.clear();
+/// Writes what several files hold together; a page of each is in memory.
+pub(crate) fn merge(
+    storage: &dyn Storage,
+    place: ([u8; 16], u64),
+    files: &[Arc<Outcasts>],
+) -> Result<FileEntry> {
+    let tables: Vec<&Arc<Table>> = files.iter().map(|file| file.table()).collect::<Result<_>>()?;
+    let (mut writing, mut items) = (Writing::start(storage, place)?, Vec::new());
+    let mut merge = Merge::of(tables.iter().copied(), COPIES);
+    loop {
+        merge.next(&mut items)?;
+        let Some(item) = items.first() else { break };
+        let mut sum = said(tables[0], item, Copies::read)?;
+        for item in &items[1..] {
+            sum.add(&said(tables[0], item, Copies::read)?);
         }
+        writing.put(&sum)?;
     }
-    if !raw.is_empty() {
-        put_frame(&mut frames, COPIES, &raw)?;
+    let mut merge = Merge::of(tables.iter().copied(), KEPT);
+    loop {
+        merge.next(&mut items)?;
+        let Some(item) = items.first() else { break };
+        writing.table.put(KEPT, item.key(), item.value())?;
     }
-    wrap(archive, number, &records, &frames)
+    writing.finish()
 }
 
-/// Encodes what several files hold; their frames of copies are taken as they are.
-pub(crate) fn merge(archive: [u8; 16], number: u64, files: &[Arc<Outcasts>]) -> Result<Encoded> {
-    let (mut records, mut frames) = (Vec::new(), Vec::new());
-    for file in files {
-        let (index, mut next) = file.index()?;
-        records.extend(index);
-        while let Some((bytes, behind)) = file.frame_bytes(next)? {
-            drop(file.open_frame(&bytes, next, COPIES)?);
-            frames.extend_from_slice(&bytes);
-            next = behind;
-        }
-    }
-    wrap(archive, number, &sum_up(records), &frames)
-}
-
-fn wrap(archive: [u8; 16], number: u64, records: &[Refused], frames: &[u8]) -> Result<Encoded> {
-    let mut index = Vec::new();
-    put_varint(&mut index, records.len() as u64);
-    for refused in records {
-        refused.put_record(&mut index);
-    }
-    let mut file = header(archive, number);
-    put_frame(&mut file, INDEX, &index)?;
-    file.extend_from_slice(frames);
-    let (copies, multiset) = tally(records);
-    Ok(Encoded { file, copies, multiset })
-}
-
-fn header(archive: [u8; 16], number: u64) -> Vec<u8> {
-    [&MAGIC[..], &archive, &number.to_le_bytes()].concat()
-}
-
-fn put_frame(out: &mut Vec<u8>, kind: u8, raw: &[u8]) -> Result<()> {
-    if raw.len() > decoded::FRAME {
-        let message = format!("{} bytes at once are over the limit of a frame", raw.len());
-        return Err(Error::invalid(message));
-    }
-    let mut packed = zstd::bulk::compress(raw, LEVEL)
-        .map_err(|cause| Error::new(ErrorKind::Io, "compression failed").caused_by(cause))?;
-    limits::pad(&mut packed, raw.len());
-    frame::put(out, kind, Codec::Zstd, raw.len(), &packed);
-    Ok(())
+fn said<T>(
+    table: &Table,
+    item: &Item,
+    read: impl FnOnce(&mut Reader<'_>, &mut Reader<'_>) -> Option<T>,
+) -> Result<T> {
+    let (key, value) = (&mut Reader::new(item.key()), &mut Reader::new(item.value()));
+    let said = read(key, value).filter(|_| key.is_empty() && value.is_empty());
+    let damaged = || Error::corrupt("record of refused copies is damaged or over a limit");
+    said.ok_or_else(|| damaged().in_file(table.path()))
 }
 
 /// A quarantine file of a state. It stays readable when a merge replaces it.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcasts {
     pub(crate) entry: FileEntry,
-    archive: [u8; 16],
-    path: String,
     /// Why it cannot be opened is told to whoever reads it, and to nobody else.
-    file: Result<Arc<dyn ReadFile>>,
+    table: Result<Arc<Table>>,
 }
 
 impl Outcasts {
-    pub(crate) fn open(storage: &dyn Storage, archive: [u8; 16], entry: &FileEntry) -> Self {
-        Self::open_at(storage, archive, entry, entry.path())
-    }
-
-    /// The same of a file that is somewhere else.
-    pub(crate) fn open_at(
+    /// Opens the file of an entry, which may be somewhere else.
+    pub(crate) fn open(
         storage: &dyn Storage,
         archive: [u8; 16],
-        entry: &FileEntry,
-        path: String,
+        (entry, path): (&FileEntry, &str),
+        cache: &Arc<Cache>,
     ) -> Self {
-        let file = storage.open(&path).map_err(|cause| Error::opening(&path, cause));
-        Self { entry: entry.clone(), archive, path, file }
+        let table = Table::open(storage, &FORM, (archive, entry.number), path, cache);
+        Self { entry: entry.clone(), table: table.map(Arc::new) }
     }
 
     /// Could it be opened?
     pub(crate) fn is_open(&self) -> bool {
-        self.file.is_ok()
+        self.table.is_ok()
     }
 
-    /// The records in order, without bytes, and where the copies' frames begin.
-    pub(crate) fn index(&self) -> Result<(Vec<Refused>, u64)> {
-        let mut found = vec![0; HEADER_BYTES];
-        self.read_at(0, &mut found)?;
-        if found != header(self.archive, self.entry.number) {
-            return Err(self.damaged("header is not that of this file", 0));
+    fn table(&self) -> Result<&Arc<Table>> {
+        self.table.as_ref().map_err(Error::clone)
+    }
+
+    /// The copies of some bytes.
+    pub(crate) fn of(&self, address: &ContentAddress) -> Result<Vec<Copies>> {
+        let table = self.table()?;
+        let (mut cursor, mut found) = (Cursor::kept(table, COPIES, &address.0), Vec::new());
+        while let Some(item) = cursor.next_with(&address.0)? {
+            found.push(said(table, &item, Copies::read)?);
         }
-        let at = HEADER_BYTES as u64;
-        let (bytes, next) =
-            self.frame_bytes(at)?.ok_or_else(|| self.damaged("file ends before its index", at))?;
-        let raw = self.open_frame(&bytes, at, INDEX)?;
-        let reader = &mut Reader::new(&raw);
-        let records = reader.list(list::REFUSED, Refused::read_record);
-        let records = records.filter(|_| reader.is_empty());
-        let damaged = || self.damaged("index is damaged or over its limit", at);
-        Ok((records.ok_or_else(damaged)?, next))
+        Ok(found)
     }
 
-    /// A frame as it is stored, and where the next one begins; `None` at the end of the file.
-    fn frame_bytes(&self, at: u64) -> Result<Option<(Vec<u8>, u64)>> {
-        let file = self.file()?;
-        let end = file.bytes().map_err(|cause| Error::io("measure", &self.path, cause))?;
-        if at == end {
-            return Ok(None);
+    /// All copies by address, run and custodian. What is left out as `missing` is damaged.
+    pub(crate) fn copies(&self, missing: &Missing, each: &mut dyn FnMut(&Copies)) -> Result<()> {
+        let Some(table) = missing.pass(self.table().cloned())? else { return Ok(()) };
+        let mut cursor = Cursor::once(&table, COPIES);
+        loop {
+            let next = cursor
+                .next()
+                .and_then(|item| item.map(|item| said(&table, &item, Copies::read)).transpose());
+            match missing.pass(next)? {
+                Some(Some(copies)) => each(&copies),
+                Some(None) => return Ok(()),
+                None => {}
+            }
         }
-        let mut bytes = vec![0; frame::HEADER_BYTES];
-        self.read_at(at, &mut bytes)?;
-        let stored = Reader::new(&bytes).u32().unwrap_or(u32::MAX);
-        let next = at + frame::HEADER_BYTES as u64 + u64::from(stored);
-        if next > end {
-            return Err(self.damaged("frame is cut short", at));
-        }
-        bytes.resize(frame::HEADER_BYTES + stored as usize, 0);
-        self.read_at(at, &mut bytes)?;
-        Ok(Some((bytes, next)))
-    }
-
-    fn open_frame(&self, bytes: &[u8], at: u64, kind: u8) -> Result<Vec<u8>> {
-        let place = |error: Error| error.in_file(&*self.path).at(at);
-        let (frame, rest) = frame::split(bytes).map_err(place)?;
-        if !rest.is_empty() || frame.kind != kind || frame.codec != Codec::Zstd {
-            return Err(self.damaged("frame is of another kind", at));
-        }
-        unpack::unpack(frame.payload, frame.raw_bytes, None, "frame").map_err(place)
-    }
-
-    fn file(&self) -> Result<&Arc<dyn ReadFile>> {
-        self.file.as_ref().map_err(Error::clone)
-    }
-
-    fn read_at(&self, at: u64, out: &mut [u8]) -> Result<()> {
-        let read = self.file()?.read_at(at, out);
-        read.map_err(|cause| Error::io("read", &self.path, cause).at(at))
-    }
-
-    fn damaged(&self, message: &str, at: u64) -> Error {
-        Error::corrupt(message).in_file(&*self.path).at(at)
     }
 }
 
-/// Every record of a file in order, with the bytes that are kept; one frame of them is in memory.
+/// What a file keeps, oldest first; a page of it is in memory. An error is not the end.
 #[derive(Debug)]
 pub(crate) struct Records {
-    file: Arc<Outcasts>,
-    index: std::vec::IntoIter<Refused>,
-    next: u64,
-    raw: Vec<u8>,
-    used: usize,
-    /// At the end, or behind an error.
-    ended: bool,
+    table: Arc<Table>,
+    cursor: Cursor,
 }
 
 impl Records {
-    pub(crate) fn of(file: Arc<Outcasts>) -> Result<Self> {
-        let (index, next) = file.index()?;
-        let index = index.into_iter();
-        Ok(Self { file, index, next, raw: Vec::new(), used: 0, ended: false })
-    }
-
-    fn fill(&mut self, mut refused: Refused) -> Result<Refused> {
-        let Some(kept) = &refused.kept else { return Ok(refused) };
-        let at = self.next;
-        if self.used == self.raw.len() && kept.length > 0 {
-            let ended = || self.file.damaged("copies end before the index does", at);
-            let (bytes, next) = self.file.frame_bytes(at)?.ok_or_else(ended)?;
-            (self.raw, self.used) = (self.file.open_frame(&bytes, at, COPIES)?, 0);
-            self.next = next;
-        }
-        let rest = self.raw.get(self.used..).unwrap_or_default();
-        let bytes = usize::try_from(kept.length).ok().and_then(|length| rest.get(..length));
-        let bytes = bytes.ok_or_else(|| self.file.damaged("copy is cut short", at))?;
-        if *blake3::hash(bytes).as_bytes() != refused.address.0 {
-            let message = format!("copy does not hash to {}", refused.address);
-            return Err(self.file.damaged(&message, at));
-        }
-        refused.bytes = bytes.to_vec();
-        self.used += refused.bytes.len();
-        Ok(refused)
-    }
-
-    /// Nothing may be behind the last record.
-    fn end(&self) -> Result<()> {
-        let whole = self.used == self.raw.len() && self.file.frame_bytes(self.next)?.is_none();
-        let more = || self.file.damaged("copies go on behind the index", self.next);
-        if whole { Ok(()) } else { Err(more()) }
+    pub(crate) fn of(file: &Outcasts) -> Result<Self> {
+        let table = Arc::clone(file.table()?);
+        let cursor = Cursor::once(&table, KEPT);
+        Ok(Self { table, cursor })
     }
 }
 
@@ -367,139 +356,149 @@ impl Iterator for Records {
     type Item = Result<Refused>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let next = match self.index.next() {
-            Some(refused) => Some(self.fill(refused)),
-            None => self.end().err().map(Err),
-        };
-        self.ended = !matches!(next, Some(Ok(_)));
-        next
+        let item = self.cursor.next().transpose()?;
+        Some(item.and_then(|item| said(&self.table, &item, Refused::read_kept)))
     }
 }
 
-/// The addresses whose bytes are kept. A file that is damaged has none: its bytes are kept again.
-pub(crate) fn addresses<'a>(
-    files: &[Arc<Outcasts>],
-    commits: impl Iterator<Item = &'a Refused>,
-) -> Result<HashSet<ContentAddress>> {
-    let mut known: HashSet<ContentAddress> =
-        commits.filter(|refused| refused.kept.is_some()).map(|refused| refused.address).collect();
+/// Are the bytes of an address kept? A file that is damaged keeps none: they are kept again.
+pub(crate) fn is_kept(files: &[Arc<Outcasts>], address: &ContentAddress) -> Result<bool> {
     for file in files {
-        match file.index() {
-            Ok((records, _)) => {
-                let kept = records.into_iter().filter(|refused| refused.kept.is_some());
-                known.extend(kept.map(|refused| refused.address));
-            }
+        match file.of(address) {
+            Ok(copies) if copies.iter().any(|copies| copies.kept > 0) => return Ok(true),
             Err(error) if error.kind().is_of_storage() => return Err(error),
-            Err(_damaged) => {}
+            Ok(_) | Err(_) => {}
         }
     }
-    Ok(known)
+    Ok(false)
+}
+
+/// Reads a file through: how many copies it has, and which. Each that is kept must be counted.
+pub(crate) fn read_through(
+    file: &Outcasts,
+    each: &mut dyn FnMut(&Copies),
+) -> Result<(u64, Multiset)> {
+    let (mut copies, mut multiset) = (0, Multiset::default());
+    // Copies with bytes, and those whose bytes are there.
+    let mut kept = [0_u64; 2];
+    file.copies(&Missing::default(), &mut |found| {
+        copies += found.count;
+        multiset += found.multiset();
+        kept[0] += u64::from(found.kept > 0);
+        each(found);
+    })?;
+    for refused in Records::of(file)? {
+        let refused = refused?;
+        let sequence = refused.kept.as_ref().map_or(0, |kept| kept.sequence);
+        let counted = file.of(&refused.address)?;
+        let its = counted
+            .iter()
+            .filter(|it| (it.run, it.custodian) == (refused.run, refused.custodian) && it.kept > 0);
+        let its: Vec<u64> = its.map(|copies| copies.kept).collect();
+        kept[1] += u64::from(its.contains(&sequence));
+        if !its.iter().any(|first| *first <= sequence) {
+            let message = format!("keeps a copy of {} that is not counted", refused.address);
+            return Err(Error::corrupt(message).in_file(file.entry.path()));
+        }
+    }
+    if kept[0] == kept[1] {
+        return Ok((copies, multiset));
+    }
+    let message = format!("has {} copies whose bytes it does not keep", kept[0].abs_diff(kept[1]));
+    Err(Error::corrupt(message).in_file(file.entry.path()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::document::{ARCHIVE, check_shown};
-    use crate::format::names::FileKind;
     use crate::storage::{Memory, whole};
-    use crate::types::Sequence;
 
-    fn refused(custodian: u32, copies: u64, bytes: &[u8], is_kept: bool) -> Refused {
+    fn refused(custodian: u32, copies: u64, bytes: &[u8], sequence: u64) -> Refused {
         let address = ContentAddress(*blake3::hash(bytes).as_bytes());
         let (reason, source, length) = ("no id".into(), "p.json".into(), bytes.len() as u64);
-        let kept = Kept { sequence: 1, reason, source, offset: 25, length };
-        let bytes = if is_kept { bytes.to_vec() } else { Vec::new() };
-        Refused { address, custodian, run: 1, copies, kept: is_kept.then_some(kept), bytes }
+        let kept = Kept { sequence, reason, source, offset: 25, length };
+        let bytes = if sequence > 0 { bytes.to_vec() } else { Vec::new() };
+        let kept = (sequence > 0).then_some(kept);
+        Refused { address, custodian, run: 1, copies, kept, bytes }
     }
 
-    fn stored(storage: &Memory, number: u64, encoded: &Encoded) -> Arc<Outcasts> {
-        let path = FileKind::Quarantine.path(number);
-        storage.make_folder("").unwrap();
-        storage.make_folder("segments").unwrap();
-        whole::write_new(storage, &path, &encoded.file).unwrap();
-        let entry = FileEntry {
-            kind: FileKind::Quarantine,
-            number,
-            level: 0,
-            bytes: encoded.file.len() as u64,
-            hash: *blake3::hash(&encoded.file).as_bytes(),
-            rows: encoded.copies,
-            multiset: encoded.multiset,
-            first: Sequence(0),
-            last: Sequence(0),
-        };
-        Arc::new(Outcasts::open(storage, ARCHIVE, &entry))
+    fn storage() -> Memory {
+        crate::archive::ledger::tests::memory()
     }
 
-    fn read(file: &Arc<Outcasts>) -> Result<Vec<Refused>> {
-        Records::of(Arc::clone(file))?.collect()
+    fn open(storage: &Memory, entry: &FileEntry) -> Arc<Outcasts> {
+        let cache = Arc::new(Cache::new(1 << 20));
+        Arc::new(Outcasts::open(storage, ARCHIVE, (entry, &entry.path()), &cache))
+    }
+
+    fn stored(storage: &Memory, number: u64, list: &[Refused]) -> Arc<Outcasts> {
+        open(storage, &write(storage, (ARCHIVE, number), list.iter()).unwrap())
+    }
+
+    fn read(file: &Outcasts) -> Result<Vec<Refused>> {
+        Records::of(file)?.collect()
+    }
+
+    fn counted(file: &Outcasts) -> Vec<(u32, u64, u64)> {
+        let mut all = Vec::new();
+        let mut add = |it: &Copies| all.push((it.custodian, it.count, it.kept));
+        file.copies(&Missing::default(), &mut add).unwrap();
+        all.sort_unstable();
+        all
     }
 
     #[test]
-    fn the_index_is_as_the_format_document_shows_it() {
-        let list = [refused(0, 1, b"{}", true)];
-        let encoded = encode(ARCHIVE, 8, list.iter()).unwrap();
-        check_shown(&encoded.file[..HEADER_BYTES]);
-        let mut index = vec![1];
-        list[0].put_record(&mut index);
-        check_shown(&index);
+    fn the_file_is_as_the_format_document_shows_it() {
+        let storage = storage();
+        let file = stored(&storage, 8, &[refused(0, 1, b"{}", 1)]);
+        check_shown(&whole::read(&storage, &file.entry.path(), u64::MAX).unwrap());
     }
 
     #[test]
     fn equal_copies_are_counted_and_a_merge_keeps_bytes_and_counts() {
-        let storage = Memory::default();
+        let storage = storage();
         let large = vec![7; 700_000];
+        let more = [&large[..], b"8"].concat();
         let first = [
-            refused(0, 1, b"{}", true),
-            refused(0, 2, b"{}", false),
-            refused(1, 1, b"{}", false),
-            refused(0, 1, &large, true),
-            refused(0, 1, b"", true),
-            refused(0, 1, &[&large[..], b"8"].concat(), true),
+            refused(0, 1, b"{}", 1),
+            refused(0, 2, b"{}", 0),
+            refused(1, 1, b"{}", 0),
+            refused(0, 1, &large, 1),
+            refused(0, 1, b"", 1),
+            refused(0, 1, &more, 1),
         ];
-        let second = [refused(1, 4, b"{}", false), refused(1, 1, b"[", true)];
-        let one = encode(ARCHIVE, 1, first.iter()).unwrap();
-        let two = encode(ARCHIVE, 2, second.iter()).unwrap();
-        assert_eq!((one.copies, two.copies), (7, 5));
-        let files = [stored(&storage, 1, &one), stored(&storage, 2, &two)];
-        let both = merge(ARCHIVE, 3, &files).unwrap();
-        let mut sum = one.multiset;
-        sum += two.multiset;
-        assert_eq!((both.copies, both.multiset), (12, sum));
-        let records = read(&stored(&storage, 3, &both)).unwrap();
-        let expected = [
-            refused(0, 3, b"{}", true),
-            refused(0, 1, &large, true),
-            refused(0, 1, b"", true),
-            refused(0, 1, &[&large[..], b"8"].concat(), true),
-            refused(1, 1, b"[", true),
-            refused(1, 5, b"{}", false),
-        ];
-        assert!(records == expected, "records differ");
+        let second = [refused(1, 4, b"{}", 0), refused(1, 1, b"[", 2)];
+        let files = [stored(&storage, 1, &first), stored(&storage, 2, &second)];
+        assert_eq!(files.each_ref().map(|file| file.entry.rows), [7, 5]);
+        let both = open(&storage, &merge(&storage, (ARCHIVE, 3), &files).unwrap());
+        let mut sum = files[0].entry.multiset;
+        sum += files[1].entry.multiset;
+        assert_eq!((both.entry.rows, both.entry.multiset), (12, sum));
+        let said = read_through(&both, &mut |_| ()).unwrap();
+        assert_eq!(said, (12, sum));
+        let kept = [(&b"{}"[..], 0, 1), (&large, 0, 1), (b"", 0, 1), (&more, 0, 1), (b"[", 1, 2)];
+        let kept = kept.map(|(bytes, custodian, at)| refused(custodian, 0, bytes, at));
+        assert!(read(&both).unwrap() == kept, "what is kept differs");
+        let expected = [(0, 1, 1), (0, 1, 1), (0, 1, 1), (0, 3, 1), (1, 1, 2), (1, 5, 0)];
+        assert_eq!(counted(&both), expected);
     }
 
     #[test]
-    fn any_flipped_bit_and_any_cut_is_damage() {
-        let list = [refused(0, 1, b"{}", true), refused(3, 9, b"x", false)];
-        let encoded = encode(ARCHIVE, 8, list.iter()).unwrap();
-        let read_back = |file: Vec<u8>| {
-            let encoded = Encoded { file, copies: 1, multiset: Multiset::default() };
-            read(&stored(&Memory::default(), 8, &encoded))
-        };
-        assert_eq!(read_back(encoded.file.clone()).unwrap(), list);
-        for bit in 0..encoded.file.len() * 8 {
-            let mut damaged = encoded.file.clone();
+    fn any_flipped_bit_is_damage() {
+        let storage = storage();
+        let entry = stored(&storage, 8, &[refused(0, 1, b"{}", 1), refused(3, 9, b"x", 0)]);
+        let path = entry.entry.path();
+        let file = whole::read(&storage, &path, u64::MAX).unwrap();
+        let sound = (entry.entry.rows, entry.entry.multiset);
+        assert_eq!(read_through(&entry, &mut |_| ()).unwrap(), sound);
+        for bit in 0..file.len() * 8 {
+            let mut damaged = file.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(read_back(damaged).is_err(), "bit {bit}");
+            storage.remove(&path).unwrap();
+            storage.create(&path).unwrap().write_at(0, &damaged).unwrap();
+            let read = read_through(&open(&storage, &entry.entry), &mut |_| ());
+            assert!(read.is_err(), "bit {bit}");
         }
-        for end in 0..encoded.file.len() {
-            assert!(read_back(encoded.file[..end].to_vec()).is_err(), "cut at {end}");
-        }
-        let copies = encode(ARCHIVE, 8, [refused(0, 1, b"y", true)].iter()).unwrap();
-        let more = [&encoded.file[..], &copies.file[HEADER_BYTES..]].concat();
-        assert!(read_back(more).is_err(), "something behind the copies");
     }
 }

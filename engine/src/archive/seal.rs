@@ -14,7 +14,7 @@ use super::disposal::TRASH;
 use super::held::Held;
 use super::late::Late;
 use super::ledger::{self, Ledger};
-use super::quarantine::{self, Encoded, Outcasts};
+use super::quarantine::{self, Outcasts};
 use super::record::{self, Home, HomeSighting};
 use super::slab::{RowRef, Slab};
 use super::state::{Live, State};
@@ -127,11 +127,10 @@ impl Shared {
             ledger = Some(self.open_ledger(&entry)?);
             files.push(entry);
         }
-        let mut refused = slabs.iter().flat_map(|slab| &slab.refused).peekable();
-        if refused.peek().is_some() {
+        let refused = slabs.iter().flat_map(|slab| &slab.refused);
+        if refused.clone().next().is_some() {
             let number = number + 2;
-            let encoded = quarantine::encode(self.archive, number, refused)?;
-            files.push(self.write_refused(number, &encoded)?);
+            files.push(quarantine::write(&*self.host.storage, (self.archive, number), refused)?);
         }
         let moves = order.moves(live.as_ref().map_or(0, |live| live.generation));
         Ok(Sealed { files, live, ledger, moves })
@@ -166,6 +165,7 @@ impl Shared {
         next.settle_ledgers();
         next.outcasts.extend(outcasts);
         writer.index.remove(&gone);
+        writer.outcasts.iter_mut().for_each(|known| known.retain(|_, commit| *commit > through.0));
         writer.homes.retain(|generation, _| !gone.contains(generation));
         writer.frozen = None;
         writer.sealed = true;
@@ -303,15 +303,13 @@ impl Shared {
         Ok(entry)
     }
 
-    pub(crate) fn write_refused(&self, number: u64, encoded: &Encoded) -> Result<FileEntry> {
-        let rows = (encoded.copies, encoded.multiset);
-        write_sealed(&*self.host.storage, (FileKind::Quarantine, number), &encoded.file, rows)
-    }
-
     /// The quarantine files among some that a manifest names.
     pub(crate) fn open_outcasts(&self, files: &[FileEntry]) -> Vec<Arc<Outcasts>> {
         let files = files.iter().filter(|entry| entry.kind == FileKind::Quarantine);
-        let open = |entry| Outcasts::open(&*self.host.storage, self.archive, entry);
+        let open = |entry: &FileEntry| {
+            let place = (entry, &*entry.path());
+            Outcasts::open(&*self.host.storage, self.archive, place, &self.cache)
+        };
         files.map(|entry| Arc::new(open(entry))).collect()
     }
 
@@ -363,27 +361,6 @@ pub(crate) fn segment_entry(built: &Built, level: u8) -> FileEntry {
         first: sequence(meta.sequence.low),
         last: sequence(meta.sequence.high),
     }
-}
-
-/// Writes a ledger or quarantine under its name, durably; `rows` says what it holds.
-pub(crate) fn write_sealed(
-    storage: &dyn Storage,
-    (kind, number): (FileKind, u64),
-    bytes: &[u8],
-    (rows, multiset): (u64, Multiset),
-) -> Result<FileEntry> {
-    whole::write_new(storage, &kind.path(number), bytes)?;
-    Ok(FileEntry {
-        kind,
-        number,
-        level: 0,
-        bytes: bytes.len() as u64,
-        hash: *blake3::hash(bytes).as_bytes(),
-        rows,
-        multiset,
-        first: Sequence(0),
-        last: Sequence(0),
-    })
 }
 
 /// Opens the segment that a manifest names, and no other one in its place.

@@ -1,8 +1,8 @@
 //! Who delivered which row: sets in segments, ranges from ledgers, and what is in the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::book::SegmentRanges;
 use super::late::{BLOCK_ROWS, Block, InOrder, Late};
@@ -106,7 +106,12 @@ impl SetReader {
 #[derive(Debug)]
 pub(crate) struct Delivered {
     arrived: BTreeMap<u32, Ranges>,
+    /// The blocks of ledgers that were asked for last: rows mostly come in order.
+    blocks: Mutex<VecDeque<(u64, u32, Arc<Ranges>)>>,
 }
+
+/// Blocks that are remembered: one for each thread of a scan, mostly.
+const BLOCKS: usize = 4;
 
 impl Delivered {
     pub(crate) fn of(state: &State, moves: &Moves) -> Self {
@@ -114,7 +119,7 @@ impl Delivered {
         let there = segments.chain(state.slabs.iter().map(|slab| slab.generation)).collect();
         let arrived = arrived_at(&state.slabs, |sightings| moves.resolve_within(sightings, &there));
         let arrived = arrived.into_iter().map(|(place, list)| (place, Ranges::of(list)));
-        Self { arrived: arrived.collect() }
+        Self { arrived: arrived.collect(), blocks: Mutex::default() }
     }
 
     /// Who delivered a row up to a commit, and in which one first; in order of custodian.
@@ -126,7 +131,9 @@ impl Delivered {
             all.extend(
                 set.iter().map(|(custodian, age)| (*custodian, sequence.saturating_add(*age))),
             );
-            live.late.of_row(at.row, &mut all)?;
+            if !live.late.is_empty() {
+                self.block(live, at.row / BLOCK_ROWS)?.of_row(at.row, &mut all);
+            }
             live.generation
         } else {
             let slab = &state.slabs[at.source as usize - state.segments.len()];
@@ -141,6 +148,21 @@ impl Delivered {
         all.sort_unstable();
         all.dedup_by_key(|(custodian, _)| *custodian);
         Ok(all)
+    }
+
+    /// What ledgers say of a block of a segment's rows.
+    fn block(&self, live: &Live, number: u32) -> Result<Arc<Ranges>> {
+        let blocks = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let segment = live.entry.number;
+        let is_it = |(there, block, _): &&(u64, u32, _)| (*there, *block) == (segment, number);
+        if let Some((.., ranges)) = blocks().iter().find(is_it) {
+            return Ok(Arc::clone(ranges));
+        }
+        let ranges = Arc::new(Ranges::of_all(live.late.block(number)?));
+        let mut blocks = blocks();
+        blocks.truncate(BLOCKS - 1);
+        blocks.push_front((segment, number, Arc::clone(&ranges)));
+        Ok(ranges)
     }
 
     /// The rows of a segment that these custodians delivered beside the rows' sets.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::held::Missing;
 use super::ledger::Ledger;
 use super::put_object;
-use super::quarantine::{Outcasts, Records};
+use super::quarantine::{self, Outcasts};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
@@ -22,6 +22,9 @@ use crate::objects::{Pack, PackSummary};
 use crate::segment::{Dictionary, Segment};
 use crate::storage::{Storage, whole};
 use crate::types::Sequence;
+
+/// For what is looked up in a quarantine.
+const CACHE_BYTES: usize = 1 << 20;
 
 /// Adds to an older manifest what one that is lost seems to have named.
 pub(super) fn take_in(
@@ -90,14 +93,10 @@ impl Taking<'_> {
             }
             FileKind::Quarantine if is_sealed(number.checked_sub(1)) => {
                 let entry = self.entry((number, kind), (0, Multiset::default()))?;
-                let (mut copies, mut sum) = (0, Multiset::default());
-                let file = Outcasts::open(self.storage, archive, &entry);
-                for refused in Records::of(Arc::new(file))? {
-                    let refused = refused?;
-                    copies += refused.copies;
-                    sum += refused.multiset();
-                }
-                Ok(Some(FileEntry { rows: copies, multiset: sum, ..entry }))
+                let cache = Arc::new(Cache::new(CACHE_BYTES));
+                let file = Outcasts::open(self.storage, archive, (&entry, &path), &cache);
+                let (rows, multiset) = quarantine::read_through(&file, &mut |_| ())?;
+                Ok(Some(FileEntry { rows, multiset, ..entry }))
             }
             FileKind::Segment => {
                 let cache = Arc::new(Cache::new(0));

@@ -19,8 +19,6 @@ use crate::manifest::{Change, FileEntry, Manifest};
 use crate::storage::Storage;
 use crate::table::{Item, Merge, Table};
 
-/// Quarantine files of at most so many bytes together are merged.
-const MERGED_BYTES: u64 = 64 << 20;
 /// A sum goes on in another file from here on.
 const LEDGER_BYTES: u64 = 1 << 30;
 
@@ -75,7 +73,9 @@ impl Shared {
         }
         let cleared = self.clear_out(&writer);
         drop(writer);
-        removed.iter().for_each(|number| self.cache.forget(*number));
+        for number in removed {
+            self.cache.forget(*number);
+        }
         cleared.map(|()| true)
     }
 
@@ -106,13 +106,12 @@ impl Shared {
         let files = refused(state);
         let due = if all { Some((files.len(), 0)) } else { merge::newest(&levels(&files)) };
         let Some((count, level)) = due else { return Ok(()) };
-        let newest = small(&state.outcasts[state.outcasts.len() - count..]);
-        let readable = newest.iter().filter(|outcasts| outcasts.index().is_ok());
-        let files: Vec<Arc<Outcasts>> = readable.cloned().collect();
+        let newest = &state.outcasts[state.outcasts.len() - count..];
+        let readable = |file: &&Arc<Outcasts>| quarantine::read_through(file, &mut |_| ()).is_ok();
+        let files: Vec<Arc<Outcasts>> = newest.iter().filter(readable).cloned().collect();
         if files.len() > 1 {
             let number = sums.number(self.file_number()?);
-            let encoded = quarantine::merge(self.archive, number, &files)?;
-            let entry = self.write_refused(number, &encoded)?;
+            let entry = quarantine::merge(&*self.host.storage, (self.archive, number), &files)?;
             sums.added.push(FileEntry { level, ..entry });
             sums.removed.extend(files.iter().map(|outcasts| outcasts.entry.number));
         }
@@ -236,14 +235,4 @@ fn refused(state: &State) -> Vec<&FileEntry> {
 
 fn levels(files: &[&FileEntry]) -> Vec<u8> {
     files.iter().map(|file| file.level).collect()
-}
-
-/// The newest quarantine files that are small together: what is merged at once is in memory.
-fn small(files: &[Arc<Outcasts>]) -> &[Arc<Outcasts>] {
-    let mut bytes = 0;
-    let small = files.iter().rev().take_while(|file| {
-        bytes += file.entry.bytes;
-        bytes <= MERGED_BYTES
-    });
-    &files[files.len() - small.count()..]
 }

@@ -10,6 +10,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::format::names::FileKind;
 use crate::options::{Host, Options};
+use crate::scan::Scan;
 use crate::storage::bent::Bend;
 use crate::storage::{Disk, Memory, Storage, WriteFile};
 use crate::types::{ContentAddress, Custodian, MessageKey, RecordKind, Timestamp};
@@ -490,6 +491,40 @@ fn sequences_that_are_spent_in_a_journal_are_an_error_and_never_begin_anew() {
         forge_journal(&place, offset, number);
         assert_eq!(write_on(&place).unwrap_err().kind(), expected, "{number} at {offset}");
     }
+}
+
+#[test]
+fn an_opening_and_a_look_up_read_as_much_of_a_large_ledger_as_of_a_small_one() {
+    let read = |count: usize| {
+        let place = place();
+        let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+        let _ = offer(&archive, "anna", &documents(1, 2));
+        archive.seal().unwrap();
+        let mut batch = archive.batch(archive.begin_run("many").unwrap());
+        let origin = Origin { source: "test", offset: 0 };
+        for number in 0..count {
+            let custodian = Custodian::user(&format!("user{number:06}"));
+            let row = document(1, number as u64 % 2);
+            batch.offer(&custodian, RecordKind::Message, row.as_bytes(), origin);
+            batch.checkpoint(&format!("position {number}"), &number.to_le_bytes());
+        }
+        drop(batch.commit().unwrap());
+        archive.close().unwrap();
+        let reader = Archive::open_read_only(Host::new(place), options()).unwrap();
+        let read = || reader.shared.environment.cache_use().read_bytes;
+        let opened = read();
+        let value = reader.checkpoint("position 777").unwrap();
+        assert_eq!(value, Some(777_usize.to_le_bytes().to_vec()));
+        let looked_up = read() - opened;
+        let custodians = vec![Custodian::user("user000777")];
+        let scan = Scan { custodians, ..Scan::default() };
+        assert_eq!(reader.snapshot().unwrap().count(&scan).unwrap(), 1);
+        [opened, looked_up, read() - opened - looked_up]
+    };
+    let (small, large) = (read(1_000), read(30_000));
+    let more = [500, 8 << 10, 64 << 10];
+    let fits = (0..3).all(|at| large[at] <= small[at] + more[at]);
+    assert!(fits, "{small:?} bytes of a small one, {large:?} of a large one");
 }
 
 #[test]

@@ -57,8 +57,8 @@ impl Query {
         if !scan.custodians.is_empty() {
             view.state().need_ledgers()?;
         }
-        let named = !scan.custodians.is_empty();
-        let custodians = named.then(|| view.numbers(&scan.custodians)).transpose()?;
+        let by_custodian = !scan.custodians.is_empty();
+        let custodians = by_custodian.then(|| view.numbers(&scan.custodians)).transpose()?;
         let filter = Filter::new(scan, custodians, view.until());
         let locals = view.state().segments.iter().map(|_| OnceLock::new()).collect();
         let conversations = (!scan.conversations.is_empty()).then(|| {

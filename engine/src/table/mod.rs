@@ -175,7 +175,11 @@ impl Table {
             let offset = self.stretch(list, at)?.start + start;
             let bytes = u32::try_from(end - start).unwrap_or(u32::MAX);
             let raw = self.frame(list, offset, bytes)?;
-            let next = (number + 1 < directory.len()).then(|| directory.key(number + 1));
+            let next = if number + 1 < directory.len() {
+                Some(directory.key(number + 1))
+            } else {
+                self.stretch(list, at + 1).ok().map(|next| &*next.border)
+            };
             let page = Page::read(raw).filter(|page| {
                 directory.key(number) <= page.key(0)
                     && next.is_none_or(|border| page.key(page.len() - 1) < border)
@@ -327,13 +331,11 @@ pub(crate) fn ordered64(number: u64) -> [u8; 8] {
 }
 
 /// Takes a number off the front of a key.
-#[expect(clippy::big_endian_bytes, reason = "keys are compared by their bytes")]
 pub(crate) fn take32(key: &mut Reader<'_>) -> Option<u32> {
     key.array().map(u32::from_be_bytes)
 }
 
 /// The same of 64 bits.
-#[expect(clippy::big_endian_bytes, reason = "keys are compared by their bytes")]
 pub(crate) fn take64(key: &mut Reader<'_>) -> Option<u64> {
     key.array().map(u64::from_be_bytes)
 }

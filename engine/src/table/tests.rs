@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::archive::memory;
 use crate::storage::Memory;
 
 const FORM: Form = Form {
@@ -19,8 +20,7 @@ fn key(number: u32) -> Vec<u8> {
 
 /// A table with so many items in its second list.
 fn table(count: u32) -> (Memory, Arc<Table>) {
-    let storage = Memory::default();
-    ["", "segments"].iter().for_each(|folder| storage.make_folder(folder).unwrap());
+    let storage = memory();
     let mut writer = TableWriter::start(&storage, &FORM, PLACE).unwrap();
     for number in 0..count {
         let value = blake3::hash(&number.to_le_bytes());
@@ -112,8 +112,7 @@ fn a_damaged_page_costs_what_is_in_it() {
 #[test]
 fn a_merge_gives_equal_keys_together_older_ones_first() {
     let make = |numbers: &[u32]| {
-        let storage = Memory::default();
-        ["", "segments"].iter().for_each(|folder| storage.make_folder(folder).unwrap());
+        let storage = memory();
         let mut writer = TableWriter::start(&storage, &FORM, PLACE).unwrap();
         for number in numbers {
             writer.put(2, &key(*number), &key(numbers[0])).unwrap();

@@ -12,7 +12,7 @@ use crate::archive::late::read_blocks;
 use crate::archive::ledger::{self, Ledger, List, place_key, read_counts};
 use crate::archive::merge::{Cuts, Merge};
 use crate::archive::open;
-use crate::archive::quarantine::Refused;
+use crate::archive::quarantine::Copies;
 use crate::archive::record::{self, Home, HomeSighting};
 use crate::archive::repaired::Repaired;
 use crate::archive::seal::segment_entry;
@@ -438,15 +438,17 @@ impl<'a> Writing<'a> {
     /// Quarantined copies of the new archive, by run and custodian.
     fn quarantined(&self) -> Result<BTreeMap<(u32, u32), u64>> {
         let mut there: BTreeMap<(u32, u32), u64> = BTreeMap::new();
-        let mut take = |copies: &Refused| {
-            *there.entry((copies.run, copies.custodian)).or_default() += copies.copies;
+        let mut take = |place: (u32, u32), copies: u64| {
+            *there.entry(place).or_default() += copies;
         };
         let sealed = self.files.iter().filter(|entry| entry.kind == FileKind::Quarantine);
         let kept: BTreeSet<u64> = sealed.map(|entry| entry.number).collect();
         for file in self.state.outcasts.iter().filter(|file| kept.contains(&file.entry.number)) {
-            file.index()?.0.iter().for_each(&mut take);
+            let each = &mut |it: &Copies| take((it.run, it.custodian), it.count);
+            file.copies(&self.state.missing, each)?;
         }
-        self.state.slabs.iter().flat_map(|slab| &slab.refused).for_each(take);
+        let added = self.state.slabs.iter().flat_map(|slab| &slab.refused);
+        added.for_each(|refused| take((refused.run, refused.custodian), refused.copies));
         Ok(there)
     }
 

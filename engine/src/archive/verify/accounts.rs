@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::super::book::{Book, Counts};
 use super::super::commit::Compare;
 use super::super::folded::{CopiesMoved, Folded};
+use super::super::held::Missing;
 use super::super::ledger::{Ledger, List, place_key, read_counts};
-use super::super::quarantine::{Outcasts, Records, Refused};
+use super::super::quarantine::{self, Outcasts, Refused};
 use super::super::record::{self, Commit, Home, HomeSighting};
 use super::super::repaired::Repaired;
 use super::super::report::Depth;
@@ -18,7 +19,6 @@ use super::arrivals::Arrivals;
 use super::{Findings, rows};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
-use crate::format::multiset::Multiset;
 use crate::format::names::{self, JOURNAL};
 use crate::journal::{self, DroppedTail, Recovery, Wanted};
 use crate::manifest::{FileEntry, FileKind, Manifest};
@@ -56,8 +56,9 @@ pub(super) struct Accounts {
     pub(super) dropped_tail: Option<DroppedTail>,
     /// Refused copies by run and custodian.
     refused: BTreeMap<(u32, u32), u64>,
-    /// What is refused: is its content kept, and a file that counts copies of it.
-    outcasts: BTreeMap<ContentAddress, (bool, String)>,
+    /// Quarantine files, and what the journal adds: is its content kept?
+    outcasts: Vec<Arc<Outcasts>>,
+    added: BTreeMap<ContentAddress, bool>,
     /// Custodians that something is about, and a file that says so.
     named: BTreeMap<u32, Arc<str>>,
     pub(super) arrivals: Arc<Arrivals>,
@@ -117,14 +118,14 @@ impl Accounts {
         manifest: &Manifest,
         entry: &FileEntry,
     ) -> Result<()> {
-        let (path, mut copies, mut multiset) = (entry.path(), 0, Multiset::default());
-        let file = Outcasts::open(storage, manifest.archive, entry);
-        for refused in Records::of(Arc::new(file))? {
-            let refused = refused?;
-            copies += refused.copies;
-            multiset += refused.multiset();
-            self.take_refused(&refused, &path);
-        }
+        let path = entry.path();
+        let cache = Arc::new(Cache::new(CACHE_BYTES));
+        let file = Outcasts::open(storage, manifest.archive, (entry, &path), &cache);
+        let (copies, multiset) = quarantine::read_through(&file, &mut |copies| {
+            self.name(std::iter::once(copies.custodian), &path);
+            *self.refused.entry((copies.run, copies.custodian)).or_default() += copies.count;
+        })?;
+        self.outcasts.push(Arc::new(file));
         if (copies, multiset) == (entry.rows, entry.multiset) {
             return Ok(());
         }
@@ -137,19 +138,22 @@ impl Accounts {
     fn take_folds(&mut self, manifest: &Manifest) {
         let place = names::manifest(manifest.number);
         for folded in Folded::of(manifest) {
-            self.folded += folded.rows;
+            self.folded = self.folded.saturating_add(folded.rows);
             for (place, copies) in folded.moved {
-                *self.moved.entry(place).or_default() += copies;
+                let moved = self.moved.entry(place).or_default();
+                *moved = moved.saturating_add(copies);
             }
         }
-        for (counted, copies) in self.moved.iter().filter(|_| !self.incomplete) {
-            let mut stored = self.book.counts.get(counted).map_or(0, |counts| counts.stored);
-            for ledger in &self.ledgers {
-                let found = ledger.find(List::Counters, &place_key(*counted), read_counts);
-                stored += found.ok().flatten().map_or(0, |(_, counts)| counts.stored);
+        for (counted, copies) in self.moved.clone() {
+            let mut stored = self.book.counts.get(&counted).map_or(0, |counts| counts.stored);
+            for ledger in self.ledgers.clone() {
+                match ledger.find(List::Counters, &place_key(counted), read_counts) {
+                    Ok(found) => stored += found.map_or(0, |(_, counts)| counts.stored),
+                    Err(error) => self.miss(&error),
+                }
             }
             let left = copies.saturating_sub(stored);
-            if left > 0 {
+            if left > 0 && !self.incomplete {
                 let (run, custodian) = counted;
                 let message = format!(
                     "a fold moves {left} copies of run {run} and custodian {custodian} that are \
@@ -175,7 +179,7 @@ impl Accounts {
                  {there} are there"
             )
         };
-        self.counters(&mut |place, counts| {
+        let read = self.counters(&mut |place, counts| {
             if !counts.balance() {
                 let (run, custodian) = place;
                 broken.push(format!(
@@ -189,6 +193,9 @@ impl Accounts {
             total += counts;
             let _ = custodians.insert(place.1);
         });
+        if let Err(error) = read {
+            self.miss(&error);
+        }
         quarantines.extend(there.into_iter().map(|(place, there)| wrong(place, 0, there)));
         if !self.incomplete {
             broken.extend(self.broken_rows(total, rows(manifest), &lost));
@@ -216,8 +223,7 @@ impl Accounts {
     fn take_refused(&mut self, refused: &Refused, path: &str) {
         self.name(std::iter::once(refused.custodian), path);
         *self.refused.entry((refused.run, refused.custodian)).or_default() += refused.copies;
-        let known = self.outcasts.entry(refused.address);
-        known.or_insert_with(|| (false, path.to_owned())).0 |= refused.kept.is_some();
+        *self.added.entry(refused.address).or_default() |= refused.kept.is_some();
     }
 
     /// Something is about these custodians.
@@ -297,7 +303,8 @@ impl Accounts {
         // With a ledger that cannot be read, nobody can be called unknown.
         let named = |ledger: &Arc<Ledger>| {
             let found = ledger.table.get(List::Custodians as u8, &ordered32(custodian));
-            found.is_ok_and(|item| item.is_some())
+            // What cannot be read is told by who reads it all.
+            found.map_or(true, |item| item.is_some())
         };
         self.incomplete
             || self.book.custodians.contains_key(&custodian)
@@ -309,6 +316,7 @@ impl Accounts {
         let place = names::manifest(manifest.number);
         let records = [Repaired::check(manifest), Folded::check(manifest)];
         records.into_iter().filter_map(Result::err).for_each(|error| findings.add(&error));
+        let lost = Repaired::of(manifest);
         for message in &self.broken {
             findings.add(&Error::corrupt(&**message).in_file(&*place));
         }
@@ -326,13 +334,31 @@ impl Accounts {
                 format!("something was delivered in commit {commit}, which nothing knows");
             findings.add(&Error::corrupt(message).in_file(path));
         }
-        let known = |(is_kept, _): &(bool, String)| *is_kept || self.incomplete;
-        let repaired = Repaired::of(manifest);
         // What a repair lost is counted there.
-        let accounted = repaired.iter().any(|repaired| !repaired.quarantined_lost.is_empty());
-        for (address, file) in self.outcasts.iter().filter(|(_, file)| !known(file) && !accounted) {
-            let message = format!("counts copies of {address}, whose bytes nothing keeps");
-            findings.add(&Error::corrupt(message).in_file(&*file.1));
+        let accounted = lost.iter().any(|repaired| !repaired.quarantined_lost.is_empty());
+        if !accounted && !self.incomplete {
+            let unkept = |address: ContentAddress, file: &str| {
+                let message = format!("counts copies of {address}, whose bytes nothing keeps");
+                Error::corrupt(message).in_file(file)
+            };
+            let is_kept = |address: &ContentAddress| {
+                let kept = quarantine::is_kept(&self.outcasts, address);
+                self.added.get(address) == Some(&true) || kept.unwrap_or(true)
+            };
+            for file in &self.outcasts {
+                let (mut found, mut before) = (Vec::new(), None);
+                drop(file.copies(&Missing::default(), &mut |copies| {
+                    let is_next = before.replace(copies.address) != Some(copies.address);
+                    let unkept = is_next && copies.kept == 0 && !is_kept(&copies.address);
+                    found.extend(unkept.then_some(copies.address));
+                }));
+                let path = file.entry.path();
+                for address in found {
+                    findings.add(&unkept(address, &path));
+                }
+            }
+            let added = self.added.keys().filter(|address| !is_kept(address));
+            added.for_each(|address| findings.add(&unkept(*address, JOURNAL)));
         }
     }
 }

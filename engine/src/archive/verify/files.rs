@@ -122,7 +122,7 @@ impl Verification<'_> {
                 let _ = lost.entry(link.object).or_default().insert(key.conversation.clone());
             }
         };
-        accounts.merged(List::Links, &mut |ledger, items| {
+        let read = accounts.merged(List::Links, &mut |ledger, items| {
             for item in items {
                 let (key, links) =
                     ledger.said(item, |key, value| read_key(key).zip(read_links(value)))?;
@@ -131,6 +131,9 @@ impl Verification<'_> {
             Ok(())
         });
         accounts.book.links.iter().for_each(|(key, links)| take(key, links));
+        if let Err(error) = read {
+            self.findings.add(&error);
+        }
         let place = names::manifest(self.manifest.number);
         if self.lost_packs && !lost.is_empty() {
             let message = format!(

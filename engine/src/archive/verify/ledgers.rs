@@ -68,11 +68,11 @@ impl Accounts {
             List::Custodians => {
                 let name = ledger.said(item, read_name)?;
                 let key = [name_start(name.as_str()), item.key().to_vec()].concat();
-                self.need(ledger, List::Names, &key)
+                need(ledger, List::Names, &key)
             }
             List::Names => {
                 let number = ledger.said(item, |key, _| key.block().and_then(|_| take32(key)))?;
-                self.need(ledger, List::Custodians, &ordered32(number))
+                need(ledger, List::Custodians, &ordered32(number))
             }
             List::Runs => ledger.said(item, read_run).map(drop),
             List::Counters => {
@@ -112,14 +112,6 @@ impl Accounts {
         }
     }
 
-    fn need(&self, ledger: &Ledger, list: List, key: &[u8]) -> Result<()> {
-        if ledger.table.get(list as u8, key)?.is_some() {
-            return Ok(());
-        }
-        let message = "a custodian's number and name are not those of each other";
-        Err(Error::corrupt(message).in_file(ledger.table.path()))
-    }
-
     fn take_range(&mut self, segment: u64, range: &Sighted, manifest: &Manifest, path: &str) {
         let Some(entry) = segment_of(manifest, segment) else { return };
         self.name(std::iter::once(range.custodian), path);
@@ -138,7 +130,7 @@ impl Accounts {
     }
 
     /// Calls `each` with the counters of every run and custodian, folds taken into account.
-    pub(super) fn counters(&self, each: &mut dyn FnMut((u32, u32), Counts)) {
+    pub(super) fn counters(&self, each: &mut dyn FnMut((u32, u32), Counts)) -> Result<()> {
         let mut added = self.book.counts.clone();
         let mut one = |place: (u32, u32), mut counts: Counts| {
             let moved = self.moved.get(&place).map_or(0, |copies| counts.stored.min(*copies));
@@ -146,7 +138,7 @@ impl Accounts {
             counts.duplicates += moved;
             each(place, counts);
         };
-        self.merged(List::Counters, &mut |ledger, items| {
+        let read = self.merged(List::Counters, &mut |ledger, items| {
             let (mut sum, mut place) = (Counts::default(), (0, 0));
             for item in items {
                 let (of, counts) = ledger.said(item, read_counts)?;
@@ -159,19 +151,38 @@ impl Accounts {
             one(place, sum);
             Ok(())
         });
-        added.into_iter().for_each(|(place, counts)| one(place, counts));
+        for (place, counts) in added {
+            one(place, counts);
+        }
+        read
     }
 
-    /// Calls `each` with the items of each key of a list. What cannot be read is left out: it was told.
-    pub(super) fn merged(&self, list: List, each: &mut dyn FnMut(&Ledger, &[Item]) -> Result<()>) {
+    /// Calls `each` with the items of each key of a list; what cannot be read is left out, and the last
+    /// error given.
+    pub(super) fn merged(
+        &self,
+        list: List,
+        each: &mut dyn FnMut(&Ledger, &[Item]) -> Result<()>,
+    ) -> Result<()> {
         let tables: Vec<&Arc<Table>> = self.ledgers.iter().map(|ledger| &ledger.table).collect();
         let (mut merge, mut items) = (Merge::of(tables, list as u8), Vec::new());
+        let mut read = Ok(());
         loop {
-            match merge.next(&mut items) {
-                Ok(()) if items.is_empty() => break,
-                Ok(()) => drop(each(&self.ledgers[0], &items)),
-                Err(_) => {}
-            }
+            let next = match merge.next(&mut items) {
+                Ok(()) if items.is_empty() => return read,
+                Ok(()) => each(&self.ledgers[0], &items),
+                Err(error) => Err(error),
+            };
+            read = next.and(read);
         }
     }
+}
+
+/// An item with a key must be there.
+fn need(ledger: &Ledger, list: List, key: &[u8]) -> Result<()> {
+    if ledger.table.get(list as u8, key)?.is_some() {
+        return Ok(());
+    }
+    let message = "a custodian's number and name are not those of each other";
+    Err(Error::corrupt(message).in_file(ledger.table.path()))
 }

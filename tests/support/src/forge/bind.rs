@@ -35,7 +35,7 @@ pub(super) fn bind_file(path: &str, file: &mut File, forged: &BTreeSet<Piece>) {
     let is_forged = |part: Part| forged.contains(&Piece { path: path.to_owned(), part });
     match file.kind {
         FileKind::Segment => bind_segment(file, &is_forged),
-        FileKind::Ledger => bind_table(file, &is_forged),
+        FileKind::Ledger | FileKind::Quarantine => bind_table(file, &is_forged),
         FileKind::Pack => bind_pack(file, &is_forged),
         FileKind::Manifest if !is_forged(Part::Head) => {
             let bytes = file.frames[0].stored.len() as u64;

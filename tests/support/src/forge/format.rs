@@ -67,7 +67,7 @@ impl FileKind {
     /// Bytes behind the last frame, without their checksum.
     pub(super) fn tail_bytes(self) -> usize {
         match self {
-            Self::Segment | Self::Ledger => 16,
+            Self::Segment | Self::Ledger | Self::Quarantine => 16,
             Self::Pack => 56,
             _ => 0,
         }
@@ -134,10 +134,17 @@ impl FileKind {
             }
             (Self::Ledger, 8) => ("ranges", &[List(ITEMS, &[Inside(&[Fixed(16)]), RANGES])]),
             (Self::Ledger, 9) => ("blocks", &[List(ITEMS, &[Inside(&[Fixed(12)]), BLOCKS])]),
-            (Self::Ledger, DIRECTORY) => ("directory", &[List(ITEMS, &[Block, Inside(&[Frame])])]),
-            (Self::Ledger, _) => ("footer of a table", LEDGER_FOOTER),
-            (Self::Quarantine, 1) => ("index", &[List("records of refused copies", REFUSED)]),
-            (Self::Quarantine, _) => ("copies", &[Rest]),
+            (Self::Ledger | Self::Quarantine, DIRECTORY) => {
+                ("directory", &[List(ITEMS, &[Block, Inside(&[Frame])])])
+            }
+            (Self::Ledger, _) => ("footer of a ledger", LEDGER_FOOTER),
+            (Self::Quarantine, 1) => {
+                ("copies", &[List(ITEMS, &[Inside(&[Fixed(40)]), Inside(&[Number, Number])])])
+            }
+            (Self::Quarantine, 2) => ("kept", &[List(ITEMS, &[Inside(&[Fixed(12)]), KEPT])]),
+            (Self::Quarantine, _) => {
+                ("footer of a quarantine", &[Number, STRETCHES, Number, STRETCHES])
+            }
             (Self::Pack, 2) => ("entry", ENTRY),
             (Self::Pack, 3) => ("directory", &[Repeat(ENTRY)]),
             (Self::Pack, _) => ("chunk", &[Rest]),
@@ -247,14 +254,6 @@ const ROW: &[Shape] = &[Fixed(1), Number, Fixed(32), List("custodians of a row",
 const COPILOT: &[Shape] =
     &[Fixed(1), Number, Fixed(32), List("custodians of a row", &[Number]), Block, Block];
 
-const REFUSED: &[Shape] = &[
-    Fixed(32),
-    Number,
-    Number,
-    Number,
-    Choice(&[(1, &[Number, Block, Block, Number, Number])], &[]),
-];
-
 const REFUSED_IN_COMMIT: &[Shape] = &[
     Fixed(32),
     Number,
@@ -273,6 +272,7 @@ const MESSAGE: &[Shape] = &[Fixed(1), Block, Fixed(1), Block, Block];
 const LINKS: Shape = Inside(&[List("links of a message", &[Block, Fixed(32), Number])]);
 const RANGES: Shape = Inside(&[List("ranges of a block", &[Number, Number, Signed])]);
 const BLOCKS: Shape = Inside(&[List("blocks of a custodian", &[Number, Number, Number])]);
+const KEPT: Shape = Inside(&[Fixed(32), Number, Number, Block, Block, Number, Block]);
 /// The bytes of a stretch's pages, and of its directory.
 const STRETCHES: Shape = List("stretches of a list", &[Block, Inside(&[Frame, Frame])]);
 
