@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chatvault_support::forge::{FileKind, Forge, Packing, Part, Piece, Proofs};
+use chatvault_support::forge::{FileKind, Forge, Packing, Part, Piece, Proofs, put_varint};
 
 use crate::{SPECIMEN, alone, check};
 
@@ -53,10 +53,16 @@ fn a_frame_that_claims_another_size_is_refused() {
 #[test]
 fn a_large_dictionary_is_refused() {
     let _alone = alone();
-    let piece = SPECIMEN.forge.named(FileKind::Segment, "dictionary").pop().unwrap();
-    for (bytes, packing) in [(255 << 20, Packing::Tight), (3 << 20, Packing::Padded)] {
-        let zeros = vec![0; bytes];
+    let pieces = SPECIMEN.forge.named(FileKind::Dictionary, "piece");
+    for bytes in [255 << 20, 3 << 20, u64::MAX] {
+        // The first piece says how large it is.
+        let contents = SPECIMEN.forge.contents(&pieces[0]);
+        let said = contents.iter().position(|byte| *byte < 0x80).unwrap() + 1;
+        let mut large = Vec::new();
+        put_varint(&mut large, bytes);
+        large.extend_from_slice(&contents[said..]);
+        large.truncate(contents.len());
         let mut forge = SPECIMEN.forge.clone();
-        assert!(make(&mut forge, &piece, &zeros, packing), "{bytes} bytes");
+        assert!(make(&mut forge, &pieces[0], &large, Packing::Padded), "{bytes} bytes");
     }
 }

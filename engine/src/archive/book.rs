@@ -36,7 +36,8 @@ pub struct Counts {
 impl Counts {
     /// Does the conservation law hold?
     pub fn balance(&self) -> bool {
-        self.offered == self.stored + self.variants + self.duplicates + self.quarantined
+        let parts = [self.stored, self.variants, self.duplicates, self.quarantined];
+        self.offered == parts.into_iter().fold(0, u64::saturating_add)
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
@@ -46,7 +47,16 @@ impl Counts {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let mut count = || reader.varint().filter(|count| *count <= limits::COUNTER);
+        Self::read_sum(reader).filter(|counts| {
+            let Self { offered, stored, variants, duplicates, quarantined } = *counts;
+            let all = [offered, stored, variants, duplicates, quarantined];
+            all.iter().all(|count| *count <= limits::COUNTER)
+        })
+    }
+
+    /// The same of counters of many runs and custodians.
+    pub(crate) fn read_sum(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut count = || reader.varint();
         Some(Self {
             offered: count()?,
             stored: count()?,
@@ -59,11 +69,11 @@ impl Counts {
 
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.offered += other.offered;
-        self.stored += other.stored;
-        self.variants += other.variants;
-        self.duplicates += other.duplicates;
-        self.quarantined += other.quarantined;
+        self.offered = self.offered.saturating_add(other.offered);
+        self.stored = self.stored.saturating_add(other.stored);
+        self.variants = self.variants.saturating_add(other.variants);
+        self.duplicates = self.duplicates.saturating_add(other.duplicates);
+        self.quarantined = self.quarantined.saturating_add(other.quarantined);
     }
 }
 

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::seal::write_sealed;
 use super::state::{Live, State};
 use crate::error::Result;
 use crate::format::multiset::Multiset;
 use crate::format::names::FileKind;
 use crate::manifest::{FileEntry, Manifest};
 use crate::segment::{Dictionary, RowReader, Samples, Trained, encode_dictionary};
+use crate::storage::{Storage, whole};
+use crate::types::Sequence;
 
 /// Another dictionary is trained for so many times the rows that the newest one was trained for.
 const MORE: u64 = 2;
@@ -55,12 +56,31 @@ impl Shared {
         };
         self.need_lock()?;
         let number = number()?;
-        let file = encode_dictionary(self.archive, number, &bytes)?;
-        let rows = (rows, Multiset::default());
-        let storage = &*self.host.storage;
-        let file = write_sealed(storage, (FileKind::Dictionary, number), &file, rows)?;
+        let file = write(&*self.host.storage, (self.archive, number), &bytes, rows)?;
         Ok(Chosen { dictionary: Some(Trained { number, bytes }), file: Some(file) })
     }
+}
+
+/// Writes a dictionary that was trained for so many rows under its name, durably.
+pub(crate) fn write(
+    storage: &dyn Storage,
+    (archive, number): ([u8; 16], u64),
+    dictionary: &[u8],
+    rows: u64,
+) -> Result<FileEntry> {
+    let (kind, file) = (FileKind::Dictionary, encode_dictionary(archive, number, dictionary)?);
+    whole::write_new(storage, &kind.path(number), &file)?;
+    Ok(FileEntry {
+        kind,
+        number,
+        level: 0,
+        bytes: file.len() as u64,
+        hash: *blake3::hash(&file).as_bytes(),
+        rows,
+        multiset: Multiset::default(),
+        first: Sequence(0),
+        last: Sequence(0),
+    })
 }
 
 /// Offers rows of segments here and there; one of how many.
@@ -113,11 +133,10 @@ mod tests {
 
     /// Documents with enough text in common to pay for a dictionary.
     fn documents(rows: std::ops::Range<u64>) -> Vec<String> {
+        const WORDS: [&str; 5] = ["budget", "meeting", "tomorrow", "please", "review"];
         let one = |row: u64| {
-            let words = (0..24).map(|at| {
-                ["budget", "meeting", "tomorrow", "please", "review"]
-                    [(row * 7 + at * row % 11) as usize % 5]
-            });
+            let word = |at: u64| WORDS[usize::try_from((row * 7 + at * row % 11) % 5).unwrap()];
+            let words = (0..24).map(word);
             let text = words.collect::<Vec<_>>().join(" ");
             let (ms, chat) = (1_700_000_000_000 + row * 1000, row % 5);
             format!(
@@ -175,7 +194,8 @@ mod tests {
         assert_eq!((second.len(), segments.contains(&second[0])), (1, true));
         assert!(second > first, "twice the rows");
         let trash = place.list(TRASH).unwrap();
-        assert!(trash.iter().any(|file| file.name.ends_with(".dic")));
+        let gone = FileKind::Dictionary.name(first[0]);
+        assert!(trash.iter().any(|file| file.name.ends_with(&gone)));
         assert_eq!(rows(&archive), all);
         let (mut old, mut count) = (pinned.scan(&Scan::default()).unwrap(), 0);
         while old.next().unwrap().is_some() {
@@ -197,12 +217,14 @@ mod tests {
         let archive = open(&place);
         let (path, all) = (FileKind::Dictionary.path(named(&archive).0[0]), rows(&archive));
         archive.close().unwrap();
-        let bytes = crate::storage::whole::read(&*place, &path, u64::MAX).unwrap();
+        let bytes = whole::read(&*place, &path, u64::MAX).unwrap();
         let damage = |places: &[usize]| {
             let mut bytes = bytes.clone();
-            places.iter().for_each(|at| bytes[*at] ^= 1);
+            for at in places {
+                bytes[*at] ^= 1;
+            }
             place.remove(&path).unwrap();
-            crate::storage::whole::write_new(&*place, &path, &bytes).unwrap();
+            whole::write_new(&*place, &path, &bytes).unwrap();
         };
         damage(&[100]);
         let archive = open(&place);

@@ -174,30 +174,40 @@ impl Known {
 
     /// Every run, with the counters of all custodians together.
     pub(crate) fn run_summaries(&self) -> Result<Vec<RunSummary>> {
-        let mut all: BTreeMap<u32, RunSummary> = BTreeMap::new();
-        let mut begin = |number: u32, run: Run| {
-            let Run { label, started } = run;
-            let (run, counts, last_commit) =
-                (RunId(number), Counts::default(), CommitId::default());
-            // Of one number the last counts.
-            drop(all.insert(number, RunSummary { run, label, started, counts, last_commit }));
+        let mut all: Vec<RunSummary> = Vec::new();
+        let begin = |number: u32, run: Run| RunSummary {
+            run: RunId(number),
+            label: run.label,
+            started: run.started,
+            counts: Counts::default(),
+            last_commit: CommitId::default(),
         };
         self.state.all(List::Runs, &mut |ledger, item| {
             let (number, run) = ledger.said(item, read_run)?;
-            begin(number, run);
+            all.push(begin(number, run));
             Ok(())
         })?;
+        all.reserve_exact(self.state.slabs.iter().map(|slab| slab.book.runs.len()).sum());
         let added = self.state.slabs.iter().flat_map(|slab| &slab.book.runs);
-        added.for_each(|(number, run)| begin(*number, run.clone()));
+        all.extend(added.map(|(number, run)| begin(*number, run.clone())));
+        // Of one number the last counts.
+        all.reverse();
+        all.sort_by_key(|summary| summary.run);
+        all.dedup_by_key(|summary| summary.run);
+        let place = |all: &[RunSummary], run| all.binary_search_by_key(&run, |it| it.run.0).ok();
         self.counts(&mut |(run, _), counts| {
-            all.get_mut(&run).into_iter().for_each(|summary| summary.counts += *counts);
+            if let Some(at) = place(&all, run) {
+                all[at].counts += *counts;
+            }
         })?;
         for ((run, _), copies) in self.folded()? {
-            all.get_mut(&run).into_iter().for_each(|summary| fold(&mut summary.counts, copies));
+            if let Some(at) = place(&all, run) {
+                fold(&mut all[at].counts, copies);
+            }
         }
         let mut commit = |commit: Committed| {
-            if let Some(summary) = all.get_mut(&commit.run) {
-                summary.last_commit = summary.last_commit.max(commit.id());
+            if let Some(at) = place(&all, commit.run) {
+                all[at].last_commit = all[at].last_commit.max(commit.id());
             }
         };
         self.state.all(List::Commits, &mut |ledger, item| {
@@ -206,7 +216,7 @@ impl Known {
         })?;
         let added = self.state.slabs.iter().flat_map(|slab| &slab.book.commits);
         added.for_each(|added| commit(*added));
-        Ok(all.into_values().collect())
+        Ok(all)
     }
 
     /// Had any message an object as of a commit?
@@ -284,7 +294,7 @@ pub(crate) fn moved(state: &State) -> CopiesMoved {
 
 fn fold(counts: &mut Counts, copies: u64) {
     counts.stored = counts.stored.saturating_sub(copies);
-    counts.duplicates += copies;
+    counts.duplicates = counts.duplicates.saturating_add(copies);
 }
 
 /// What a custodian is called whose name is lost.
@@ -391,7 +401,8 @@ impl State {
         let (key, mut stored) = (place_key(place), 0);
         for ledger in &self.ledgers {
             let found = self.missing.pass(ledger.find(List::Counters, &key, read_counts))?;
-            stored += found.flatten().map_or(0, |(_, counts)| counts.stored);
+            let counts = found.flatten().map_or(0, |(_, counts)| counts.stored);
+            stored = u64::saturating_add(stored, counts);
         }
         Ok(stored)
     }

@@ -107,8 +107,12 @@ impl Shared {
         let due = if all { Some((files.len(), 0)) } else { merge::newest(&levels(&files)) };
         let Some((count, level)) = due else { return Ok(()) };
         let newest = &state.outcasts[state.outcasts.len() - count..];
-        let readable = |file: &&Arc<Outcasts>| quarantine::read_through(file, &mut |_| ()).is_ok();
-        let files: Vec<Arc<Outcasts>> = newest.iter().filter(readable).cloned().collect();
+        // One that holds other copies than the manifest says is damage, and `verify` tells it.
+        let is_whole = |file: &&Arc<Outcasts>| {
+            quarantine::read_through(file, &mut |_| ())
+                .is_ok_and(|found| found == (file.entry.rows, file.entry.multiset))
+        };
+        let files: Vec<Arc<Outcasts>> = newest.iter().filter(is_whole).cloned().collect();
         if files.len() > 1 {
             let number = sums.number(self.file_number()?);
             let entry = quarantine::merge(&*self.host.storage, (self.archive, number), &files)?;

@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 
-use zstd::dict::DecoderDictionary;
-use zstd::zstd_safe::{DCtx, get_error_name};
+use zstd::zstd_safe::{DCtx, DDict, get_error_name};
 
 use crate::error::{Error, Result};
 
@@ -15,12 +14,12 @@ thread_local! {
 pub(crate) fn unpack(
     packed: &[u8],
     raw: usize,
-    dictionary: Option<&DecoderDictionary<'_>>,
+    dictionary: Option<&DDict<'_>>,
     what: &str,
 ) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(raw);
     let unpacked = CONTEXT.with_borrow_mut(|context| match dictionary {
-        Some(dictionary) => context.decompress_using_ddict(&mut out, packed, dictionary.as_ddict()),
+        Some(dictionary) => context.decompress_using_ddict(&mut out, packed, dictionary),
         None => context.decompress(&mut out, packed),
     });
     match unpacked {

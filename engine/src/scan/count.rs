@@ -105,7 +105,7 @@ impl Counting<'_> {
             let keys = segment.keys(number)?;
             hits.clear();
             let group_place = GroupPlace { segment: place, group, keys: &keys };
-            filter.push_hits(&group_place, part, self.window(), &mut hits);
+            filter.push_hits(&group_place, part, self.window(), &mut hits)?;
             let local = |row: &u32| (row - group.first_row) as usize;
             hits.retain(|row| !(self.firsts && keys.is_sibling(local(row))));
             rows += hits.len() as u64;

@@ -14,6 +14,7 @@ use super::{Scan, TimeRange, Versions};
 use crate::archive::{Block, Delivered, Live, RowId, Slab, State};
 use crate::error::Result;
 use crate::segment::{Bounds, Group, Keys, Lists, kind_code};
+use crate::snapshot::View;
 use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
 
 /// Times from the first to the last, both inclusive.
@@ -92,7 +93,7 @@ pub(super) struct Filter {
     as_of: i64,
     /// The commits that wanted rows arrive with; the universe has the earlier ones too.
     commits: RangeInclusive<u64>,
-    /// These are all that the snapshot has.
+    /// All that segments hold came with one of these.
     every_commit: bool,
     kinds: Vec<MessageKind>,
     /// The kinds as a row group's zone map has them.
@@ -124,7 +125,8 @@ pub(super) struct Place<'a> {
 
 impl Filter {
     /// `custodians` are the numbers of the scan's custodians, `None` if it names none.
-    pub(super) fn new(scan: &Scan, custodians: Option<Vec<u32>>, snapshot: Sequence) -> Self {
+    pub(super) fn new(scan: &Scan, custodians: Option<Vec<u32>>, view: &View) -> Self {
+        let snapshot = view.until();
         let as_of = match scan.versions {
             Versions::AsOf(time) => time.ticks(),
             _ => i64::MAX,
@@ -139,7 +141,7 @@ impl Filter {
             window: Window { created: Span::of(scan.created), modified },
             as_of,
             commits: first..=last,
-            every_commit: first == 0 && last == snapshot.0,
+            every_commit: first == 0 && last >= view.state().manifest.sequence.0,
             kinds: scan.kinds.clone(),
             zone_kinds: zone_kinds(scan.record, &scan.kinds),
             senders: scan.senders.clone(),
@@ -156,11 +158,7 @@ impl Filter {
         local.senders.sort_unstable();
         if let Some(custodians) = &self.custodians {
             for custodian in custodians {
-                for set in lists.sets_of(*custodian)? {
-                    // Of all commits it does not matter in which one he delivered a row first.
-                    let age = if self.every_commit { 0 } else { age(&lists, set, *custodian)? };
-                    local.ages.push((set, age));
-                }
+                local.ages.extend(self.ages(&lists, *custodian)?);
             }
             local.ages.sort_unstable();
             local.ages.dedup_by_key(|(set, _)| *set);
@@ -169,6 +167,14 @@ impl Filter {
             local.beside = delivered.may_be_beside(place, (0, u32::MAX), (custodians, &until));
         }
         Ok(local)
+    }
+
+    /// The sets that a custodian is in, each with his age there. Of all commits it does not matter in
+    /// which one he delivered a row first.
+    fn ages(&self, lists: &Lists, custodian: u32) -> Result<Vec<(u32, u64)>> {
+        let age = |set: u32| if self.every_commit { Ok(0) } else { age(lists, set, custodian) };
+        let sets = lists.sets_of(custodian)?.into_iter();
+        sets.map(|set| Ok((set, age(set)?))).collect()
     }
 
     /// The last commit that the scan knows of.

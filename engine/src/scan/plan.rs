@@ -59,7 +59,7 @@ impl Query {
         }
         let by_custodian = !scan.custodians.is_empty();
         let custodians = by_custodian.then(|| view.numbers(&scan.custodians)).transpose()?;
-        let filter = Filter::new(scan, custodians, view.until());
+        let filter = Filter::new(scan, custodians, &view);
         let locals = view.state().segments.iter().map(|_| OnceLock::new()).collect();
         let conversations = (!scan.conversations.is_empty()).then(|| {
             let mut names = scan.conversations.clone();

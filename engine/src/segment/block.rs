@@ -108,8 +108,6 @@ pub(crate) struct Block {
     marks: Vec<Mark>,
     /// Numbers of each slot before each mark.
     marked: Vec<u32>,
-    /// Pieces of its chunk's text before each row: to pass a row over, its codes need no look.
-    pieces: Vec<u32>,
     programs: Programs,
 }
 
@@ -208,7 +206,6 @@ impl Block {
             chunks: chunks.to_vec(),
             marks: Vec::new(),
             marked: Vec::new(),
-            pieces: Vec::with_capacity(rows),
             programs: Programs::default(),
         };
         block.programs = Programs::of(view, &columns, block.templates(rows, inner_count))?;
@@ -240,33 +237,22 @@ impl Block {
                     self.marks.push(cursor.at);
                     self.marked.extend_from_slice(&cursor.next);
                 }
-                self.pieces.push(cursor.at.text);
-                let root = self.programs.get(self.roots.at(cursor.at.row as usize))?;
-                self.count(root, &mut cursor, inner, MAX_DEPTH)?;
+                self.pass(&mut cursor, inner)?;
                 cursor.at.row += 1;
             }
         }
+        self.marks.shrink_to_fit();
+        self.marked.shrink_to_fit();
         Ok(cursor)
     }
 
-    /// Takes what a node takes of the streams, as [`Block::count`] found it to be there.
-    fn pass(&self, node: &Program, cursor: &mut Cursor) -> Result<()> {
-        for step in &node.moves {
-            match step {
-                Move::Text(slot) | Move::Number(slot) => cursor.next[*slot as usize] += 1,
-                Move::Own(_) => {}
-                Move::Array => {
-                    for _ in 0..self.take_inner(cursor) {
-                        let element = self.programs.get(self.take_inner(cursor))?;
-                        self.pass(element, cursor)?;
-                    }
-                }
-            }
-        }
-        Ok(())
+    /// Passes the values of the cursor's row.
+    fn pass(&self, cursor: &mut Cursor, inner: usize) -> Result<()> {
+        let root = self.programs.get(self.roots.at(cursor.at.row as usize))?;
+        self.count(root, cursor, inner, MAX_DEPTH)
     }
 
-    /// Takes what a node takes of the streams, and checks that it is there.
+    /// Takes what a node takes of the streams.
     fn count(&self, root: &Program, cursor: &mut Cursor, inner: usize, depth: usize) -> Result<()> {
         let damaged = || Error::corrupt("row group's columns are damaged");
         for step in &root.moves {
@@ -311,8 +297,7 @@ impl Block {
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         let columns = self.varying.iter().map(Numbers::bytes).sum::<usize>();
-        let checkpoints =
-            size_of_val(&*self.marks) + size_of_val(&*self.marked) + size_of_val(&*self.pieces);
+        let checkpoints = size_of_val(&*self.marks) + size_of_val(&*self.marked);
         let programs = self.programs.bytes();
         columns + self.roots.bytes() + self.inner.bytes() + checkpoints + programs
     }
@@ -337,10 +322,9 @@ impl Block {
             cursor.next.extend_from_slice(marked.unwrap_or_default());
         }
         while cursor.at.row < to {
-            self.pass(self.programs.get(self.roots.at(cursor.at.row as usize))?, cursor)?;
+            self.pass(cursor, usize::MAX)?;
             self.step_row(cursor);
         }
-        cursor.at.text = self.pieces.get(row).copied().unwrap_or(0);
         Ok(())
     }
 

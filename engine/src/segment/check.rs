@@ -108,7 +108,7 @@ impl Segment {
                     let set = tables.sets.get(number as usize).unwrap_or_default();
                     let is_it =
                         |(custodian, _): &(u32, u64)| custodian_name(*custodian)[..].cmp(name);
-                    let _ = set.binary_search_by(is_it).map_err(|_| wrong())?;
+                    let _ = set.binary_search_by(is_it).map_err(|_missing| wrong())?;
                     left = left.checked_sub(1).ok_or_else(wrong)?;
                 }
             }

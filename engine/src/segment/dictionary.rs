@@ -9,9 +9,11 @@ use std::io;
 use std::sync::Arc;
 
 use super::layout::HEADER_BYTES;
+use zstd::zstd_safe::DDict;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::{Reader, put_block, put_varint};
-use crate::format::frame::{self, Codec};
+use crate::format::frame::{self, Codec, Frame};
 use crate::format::limits::{self, decoded};
 use crate::format::names::{FileKind, TRASH};
 use crate::format::unpack;
@@ -41,7 +43,7 @@ pub(crate) struct Trained {
 
 /// A dictionary to unpack with.
 pub(crate) struct Decoder {
-    pub(super) zstd: zstd::dict::DecoderDictionary<'static>,
+    pub(super) zstd: DDict<'static>,
     bytes: usize,
 }
 
@@ -84,16 +86,27 @@ impl Dictionary {
 
     /// The dictionary, also where one of its pieces is damaged.
     pub(crate) fn read(&self) -> Result<Vec<u8>> {
-        let file = self.file.as_ref().map_err(|cause| {
+        read(self.file()?).map_err(|error| error.in_file(&*self.path))
+    }
+
+    /// Fails unless every byte is right, those included that a reader can do without.
+    pub(crate) fn check(&self, archive: [u8; 16], number: u64) -> Result<()> {
+        let _dictionary = self.read()?;
+        check(self.file()?, archive, number).map_err(|error| error.in_file(&*self.path))
+    }
+
+    fn file(&self) -> Result<&dyn ReadFile> {
+        self.file.as_deref().map_err(|cause| {
             let cause = io::Error::new(cause.kind(), cause.to_string());
             Error::opening(&self.path, cause)
-        })?;
-        read(&**file).map_err(|error| error.in_file(&*self.path))
+        })
     }
 
     pub(super) fn decoder(&self) -> Result<Decoder> {
         let bytes = self.read()?;
-        Ok(Decoder { zstd: zstd::dict::DecoderDictionary::copy(&bytes), bytes: bytes.len() })
+        let zstd = DDict::try_create(&bytes);
+        let no_dictionary = || Error::corrupt("dictionary is damaged").in_file(&*self.path);
+        Ok(Decoder { zstd: zstd.ok_or_else(no_dictionary)?, bytes: bytes.len() })
     }
 }
 
@@ -106,7 +119,7 @@ pub(crate) fn encode(archive: [u8; 16], number: u64, dictionary: &[u8]) -> Resul
     put_varint(&mut content, dictionary.len() as u64);
     put_block(&mut content, &packed);
     content.resize(content.len().next_multiple_of(PIECES), 0);
-    let mut file = [&MAGIC[..], &archive, &number.to_le_bytes()].concat();
+    let mut file = header(archive, number);
     let mut last = vec![0; content.len() / PIECES];
     for piece in content.chunks(content.len() / PIECES) {
         frame::put(&mut file, 1, Codec::None, piece.len(), piece);
@@ -118,6 +131,36 @@ pub(crate) fn encode(archive: [u8; 16], number: u64, dictionary: &[u8]) -> Resul
 
 fn add(sum: &mut [u8], piece: &[u8]) {
     sum.iter_mut().zip(piece).for_each(|(sum, byte)| *sum ^= byte);
+}
+
+fn header(archive: [u8; 16], number: u64) -> Vec<u8> {
+    [&MAGIC[..], &archive, &number.to_le_bytes()].concat()
+}
+
+/// What a frame holds, if it is a piece.
+fn piece<'b>(frame: &Frame<'b>) -> Option<&'b [u8]> {
+    let plain = frame.codec == Codec::None && frame.raw_bytes == frame.payload.len();
+    (frame.kind == 1 && plain).then_some(frame.payload)
+}
+
+/// Header, frames and what they add up to; the file's length is known to be right.
+fn check(file: &dyn ReadFile, archive: [u8; 16], number: u64) -> Result<()> {
+    let io = |cause| Error::io("read", "", cause);
+    let bytes = usize::try_from(file.bytes().map_err(io)?).unwrap_or(usize::MAX);
+    let mut all = vec![0; bytes];
+    file.read_at(0, &mut all).map_err(io)?;
+    let frames = all.strip_prefix(&header(archive, number)[..]);
+    let frames = frames.ok_or_else(|| Error::corrupt("header is not that of this file").at(0))?;
+    let stored = frames.len() / (PIECES + 1);
+    let mut sum = vec![0; stored - frame::HEADER_BYTES];
+    for (number, bytes) in frames.chunks(stored).enumerate() {
+        let offset = (HEADER_BYTES + number * stored) as u64;
+        let (frame, _) = frame::split(bytes).map_err(|error| error.at(offset))?;
+        let other = || Error::corrupt("frame is no piece of a dictionary").at(offset);
+        add(&mut sum, piece(&frame).ok_or_else(other)?);
+    }
+    let other = || Error::corrupt("ninth frame does not follow from the others");
+    sum.iter().all(|byte| *byte == 0).then_some(()).ok_or_else(other)
 }
 
 /// A wrong header is damage that `verify` tells, and hides nothing.
@@ -132,11 +175,9 @@ fn read(file: &dyn ReadFile) -> Result<Vec<u8>> {
     let stored = stored.ok_or_else(damaged)?;
     let mut all = vec![0; length];
     file.read_at(HEADER_BYTES as u64, &mut all).map_err(|cause| io("read", cause))?;
-    let piece = |bytes| match frame::split(bytes) {
-        Ok((frame, [])) if frame.kind == 1 && frame.codec == Codec::None => Some(frame.payload),
-        _ => None,
-    };
-    let mut pieces: Vec<Option<&[u8]>> = all.chunks(stored).map(piece).collect();
+    let whole = |bytes| frame::split(bytes).ok().filter(|(_, rest)| rest.is_empty());
+    let whole = |bytes| whole(bytes).and_then(|(frame, _)| piece(&frame));
+    let mut pieces: Vec<Option<&[u8]>> = all.chunks(stored).map(whole).collect();
     let mut lost = vec![0; stored - frame::HEADER_BYTES];
     pieces.iter().flatten().for_each(|piece| add(&mut lost, piece));
     let mut gone = pieces.iter_mut().filter(|piece| piece.is_none());
@@ -240,20 +281,27 @@ mod tests {
 
     fn stored(bytes: &[u8]) -> Dictionary {
         let storage = Memory::default();
-        ["", "segments", TRASH].iter().for_each(|folder| storage.make_folder(folder).unwrap());
+        for folder in ["", "segments", TRASH] {
+            storage.make_folder(folder).unwrap();
+        }
         whole::write_new(&storage, &FileKind::Dictionary.path(3), bytes).unwrap();
         Dictionary::find(&storage, 3)
     }
 
     #[test]
     fn a_dictionary_comes_back_though_any_one_byte_is_wrong_and_not_with_two_pieces_lost() {
-        let dictionary: Vec<u8> = (0..40_000_u32).map(|n| n.wrapping_mul(n) as u8 >> 2).collect();
+        let dictionary: Vec<u8> =
+            (0..40_000_u32).map(|n| n.wrapping_mul(n).to_le_bytes()[1]).collect();
         let file = encode(ARCHIVE, 3, &dictionary).unwrap();
         assert_eq!(stored(&file).read().unwrap(), dictionary);
+        stored(&file).check(ARCHIVE, 3).unwrap();
+        assert!(stored(&file).check(ARCHIVE, 4).is_err());
         for at in 0..file.len() {
             let mut damaged = file.clone();
             damaged[at] ^= 0x10;
-            assert_eq!(stored(&damaged).read().unwrap(), dictionary, "byte {at}");
+            let found = stored(&damaged);
+            assert_eq!(found.read().unwrap(), dictionary, "byte {at}");
+            assert!(found.check(ARCHIVE, 3).is_err(), "byte {at}");
         }
         let mut twice = file.clone();
         for at in [HEADER_BYTES + 20, file.len() - 20] {

@@ -150,8 +150,10 @@ fn put_texts(out: &mut Vec<u8>, texts: &[(u32, Box<str>)]) {
 pub(crate) struct Keys {
     pub(crate) created: Vec<i64>,
     pub(crate) modified: Vec<i64>,
-    version: Vec<u64>,
-    id: Vec<i64>,
+    /// How far it is from the modified time: mostly not at all.
+    version: Numbers,
+    /// How far it is from the created time: likewise.
+    id: Numbers,
     id_texts: Vec<(u32, Box<str>)>,
     reply: Numbers,
     reply_texts: Vec<(u32, Box<str>)>,
@@ -174,13 +176,8 @@ impl Keys {
         let created = add_up(&stream::read_numbers(reader, rows)?, rows, unit);
         let modified = stream::read_numbers(reader, rows)?
             .map(rows, |row, later| created[row].wrapping_add(unzigzag(later).wrapping_mul(unit)));
-        let version = stream::read_numbers(reader, rows)?.map(rows, |row, distance| {
-            let ms = Timestamp(modified[row]).ms();
-            unzigzag(distance).wrapping_add(ms).cast_unsigned()
-        });
-        let id = stream::read_numbers(reader, rows)?.map(rows, |row, distance| {
-            unzigzag(distance).wrapping_add(Timestamp(created[row]).ms())
-        });
+        let version = stream::read_numbers(reader, rows)?;
+        let id = stream::read_numbers(reader, rows)?;
         let id_texts = read_texts(reader, rows)?;
         let reply = stream::read_numbers(reader, rows)?;
         let reply_texts = read_texts(reader, rows)?;
@@ -225,28 +222,34 @@ impl Keys {
 
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        let numbers = [&self.reply, &self.senders, &self.kinds, &self.sets];
+        let Self { version, id, reply, senders, kinds, sets, .. } = self;
+        let numbers = [version, id, reply, senders, kinds, sets];
         let texts = self.id_texts.len() + self.reply_texts.len();
-        self.rows() * (5 * 8 + TAG_BYTES)
+        self.rows() * (3 * 8 + TAG_BYTES)
             + numbers.iter().map(|numbers| numbers.bytes()).sum::<usize>()
             + texts * 64
             + (self.siblings.len() + self.beside.len()) * 4
     }
 
     pub(crate) fn version(&self, row: usize) -> u64 {
-        self.version[row]
+        let ms = Timestamp(self.modified[row]).ms();
+        self.version.signed(row).wrapping_add(ms).cast_unsigned()
+    }
+
+    fn id(&self, row: usize) -> i64 {
+        self.id.signed(row).wrapping_add(Timestamp(self.created[row]).ms())
     }
 
     /// The id if it is a number.
     pub(crate) fn numeric_id(&self, row: usize) -> Option<i64> {
-        text_at(&self.id_texts, row).is_none().then(|| self.id[row])
+        text_at(&self.id_texts, row).is_none().then(|| self.id(row))
     }
 
     /// Puts the id's text into `out`.
     pub(crate) fn put_id(&self, row: usize, out: &mut Vec<u8>) {
         match text_at(&self.id_texts, row) {
             Some(text) => out.extend_from_slice(text.as_bytes()),
-            None => put_decimal(out, self.id[row].cast_unsigned()),
+            None => put_decimal(out, self.id(row).cast_unsigned()),
         }
     }
 

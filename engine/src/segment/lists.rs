@@ -1,5 +1,6 @@
 //! What a reader of rows holds of a segment's lists, and what documents are made of.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
@@ -39,12 +40,17 @@ struct Literals {
 /// Literals that the row groups of a segment share; more are each group's own.
 const SHARED_BYTES: usize = 2 << 20;
 
+/// Numbers of literals and runs are the process's: decoded groups outlive the forms that they were
+/// decoded with and meet others of the same segment.
+static NUMBERS: AtomicU32 = AtomicU32::new(0);
+
 impl Literals {
-    /// The number behind so many others, if there is room for the bytes of what gets it.
-    fn next(&mut self, others: usize, bytes: usize) -> Option<u32> {
-        let all = self.bytes.checked_add(bytes).filter(|all| *all <= SHARED_BYTES)?;
-        self.bytes = all;
-        u32::try_from(others + 1).ok()
+    /// A number that nothing else has, if there is room for the bytes of what gets it.
+    fn next(&mut self, bytes: usize) -> Option<u32> {
+        self.bytes = self.bytes.checked_add(bytes).filter(|all| *all <= SHARED_BYTES)?;
+        let more = |last: u32| last.checked_add(1);
+        let last = NUMBERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(last + 1)
     }
 }
 
@@ -222,7 +228,7 @@ impl Lookup for Forming<'_> {
             return Literal { text: Arc::clone(text), number: *number, is_new: false };
         }
         let text: Arc<[u8]> = bytes.into();
-        let number = literals.next(literals.known.len(), text.len()).unwrap_or(0);
+        let number = literals.next(text.len()).unwrap_or(0);
         if number > 0 {
             let _ = literals.known.insert(Arc::clone(&text), number);
         }
@@ -234,7 +240,7 @@ impl Lookup for Forming<'_> {
         if let Some(number) = literals.runs.get(steps) {
             return Some(*number);
         }
-        let number = literals.next(literals.runs.len(), size_of_val(steps))?;
+        let number = literals.next(size_of_val(steps))?;
         let _ = literals.runs.insert(steps.into(), number);
         Some(number)
     }

@@ -3,7 +3,7 @@
 //! A column that has the same value in the whole group is literal text, so a row takes a handful
 //! of steps instead of forty.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::bind::Context;
 use super::block::Lookup;
@@ -70,6 +70,8 @@ pub(super) struct RunSlot {
     pub(super) is_apart: bool,
 }
 
+/// Bytes that the runs of a program take, about, few of them being joined ever.
+const JOINED_BYTES: usize = 48;
 /// Slots that a run has at most.
 pub(super) const RUN_SLOTS: usize = 8;
 
@@ -101,21 +103,24 @@ pub(super) enum Move {
 /// A template, compiled.
 #[derive(Debug)]
 pub(super) struct Program {
-    steps: Box<[Step]>,
-    /// The same with runs, once a row is rendered: of most templates of a group few questions render one.
+    /// As compiled, until a row is rendered: of most templates of a group few questions render one.
+    compiled: Mutex<Vec<Step>>,
     joined: OnceLock<Box<[Step]>>,
     pub(super) moves: Box<[Move]>,
 }
 
 impl Program {
-    pub(super) fn steps(&self, view: &impl Lookup) -> &[Step] {
-        self.joined.get_or_init(|| join_runs(view, &self.steps))
+    fn new(steps: Vec<Step>) -> Self {
+        let moves = moves(&steps);
+        Self { compiled: Mutex::new(steps), joined: OnceLock::new(), moves }
     }
 
-    /// Bytes in memory, about, with what is joined later.
-    fn bytes(&self) -> usize {
-        let runs = size_of::<Run>() + RUN_SLOTS * size_of::<RunSlot>();
-        2 * size_of_val(&*self.steps) + runs + size_of_val(&*self.moves)
+    /// Its steps, with runs.
+    pub(super) fn steps(&self, view: &impl Lookup) -> &[Step] {
+        self.joined.get_or_init(|| {
+            let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+            join_runs(view, std::mem::take(&mut *compiled))
+        })
     }
 }
 
@@ -156,6 +161,8 @@ pub(super) struct Programs {
     /// By template: 1 + its place in the list, 0 for one that is not used.
     places: Vec<u32>,
     list: Vec<Program>,
+    /// Bytes of all steps and moves.
+    step_bytes: usize,
     /// Bytes of all literals, of those that other groups have too as well.
     literal_bytes: usize,
     /// Bytes of the literals that no group had before.
@@ -208,8 +215,9 @@ impl Programs {
 
     /// Bytes in memory, about.
     pub(super) fn bytes(&self) -> usize {
-        let all = self.list.iter().map(Program::bytes).sum::<usize>();
-        all + size_of_val(&*self.list) + size_of_val(&*self.places) + self.own_bytes
+        let joined = self.list.len() * JOINED_BYTES;
+        let held = size_of_val(&*self.list) + size_of_val(&*self.places);
+        held + joined + self.step_bytes + self.own_bytes
     }
 
     fn compile(&mut self, view: &impl Lookup, number: u64, known: Known<'_>) -> Result<()> {
@@ -226,9 +234,11 @@ impl Programs {
         }
         compiling.literal.extend_from_slice(template.piece(template.holes.len()));
         self.end_literal(view, &mut compiling, true)?;
-        let moves = moves(&compiling.steps);
-        let steps = compiling.steps.into();
-        self.list.push(Program { steps, joined: OnceLock::new(), moves });
+        compiling.steps.shrink_to_fit();
+        let steps = size_of_val(&*compiling.steps);
+        let program = Program::new(compiling.steps);
+        self.step_bytes += steps + size_of_val(&*program.moves);
+        self.list.push(program);
         self.places[place] = u32::try_from(self.list.len()).unwrap_or(0);
         Ok(())
     }
@@ -295,14 +305,14 @@ impl Programs {
 }
 
 /// Makes one step of those that follow from the sender and codes.
-fn join_runs(view: &impl Lookup, steps: &[Step]) -> Box<[Step]> {
+fn join_runs(view: &impl Lookup, steps: Vec<Step>) -> Box<[Step]> {
     let mut joined = Joined::default();
     for step in steps {
-        if !joined.takes(view, step) {
+        if !joined.takes(view, &step) {
             joined.end_run(view);
         }
-        let is_part = joined.takes(view, step);
-        joined.steps.push(step.clone());
+        let is_part = joined.takes(view, &step);
+        joined.steps.push(step);
         if !is_part {
             joined.end_run(view);
         }

@@ -3,7 +3,7 @@
 //! How many numbers there are is known to the reader and checked. Bytes: FORMAT.md, "Segment".
 
 use crate::error::{Error, Result};
-use crate::format::bytes::{Reader, put_varint, zigzag};
+use crate::format::bytes::{Reader, put_varint, unzigzag, zigzag};
 use crate::format::unpack::unpack;
 
 /// Packs streams at one compression level.
@@ -116,6 +116,10 @@ impl Numbers {
             Self::Words(numbers) => numbers.len(),
             Self::Longs(numbers) => numbers.len(),
         }
+    }
+
+    pub(crate) fn signed(&self, index: usize) -> i64 {
+        unzigzag(self.at(index))
     }
 
     /// Makes something of each of so many numbers and its place.

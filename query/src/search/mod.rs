@@ -45,6 +45,7 @@ use tree::Tree;
 /// Emoji are words; one without a skin colour is found in every colour.
 ///
 /// ```
+/// use chatvault_engine::Document;
 /// use chatvault_query::search::Search;
 ///
 /// let search: Search = "resume \"offer let*\" -subject:draft".parse()?;

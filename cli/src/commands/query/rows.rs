@@ -163,7 +163,7 @@ mod tests {
             (
                 r##"{"eventDetail":{"@odata.type":"#microsoft.graph.chatRenamedEventMessageDetail",
                 "chatDisplayName":"Tea"},"body":{"content":"<systemEventMessage/>"}}"##,
-                "Somebody renamed the chat to \"Tea\"",
+                "Someone renamed the chat to Tea",
             ),
             (
                 r#"{"subject":"Lunch","body":{"contentType":"html","content":"<p>a &lt;b&gt;</p>\n<p>c"}}"#,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{RepairReport, Spare};
 use crate::archive::book::{Book, Counts, Run, SegmentRanges};
+use crate::archive::dictionaries;
 use crate::archive::folded::CopiesMoved;
 use crate::archive::known::{self, Known, lost_name};
 use crate::archive::late::read_blocks;
@@ -24,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{FileEntry, FileKind, Manifest};
 use crate::objects::{Pack, PackWriter};
 use crate::options::Host;
-use crate::segment::{self, Dictionary, Effort, encode_dictionary};
+use crate::segment::{self, Dictionary, Effort};
 use crate::storage::whole;
 use crate::types::{ContentAddress, RunId, Sequence};
 
@@ -155,9 +156,9 @@ impl<'a> Writing<'a> {
             let _ = self.lost_dictionaries.insert(number);
             return Ok(());
         };
-        let file = encode_dictionary(self.archive, number, &bytes)?;
-        let rows = (entry.rows, entry.multiset);
-        self.files.push(write_sealed(&*self.target.storage, (entry.kind, number), &file, rows)?);
+        let place = (self.archive, number);
+        let storage = &*self.target.storage;
+        self.files.push(dictionaries::write(storage, place, &bytes, entry.rows)?);
         Ok(())
     }
 
@@ -278,7 +279,7 @@ impl<'a> Writing<'a> {
     fn account(&mut self) -> Result<()> {
         let known = Known::of(&self.state);
         let total = known.total()?;
-        let counted = total.stored + total.variants;
+        let counted = total.stored.saturating_add(total.variants);
         self.report.rows += self.state.slabs.iter().map(|slab| slab.rows.len() as u64).sum::<u64>();
         let expected = self.report.rows + self.lost_rows;
         let mut book = self.lost_names(&known)?;

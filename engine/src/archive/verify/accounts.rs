@@ -196,7 +196,8 @@ impl Accounts {
         if let Err(error) = read {
             self.miss(&error);
         }
-        quarantines.extend(there.into_iter().map(|(place, there)| wrong(place, 0, there)));
+        let there = there.into_iter().filter(|(_, copies)| *copies > 0);
+        quarantines.extend(there.map(|(place, there)| wrong(place, 0, there)));
         if !self.incomplete {
             broken.extend(self.broken_rows(total, rows(manifest), &lost));
             broken.extend(quarantines);
@@ -208,7 +209,7 @@ impl Accounts {
     fn broken_rows(&self, total: Counts, segment_rows: u64, lost: &[Repaired]) -> Vec<String> {
         let lost_rows: u64 = lost.iter().map(|repaired| repaired.rows_lost).sum();
         let there = segment_rows + self.journal_rows + lost_rows;
-        let (counted, mut broken) = (total.stored + total.variants, Vec::new());
+        let (counted, mut broken) = (total.stored.saturating_add(total.variants), Vec::new());
         if !total.balance() {
             broken.push(format!("counters do not balance: {total:?}"));
         }

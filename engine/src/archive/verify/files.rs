@@ -18,7 +18,7 @@ use crate::format::multiset::Multiset;
 use crate::format::names;
 use crate::manifest::{self, FileEntry, FileKind};
 use crate::objects::Pack;
-use crate::segment::{Segment, Tables};
+use crate::segment::{Dictionary, Segment, Tables};
 use crate::types::{ContentAddress, MessageKey};
 
 /// Bytes that are read at once.
@@ -161,6 +161,10 @@ impl Verification<'_> {
             return self.check_pack(entry).map(|()| None);
         }
         let damage = self.differs(entry, path)?;
+        if entry.kind == FileKind::Dictionary && damage.is_none() {
+            let dictionary = Dictionary::find(self.storage, entry.number);
+            return dictionary.check(self.archive, entry.number).map(|()| None);
+        }
         if entry.kind != FileKind::Segment {
             return damage.map_or(Ok(None), Err);
         }

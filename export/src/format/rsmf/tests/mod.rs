@@ -62,7 +62,7 @@ fn a_day_is_one_file_with_everything_that_was_said() {
         ("X-RSMF-EndDate", "2021-05-31T12:00:00.003Z"),
         ("Date", "Mon, 31 May 2021 12:00:00 +0000"),
         ("Subject", "Budget 2021-05-31"),
-        ("From", "\"Ann\" <ann@example.org>"),
+        ("From", "Ann <ann@example.org>"),
         ("X-RSMF-Custodian", "Ann"),
     ] {
         assert_eq!(document.headers[name], value, "{name}");
