@@ -259,8 +259,9 @@ impl Shared {
         let mut outputs = merge.outputs(cuts)?;
         let (mut numbers, mut done) = (Vec::new(), 0);
         let mut sample = |samples: &mut Samples| dictionaries::sample(inputs, samples);
+        let how = (total, effort.text_level);
         let Chosen { dictionary, file } =
-            self.dictionary(&state, total, &mut || self.file_number(), &mut sample)?;
+            self.dictionary(&state, how, &mut || self.file_number(), &mut sample)?;
         numbers.extend(file.as_ref().map(|file| file.number));
         merged.dictionary = file;
         // What nobody asked for leaves the other cores alone.

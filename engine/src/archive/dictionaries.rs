@@ -29,12 +29,12 @@ pub(crate) struct Chosen {
 }
 
 impl Shared {
-    /// The dictionary to pack so many rows with. A new one is written under a new number and
-    /// trained on what `sample` offers, which is one of so many rows.
+    /// The dictionary to pack so many rows with, texts at this level. A new one is written under a new
+    /// number and trained on what `sample` offers, which is one of so many rows.
     pub(crate) fn dictionary(
         &self,
         state: &State,
-        rows: u64,
+        (rows, level): (u64, i32),
         number: &mut dyn FnMut() -> Result<u64>,
         sample: &mut dyn FnMut(&mut Samples) -> usize,
     ) -> Result<Chosen> {
@@ -44,7 +44,7 @@ impl Shared {
             let number = entry.number;
             // One that cannot be read is damage, and `verify` tells it; rows can be packed all the same.
             let bytes = Dictionary::find(&*self.host.storage, number).read().ok()?;
-            Some(Trained { number, bytes })
+            Trained::new(number, &bytes, level)
         });
         if known.is_some() && rows < least {
             return Ok(Chosen { dictionary: known, file: None });
@@ -57,7 +57,7 @@ impl Shared {
         self.need_lock()?;
         let number = number()?;
         let file = write(&*self.host.storage, (self.archive, number), &bytes, rows)?;
-        Ok(Chosen { dictionary: Some(Trained { number, bytes }), file: Some(file) })
+        Ok(Chosen { dictionary: Trained::new(number, &bytes, level), file: Some(file) })
     }
 }
 

@@ -102,13 +102,13 @@ impl Shared {
                 order.documents().for_each(|document| samples.offer(document));
                 1
             };
-            let rows = order.rows.len() as u64;
+            let how = (order.rows.len() as u64, Effort::FRESH.text_level);
             let new = &mut || {
                 let mut writer = self.writer()?;
                 writer.next_file += 1;
                 Ok(writer.next_file - 1)
             };
-            let chosen = self.dictionary(&state, rows, new, &mut sample)?;
+            let chosen = self.dictionary(&state, how, new, &mut sample)?;
             files.extend(chosen.file);
             let how = (Effort::FRESH, chosen.dictionary.as_ref());
             let built = segment::build(self.archive, number, how, &mut order)?;

@@ -10,7 +10,7 @@ use super::bind::{Binder, Context};
 use super::block::{self, Block, Literal, Lookup, Spot, Text};
 use super::bound::Bound;
 use super::columns::{self, Columns, Counts, put_heads};
-use super::dictionary::Trained;
+use super::dictionary::{TextPacker, Trained};
 use super::keys::{Keys, KeysBuilder};
 use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
 use super::pages::{self, Directory, LISTS, List, custodian_name};
@@ -116,11 +116,11 @@ impl Senders {
     }
 }
 
-struct Writer {
+struct Writer<'d> {
     file: Vec<u8>,
     effort: Effort,
     packer: Packer,
-    text_packer: zstd::bulk::Compressor<'static>,
+    text_packer: TextPacker<'d>,
     /// Of lists, sections and footers.
     list_packer: zstd::bulk::Compressor<'static>,
     binder: Binder,
@@ -144,18 +144,18 @@ struct Writer {
     tree: merkle::Builder,
 }
 
-impl Writer {
+impl<'d> Writer<'d> {
     fn new(
         archive: [u8; 16],
         number: u64,
         effort: Effort,
         (binder, counts, senders): (Binder, Counts, Senders),
-        dictionary: Option<&Trained>,
+        dictionary: Option<&'d Trained>,
     ) -> Result<Self> {
         let mut file = layout::MAGIC.to_vec();
         file.extend_from_slice(&archive);
         file.extend_from_slice(&number.to_le_bytes());
-        let text_packer = text_packer(effort.text_level, dictionary)?;
+        let text_packer = TextPacker::new(effort.text_level, dictionary)?;
         let mut meta = Meta::empty(number);
         meta.dictionary = dictionary.map_or(0, |dictionary| dictionary.number);
         let columns = Columns::new(counts, &binder.contexts);
@@ -366,7 +366,7 @@ impl Writer {
     fn put_text(&mut self, chunk: usize) -> Result<u32> {
         let text = self.chunk_text(chunk).to_vec();
         check_decoded(Kind::Text, &text)?;
-        let mut packed = self.text_packer.compress(&text).map_err(compression)?;
+        let mut packed = self.text_packer.pack(&text)?;
         limits::pad(&mut packed, text.len());
         let codec = if self.meta.dictionary == 0 { Codec::Zstd } else { Codec::ZstdDictionary };
         let start = self.file.len();
@@ -477,7 +477,7 @@ impl Writer {
 }
 
 /// What a writer has of its segment so far: rows are rendered back from it.
-struct Building<'w>(&'w Writer);
+struct Building<'w>(&'w Writer<'w>);
 
 impl Building<'_> {
     fn table(&self, column: u32) -> Result<&columns::ColumnTable> {
@@ -545,17 +545,6 @@ fn check_decoded(kind: Kind, payload: &[u8]) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("{bytes} bytes of {kind:?} in a segment are over {limit}")))
-}
-
-fn text_packer(
-    level: i32,
-    dictionary: Option<&Trained>,
-) -> Result<zstd::bulk::Compressor<'static>> {
-    match dictionary {
-        None => zstd::bulk::Compressor::new(level),
-        Some(Trained { bytes, .. }) => zstd::bulk::Compressor::with_dictionary(level, bytes),
-    }
-    .map_err(compression)
 }
 
 fn compression(cause: std::io::Error) -> Error {
