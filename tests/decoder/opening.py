@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from basics import Input, Unsupported, need
 from blake3 import blake3
 
-DRAFT = {"draft-5"}
+DRAFT = {"draft-6"}
 KNOWN = DRAFT | {"folds"}
 KINDS = {1: "seg", 2: "led", 3: "pack", 4: "qtn", 5: "dic"}
 FOLDERS = {kind: "objects" if kind == "pack" else "segments" for kind in KINDS.values()}
@@ -117,6 +117,7 @@ def read_manifest(data, archive, number):
     need(body.v() == number, "another number")
     _written = body.z()
     numbers = [body.v() for _ in range(4)]
+    _bytes_written = body.v()
     manifest = Manifest(number, *numbers, data[-32:], previous)
     need(manifest.journal_from <= manifest.journal_to, "journal files")
     required, _optional = body.list(body.text), body.list(body.text)

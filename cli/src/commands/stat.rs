@@ -35,7 +35,8 @@ senders, custodians, segments, runs, sequence (number of the last commit), commi
 row that could not be read), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
 bytes (on disk, without trash), bytes_by_part (segments, journal, manifest, ledger, objects, quarantine, \
 catalog, search, trash, other), raw_bytes (JSON before compression), \
-bytes_per_version, compression_ratio (raw_bytes / bytes), troubles (list of work, since, message: \
+bytes_per_version, compression_ratio (raw_bytes / bytes), bytes_written (about, \
+by all who ever wrote to it), write_amplification (bytes_written / bytes), troubles (list of work, since, message: \
 seals and merges that fail in the background), dropped_tail (what a crash left behind the last \
 commit, never acknowledged: file, offset, bytes; or null), unproven (commits that are not shown, since they \
 may not be durable: file, commits, bytes; or null), repaired (list of from, commit, rows_lost, objects_lost: \
@@ -87,6 +88,8 @@ struct Report {
     raw_bytes: u64,
     bytes_per_version: f64,
     compression_ratio: f64,
+    bytes_written: u64,
+    write_amplification: f64,
     troubles: Vec<Trouble>,
     dropped_tail: Option<Tail>,
     unproven: Option<Tail>,
@@ -176,6 +179,8 @@ impl Report {
             raw_bytes: stat.raw_bytes,
             bytes_per_version: text::ratio(bytes, stat.versions),
             compression_ratio: text::ratio(stat.raw_bytes, bytes),
+            bytes_written: stat.bytes_written,
+            write_amplification: text::ratio(stat.bytes_written, bytes),
             troubles: stat.health.troubles.into_iter().map(trouble).collect(),
             dropped_tail: stat.dropped_tail.map(Tail::from),
             unproven: stat.unproven.map(Tail::from),
@@ -231,6 +236,9 @@ impl Report {
         rows.extend(parts.iter().map(|(part, bytes)| (part.as_str(), text::size(**bytes))));
         let trash = self.bytes_by_part.get(TRASH).copied().unwrap_or_default();
         rows.push(("in trash", text::size(trash)));
+        let amplification = format!("{:.1} times what is there", self.write_amplification);
+        let written = text::size(self.bytes_written);
+        rows.push(("written in all", format!("{written}, {amplification}")));
         rows.push(("as JSON", text::size(self.raw_bytes)));
         rows.push(("per version", format!("{:.1} bytes", self.bytes_per_version)));
         rows.push(("compression", format!("{:.1} to 1", self.compression_ratio)));

@@ -1,6 +1,7 @@
 //! Creating and opening: what the manifest names, and what the journal holds beyond it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -187,6 +188,7 @@ fn settle_folders(storage: &dyn Storage) -> Result<()> {
 
 fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result<Shared> {
     settle_folders(&*host.storage)?;
+    let journal_bytes = bytes_in(&*host.storage, names::JOURNAL)?;
     let mut shared = Shared::empty(host, options)?;
     shared.lock = Mutex::new(Some(lock));
     let Loaded { state, wanted, recovery } = shared.load(false)?;
@@ -198,6 +200,8 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
         return Err(Error::corrupt("no commit number is left").in_file(names::JOURNAL));
     }
     let next_file = next_file(&*storage, &state.manifest)?;
+    let before = state.manifest.bytes_written.saturating_add(journal_bytes);
+    let _ = shared.bytes_written.fetch_add(before, Ordering::Relaxed);
     let mut writer = Writer::new(journal, next_file, &Known::of(&state));
     if !state.lost_ledgers.is_empty() {
         writer.leave_numbers();
@@ -213,6 +217,11 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     shared.clear_out(&writer)?;
     shared.writer = Some(Mutex::new(writer));
     Ok(shared)
+}
+
+fn bytes_in(storage: &dyn Storage, folder: &str) -> Result<u64> {
+    let files = storage.list(folder).map_err(|cause| Error::io("list", folder, cause))?;
+    Ok(files.iter().map(|file| file.bytes).sum())
 }
 
 /// The number of the next file: what a crash left unnamed keeps its number.

@@ -158,8 +158,9 @@ pub struct Stat {
     /// Bytes on disk by part: `segments`, `ledger`, `journal`, `manifest`, `objects`,
     /// `quarantine`, `catalog`, `search`, `trash`, `other`.
     pub bytes_by_part: BTreeMap<String, u64>,
-    /// Bytes that this opening wrote to the storage so far, without the catalog: over the bytes that
-    /// it added, they are the write amplification.
+    /// About how many bytes were written to the storage since the archive was made, by all of its
+    /// writers, without the catalog: over the bytes that are there, they are the write amplification.
+    /// Of what a process wrote that did not close, only what its journal still holds is counted.
     pub bytes_written: u64,
     /// What opening left out behind the last whole commit: [`super::Archive::dropped_tail`].
     pub dropped_tail: Option<DroppedTail>,

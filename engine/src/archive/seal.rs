@@ -6,6 +6,7 @@
 //! then on the old journal files are not needed.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::book::{Book, Committed};
@@ -240,7 +241,8 @@ impl Shared {
         self.need_lock()?;
         writer.journal.settle_records()?;
         change.journal_to = writer.journal.number();
-        let next = manifest::successor(&state.manifest, state.manifest_hash, change)?;
+        let mut next = manifest::successor(&state.manifest, state.manifest_hash, change)?;
+        next.bytes_written = self.bytes_written.load(Ordering::Relaxed);
         let mut state = state.clone();
         state.manifest_hash = manifest::store(&*self.host.storage, &next)?;
         state.manifest = Arc::new(next);

@@ -42,6 +42,14 @@ impl Archive {
         for pack in &state.packs {
             objects += state.missing.pass(pack.get())?.map_or(0, |pack| pack.objects().len());
         }
+        let bytes_by_part = shared.bytes_by_part()?;
+        let bytes_written = match shared.writer {
+            Some(_) => shared.bytes_written.load(Ordering::Relaxed),
+            None => {
+                let journal = bytes_by_part.get("journal").unwrap_or(&0);
+                state.manifest.bytes_written.saturating_add(*journal)
+            }
+        };
         Ok(Stat {
             counts,
             versions: counts.stored,
@@ -59,8 +67,8 @@ impl Archive {
             objects: objects as u64 + shared.unsealed_objects(),
             repaired: Repaired::of(&state.manifest),
             folded: Folded::of(&state.manifest),
-            bytes_by_part: shared.bytes_by_part()?,
-            bytes_written: shared.bytes_written.load(Ordering::Relaxed),
+            bytes_by_part,
+            bytes_written,
             dropped_tail: shared.dropped_tail(),
             unproven: shared.unproven(),
             raw_bytes: metas().map(|meta| meta.raw_bytes).sum::<u64>() + journal_bytes,

@@ -85,6 +85,7 @@ fn encode_body(manifest: &Manifest) -> Vec<u8> {
     put_varint(&mut out, manifest.journal_from);
     put_varint(&mut out, manifest.journal_to);
     put_varint(&mut out, manifest.next_file);
+    put_varint(&mut out, manifest.bytes_written);
     put_list(&mut out, &manifest.required_features, put_feature);
     put_list(&mut out, &manifest.optional_features, put_feature);
     put_list(&mut out, &manifest.files, put_file);
@@ -104,6 +105,7 @@ fn decode_body(reader: &mut Reader<'_>) -> Option<Manifest> {
         journal_from: reader.varint()?,
         journal_to: reader.varint()?,
         next_file: reader.varint()?,
+        bytes_written: reader.varint()?,
         required_features: reader.list(list::FEATURES, feature)?,
         optional_features: reader.list(list::FEATURES, feature)?,
         files: reader.list(list::FILES, file)?,

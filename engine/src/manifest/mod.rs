@@ -41,6 +41,8 @@ pub(crate) struct Manifest {
     pub(crate) journal_to: u64,
     /// The number that the next file gets.
     pub(crate) next_file: u64,
+    /// About how many bytes the archive's writers had written until then: for people only.
+    pub(crate) bytes_written: u64,
     /// By ascending number.
     pub(crate) files: Vec<FileEntry>,
     /// Files of the manifest before that this one drops, by ascending number.
@@ -134,6 +136,7 @@ impl Manifest {
             journal_from,
             journal_to: journal_from,
             next_file: 1,
+            bytes_written: 0,
             files: Vec::new(),
             replaced: Vec::new(),
             disposed: Vec::new(),

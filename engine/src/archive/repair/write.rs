@@ -459,6 +459,7 @@ impl<'a> Writing<'a> {
         let mut manifest = Manifest::first(self.archive, self.target.clock.now(), 1);
         manifest.sequence = old.sequence;
         manifest.next_file = self.next_file;
+        manifest.bytes_written = self.files.iter().map(|file| file.bytes).sum();
         manifest.files.clone_from(&self.files);
         manifest.files.sort_by_key(|file| file.number);
         manifest.required_features.clone_from(&old.required_features);

@@ -164,6 +164,7 @@ const MANIFEST: &[Shape] = &[
     Number,
     Number,
     Number,
+    Number,
     List("features", &[Block]),
     List("features", &[Block]),
     List("files", FILE),
