@@ -180,7 +180,8 @@ impl Snapshot {
         scan::rows(Arc::clone(&self.view), scan)
     }
 
-    /// The rows of a scan, as [`Snapshot::scan`] gives them, rendered on so many threads.
+    /// The rows of a scan, as [`Snapshot::scan`] gives them, rendered on so many threads, but no more
+    /// than the environment's `worker_threads`.
     ///
     /// They share the work of a scan in [`Order::Conversation`] that names no conversation, sender,
     /// custodian or time and has neither limit nor cursor; any other one is left to the calling thread. For each thread up to eight
@@ -188,7 +189,8 @@ impl Snapshot {
     ///
     /// [`Order::Conversation`]: crate::Order::Conversation
     pub fn scan_on(&self, scan: &Scan, threads: NonZeroUsize) -> Result<Rows> {
-        scan::rows_on(&self.view, scan, threads.get())
+        let most = self.view.shared.environment.options().worker_threads.max(1);
+        scan::rows_on(&self.view, scan, threads.get().min(most))
     }
 
     /// The number of rows that a scan gives, without rendering them.

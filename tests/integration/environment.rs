@@ -16,7 +16,13 @@ fn options(environment: &Environment) -> Options {
 }
 
 fn environment(open_files: usize, background_threads: usize) -> Environment {
-    Environment::new(EnvironmentOptions { cache_bytes: 4 << 20, background_threads, open_files })
+    let cache_bytes = 4 << 20;
+    Environment::new(EnvironmentOptions {
+        cache_bytes,
+        background_threads,
+        open_files,
+        ..EnvironmentOptions::default()
+    })
 }
 
 fn document(chat: i64, at: i64) -> String {

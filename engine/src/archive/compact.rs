@@ -5,7 +5,6 @@
 //! and in a new ledger; then one manifest puts the outputs in the inputs' place.
 
 use std::collections::BTreeSet;
-use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -34,7 +33,8 @@ use crate::storage::whole;
 type Progress<'p> = dyn FnMut(u64, u64) -> bool + 'p;
 
 impl Archive {
-    /// Merges all segments in conversation order and packs them as small as they get, on all cores.
+    /// Merges all segments in conversation order and packs them as small as they get, on the worker
+    /// threads of the environment.
     ///
     /// Slow on purpose and out of nobody's way: commits and readers go on meanwhile. It goes by steps
     /// of about a million rows. `progress` is told (rows done, all rows) and stops it by saying false:
@@ -265,7 +265,8 @@ impl Shared {
         numbers.extend(file.as_ref().map(|file| file.number));
         merged.dictionary = file;
         // What nobody asked for leaves the other cores alone.
-        let threads = if level == HARD_LEVEL { cores() } else { 1 };
+        let most = self.environment.options().worker_threads.max(1);
+        let threads = if level == HARD_LEVEL { most } else { 1 };
         let mut build = || loop {
             let mut some = Vec::new();
             while some.len() < threads
@@ -515,10 +516,6 @@ impl segment::Source for Watched<'_, '_> {
 
 fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 const STOP: &str = "asked to stop";

@@ -2,7 +2,9 @@
 
 mod pool;
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use crate::cache::{Cache, CacheUse, SharedCache};
 #[cfg(unix)]
@@ -19,6 +21,9 @@ pub struct EnvironmentOptions {
     /// Threads that seal and merge, at least one. They are started when there is work and end when
     /// none is left; commits that need room meanwhile seal on their own thread. 2.
     pub background_threads: usize,
+    /// Threads that one compaction or one [`Snapshot::scan_on`](crate::Snapshot::scan_on) takes at most,
+    /// at least one. As many as the machine has cores.
+    pub worker_threads: usize,
     /// Files that stay open, at least eight, beside the `LOCK` of each writer and what sled opens for the
     /// catalog of an archive of many segments. What is closed is opened again when it is used. Files of a
     /// [`Storage`](crate::Storage) that is no [`Disk`](crate::Disk) do not count, nor does anything where
@@ -28,7 +33,8 @@ pub struct EnvironmentOptions {
 
 impl Default for EnvironmentOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, background_threads: 2, open_files: 64 }
+        let worker_threads = thread::available_parallelism().map_or(1, NonZero::get);
+        Self { cache_bytes: 64 << 20, background_threads: 2, worker_threads, open_files: 64 }
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
-use super::template::{ARRAY, PathId, SCALAR, TemplateId, Templates};
+use super::template::{ARRAY, HoleKind, PathId, SCALAR, Template, TemplateId, Templates};
 
 /// Bounds for a document from outside.
 #[derive(Clone, Copy, Debug)]
@@ -61,11 +61,32 @@ pub(crate) struct Parser {
     pub(crate) templates: Templates,
     spare: Vec<Vec<u8>>,
     keys: Vec<Span>,
-    /// Templates of the last documents without arrays: the next one is probably one of them.
-    recent: [Option<TemplateId>; RECENT],
+    /// Templates of the last documents: the next one is probably one of them.
+    recent: Recent<4>,
+    /// Likewise of elements.
+    recent_elements: Recent<8>,
 }
 
-const RECENT: usize = 4;
+/// Nodes met lately, by their paths, the last one first.
+#[derive(Debug)]
+struct Recent<const N: usize>([Option<(PathId, TemplateId)>; N]);
+
+impl<const N: usize> Default for Recent<N> {
+    fn default() -> Self {
+        Self([None; N])
+    }
+}
+
+impl<const N: usize> Recent<N> {
+    fn add(&mut self, path: PathId, template: TemplateId) {
+        self.0.rotate_right(1);
+        self.0[0] = Some((path, template));
+    }
+
+    fn found(&mut self, place: usize) {
+        self.0[..=place].rotate_right(1);
+    }
+}
 
 /// Why a document was not accepted.
 pub(crate) type Refusal = String;
@@ -100,26 +121,21 @@ impl Parser {
         if document.first() != Some(&b'{') {
             return Err("not a JSON object".into());
         }
-        #[expect(clippy::needless_bitwise_bool, reason = "without a branch it is vectorised")]
-        let plain = !document.iter().fold(false, |seen, byte| seen | (*byte < 0x20));
+        let lowest = || document.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
+        let plain = limits.trusted || lowest() >= 0x20;
         let mut reading = Reading { parser: self, document, shape, at: 0, copied: 0, plain };
-        if reading.recall() {
+        if reading.recall(limits.depth) {
             return Ok(());
         }
-        reading.node(PathId::ROOT, limits.depth)?;
+        reading.parsed_node(PathId::ROOT, limits.depth)?;
         let rest = reading.at;
         if rest != document.len() {
             return Err(format!("more than one JSON value: the second starts at byte {rest}"));
         }
-        self.remember(shape);
-        Ok(())
-    }
-
-    fn remember(&mut self, shape: &Shape) {
-        if let [root] = shape.nodes[..] {
-            self.recent.rotate_right(1);
-            self.recent[0] = Some(TemplateId(root));
+        if let Some(root) = shape.nodes.first() {
+            self.recent.add(PathId::ROOT, TemplateId(*root));
         }
+        Ok(())
     }
 }
 
@@ -137,51 +153,98 @@ struct Reading<'p, 'd> {
 impl Reading<'_, '_> {
     /// Is the document one of the recent templates with other values? A skeleton comes from valid
     /// JSON, so valid values in its holes are valid JSON again, taken apart the same way.
-    fn recall(&mut self) -> bool {
-        for place in 0..RECENT {
-            let Some(template) = self.parser.recent[place] else { return false };
-            if self.fits(template) {
-                self.parser.recent[..=place].rotate_right(1);
-                self.shape.nodes.push(template.0);
-                return true;
+    fn recall(&mut self, depth: usize) -> bool {
+        for place in 0..self.parser.recent.0.len() {
+            let Some((_, template)) = self.parser.recent.0[place] else { return false };
+            if self.fits(template, depth) {
+                if self.at == self.document.len() {
+                    self.parser.recent.found(place);
+                    return true;
+                }
+                self.go_back((0, 0, 0));
             }
-            self.shape.values.clear();
-            self.at = 0;
         }
         false
     }
 
-    fn fits(&mut self, template: TemplateId) -> bool {
-        let template = Arc::clone(self.parser.templates.get(template));
-        self.fits_skeleton(&template.skeleton)
-    }
-
-    fn fits_skeleton(&mut self, skeleton: &[u8]) -> bool {
-        let mut rest = skeleton;
-        while let Some(hole) = memchr(SCALAR, rest) {
-            let (piece, after) = rest.split_at(hole);
-            if !self.starts_with(piece) {
-                return false;
+    /// Is the element here one of the recent ones of its path?
+    fn recall_element(&mut self, path: PathId, depth: usize) -> bool {
+        for place in 0..self.parser.recent_elements.0.len() {
+            let Some((of, template)) = self.parser.recent_elements.0[place] else { return false };
+            if of == path && self.fits(template, depth) {
+                self.parser.recent_elements.found(place);
+                return true;
             }
-            rest = after.get(1..).unwrap_or_default();
-            let quoted = piece.last() == Some(&b'"');
-            self.at += piece.len() - usize::from(quoted);
-            let start = self.at;
-            let value =
-                if quoted { self.string() } else { self.number().map(|()| span(start, self.at)) };
-            let Ok(value) = value else { return false };
-            self.shape.values.push(value);
-            // The closing quote belongs to the next piece.
-            self.at -= usize::from(quoted);
         }
-        self.starts_with(rest) && self.at + rest.len() == self.document.len()
+        false
     }
 
-    fn starts_with(&self, piece: &[u8]) -> bool {
-        self.document.get(self.at..).is_some_and(|rest| rest.starts_with(piece))
+    /// Takes a node of this template; takes nothing if it is another one.
+    fn fits(&mut self, template: TemplateId, depth: usize) -> bool {
+        let before = (self.at, self.shape.nodes.len(), self.shape.values.len());
+        let node = Arc::clone(self.parser.templates.get(template));
+        self.shape.nodes.push(template.0);
+        let fits = self.fits_template(&node, depth).is_some();
+        if !fits {
+            self.go_back(before);
+        }
+        fits
     }
 
-    fn node(&mut self, path: PathId, depth: usize) -> Result<(), Refusal> {
+    fn go_back(&mut self, (at, nodes, values): (usize, usize, usize)) {
+        (self.at, self.copied) = (at, at);
+        self.shape.nodes.truncate(nodes);
+        self.shape.values.truncate(values);
+    }
+
+    fn fits_template(&mut self, node: &Template, depth: usize) -> Option<()> {
+        let mut start = 0;
+        for hole in &node.holes {
+            self.take(node.skeleton.get(start..hole.at)?)?;
+            start = hole.at + 1;
+            if hole.kind == HoleKind::Array {
+                self.elements(hole.elements, depth.checked_sub(hole.depth)?).ok()?;
+                continue;
+            }
+            let value = if hole.kind == HoleKind::Text {
+                // Its quotes belong to the pieces around it.
+                self.at -= 1;
+                let text = self.string();
+                self.at -= 1;
+                text
+            } else {
+                let start = self.at;
+                self.number().map(|()| span(start, self.at))
+            };
+            self.shape.values.push(value.ok()?);
+        }
+        self.take(node.skeleton.get(start..)?)
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Option<()> {
+        let there = self.document.get(self.at..).is_some_and(|rest| rest.starts_with(piece));
+        self.at += piece.len();
+        there.then_some(())
+    }
+
+    fn element(&mut self, path: PathId, depth: usize) -> Result<(), Refusal> {
+        if self.recall_element(path, depth) {
+            return Ok(());
+        }
+        let (slot, keys) = (self.shape.nodes.len(), self.parser.keys.len());
+        self.copied = self.at;
+        let parsed = self.parsed_node(path, depth);
+        self.parser.keys.truncate(keys);
+        parsed?;
+        let template = TemplateId(self.shape.nodes[slot]);
+        // Arrays in arrays are not tried: trying would take more time than bytes.
+        if !self.parser.templates.get(template).arrays() {
+            self.parser.recent_elements.add(path, template);
+        }
+        Ok(())
+    }
+
+    fn parsed_node(&mut self, path: PathId, depth: usize) -> Result<(), Refusal> {
         let slot = self.shape.nodes.len();
         self.shape.nodes.push(0);
         let mut skeleton = self.parser.spare.pop().unwrap_or_default();
@@ -247,33 +310,39 @@ impl Reading<'_, '_> {
         if self.eat(b']') {
             return Ok(());
         }
-        if self.peek() == b',' {
-            return self.refuse("an array element");
-        }
         self.copy_to(open, skeleton);
         skeleton.push(ARRAY);
         self.at = open;
         let path = self.array_path(place);
+        self.elements(path, place.depth)?;
+        self.copied = self.at;
+        self.space();
+        self.expect(b']')
+    }
+
+    /// Takes the elements of an array, one at least, and what stands between them.
+    fn elements(&mut self, path: PathId, depth: usize) -> Result<(), Refusal> {
         let slot = self.shape.nodes.len();
         self.shape.nodes.push(0);
         let mut count = 0;
         loop {
-            self.copied = self.at;
-            self.node(path, place.depth)?;
-            count += 1;
-            let end = self.at;
+            let start = self.at;
             self.space();
-            if self.eat(b']') {
-                self.copied = end;
-                self.shape.nodes[slot] = count;
-                return Ok(());
+            if count > 0 {
+                if self.peek() == b']' {
+                    self.at = start;
+                    self.shape.nodes[slot] = count;
+                    return Ok(());
+                }
+                self.expect(b',')?;
+                self.space();
             }
-            self.expect(b',')?;
-            self.space();
             if matches!(self.peek(), b',' | b']') {
                 return self.refuse("an array element");
             }
-            self.at = end;
+            self.at = start;
+            self.element(path, depth)?;
+            count += 1;
         }
     }
 
@@ -425,4 +494,116 @@ impl Place {
 fn span(start: usize, end: usize) -> Span {
     let narrow = |at| u32::try_from(at).unwrap_or(u32::MAX);
     Span { start: narrow(start), end: narrow(end) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Draws documents of few shapes, with odd spaces and arrays in arrays.
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, sides: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            usize::try_from(self.0 >> 33).unwrap() % sides
+        }
+
+        fn space(&mut self) -> &'static str {
+            ["", "", "", "", " ", "\n"][self.roll(6)]
+        }
+
+        fn value(&mut self, depth: usize) -> String {
+            match self.roll(if depth == 0 { 4 } else { 6 }) {
+                0 => format!("\"{}\"", ["", "a", "é\\n", "b\\\"c"][self.roll(4)]),
+                1 => ["0", "-1.5", "2e9"][self.roll(3)].to_owned(),
+                2 => ["true", "null"][self.roll(2)].to_owned(),
+                3 => format!("[{}]", self.space()),
+                4 => self.array(depth - 1),
+                _ => self.object(depth - 1),
+            }
+        }
+
+        fn array(&mut self, depth: usize) -> String {
+            let mut text = format!("[{}", self.space());
+            for element in 0..1 + self.roll(3) {
+                if element > 0 {
+                    text += &format!("{},{}", self.space(), self.space());
+                }
+                text += &self.value(depth);
+            }
+            text + self.space() + "]"
+        }
+
+        fn object(&mut self, depth: usize) -> String {
+            let mut text = "{".to_owned();
+            for member in 0..self.roll(4) {
+                text += if member > 0 { "," } else { "" };
+                text += &format!("\"{}\":{}", ["x", "y"][self.roll(2)], self.space());
+                text += &self.value(depth);
+            }
+            text + "}"
+        }
+
+        /// A document, half of the time with a byte gone or there twice.
+        fn document(&mut self) -> Vec<u8> {
+            let mut text = self.object(4).into_bytes();
+            let at = self.roll(text.len());
+            match self.roll(4) {
+                0 => drop(text.remove(at)),
+                1 => text.insert(at, text[at]),
+                _ => {}
+            }
+            text
+        }
+    }
+
+    /// The skeleton of each node and the counts between them.
+    fn outline(parser: &Parser, shape: &Shape, at: &mut usize, out: &mut Vec<String>) {
+        let template = parser.templates.get(TemplateId(shape.nodes[*at]));
+        *at += 1;
+        out.push(String::from_utf8_lossy(&template.skeleton).into_owned());
+        for _array in template.holes.iter().filter(|hole| hole.kind == HoleKind::Array) {
+            let count = shape.nodes[*at];
+            *at += 1;
+            out.push(count.to_string());
+            (0..count).for_each(|_| outline(parser, shape, at, out));
+        }
+    }
+
+    #[test]
+    fn what_was_met_before_changes_nothing() {
+        let (mut dice, mut warm, mut found) = (Dice(7), Parser::default(), 0);
+        for _ in 0..40_000 {
+            let document = dice.document();
+            let mut read = |parser: &mut Parser| {
+                let mut shape = Shape::default();
+                parser.parse(&document, Limits::of(1 << 20), &mut shape).map(|()| {
+                    let (mut at, mut nodes) = (0, Vec::new());
+                    outline(parser, &shape, &mut at, &mut nodes);
+                    assert_eq!(at, shape.nodes.len());
+                    (nodes, shape.values)
+                })
+            };
+            let expected = read(&mut Parser::default());
+            let text = String::from_utf8_lossy(&document);
+            assert_eq!(read(&mut warm), expected, "{text}");
+            found += usize::from(expected.is_ok_and(|(nodes, _)| nodes.len() > 1));
+        }
+        assert!(found > 1_000, "{found} with arrays");
+    }
+
+    #[test]
+    fn arrays_are_nested_as_deep_whether_met_before_or_not() {
+        let nested = |depth: usize| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            format!("{{\"a\":{open}1{close}}}").into_bytes()
+        };
+        let mut parser = Parser::default();
+        let mut shape = Shape::default();
+        for depth in [3, Limits::DEPTH - 1, Limits::DEPTH - 1, Limits::DEPTH, 3, Limits::DEPTH] {
+            let read = parser.parse(&nested(depth), Limits::of(1 << 20), &mut shape);
+            assert_eq!(read.is_ok(), depth < Limits::DEPTH, "{depth}: {read:?}");
+        }
+    }
 }

@@ -43,6 +43,12 @@ pub(crate) enum HoleKind {
 pub(crate) struct Hole {
     pub(crate) kind: HoleKind,
     pub(crate) path: PathId,
+    /// Where its byte is in the skeleton.
+    pub(crate) at: usize,
+    /// The path of an array's elements.
+    pub(crate) elements: PathId,
+    /// How many objects and arrays of the node it is in; an array is in itself.
+    pub(crate) depth: usize,
 }
 
 /// The values of a root node that identify a message.
@@ -201,7 +207,8 @@ impl Templates {
         let start = skeleton
             .iter()
             .position(|byte| !matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t'))?;
-        let mut reading = Outline { templates: self, skeleton, at: start, holes: Vec::new() };
+        let holes = Vec::new();
+        let mut reading = Outline { templates: self, skeleton, at: start, depth: 0, holes };
         let tree = reading.value(path)?;
         let holes = reading.holes;
         let mut canonical = Vec::new();
@@ -359,21 +366,29 @@ struct Outline<'t, 's> {
     templates: &'t mut Templates,
     skeleton: &'s [u8],
     at: usize,
+    depth: usize,
     holes: Vec<Hole>,
 }
 
 impl<'s> Outline<'_, 's> {
     fn value(&mut self, path: PathId) -> Option<Tree<'s>> {
         match *self.skeleton.get(self.at)? {
-            b'{' => self.object(path),
+            b'{' => {
+                self.depth += 1;
+                let object = self.object(path);
+                self.depth -= 1;
+                object
+            }
             b'[' => Some(self.array(path)),
             b'"' => {
+                let hole = self.hole(HoleKind::Text, path, self.at + 1);
                 self.at += 3;
-                Some(Tree::Scalar { hole: self.hole(HoleKind::Text, path), quoted: true })
+                Some(Tree::Scalar { hole, quoted: true })
             }
             SCALAR => {
+                let hole = self.hole(HoleKind::Number, path, self.at);
                 self.at += 1;
-                Some(Tree::Scalar { hole: self.hole(HoleKind::Number, path), quoted: false })
+                Some(Tree::Scalar { hole, quoted: false })
             }
             _ => Some(self.literal()),
         }
@@ -389,7 +404,12 @@ impl<'s> Outline<'_, 's> {
     fn array(&mut self, path: PathId) -> Tree<'s> {
         self.at += 1;
         if self.skeleton.get(self.at) == Some(&ARRAY) {
-            let tree = Tree::Array { hole: self.hole(HoleKind::Array, path) };
+            let hole = self.hole(HoleKind::Array, path, self.at);
+            let elements = self.templates.child(path, b"[]");
+            let tree = Tree::Array { hole };
+            if let Some(hole) = self.holes.get_mut(hole) {
+                (hole.elements, hole.depth) = (elements, self.depth + 1);
+            }
             self.at += 1;
             self.space();
             self.at += 1;
@@ -444,8 +464,8 @@ impl<'s> Outline<'_, 's> {
         }
     }
 
-    fn hole(&mut self, kind: HoleKind, path: PathId) -> usize {
-        self.holes.push(Hole { kind, path });
+    fn hole(&mut self, kind: HoleKind, path: PathId, at: usize) -> usize {
+        self.holes.push(Hole { kind, path, at, elements: path, depth: self.depth });
         self.holes.len() - 1
     }
 }

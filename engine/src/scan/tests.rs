@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::archive::{Archive, Compare, Origin};
+use crate::environment::{Environment, EnvironmentOptions};
 use crate::options::{Host, Options};
 use crate::snapshot::{Snapshot, Stored};
 use crate::storage::Memory;
@@ -64,7 +65,9 @@ fn custodian(number: u64) -> Custodian {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let options = Options { background_compaction: false, ..Options::default() };
+        let bounds = EnvironmentOptions { worker_threads: 4, ..EnvironmentOptions::default() };
+        let environment = Some(Environment::new(bounds));
+        let options = Options { environment, background_compaction: false, ..Options::default() };
         let archive = Archive::create(Host::new(Arc::new(Memory::default())), options).unwrap();
         let run = archive.begin_run("test").unwrap();
         Self { archive, rows: Vec::new(), dice: Dice(seed), run }
