@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    account, catalog, chats, compact, copy, demo, export, exports, get, history, import, index,
-    init, people, quarantine, query, repair, runs, stat, sync, verify,
+    account, catalog, chats, compact, completions, copy, demo, export, exports, get, history,
+    import, index, init, man, people, quarantine, query, repair, runs, stat, sync, verify,
 };
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -31,6 +31,7 @@ Examples:
   chatvault verify team.cvault --deep               prove that everything is there
   chatvault copy team.cvault /backup/team.cvault    back it up, also while it is written
   chatvault repair team.cvault new.cvault           after damage: a healthy archive of what is whole
+  chatvault completions bash                        what makes the shell complete all this
 
 An archive is a folder. One process at a time may write to it (import, sync, account activate, compact, \
 catalog rebuild); any number may read from it at the same time.
@@ -67,9 +68,13 @@ impl Arguments {
         A: IntoIterator,
         A::Item: Into<OsString> + Clone,
     {
-        let command = in_brief(Self::command());
-        Self::from_arg_matches(&command.try_get_matches_from(line)?)
+        Self::from_arg_matches(&command().try_get_matches_from(line)?)
     }
+}
+
+/// The command line as it is explained.
+pub(crate) fn command() -> clap::Command {
+    in_brief(Arguments::command())
 }
 
 /// `-h` shows the examples behind a command's options, `--help` what follows them, too.
@@ -108,6 +113,8 @@ pub(crate) enum Command {
     Index(index::Arguments),
     Catalog(catalog::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 impl Command {
@@ -135,6 +142,8 @@ impl Command {
             Self::Index(arguments) => index::run(arguments, console),
             Self::Catalog(arguments) => catalog::run(arguments, console),
             Self::Demo(arguments) => demo::run(arguments, console),
+            Self::Completions(arguments) => completions::run(arguments, console),
+            Self::Man(arguments) => man::run(arguments, console),
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Console<'a> {
     pub(crate) err: &'a mut dyn Write,
     /// Somebody looks at the results as they come.
     pub(crate) out_is_terminal: bool,
-    /// Somebody looks at the remarks as they come.
+    /// Somebody looks at the remarks as they come, on a terminal that can draw.
     pub(crate) err_is_terminal: bool,
     /// How progress is shown.
     pub(crate) progress: Show,
@@ -62,7 +62,9 @@ impl<'a> Console<'a> {
     pub fn of_process(out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
         let mut console = Self::of_files(out, err);
         console.out_is_terminal = io::stdout().is_terminal();
-        console.err_is_terminal = io::stderr().is_terminal();
+        // A dumb terminal cannot go back in a line, as a bar has to.
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        console.err_is_terminal = io::stderr().is_terminal() && !is_dumb;
         console.progress = Show::Auto;
         console.stop = Stop::on_ctrl_c();
         console

@@ -9,6 +9,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but something is
 //! missing or in quarantine.
 
+mod address;
 mod advice;
 mod args;
 mod commands;

@@ -101,7 +101,7 @@ pub(crate) fn by_custodian(counts: &BTreeMap<Custodian, Counts>) -> BTreeMap<Str
 }
 
 const CUSTODIAN_COLUMNS: &[Column] = &[
-    Column::text("custodian", 44),
+    Column::id("custodian", 44),
     Column::number("copies", 13),
     Column::number("stored", 13),
     Column::number("variants", 10),

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first asks a command that can stop at a commit to do so, the next one kills.
+//! Ctrl-C: the first asks a command that can stop at a commit to do so, the next one kills. SIGTERM and
+//! SIGHUP count as one.
 
 use std::io::Write;
 use std::sync::Arc;

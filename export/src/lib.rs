@@ -71,7 +71,7 @@ pub mod zone;
 
 pub use answer::answered;
 pub use error::{Error, Result};
-pub use job::{Export, OnProgress, Phase, Plan, Progress, Run};
+pub use job::{Export, OnProgress, OpenPart, Phase, Plan, Progress, Run};
 pub use request::{Format, Request, TimeField};
 pub use sign::{PublicKey, SigningKey, is_signed};
 pub use told::Collected;

@@ -95,6 +95,11 @@ enum State<T> {
 }
 
 impl<T> Promise<T> {
+    /// Of a result that is there.
+    pub(crate) fn kept(value: T) -> Self {
+        Self(State::Ready(value))
+    }
+
     /// Waits for the result; an error if the thread that had it is gone.
     pub(crate) fn wait(self) -> Result<T> {
         match self.0 {

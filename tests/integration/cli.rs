@@ -12,7 +12,7 @@ use crate::kit::command::{Ran, chatvault, done, json};
 use crate::kit::{files, small};
 
 const AT: i64 = 1_700_000_000_000;
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 29] = [
     &["init"],
     &["import"],
     &["sync"],
@@ -40,6 +40,8 @@ const COMMANDS: [&[&str]; 27] = [
     &["catalog"],
     &["catalog", "rebuild"],
     &["demo"],
+    &["completions"],
+    &["man"],
 ];
 
 /// An archive with an edited message, ten others, an event and a broken copy.
@@ -280,6 +282,8 @@ fn get_and_history_give_a_message_its_facts_and_its_exact_bytes() {
     assert_eq!(facts["sightings"][0]["custodian"], "user:ann");
     let address = facts["address"].as_str().unwrap();
     assert_eq!(sample.run("get", &[address]).out, sample.documents[1]);
+    assert_eq!(sample.run("get", &[&address[..9].to_uppercase()]).out, sample.documents[1]);
+    assert_eq!(sample.run("get", &["0123456789"]).code, 1, "no address begins so");
     let history = sample.done("history", &key);
     let versions = history["versions"].as_array().unwrap();
     let numbers: Vec<_> = versions.iter().map(|version| version["version"].as_i64()).collect();
@@ -391,6 +395,18 @@ fn the_demo_shows_what_was_saved_and_can_be_repeated() {
             assert!(demo.out.contains(word), "no {word:?} in:\n{}", demo.out);
         }
     }
+    let demo = chatvault(&["demo", archive]).out;
+    let next: Vec<&str> = demo
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("cargo run --release -- "))
+        .collect();
+    assert!(next.len() > 5, "{demo}");
+    for line in next {
+        let words: Vec<&str> = line.split(' ').map(|word| word.trim_matches('\'')).collect();
+        let ran = chatvault(&words);
+        // 3: the files that the made-up messages name are nowhere.
+        assert!(matches!((words[0], ran.code), (_, 0) | ("export", 3)), "{line}: {ran:?}");
+    }
     let stat = done(&["stat", archive]);
     assert!(stat["messages"].as_u64().unwrap() > 1_000 && stat["custodians"].as_u64().unwrap() > 2);
     assert!(stat["duplicates"].as_u64().unwrap() > stat["versions"].as_u64().unwrap());
@@ -399,6 +415,40 @@ fn the_demo_shows_what_was_saved_and_can_be_repeated() {
     files::write(&foreign.join("notes.txt"), b"keep me");
     assert_eq!(chatvault(&["demo", foreign.to_str().unwrap()]).code, 1);
     assert_eq!(files::read(&foreign.join("notes.txt")), b"keep me");
+}
+
+#[test]
+fn shells_and_readers_of_manuals_learn_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = chatvault(&["completions", shell]);
+        let names = COMMANDS.iter().all(|command| script.out.contains(command[0]));
+        assert!(script.code == 0 && names && script.out.contains("--custodian"), "{shell}");
+    }
+    let page = chatvault(&["man"]);
+    assert!(page.code == 0 && page.out.contains(".TH chatvault 1"), "{page:?}");
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(chatvault(&["man", folder.path().to_str().unwrap()]).code, 0);
+    for command in COMMANDS {
+        let name = format!("chatvault-{}.1", command.join("-"));
+        assert!(files::read(&folder.path().join(&name)).starts_with(b".ie"), "{name}");
+    }
+}
+
+#[test]
+fn a_table_in_a_file_has_ids_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("a.cvault").to_str().unwrap().to_owned();
+    assert_eq!(chatvault(&["init", &archive]).code, 0);
+    let chat = format!("19:{}@thread.v2", "0123456789".repeat(12));
+    let message = Draft::chat(&chat, AT).from_user(&"a-very-long-id-".repeat(9), "").json();
+    let file = folder.path().join("ann.jsonl");
+    files::write(&file, JsonLines::of([message.as_bytes()]).bytes());
+    let ran = chatvault(&["import", &archive, "--custodian", "ann", file.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for command in [&["query", &archive, "--format", "table"][..], &["chats", &archive]] {
+        let table = chatvault(command).out;
+        assert!(table.contains(&chat) && !table.contains('…'), "{table}");
+    }
 }
 
 #[test]

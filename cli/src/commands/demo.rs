@@ -213,7 +213,7 @@ fn most_changed(snapshot: &Snapshot) -> anyhow::Result<Found> {
 }
 
 fn say_what_next(folder: &Path, found: &Found, console: &mut Console<'_>) -> anyhow::Result<()> {
-    let folder = folder.display();
+    let (folder, out) = (folder.display(), folder.with_extension("export"));
     let Found { chat, id } = found;
     heading("4. What to try next", console)?;
     for rest in [
@@ -224,7 +224,7 @@ fn say_what_next(folder: &Path, found: &Found, console: &mut Console<'_>) -> any
         format!("get {folder} --chat '{chat}' --id {id}"),
         format!("query {folder} --modified-from 2024 --explain"),
         format!("compact {folder}"),
-        format!("export {folder} --format html --all --out demo/export"),
+        format!("export {folder} --format html --all --out {}", out.display()),
         "--help".to_owned(),
     ] {
         console.line(format!("   cargo run --release -- {rest}"))?;

@@ -4,13 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use chatvault_engine::{
-    ContentAddress, MessageKey, Scan, Snapshot, Stored, TimeRange, Timestamp, Versions,
-};
+use chatvault_engine::{MessageKey, Scan, Snapshot, Stored, TimeRange, Timestamp, Versions};
 use chatvault_query::Record;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use crate::address::{self, Address};
 use crate::commands::Salvage;
 use crate::commands::query::one_of;
 use crate::console::Console;
@@ -23,7 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000
   chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000 --version 1714556460000
-  chatvault get team.cvault 5f1e0c…64 hexadecimal digits… > message.json
+  chatvault get team.cvault 5f1e0c92 > message.json
   chatvault get team.cvault --chat 19:abc@thread.v2 --id 1714556400000 --json
   chatvault get team.cvault --record recording --chat MEETING --id ID --file > call.mp4
 
@@ -45,9 +44,10 @@ const USAGE: &str = "chatvault get [OPTIONS] <ARCHIVE> <ADDRESS>
 pub(crate) struct Arguments {
     /// The archive's folder
     archive: PathBuf,
-    /// The message's content address, as `history` and `get --json` show it: 64 hexadecimal digits
+    /// The message's content address, as `history` and `get --json` show it: 64 hexadecimal digits, or
+    /// the first of them (four or more), for which all messages are read
     #[arg(conflicts_with_all = ["id", "reply_to", "version"])]
-    address: Option<ContentAddress>,
+    address: Option<Address>,
     /// What it is: a message, or what is stored beside messages
     #[arg(long, value_parser = one_of::<Record>(&Record::NAMES), default_value = "message")]
     #[arg(conflicts_with = "address")]
@@ -164,7 +164,11 @@ fn find(
     snapshot: &Snapshot,
 ) -> anyhow::Result<Option<Stored>> {
     let found = match (&arguments.address, key, arguments.version) {
-        (Some(address), _, _) => snapshot.get(address)?,
+        (Some(Address::Whole(address)), _, _) => snapshot.get(address)?,
+        (Some(Address::Start(start)), _, _) => match address::find(start, snapshot)? {
+            Some(address) => snapshot.get(&address)?,
+            None => None,
+        },
         (None, Some(key), Some(version)) => version_of(snapshot, &key, version)?,
         (None, Some(key), None) => snapshot.latest(&key)?,
         (None, None, _) => None,
@@ -227,6 +231,7 @@ mod tests {
     #[test]
     fn a_message_is_named_by_its_address_or_by_its_whole_key() {
         assert_eq!(key(&[ADDRESS]).unwrap(), None);
+        assert_eq!(key(&["ABab"]).unwrap(), None);
         let options = ["--chat", "c", "--id", "1", "--reply-to", "0", "--version", "2"];
         let expected = MessageKey {
             record: chatvault_engine::RecordKind::Message,
@@ -237,7 +242,8 @@ mod tests {
         assert_eq!(key(&options).unwrap(), Some(expected));
         for wrong in [
             &[][..],
-            &["abab"],
+            &["aba"],
+            &["abax"],
             &["--chat", "c"],
             &["--id", "1"],
             &["--version", "2"],

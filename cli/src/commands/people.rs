@@ -133,7 +133,7 @@ fn entry(person: &Person, at: Option<Timestamp>) -> Entry<'_> {
 
 const COLUMNS: &[Column] = &[
     Column::text("name", 24),
-    Column::text("id", 36),
+    Column::id("id", 36),
     Column::text("first seen", 10),
     Column::text("last seen", 10),
     Column::rest("addresses and other names"),

@@ -103,8 +103,8 @@ impl<'a> Entry<'a> {
 const COLUMNS: &[Column] = &[
     Column::number("no", 6),
     Column::number("copies", 8),
-    Column::text("custodian", 24),
-    Column::text("source", 28),
+    Column::id("custodian", 24),
+    Column::id("source", 28),
     Column::number("offset", 11),
     Column::number("bytes", 11),
     Column::rest("reason"),
@@ -141,8 +141,8 @@ fn list(quarantine: &mut Quarantine, console: &mut Console<'_>) -> anyhow::Resul
         let line = vec![
             entry.number.to_string(),
             text::count(entry.copies),
-            text::middle_cut(entry.custodian, 24).into_owned(),
-            text::middle_cut(entry.source, 28).into_owned(),
+            entry.custodian.to_owned(),
+            entry.source.to_owned(),
             text::count(entry.offset),
             text::count(u64::try_from(entry.bytes)?),
             entry.reason.to_owned(),

@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
 use crate::report::Copies;
 use crate::sync_report::{AskedFacts, Told, Work, minute, outcome_name, part, span, time, took_ms};
-use crate::table::{Column, Listing, whole};
+use crate::table::{Column, Listing};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -139,14 +139,12 @@ fn all(runs: &[SyncRun], json: bool, console: &mut Console<'_>) -> anyhow::Resul
     list(COLUMNS, runs.iter().map(row).collect(), console)
 }
 
-/// What was asked for is never cut for a program.
 fn list(
     columns: &'static [Column],
     rows: Vec<Vec<String>>,
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
-    let width = console.width().unwrap_or_else(|| whole(columns, &rows));
-    let mut listing = Listing::new(columns, Some(width));
+    let mut listing = Listing::new(columns, console.width());
     for row in rows {
         console.lines(listing.push(row))?;
     }

@@ -10,7 +10,7 @@ use crate::table::{Column, Listing};
 use crate::text;
 
 const COLUMNS: &[Column] = &[
-    Column::text("account", 41),
+    Column::id("account", 41),
     Column::text("result", 8),
     Column::number("copies", 11),
     Column::number("new", 10),

@@ -48,7 +48,7 @@ impl Export {
         let how = Run { reasons: &|key, link| told.reason(key, link), ..how };
         let mut on_progress =
             |progress: &super::Progress| -> ControlFlow<()> { watch(Step::Rendering(progress)) };
-        let made = self.write(writer, how, &mut on_progress)?;
+        let made = self.write(writer, self.survey()?, how, &mut on_progress)?;
         again.compare(&made, &mut report);
         report.other_reasons = told.others.load(Ordering::Relaxed);
         Ok(report)

@@ -73,14 +73,14 @@ impl Dispatcher<'_, '_> {
         let scene = self.scene.clone();
         if self.shop.request.text_only {
             let shop = Arc::clone(&self.shop);
-            let made = self.pool.run(move || {
-                let mut attachments = shop.no_attachments();
-                let stretches = shop.read(&slice, scene, &mut attachments)?;
-                shop.render(stretches, place)
-            });
+            let made = self.pool.run(move || shop.make(&slice, scene, &mut shop.no_attachments()));
             return Ok(self.framed(place, |own| own.send(Step::Slice(made))));
         }
-        let stretches = self.shop.read(&slice, scene, self.attachments)?;
+        if self.shop.is_of_lines() {
+            let made = self.shop.lines_of(&slice, self.attachments);
+            return Ok(self.send(Step::Slice(Promise::kept(made))));
+        }
+        let stretches = self.shop.read(&slice, scene)?.all(self.attachments)?;
         Ok(self.framed(place, |own| own.pieces(stretches, place)))
     }
 

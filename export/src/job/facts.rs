@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::RecordKind;
+use chatvault_engine::{RecordKind, Row, Timestamp};
 
-use super::scene::{Scene, Stored};
+use super::scene::Stored;
 use crate::content::Objects;
 use crate::digest::{Subject, hex, sha256};
 use crate::entry::{
-    Attached, AttachedState, Content, Entry, NoObjects, Piece, SystemEvents, Version,
+    Attached, AttachedState, Content, Entry, NoObjects, Piece, RenderOptions, SystemEvents, Version,
 };
 use crate::manifest::{Counts, Key, Unavailable};
 use crate::part::{self, Group, Member, Stream};
@@ -29,16 +29,15 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Looks at a message.
-    pub(super) fn of(entry: &Entry, scene: &Scene) -> Self {
+    pub(super) fn of(entry: &Entry, options: &RenderOptions, objects: &Arc<Stored>) -> Self {
         let flags = entry.latest().map(Version::flags).unwrap_or_default();
         let is_event = flags.is_system;
-        if is_event && scene.options.system_events == SystemEvents::Omit {
+        if is_event && options.system_events == SystemEvents::Omit {
             let counts = Counts { omitted: 1, ..Counts::default() };
             return Self { counts, is_left_out: true, ..Self::default() };
         }
-        let mut facts =
-            Self { subjects: subjects(entry, scene.options.versions), ..Self::default() };
-        facts.key = Some(key(entry));
+        let mut facts = Self { subjects: subjects(entry, options.versions), ..Self::default() };
+        facts.key = Some(key(&entry.key.conversation, &entry.key.id, entry.created));
         let counts = &mut facts.counts;
         *match entry.key.record {
             RecordKind::CopilotInteraction => &mut counts.copilot,
@@ -51,9 +50,20 @@ impl Facts {
         counts.edited = u64::from(flags.is_edited);
         counts.deleted = u64::from(flags.is_deleted);
         for attached in &entry.attached {
-            facts.add(entry, attached, &scene.objects);
+            facts.add(entry, attached, objects);
         }
         facts
+    }
+
+    /// Of a message without files that is no event, not edited and not deleted.
+    pub(super) fn of_plain(row: &Row<'_>) -> Self {
+        let version = row.version().to_string();
+        Self {
+            subjects: vec![Subject::new(row.conversation(), row.id(), &version)],
+            counts: Counts { messages: 1, versions: 1, ..Counts::default() },
+            key: Some(key(row.conversation(), row.id(), row.created())),
+            ..Self::default()
+        }
     }
 
     fn add(&mut self, entry: &Entry, attached: &Attached, objects: &Arc<Stored>) {
@@ -120,12 +130,8 @@ fn hash_of(json: &[u8]) -> String {
     hex(sha256(json).get(..8).unwrap_or_default())
 }
 
-fn key(entry: &Entry) -> Key {
-    Key {
-        chat: entry.key.conversation.clone(),
-        created: rfc3339(entry.created),
-        id: entry.key.id.clone(),
-    }
+fn key(chat: &str, id: &str, created: Timestamp) -> Key {
+    Key { chat: chat.to_owned(), created: rfc3339(created), id: id.to_owned() }
 }
 
 /// A file whose bytes are at hand is put together where it is made, unless it is larger than this.

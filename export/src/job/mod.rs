@@ -17,6 +17,7 @@ mod beside;
 mod check;
 mod dispatch;
 mod facts;
+mod lines;
 mod list;
 mod parent;
 mod place;
@@ -31,6 +32,7 @@ mod tests;
 mod window;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +48,9 @@ pub use plan::{Plan, PlannedWindow};
 use crate::digest::{Subject, hex, hyphened, name_uuid};
 use crate::entry::{Entry, SystemEvents, Window};
 use crate::error::{Error, Result};
-use crate::manifest::{ArchiveState, Head, Index, Selection, Tool, WindowText, canonical};
+use crate::manifest::{
+    ArchiveState, Head, Index, PartRecord, Selection, Tool, WindowText, canonical,
+};
 use crate::part::Settings;
 use crate::request::{Request, TimeField, time};
 use crate::told;
@@ -55,7 +59,7 @@ use read::Entries;
 use window::Grid;
 
 /// What turns messages into files: another number, other bytes.
-const RENDERER_VERSION: &str = "5";
+const RENDERER_VERSION: &str = "6";
 
 /// An export that can be planned, run, resumed and checked.
 #[derive(Clone)]
@@ -131,6 +135,9 @@ pub struct Progress {
 
 /// Is told how far an export is; `Break` stops it at a place from which it can be resumed.
 pub type OnProgress<'f> = &'f mut dyn FnMut(&Progress) -> ControlFlow<()>;
+
+/// Opens what takes a finished part: see [`Export::write_to`].
+pub type OpenPart<'o> = &'o mut dyn FnMut(&PartRecord) -> io::Result<Box<dyn io::Write + 'o>>;
 
 /// Tells how far an export is and remembers that it shall stop.
 pub(crate) struct Watch<'f> {

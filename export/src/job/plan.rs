@@ -7,14 +7,15 @@ use std::sync::Arc;
 use chatvault_engine::{Memory, MessageKind, RowKeys, Snapshot};
 use chatvault_query::Record;
 
-use super::slice::{Slice, Slicer};
+use super::slice::{Place, Slice, Slicer};
 use super::window::Grid;
 use super::{Export, Run};
 use crate::entry::Window;
 use crate::error::Result;
+use crate::part::Writer;
 use crate::request::{Range, Request, archive, wrong};
 
-/// Conversations of which the sample is made, evenly over all.
+/// Conversations of which the sample is made, evenly over all: of each a slice at most.
 const SAMPLE_CHATS: usize = 8;
 /// What a part holds beside its files, about: manifest, sums and directory for each message.
 const PART_BYTES: u64 = 4 << 10;
@@ -83,6 +84,13 @@ impl Survey {
     /// Messages and events, and what is stored beside them.
     pub(super) fn messages(&self) -> u64 {
         self.windows.iter().map(|window| window.messages).sum()
+    }
+
+    /// Only the first slice of each conversation, as if it were all of it.
+    fn for_a_sample(mut self) -> Self {
+        self.first_slices.retain(|slice| matches!(slice.place, Place::Whole | Place::First));
+        self.first_slices.iter_mut().for_each(|slice| slice.place = Place::Whole);
+        self
     }
 
     pub(super) fn messages_of(&self, window: Window) -> u64 {
@@ -260,7 +268,10 @@ impl Export {
             self.head.tool.clone(),
         )?;
         let folder = Arc::new(Memory::default());
-        let index = sample.run(folder, Run::default(), &mut |_| ControlFlow::Continue(()))?;
+        let how = Run::default();
+        let writer = Writer::create(folder, sample.settings(how.threads), sample.head.clone())?;
+        let survey = sample.survey()?.for_a_sample();
+        let index = sample.write(writer, survey, how, &mut |_| ControlFlow::Continue(()))?;
         let bytes: u64 = index.parts.iter().map(|part| part.bytes).sum();
         let counts = index.counts;
         let messages = (counts.messages + counts.events + counts.omitted).max(1);

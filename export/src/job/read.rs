@@ -99,15 +99,37 @@ impl Entries {
         Ok(Self { record, snapshot, answer, history, until, sighted, custodians })
     }
 
+    /// The chosen version of the next message, as it is stored.
+    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>> {
+        self.answer.as_mut().map_or(Ok(None), |answer| answer.next().map_err(wrong))
+    }
+
+    /// A message with its chosen version only, whoever delivered it.
+    pub(super) fn alone(record: RecordKind, row: &Row<'_>) -> Result<Entry> {
+        Ok(Entry {
+            key: key_of(record, row),
+            created: row.created(),
+            modified: row.modified(),
+            versions: vec![Past::of(record, row, false)?.version],
+            attached: Vec::new(),
+            parent: None,
+            custodians: Arc::default(),
+            is_context: false,
+        })
+    }
+
     /// The next message. Addresses are zeros and there are no attachments yet: both are found where
     /// there is time for it.
     pub(super) fn next(&mut self) -> Result<Option<Entry>> {
         let Some(answer) = &mut self.answer else { return Ok(None) };
         let Some(row) = answer.next().map_err(wrong)? else { return Ok(None) };
+        if matches!(self.history, History::None) {
+            return Self::alone(self.record, &row).map(Some);
+        }
         let key = key_of(self.record, &row);
         let (created, modified) = (row.created(), row.modified());
         let mut rows = match &mut self.history {
-            History::None => vec![Past::of(self.record, &row, self.sighted)?],
+            History::None => Vec::new(),
             History::Beside(beside) => beside.versions(&key, created)?,
             History::Each(scan) => each(&self.snapshot, scan, &key, created)?,
         };

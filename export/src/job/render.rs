@@ -34,14 +34,14 @@ const RECORD_BYTES: u64 = 16 << 20;
 /// What reads and renders one window. Shared by the threads that do.
 #[derive(Debug)]
 pub(super) struct Workshop {
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
     pub(super) request: Arc<Request>,
     pub(super) window: Window,
     pub(super) stage: Stage,
     known: Arc<Known>,
     fonts: Option<Arc<pdf::Fonts>>,
-    files: Files,
-    group_bytes: u64,
+    pub(super) files: Files,
+    pub(super) group_bytes: u64,
 }
 
 /// The running files of a window.
@@ -84,6 +84,66 @@ pub(super) enum Item {
     Rows(parquet::Rows),
     /// As it is.
     Entry(Box<Entry>),
+}
+
+impl Made {
+    /// Appends what the next messages became.
+    fn join(&mut self, next: Self, group_bytes: u64) {
+        match (self, next) {
+            (Self::Groups(all), Self::Groups(more)) => join(all, more, group_bytes),
+            (Self::Items(all), Self::Items(more)) => all.extend(more),
+            (made, next) => *made = next,
+        }
+    }
+}
+
+/// Messages of a slice that are read and rendered together: they stay in a processor's cache.
+const SOME: usize = 64;
+
+/// The messages of a slice, as they are read.
+pub(super) struct Reading<'w> {
+    shop: &'w Workshop,
+    record: Kind,
+    texts: Texts,
+    entries: Entries,
+    parents: Parents,
+    /// Of the conversation that is read.
+    scene: Option<Arc<Scene>>,
+}
+
+impl Reading<'_> {
+    /// Everything.
+    pub(super) fn all(&mut self, attachments: &mut Attachments<'_>) -> Result<Vec<Stretch>> {
+        self.some(usize::MAX, attachments)
+    }
+
+    /// The next messages, so many at most.
+    fn some(&mut self, most: usize, attachments: &mut Attachments<'_>) -> Result<Vec<Stretch>> {
+        let names_people = self.shop.request.format.names_people();
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for _ in 0..most {
+            let Some(mut entry) = self.entries.next()? else { break };
+            attachments.find(&mut entry)?;
+            if self.record == Kind::Transcript && names_people {
+                entry.say(&self.texts.of(&entry.key).map_err(wrong)?);
+            }
+            let chat = &entry.key.conversation;
+            let same = self.scene.take().filter(|scene| scene.conversation == *chat);
+            let scene = if let Some(scene) = same {
+                scene
+            } else {
+                self.parents.enter();
+                self.shop.scene((self.record, chat))
+            };
+            self.parents.find(&mut entry)?;
+            match stretches.last_mut().filter(|(last, _)| Arc::ptr_eq(last, &scene)) {
+                Some((_, all)) => all.push(entry),
+                None => stretches.push((Arc::clone(&scene), vec![entry])),
+            }
+            self.scene = Some(scene);
+        }
+        Ok(stretches)
+    }
 }
 
 impl Workshop {
@@ -138,38 +198,41 @@ impl Workshop {
     }
 
     /// Reads the messages of a slice. `scene` is that of its conversation if it has one alone.
-    pub(super) fn read(
+    pub(super) fn read(&self, slice: &Slice, scene: Option<Arc<Scene>>) -> Result<Reading<'_>> {
+        let (request, names_people) = (&*self.request, self.request.format.names_people());
+        let at = (slice.record, self.window, Some(slice));
+        Ok(Reading {
+            shop: self,
+            record: slice.record,
+            texts: Texts::new(&self.snapshot),
+            entries: Entries::of(&self.snapshot, request, at, true)?,
+            parents: Parents::new(&self.snapshot, request, names_people),
+            scene,
+        })
+    }
+
+    /// Reads and renders a slice: a few messages at a time, if a conversation has no document.
+    pub(super) fn make(
         &self,
         slice: &Slice,
         scene: Option<Arc<Scene>>,
         attachments: &mut Attachments<'_>,
-    ) -> Result<Vec<Stretch>> {
-        let request = &*self.request;
-        // The stored lines need no history; the names of files that were taken away are in it.
-        let has_files = self.snapshot.has_links() && !request.text_only;
-        let history = request.format != Format::Jsonl || request.all_versions || has_files;
-        let at = (slice.record, self.window, Some(slice));
-        let texts = Texts::new(&self.snapshot);
-        let mut entries = Entries::of(&self.snapshot, request, at, history)?;
-        let mut parents = Parents::new(&self.snapshot, request, request.format.names_people());
-        let mut stretches: Vec<Stretch> =
-            scene.map(|scene| (scene, Vec::new())).into_iter().collect();
-        while let Some(mut entry) = entries.next()? {
-            attachments.find(&mut entry)?;
-            if slice.record == Kind::Transcript && request.format.names_people() {
-                entry.say(&texts.of(&entry.key).map_err(wrong)?);
-            }
-            let chat = &entry.key.conversation;
-            if stretches.last().is_none_or(|(scene, _)| scene.conversation != *chat) {
-                parents.enter();
-                stretches.push((self.scene((slice.record, chat)), Vec::new()));
-            }
-            parents.find(&mut entry)?;
-            if let Some((_, all)) = stretches.last_mut() {
-                all.push(entry);
-            }
+    ) -> Result<Made> {
+        if self.is_of_lines() {
+            return self.lines_of(slice, attachments);
         }
-        Ok(stretches)
+        let mut reading = self.read(slice, scene)?;
+        if self.request.is_by_chat() {
+            return self.render(reading.all(attachments)?, slice.place);
+        }
+        let mut made = Made::Items(Vec::new());
+        loop {
+            let some = reading.some(SOME, attachments)?;
+            if some.is_empty() {
+                return Ok(made);
+            }
+            made.join(self.render(some, slice.place)?, self.group_bytes);
+        }
     }
 
     /// Renders what [`Workshop::read`] gave of whole conversations, or of a part of one.
@@ -177,16 +240,11 @@ impl Workshop {
         if self.request.is_by_chat() && place == Place::Whole {
             return self.chats(stretches).map(Made::Chats);
         }
-        let mut made: Option<Made> = None;
+        let mut made = Made::Items(Vec::new());
         for (scene, entries) in stretches {
-            let next = self.stretch(&scene, entries)?;
-            match (&mut made, next) {
-                (Some(Made::Groups(all)), Made::Groups(more)) => join(all, more, self.group_bytes),
-                (Some(Made::Items(all)), Made::Items(more)) => all.extend(more),
-                (made, next) => *made = Some(next),
-            }
+            made.join(self.stretch(&scene, entries)?, self.group_bytes);
         }
-        Ok(made.unwrap_or(Made::Items(Vec::new())))
+        Ok(made)
     }
 
     /// Makes all files of some conversations.
@@ -214,7 +272,7 @@ impl Workshop {
     fn stretch(&self, scene: &Arc<Scene>, mut entries: Vec<Entry>) -> Result<Made> {
         self.add_addresses(&mut entries);
         let with_facts = |entry: Entry| {
-            let facts = Facts::of(&entry, scene);
+            let facts = Facts::of(&entry, &scene.options, &scene.objects);
             (entry, facts)
         };
         let entries: Vec<(Entry, Facts)> = entries.into_iter().map(with_facts).collect();
@@ -354,13 +412,7 @@ impl Workshop {
                 jsonl::record(&entry, &context, &mut lines);
                 jsonl::attachments(&entry, &mut attachments);
             }
-            let files = &self.files;
-            let other = files.others.iter().find(|(record, _)| *record == entry.key.record);
-            let records = [
-                (other.map_or(&files.main, |(_, file)| file), lines.lines.as_slice()),
-                (&files.breaks, lines.breaks.as_slice()),
-                (&files.attachments, attachments.as_slice()),
-            ];
+            let records = self.files.of_lines(entry.key.record, &lines, &attachments);
             groups.add(facts, &records, Vec::new());
         }
         groups.all
@@ -388,18 +440,20 @@ fn join(all: &mut Vec<Group<'static>>, more: Vec<Group<'static>>, most_bytes: u6
 }
 
 /// Groups of records: of several messages, unless files belong to one.
-struct Groups {
-    all: Vec<Group<'static>>,
+pub(super) struct Groups {
+    pub(super) all: Vec<Group<'static>>,
     most_bytes: u64,
     bytes: u64,
+    /// What a record is given at once.
+    room: usize,
 }
 
 impl Groups {
-    fn new(most_bytes: u64) -> Self {
-        Self { all: Vec::new(), most_bytes, bytes: u64::MAX }
+    pub(super) fn new(most_bytes: u64) -> Self {
+        Self { all: Vec::new(), most_bytes, bytes: u64::MAX, room: 0 }
     }
 
-    fn add(
+    pub(super) fn add(
         &mut self,
         facts: Facts,
         records: &[(&Arc<RecordFile>, &[u8])],
@@ -409,6 +463,9 @@ impl Groups {
         let has_files = !facts.members.is_empty() || !members.is_empty();
         let sum = self.bytes.saturating_add(bytes);
         if has_files || sum > self.most_bytes || self.all.is_empty() {
+            // A full group is followed by one that becomes full, too.
+            let is_full = self.bytes <= self.most_bytes;
+            self.room = usize::try_from(self.bytes).ok().filter(|_| is_full).unwrap_or(0);
             self.all.push(Group::default());
             self.bytes = 0;
         }
@@ -420,8 +477,9 @@ impl Groups {
             if let Some(other) = group.records.iter_mut().find(same) {
                 other.bytes.extend_from_slice(bytes);
             } else {
-                let (file, bytes) = (Arc::clone(file), bytes.to_vec());
-                group.records.push(Record { file, bytes });
+                let mut own = Vec::with_capacity(bytes.len().max(self.room));
+                own.extend_from_slice(bytes);
+                group.records.push(Record { file: Arc::clone(file), bytes: own });
             }
         }
         // Nobody joins a message that has files.
@@ -430,6 +488,18 @@ impl Groups {
 }
 
 impl Files {
+    /// Where the lines of a message go.
+    pub(super) fn of_lines<'f>(
+        &'f self,
+        record: RecordKind,
+        lines: &'f jsonl::Lines,
+        attachments: &'f [u8],
+    ) -> [(&'f Arc<RecordFile>, &'f [u8]); 3] {
+        let other = self.others.iter().find(|(of, _)| *of == record);
+        let main = other.map_or(&self.main, |(_, file)| file);
+        [(main, &lines.lines), (&self.breaks, &lines.breaks), (&self.attachments, attachments)]
+    }
+
     fn of(format: Format, options: &RenderOptions, window: Window) -> Self {
         let (main, ending, header) = match format {
             Format::Csv => ("messages", "csv", csv::header(options)),

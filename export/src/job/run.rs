@@ -1,5 +1,6 @@
 //! Runs an export: one thread hands slices out, some make them, the caller's places them.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -11,14 +12,15 @@ use super::place::Placer;
 use super::plan::Survey;
 use super::render::Workshop;
 use super::scene::{Known, NamesAt, Scene, Stage, Stored};
-use super::{Export, OnProgress, Phase, Run, Watch, text_of};
+use super::{Export, OnProgress, OpenPart, Phase, Run, Watch, text_of};
 use crate::entry::{Window, Zone};
 use crate::error::{Error, Result};
 use crate::format::{html, pdf};
-use crate::manifest::Index;
+use crate::manifest::{Index, PartRecord};
 use crate::part::{self, Writer};
 use crate::pool::Pool;
 use crate::request::{Format, Request, day};
+use crate::zip::read::Section;
 
 /// Slices between reading and placing, beside one for each thread.
 const AHEAD: usize = 4;
@@ -38,13 +40,59 @@ impl Export {
     ) -> Result<Index> {
         let start = if how.resume { Writer::resume } else { Writer::create };
         let writer = start(folder, self.settings(how.threads), self.head.clone())?;
-        self.write(writer, how, on_progress)
+        self.write(writer, self.survey()?, how, on_progress)
     }
 
-    /// Gives a writer everything.
+    /// Writes the parts into writers that `open` gives, one after the other.
+    ///
+    /// A part is in `scratch` until it is whole, as its length and hash are in its record: `Memory`,
+    /// or a folder where parts are too large for that. Nothing stays there, so an export that was
+    /// stopped begins anew, and [`Run::resume`] has no meaning.
+    ///
+    /// ```
+    /// # use std::{io, ops::ControlFlow, sync::Arc};
+    /// # use chatvault_engine::{Archive, Host, Memory, Options, Timestamp};
+    /// # use chatvault_export::{Export, Format, Request, Run};
+    /// # let host = Host::new(Arc::new(Memory::default()));
+    /// # let snapshot = Archive::create(host, Options::default())?.snapshot()?;
+    /// let request = Request { format: Format::Jsonl, all_time: true, ..Request::default() };
+    /// let export = Export::new(&snapshot, request, Timestamp::from_ms(1_463_000_000_000))?;
+    /// let index = export.write_to(
+    ///     Memory::default(),
+    ///     &mut |part| {
+    ///         println!("an upload of {} with {} bytes begins", part.name, part.bytes);
+    ///         Ok(Box::new(io::sink()))
+    ///     },
+    ///     Run::default(),
+    ///     &mut |_| ControlFlow::Continue(()),
+    /// )?;
+    /// assert!(index.finished);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write_to(
+        &self,
+        scratch: impl Storage + 'static,
+        open: OpenPart<'_>,
+        how: Run<'_>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Index> {
+        let scratch: Arc<dyn Storage> = Arc::new(scratch);
+        let settings = self.settings(how.threads);
+        let mut writer = Writer::create(Arc::clone(&scratch), settings, self.head.clone())?;
+        writer.on_part(|part| hand_over(&*scratch, part, &mut *open(part)?));
+        let index = self.write(writer, self.survey()?, how, on_progress);
+        let own = [Index::file_name(self.name()), Index::sums_name(self.name())];
+        for name in own {
+            drop(scratch.remove(&name));
+        }
+        index
+    }
+
+    /// Gives a writer everything that a survey has found.
     pub(super) fn write(
         &self,
         mut writer: Writer<'_>,
+        mut survey: Survey,
         how: Run<'_>,
         on_progress: OnProgress<'_>,
     ) -> Result<Index> {
@@ -54,7 +102,6 @@ impl Export {
         if writer.is_finished() {
             return writer.finish();
         }
-        let mut survey = self.survey()?;
         watch.progress.windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
         let known = Known::collect(&self.snapshot, &self.request, &survey, &mut watch)?;
         let known = known.ok_or(Error::Cancelled)?;
@@ -93,6 +140,15 @@ impl Export {
         work.watch.tell();
         writer.finish()
     }
+}
+
+/// Copies a finished part to its writer; then it goes.
+fn hand_over(scratch: &dyn Storage, part: &PartRecord, out: &mut dyn Write) -> io::Result<()> {
+    let file = scratch.open(&part.name)?;
+    let mut content = Section::new(&file, 0, part.bytes);
+    let _bytes = io::copy(&mut content, out)?;
+    out.flush()?;
+    scratch.remove(&part.name)
 }
 
 /// What all windows share.

@@ -108,7 +108,8 @@ impl Running {
     }
 
     fn launch(&mut self, pool: &Pool, level: u32) -> Result<()> {
-        let raw = Arc::new(std::mem::take(&mut self.pending));
+        let room = Vec::with_capacity(self.pending.len());
+        let raw = Arc::new(std::mem::replace(&mut self.pending, room));
         let most = stored_bytes(raw.len());
         self.flying.push_back((pool.run(move || Chunk::new(raw, level)), most));
         self.flying_bytes += most;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use chatvault_engine::Storage;
@@ -41,9 +42,12 @@ pub struct Writer<'a> {
     state: State,
     /// Is told of parts that come out otherwise, which is then no error.
     on_other: Option<OnOther<'a>>,
-    on_part: Box<dyn FnMut(&PartRecord) + 'a>,
+    on_part: OnPart<'a>,
     cancelled: Box<dyn Fn() -> bool + 'a>,
 }
+
+/// Is told of a finished part.
+type OnPart<'a> = Box<dyn FnMut(&PartRecord) -> io::Result<()> + 'a>;
 
 /// Is told of a part that an index has, and as what it came out.
 pub(crate) type OnOther<'a> = Box<dyn FnMut(&PartRecord, &PartRecord) + 'a>;
@@ -156,14 +160,14 @@ impl<'a> Writer<'a> {
             next_group: 0,
             state: if finished { State::Finished } else { State::Writing },
             on_other: None,
-            on_part: Box::new(|_| {}),
+            on_part: Box::new(|_| Ok(())),
             cancelled: Box::new(|| false),
         })
     }
 
     /// Calls `released` for every part that is finished from now on: it is durable, and will not be
-    /// touched again.
-    pub fn on_part(&mut self, released: impl FnMut(&PartRecord) + 'a) {
+    /// touched again. An error of it ends the export.
+    pub fn on_part(&mut self, released: impl FnMut(&PartRecord) -> io::Result<()> + 'a) {
         self.on_part = Box::new(released);
     }
 
@@ -396,8 +400,8 @@ impl<'a> Writer<'a> {
         self.index.counts = self.index.total_counts();
         self.index.digest = (&self.total).into();
         self.folder.publish(&self.index)?;
-        self.index.parts.last().into_iter().for_each(|part| (self.on_part)(part));
-        Ok(())
+        let Some(part) = self.index.parts.last() else { return Ok(()) };
+        (self.on_part)(part).map_err(Error::folder("hand over", &part.name))
     }
 
     /// A part that an earlier run had finished must come out as it was.

@@ -5,15 +5,17 @@
 //! any order, and their sizes just add up. A chunk that would not shrink is written as stored
 //! blocks: no chunk is ever larger than [`stored_bytes`] says.
 //!
-//! The last chunk is a whole stream, and of a small member it is the only one: libdeflate makes it
-//! in half the time of zlib, which can end a chunk that is not the last.
+//! libdeflate makes whole streams, in half the time of zlib. The last chunk is one; of the others the
+//! last block is found and made one that others follow.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
 use libdeflater::{CompressionLvl, Compressor};
+
+use super::block::Finder;
 
 /// How much is deflated at a time: large enough that starting anew costs little, small enough
 /// that many threads have work and little is in memory.
@@ -41,63 +43,73 @@ pub(crate) fn stored_bytes(raw: usize) -> u64 {
 }
 
 thread_local! {
-    /// Compressors of a thread, by level: their tables are large, and making them is slower than a
+    /// What a thread deflates with, by level: tables are large, and making them is slower than a
     /// message.
-    static COMPRESSORS: RefCell<BTreeMap<u32, Compress>> = const { RefCell::new(BTreeMap::new()) };
-    /// The same for last chunks.
-    static LAST_COMPRESSORS: RefCell<BTreeMap<u32, Compressor>> =
-        const { RefCell::new(BTreeMap::new()) };
+    static DEFLATERS: RefCell<BTreeMap<u32, Deflater>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Deflates a chunk.
 pub(crate) fn chunk(raw: &[u8], level: u32, place: Place) -> Vec<u8> {
-    let limit = usize::try_from(stored_bytes(raw.len())).unwrap_or(usize::MAX);
-    let deflated = match place {
-        Place::Inside => COMPRESSORS.with_borrow_mut(|kept| {
-            let make = || Compress::new(Compression::new(level), false);
-            deflate(kept.entry(level).or_insert_with(make), raw, limit)
-        }),
-        Place::Last => LAST_COMPRESSORS.with_borrow_mut(|kept| {
-            deflate_last(kept.entry(level).or_insert_with(|| compressor(level)), raw, limit)
-        }),
-    };
-    match deflated {
-        Some(deflated) if deflated.len() < limit || raw.is_empty() => deflated,
-        _ => stored(raw, place),
+    let deflated = DEFLATERS.with_borrow_mut(|kept| {
+        kept.entry(level).or_insert_with(|| Deflater::new(level)).chunk(raw, place)
+    });
+    deflated.unwrap_or_else(|| stored(raw, place))
+}
+
+/// A whole zlib stream.
+pub(crate) fn zlib(raw: &[u8], level: u32) -> Vec<u8> {
+    DEFLATERS
+        .with_borrow_mut(|kept| kept.entry(level).or_insert_with(|| Deflater::new(level)).zlib(raw))
+}
+
+struct Deflater {
+    compressor: Compressor,
+    finder: Finder,
+    out: Vec<u8>,
+}
+
+impl Deflater {
+    /// The lower ones of zlib's levels are slower than the one that is as good here.
+    fn new(level: u32) -> Self {
+        let level = i32::try_from(level.saturating_sub(1)).unwrap_or_default();
+        let level = CompressionLvl::new(level).unwrap_or_default();
+        Self { compressor: Compressor::new(level), finder: Finder::default(), out: Vec::new() }
     }
-}
 
-/// The lower ones of zlib's levels are slower than the one that is as good here.
-fn compressor(level: u32) -> Compressor {
-    let level = i32::try_from(level.saturating_sub(1)).unwrap_or_default();
-    Compressor::new(CompressionLvl::new(level).unwrap_or_default())
-}
-
-fn deflate_last(compressor: &mut Compressor, raw: &[u8], limit: usize) -> Option<Vec<u8>> {
-    let mut out = vec![0; limit.max(64)];
-    let bytes = compressor.deflate_compress(raw, &mut out).ok()?;
-    out.truncate(bytes);
-    out.shrink_to_fit();
-    Some(out)
-}
-
-/// `None` if the chunk would not be smaller than `limit`.
-fn deflate(compressor: &mut Compress, raw: &[u8], limit: usize) -> Option<Vec<u8>> {
-    compressor.reset();
-    let mut out = Vec::with_capacity(limit.max(64));
-    loop {
-        let consumed = usize::try_from(compressor.total_in()).unwrap_or(usize::MAX);
-        let rest = raw.get(consumed..)?;
-        let status = compressor.compress_vec(rest, &mut out, FlushCompress::Full).ok()?;
-        let all_in = compressor.total_in() == raw.len() as u64;
-        let room_left = out.len() < out.capacity();
-        match status {
-            _ if all_in && room_left => return Some(out),
-            // The output is full: the chunk is at least as large as its stored form.
-            _ if !room_left => return None,
-            Status::BufError | Status::StreamEnd => return None,
-            Status::Ok => {}
+    /// `None` if the chunk would not be smaller than its stored form.
+    fn chunk(&mut self, raw: &[u8], place: Place) -> Option<Vec<u8>> {
+        let limit = usize::try_from(stored_bytes(raw.len())).unwrap_or(usize::MAX);
+        // A finder reads whole words, and a chunk that goes on ends with up to five bytes more.
+        let room = limit.max(64) + 8;
+        if self.out.len() < room {
+            self.out.resize(room, 0);
         }
+        let bytes =
+            self.compressor.deflate_compress(raw, self.out.get_mut(..limit.max(64))?).ok()?;
+        let bytes = if place == Place::Inside { self.go_on(bytes)? } else { bytes };
+        let is_smaller = bytes < limit || raw.is_empty();
+        self.out.get(..bytes).filter(|_| is_smaller).map(<[u8]>::to_vec)
+    }
+
+    fn zlib(&mut self, raw: &[u8]) -> Vec<u8> {
+        let most = self.compressor.zlib_compress_bound(raw.len());
+        if self.out.len() < most {
+            self.out.resize(most, 0);
+        }
+        // There is room for any stream.
+        let bytes = self.compressor.zlib_compress(raw, &mut self.out).unwrap_or_default();
+        self.out.get(..bytes).unwrap_or_default().to_vec()
+    }
+
+    /// Lets another block follow a whole stream of so many bytes: gives how many they are then.
+    fn go_on(&mut self, bytes: usize) -> Option<usize> {
+        self.out.get_mut(bytes..bytes + 8)?.fill(0);
+        let last = self.finder.last_block(self.out.get(..bytes + 8)?)?;
+        *self.out.get_mut(last.start / 8)? &= !(1 << (last.start % 8));
+        // An empty stored block: three bits of zero, and from the next byte on its length.
+        let end = (last.end + 3).div_ceil(8);
+        self.out.get_mut(end..end + 4)?.copy_from_slice(&[0, 0, 0xff, 0xff]);
+        Some(end + 4)
     }
 }
 

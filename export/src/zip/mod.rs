@@ -7,9 +7,9 @@
 //! at most [`MOST_ENTRIES`] members. So the size of a part is a plain sum, and the same members
 //! make the same bytes anywhere.
 //!
-//! The deflate streams come from two pinned libraries, each with one level; their output does not
-//! depend on the processor.
+//! The deflate streams come from one pinned library; its output does not depend on the processor.
 
+mod block;
 pub(crate) mod deflate;
 pub(crate) mod read;
 pub(crate) mod record;

@@ -11,7 +11,7 @@ use crate::failure::Outcome;
 use crate::sync_report::{
     AskedFacts, TroubleFacts, Work, day, first_day_ms, minute, outcome_name, part, time,
 };
-use crate::table::{Column, Listing, whole};
+use crate::table::{Column, Listing};
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -178,7 +178,7 @@ fn is_wanted(account: &Account, only: &Only) -> bool {
 const WIDE_CELLS: u16 = 200;
 
 const WIDE: &[Column] = &[
-    Column::text("account", 41),
+    Column::id("account", 41),
     Column::text("kind", 10),
     Column::text("active", 7),
     Column::text("last run", 16),
@@ -204,12 +204,9 @@ const NARROW: &[Column] = &[
 fn print(accounts: &[&Account], console: &mut Console<'_>) -> anyhow::Result<()> {
     let is_wide = console.width().is_none_or(|cells| cells >= WIDE_CELLS);
     let columns = if is_wide { WIDE } else { NARROW };
-    let rows = accounts.iter().map(|account| if is_wide { wide(account) } else { narrow(account) });
-    let rows: Vec<Vec<String>> = rows.collect();
-    // Nothing is cut for a program that looks for an address.
-    let width = console.width().unwrap_or_else(|| whole(columns, &rows));
-    let mut listing = Listing::new(columns, Some(width));
-    for row in rows {
+    let mut listing = Listing::new(columns, console.width());
+    for row in accounts.iter().map(|account| if is_wide { wide(account) } else { narrow(account) })
+    {
         console.lines(listing.push(row))?;
     }
     console.lines(Some(listing.lines()))

@@ -83,10 +83,10 @@ impl<'a> From<&'a Missing> for Entry<'a> {
 }
 
 const COLUMNS: &[Column] = &[
-    Column::text("account", 20),
-    Column::text("message", 13),
-    Column::text("conversation", 24),
-    Column::text("content", 24),
+    Column::id("account", 20),
+    Column::id("message", 13),
+    Column::id("conversation", 24),
+    Column::id("content", 24),
     Column::text("last try", 16),
     Column::number("tries", 5),
     Column::text("again", 8),
@@ -119,12 +119,11 @@ fn print(missing: &[Missing], console: &mut Console<'_>) -> anyhow::Result<()> {
 }
 
 fn row(missing: &Missing) -> Vec<String> {
-    let cut = |value: &str, cells| text::middle_cut(value, cells).into_owned();
     vec![
-        cut(missing.custodian.as_str(), 20),
-        cut(&missing.message, 13),
-        cut(&missing.conversation, 24),
-        cut(missing.title.as_deref().unwrap_or(&missing.content), 24),
+        missing.custodian.to_string(),
+        missing.message.clone(),
+        missing.conversation.clone(),
+        missing.title.as_ref().unwrap_or(&missing.content).clone(),
         minute(missing.last_ms),
         text::count(missing.tries.into()),
         if missing.given_up { "given up" } else { "yes" }.to_owned(),
@@ -158,7 +157,7 @@ mod tests {
         assert_eq!(
             row(&missing),
             [
-                "user:0b4f1…3456789ab",
+                "user:0b4f1c2d-aaaa-bbbb-cccc-0123456789ab",
                 "1772438400000",
                 "19:a@thread.v2",
                 "budget.xlsx",

@@ -33,8 +33,8 @@ const BY_MODIFIED: &[Column] = &columns("modified (UTC)");
 const fn columns(time: &'static str) -> [Column; 5] {
     [
         Column::text(time, 19),
-        Column::text("conversation", CONVERSATION_CELLS),
-        Column::text("sender", SENDER_CELLS),
+        Column::id("conversation", CONVERSATION_CELLS),
+        Column::id("sender", SENDER_CELLS),
         Column::text("kind", 7),
         Column::rest("text"),
     ]
@@ -49,9 +49,10 @@ pub(in crate::commands) fn print_table(
 ) -> anyhow::Result<u64> {
     let columns = if order == Order::Modified { BY_MODIFIED } else { BY_CREATED };
     let mut listing = Listing::new(columns, console.width());
+    let chat: fn(&str) -> &str = if console.out_is_terminal { short_conversation } else { |id| id };
     let mut printed = 0;
     while let Some(row) = rows.next()? {
-        let cells = cells(&row, order)?;
+        let cells = cells(&row, order, chat)?;
         let said = match (search, rows.text()) {
             (Some(search), Text::Here(text)) => search.said(text),
             _ => Vec::new(),
@@ -74,14 +75,14 @@ fn spoken(cells: &[String], cue: &Cue) -> Vec<String> {
     let words = Cue { speaker: None, ..cue.clone() }.to_string();
     if let [.., sender, kind, text] = cells.as_mut_slice() {
         let speaker = cue.speaker.as_deref().unwrap_or("-");
-        *sender = text::middle_cut(speaker, usize::from(SENDER_CELLS)).into_owned();
+        speaker.clone_into(sender);
         "spoken".clone_into(kind);
         *text = words;
     }
     cells
 }
 
-fn cells(row: &Row<'_>, order: Order) -> anyhow::Result<Vec<String>> {
+fn cells(row: &Row<'_>, order: Order, chat: fn(&str) -> &str) -> anyhow::Result<Vec<String>> {
     let time = if order == Order::Modified { row.modified() } else { row.created() };
     let document = row.document()?;
     let message = Message::of(&document);
@@ -89,8 +90,8 @@ fn cells(row: &Row<'_>, order: Order) -> anyhow::Result<Vec<String>> {
     let sender = name.or(row.sender()).unwrap_or("-");
     Ok(vec![
         to_seconds(&format_time(time)),
-        short_conversation(row.conversation()),
-        text::middle_cut(sender, usize::from(SENDER_CELLS)).into_owned(),
+        chat(row.conversation()).to_owned(),
+        sender.to_owned(),
         Kind::name_of(row.kind()).to_owned(),
         words(&document, &message),
     ])
@@ -141,10 +142,9 @@ fn to_seconds(time: &str) -> String {
 }
 
 /// What tells conversations apart: all of them start with `19:` and end in a few domains.
-fn short_conversation(id: &str) -> String {
+fn short_conversation(id: &str) -> &str {
     let own = id.split('@').next().unwrap_or(id);
-    text::middle_cut(own.strip_prefix("19:").unwrap_or(own), usize::from(CONVERSATION_CELLS))
-        .into_owned()
+    own.strip_prefix("19:").unwrap_or(own)
 }
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(short_conversation("19:meeting_x@thread.v2"), "meeting_x");
         assert_eq!(
             short_conversation("19:0057ab97-5f88-4a8e_00a1f783-68bc-4202@unq.gbl.spaces"),
-            "0057ab97-5…-68bc-4202"
+            "0057ab97-5f88-4a8e_00a1f783-68bc-4202"
         );
     }
 }

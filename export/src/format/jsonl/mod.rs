@@ -13,11 +13,11 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use chatvault_engine::ContentAddress;
 use memchr::{memchr2, memchr2_iter};
 use serde::Deserialize;
 
-use crate::entry::{Context, Entry, SystemEvents, Version};
-use crate::format::table::Parsed;
+use crate::entry::{Context, Entry, SystemEvents};
 
 pub use attachments::attachments;
 
@@ -49,20 +49,24 @@ struct Breaks {
 pub fn record(entry: &Entry, context: &Context<'_>, out: &mut Lines) {
     let Some(latest) = entry.latest() else { return };
     let omits = context.options.system_events == SystemEvents::Omit;
-    if omits && Parsed::one(latest, 1).is_event() {
+    if omits && latest.flags().is_system {
         return;
     }
     let first = if context.options.versions { 0 } else { entry.versions.len() - 1 };
-    entry.versions.iter().skip(first).for_each(|version| line(version, out));
+    for version in entry.versions.iter().skip(first) {
+        let json = version.document.json();
+        line(json, has_breaks(json).then_some(version.address), out);
+    }
 }
 
-fn line(version: &Version, out: &mut Lines) {
+/// Appends a line; of one with line breaks the address is needed.
+pub(crate) fn line(json: &[u8], address: Option<ContentAddress>, out: &mut Lines) {
     let start = out.lines.len();
-    out.lines.extend_from_slice(version.document.json());
+    out.lines.extend_from_slice(json);
     out.count += 1;
-    if has_breaks(version.document.json()) {
+    if let Some(address) = address {
         out.changed += 1;
-        note(version, &mut out.breaks);
+        note(json, address, &mut out.breaks);
         let line = out.lines.get_mut(start..).unwrap_or_default();
         line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     }
@@ -74,11 +78,11 @@ pub(crate) fn has_breaks(json: &[u8]) -> bool {
     memchr2(b'\n', b'\r', json).is_some()
 }
 
-fn note(version: &Version, breaks: &mut Vec<u8>) {
+fn note(json: &[u8], address: ContentAddress, breaks: &mut Vec<u8>) {
     let offsets = |wanted: u8| {
         let mut text = String::new();
-        for at in memchr2_iter(b'\n', b'\r', version.document.json()) {
-            if version.document.json().get(at) == Some(&wanted) {
+        for at in memchr2_iter(b'\n', b'\r', json) {
+            if json.get(at) == Some(&wanted) {
                 let between = if text.is_empty() { "" } else { "," };
                 // Writing to a string does not fail.
                 let _written = write!(text, "{between}{at}");
@@ -87,7 +91,6 @@ fn note(version: &Version, breaks: &mut Vec<u8>) {
         text
     };
     let (cr, lf) = (offsets(b'\r'), offsets(b'\n'));
-    let address = version.address;
     let note = format!("{{\"content_address\":\"{address}\",\"cr\":[{cr}],\"lf\":[{lf}]}}\n");
     breaks.extend_from_slice(note.as_bytes());
 }

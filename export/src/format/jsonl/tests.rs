@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::entry::Version;
 use crate::format::table::fixture::{World, changed, entry, event, raw_entry, said};
 
 fn written(world: &World, entry: &Entry) -> Lines {

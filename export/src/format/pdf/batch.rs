@@ -8,8 +8,6 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::entry::{Laid, Measure, lay_out};
-use super::file::Packer;
-use super::font::Fonts;
 use super::shape::Shaper;
 use super::thread::Placed;
 use super::volume::Page;
@@ -24,21 +22,9 @@ enum Job<'a> {
     Pack(Mutex<&'a mut Page>),
 }
 
-/// What one thread works with.
-pub(super) struct Worker<'f> {
-    shaper: Shaper<'f>,
-    packer: Packer,
-}
-
-impl<'f> Worker<'f> {
-    pub(super) fn new(fonts: &'f Fonts) -> Self {
-        Self { shaper: Shaper::new(fonts), packer: Packer::new() }
-    }
-}
-
-/// Lays out entries and packs pages with as many threads as there are workers.
+/// Lays out entries and packs pages with as many threads as there are shapers.
 pub(super) fn work(
-    workers: &mut [Worker<'_>],
+    shapers: &mut [Shaper<'_>],
     entries: &[Placed],
     pages: &mut [Page],
     (context, measure): (&Context<'_>, Measure<'_>),
@@ -47,17 +33,17 @@ pub(super) fn work(
     let pack = pages.iter_mut().map(|page| Job::Pack(Mutex::new(page)));
     let jobs: Vec<Job<'_>> = lay.chain(pack).collect();
     let next = AtomicUsize::new(0);
-    let run = |worker: &mut Worker<'_>| {
+    let run = |shaper: &mut Shaper<'_>| {
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            job.run(worker, context, measure);
+            job.run(shaper, context, measure);
         }
     };
-    let Some((first, others)) = workers.split_first_mut() else { return Vec::new() };
+    let Some((first, others)) = shapers.split_first_mut() else { return Vec::new() };
     std::thread::scope(|scope| {
-        for worker in others {
+        for shaper in others {
             // Without more threads this one does everything.
             let builder = std::thread::Builder::new().name("export-pdf".to_owned());
-            drop(builder.spawn_scoped(scope, || run(worker)));
+            drop(builder.spawn_scoped(scope, || run(shaper)));
         }
         run(first);
     });
@@ -69,18 +55,14 @@ pub(super) fn work(
 }
 
 impl Job<'_> {
-    fn run(&self, worker: &mut Worker<'_>, context: &Context<'_>, measure: Measure<'_>) {
+    fn run(&self, shaper: &mut Shaper<'_>, context: &Context<'_>, measure: Measure<'_>) {
         match self {
             Self::LayOut(entries, out) => {
-                let shaper = &mut worker.shaper;
                 let laid = entries.iter().map(|placed| lay_out(shaper, placed, context, measure));
                 *out.lock().unwrap_or_else(PoisonError::into_inner) = laid.collect();
             }
             Self::Pack(page) => {
-                page.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .content
-                    .pack(&mut worker.packer);
+                page.lock().unwrap_or_else(PoisonError::into_inner).content.pack();
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use flate2::{Compress, Compression, FlushCompress, Status};
+use crate::zip::deflate::zlib;
 
 /// The number of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +26,6 @@ pub(super) struct File {
     /// Small objects that wait for more: their numbers and where they begin in the text.
     small: Vec<(u32, usize)>,
     small_text: String,
-    packer: Packer,
 }
 
 /// Where an object is.
@@ -55,13 +54,7 @@ impl File {
             places: Vec::new(),
             small: Vec::new(),
             small_text: String::new(),
-            packer: Packer::new(),
         }
-    }
-
-    /// Compresses with this file's room.
-    pub(super) fn packer(&mut self) -> &mut Packer {
-        &mut self.packer
     }
 
     /// About how long it is so far.
@@ -125,7 +118,7 @@ impl File {
 
     /// Writes a stream that is compressed here.
     pub(super) fn packed(&mut self, id: Id, dictionary: &str, content: &[u8]) {
-        let packed = self.packer.pack(content);
+        let packed = pack(content);
         self.stream(id, &format!("{dictionary}/Filter/FlateDecode"), &packed);
     }
 
@@ -171,35 +164,11 @@ impl File {
     }
 }
 
-/// Compresses as a PDF's `FlateDecode` expects it, with room that is used again.
-pub(super) struct Packer(Compress);
-
-impl Packer {
-    pub(super) fn new() -> Self {
-        // Drawing commands are short and alike: more effort costs twice the time for a tenth less.
-        const LEVEL: u32 = 3;
-        Self(Compress::new(Compression::new(LEVEL), true))
-    }
-
-    pub(super) fn pack(&mut self, content: &[u8]) -> Vec<u8> {
-        self.0.reset();
-        let mut packed = Vec::with_capacity(content.len() / 3 + 64);
-        loop {
-            let done = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
-            let rest = content.get(done..).unwrap_or_default();
-            match self.0.compress_vec(rest, &mut packed, FlushCompress::Finish) {
-                Ok(Status::Ok | Status::BufError) => packed.reserve(packed.len().max(1024)),
-                // Compressing has no way to fail; if it had, the stream would be plainly broken.
-                Ok(Status::StreamEnd) | Err(_) => return packed,
-            }
-        }
-    }
-}
-
-impl std::fmt::Debug for Packer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Packer")
-    }
+/// Compresses as a PDF's `FlateDecode` expects it.
+pub(super) fn pack(content: &[u8]) -> Vec<u8> {
+    // Drawing commands are short and alike: more effort costs twice the time for a tenth less.
+    const LEVEL: u32 = 3;
+    zlib(content, LEVEL)
 }
 
 /// A text string: UTF-16 with a mark, in hexadecimal, so that nothing in it needs an escape.
@@ -308,16 +277,15 @@ mod tests {
         use std::io::Read as _;
         let noise: Vec<u8> =
             (0_u64..200_000).map(|n| (n * 2_654_435_761).to_le_bytes()[2]).collect();
-        let mut packer = Packer::new();
-        let first = packer.pack(b"hello");
+        let first = pack(b"hello");
         let same = vec![7; 100_000];
         for content in [&noise[..], b"", b"hello", &same] {
-            let file = packer.pack(content);
+            let file = pack(content);
             let mut back = Vec::new();
             let read = flate2::read::ZlibDecoder::new(&file[..]).read_to_end(&mut back);
             assert!(read.is_ok() && back == content, "{} bytes", content.len());
         }
-        assert_eq!(packer.pack(b"hello"), first);
+        assert_eq!(pack(b"hello"), first);
     }
 
     #[test]

@@ -49,7 +49,6 @@ use std::io;
 use chatvault_engine::ContentAddress;
 use chatvault_query::people::ConversationKind;
 
-use self::batch::Worker;
 use self::pages::{Pages, Sink};
 use self::shape::Shaper;
 use self::thread::{Placed, Threads};
@@ -109,20 +108,20 @@ const BATCH_BYTES: usize = 1 << 20;
 pub struct Kit<'f> {
     fonts: &'f Fonts,
     shaper: Shaper<'f>,
-    workers: Vec<Worker<'f>>,
+    shapers: Vec<Shaper<'f>>,
 }
 
 impl<'f> Kit<'f> {
     /// With so many threads.
     pub fn new(fonts: &'f Fonts, threads: usize) -> Self {
-        let workers = (0..threads.clamp(1, 64)).map(|_| Worker::new(fonts)).collect();
-        Self { fonts, shaper: Shaper::new(fonts), workers }
+        let shapers = (0..threads.clamp(1, 64)).map(|_| Shaper::new(fonts)).collect();
+        Self { fonts, shaper: Shaper::new(fonts), shapers }
     }
 }
 
 impl fmt::Debug for Kit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kit").field("threads", &self.workers.len()).finish_non_exhaustive()
+        f.debug_struct("Kit").field("threads", &self.shapers.len()).finish_non_exhaustive()
     }
 }
 
@@ -132,7 +131,7 @@ impl fmt::Debug for Kit<'_> {
 pub struct Transcript<'a> {
     context: Context<'a>,
     pages: Pages<'a>,
-    workers: Vec<Worker<'a>>,
+    shapers: Vec<Shaper<'a>>,
     /// Of a channel.
     threads: Option<Threads>,
     batch: Vec<Placed>,
@@ -147,11 +146,11 @@ impl<'a> Transcript<'a> {
 
     /// Begins the transcript of a window with the kit of another one, and its threads.
     pub fn with(kit: Kit<'a>, context: Context<'a>, window: Window, limits: Limits) -> Self {
-        let Kit { fonts, shaper, workers } = kit;
+        let Kit { fonts, shaper, shapers } = kit;
         let pages = Pages::new((fonts, shaper), context, window, limits);
         let is_channel = context.chat.kind == ConversationKind::Channel;
         let threads = is_channel.then(Threads::default);
-        Self { context, pages, workers, threads, batch: Vec::new(), batch_bytes: 0 }
+        Self { context, pages, shapers, threads, batch: Vec::new(), batch_bytes: 0 }
     }
 
     /// Takes the next entry, in the order of the export.
@@ -189,7 +188,7 @@ impl<'a> Transcript<'a> {
         last.into_iter().try_for_each(|placed| self.place(placed, sink))?;
         self.flush(sink)?;
         let (summary, fonts, shaper) = self.pages.finish(sink)?;
-        Ok((summary, Kit { fonts, shaper, workers: self.workers }))
+        Ok((summary, Kit { fonts, shaper, shapers: self.shapers }))
     }
 
     fn flush(&mut self, sink: Sink<'_>) -> io::Result<()> {
@@ -200,7 +199,7 @@ impl<'a> Transcript<'a> {
             image::measure(context.objects, address, size).map(as_points)
         };
         let pending = self.pages.pending();
-        let laid = batch::work(&mut self.workers, &batch, pending, (&context, &measure));
+        let laid = batch::work(&mut self.shapers, &batch, pending, (&context, &measure));
         drop(batch);
         self.pages.write_pending();
         for laid in laid {

@@ -10,7 +10,7 @@ use chatvault_engine::ContentAddress;
 
 use super::archival;
 use super::embed::Embedded;
-use super::file::{File, Id, Packer, push_literal, text_string};
+use super::file::{File, Id, pack, push_literal, text_string};
 use super::font::{FontError, FontUsed, Fonts};
 use super::image::{Pixels, Raster, Turn};
 use super::line::{Area, Target};
@@ -60,9 +60,9 @@ pub(super) enum Content {
 
 impl Content {
     /// Compresses it, if that is still to do.
-    pub(super) fn pack(&mut self, packer: &mut Packer) {
+    pub(super) fn pack(&mut self) {
         if let Self::Plain(bytes) = self {
-            *self = Self::Packed(packer.pack(bytes));
+            *self = Self::Packed(pack(bytes));
         }
     }
 
@@ -193,7 +193,7 @@ impl<'f> Volume<'f> {
     /// Writes the full pages, in order.
     pub(super) fn write_pending(&mut self) {
         for mut page in std::mem::take(&mut self.pending) {
-            page.content.pack(self.file.packer());
+            page.content.pack();
             self.write_page(&page);
         }
     }

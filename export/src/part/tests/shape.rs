@@ -121,6 +121,7 @@ fn a_part_is_released_while_later_ones_are_written() {
     writer.on_part(|part| {
         let there = read(&memory, &part.name).len() as u64 == part.bytes;
         released.borrow_mut().push((part.name.clone(), there));
+        Ok(())
     });
     writer.begin_window(window(1, 1)).unwrap();
     let mut after_each = Vec::new();
