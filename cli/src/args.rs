@@ -6,7 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     account, catalog, chats, compact, completions, copy, demo, export, exports, get, history,
-    import, index, init, man, people, quarantine, query, repair, runs, stat, sync, verify,
+    import, index, init, man, people, quarantine, query, repair, runs, serve, stat, sync, verify,
 };
 use crate::console::Console;
 use crate::failure::Outcome;
@@ -104,6 +104,7 @@ pub(crate) enum Command {
     History(history::Arguments),
     Export(Box<export::Arguments>),
     Exports(exports::Arguments),
+    Serve(serve::Arguments),
     Stat(stat::Arguments),
     Verify(verify::Arguments),
     Repair(repair::Arguments),
@@ -133,6 +134,7 @@ impl Command {
             Self::History(arguments) => history::run(arguments, console),
             Self::Export(arguments) => export::run(arguments, console),
             Self::Exports(arguments) => exports::run(arguments, console),
+            Self::Serve(arguments) => serve::run(arguments, console),
             Self::Stat(arguments) => stat::run(arguments, console),
             Self::Verify(arguments) => verify::run(arguments, console),
             Self::Repair(arguments) => repair::run(arguments, console),

@@ -162,6 +162,9 @@ pub struct Attached {
     pub state: AttachedState,
 }
 
+/// In place of a SHA-256: the bytes were not read for it.
+pub const NOT_READ: [u8; 32] = [0; 32];
+
 /// Whether the bytes of an [`Attached`] are here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttachedState {
@@ -171,7 +174,7 @@ pub enum AttachedState {
         address: ContentAddress,
         /// How many they are.
         size: u64,
-        /// Their SHA-256.
+        /// Their SHA-256, or [`NOT_READ`].
         sha256: [u8; 32],
         /// Their file in the part, such as `Attachments/0003_report.pdf`; `None`: they are not a
         /// file of the part.

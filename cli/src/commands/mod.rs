@@ -20,6 +20,7 @@ pub(crate) mod quarantine;
 pub(crate) mod query;
 pub(crate) mod repair;
 pub(crate) mod runs;
+pub(crate) mod serve;
 mod sessions;
 pub(crate) mod stat;
 pub(crate) mod sync;

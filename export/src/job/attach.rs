@@ -16,7 +16,7 @@ use chatvault_query::message::Message;
 use memchr::memmem::Finder;
 
 use crate::digest::Sha256;
-use crate::entry::{Attached, AttachedState, Entry, Version};
+use crate::entry::{Attached, AttachedState, Entry, NOT_READ, Version};
 use crate::error::Result;
 use crate::name::{path, safe};
 use crate::request::archive;
@@ -45,6 +45,8 @@ pub(super) struct Attachments<'r> {
     text_only: bool,
     /// `Some`: files are members, and their names begin so.
     prefix: Option<String>,
+    /// Files are linked where they lie, and not read.
+    is_view: bool,
     next: u64,
     known: HashMap<ContentAddress, Content>,
 }
@@ -71,7 +73,13 @@ impl<'r> Attachments<'r> {
         let snapshot = snapshot.clone();
         let has_links = snapshot.has_links();
         let known = HashMap::new();
-        Self { snapshot, has_links, reasons, text_only, prefix: None, next: 0, known }
+        let (prefix, is_view, next) = (None, false, 0);
+        Self { snapshot, has_links, reasons, text_only, prefix, is_view, next, known }
+    }
+
+    /// For somebody who looks at messages, and may look at a file.
+    pub(super) fn where_they_lie(snapshot: &Snapshot, reasons: Reasons<'r>) -> Self {
+        Self { is_view: true, ..Self::new(snapshot, reasons, false) }
     }
 
     /// Begins a window: its files are members whose names begin with `prefix`, or no members.
@@ -128,7 +136,7 @@ impl<'r> Attachments<'r> {
         let state = match (object, content) {
             _ if self.text_only => AttachedState::Omitted,
             (Some(address), Some(Content { size, sha256, .. })) => {
-                let path = self.path(&name);
+                let path = self.path(&address, &name);
                 AttachedState::Stored { address, size, sha256, path }
             }
             (Some(_), None) => AttachedState::Unavailable {
@@ -179,7 +187,10 @@ impl<'r> Attachments<'r> {
     }
 
     /// The file of the next stored content.
-    fn path(&mut self, name: &str) -> Option<String> {
+    fn path(&mut self, object: &ContentAddress, name: &str) -> Option<String> {
+        if self.is_view {
+            return Some(path(&["objects", &object.to_string()], &safe(name, "file")));
+        }
         let prefix = self.prefix.as_deref()?;
         self.next += 1;
         let file = safe(&format!("{prefix}{:04}_{}", self.next, safe(name, "file")), "file");
@@ -194,7 +205,13 @@ impl<'r> Attachments<'r> {
         let Some(mut reader) = self.snapshot.object(address).map_err(archive)? else {
             return Ok(None);
         };
-        let content = Content::read(&mut *reader)
+        let content = if self.is_view {
+            let size = self.snapshot.object_bytes(address).map_err(archive)?.unwrap_or_default();
+            Content::start(&mut *reader, size)
+        } else {
+            Content::read(&mut *reader)
+        };
+        let content = content
             .map_err(|cause| archive_io(format!("the object {address} cannot be read"), cause))?;
         if self.known.len() >= MOST_KNOWN {
             self.known.clear();
@@ -222,6 +239,14 @@ fn archive_io(what: String, cause: std::io::Error) -> crate::error::Error {
 }
 
 impl Content {
+    /// Of an object so large, by its first bytes.
+    fn start(reader: &mut dyn Read, size: u64) -> std::io::Result<Self> {
+        let mut magic = Vec::with_capacity(MAGIC_BYTES);
+        let _length = reader.take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
+        magic.resize(MAGIC_BYTES, 0);
+        Ok(Self { size, sha256: NOT_READ, magic: magic.try_into().unwrap_or_default() })
+    }
+
     fn read(reader: &mut dyn Read) -> std::io::Result<Self> {
         let mut content = Self { size: 0, sha256: [0; 32], magic: [0; MAGIC_BYTES] };
         let mut hash = Sha256::default();

@@ -29,6 +29,7 @@ mod scene;
 mod slice;
 #[cfg(test)]
 mod tests;
+mod view;
 mod window;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ use serde_json::{Value, json};
 pub use attach::Reasons;
 pub use list::{Listed, foreign, list};
 pub use plan::{Plan, PlannedWindow};
+pub use view::Viewer;
 
 use crate::digest::{Subject, hex, hyphened, name_uuid};
 use crate::entry::{Entry, SystemEvents, Window};

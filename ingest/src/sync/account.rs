@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::Position;
 use super::report::{Outcome, Tally, Trouble};
 use super::turn::Refused;
-use super::{Asked, SyncError, content, store};
+use super::{Asked, SyncError, content, store, switch};
 use crate::graph::Feed;
 
 /// A user or team of the tenant.
@@ -222,13 +222,17 @@ pub(super) fn kept(archive: &Archive) -> Result<BTreeMap<Custodian, Kept>, SyncE
 /// Activates accounts, or deactivates them; gives those that changed.
 ///
 /// A custodian that is not known yet is added when it is activated, so a list of ids does without the
-/// directory. `Input` if it is to be deactivated; nothing is changed then.
+/// directory. `Input` if it is to be deactivated, or if the backup of private chats is switched off;
+/// nothing is changed then.
 /// What a deactivated account has in the archive stays, and it goes on there when it is activated.
 pub fn activate(
     archive: &Archive,
     which: &Which,
     active: bool,
 ) -> Result<Vec<Custodian>, SyncError> {
+    if active {
+        switch::need(archive)?;
+    }
     let mut all = kept(archive)?;
     let chosen = choose(&all, which, active)?;
     let mut changed = Vec::new();

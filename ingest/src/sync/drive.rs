@@ -30,7 +30,7 @@ use super::report::{AccountReport, SyncReport, Tally, Trouble};
 use super::run::{Halt, Run};
 use super::settle::settle;
 use super::turn::Turn;
-use super::{Asked, SyncError, store};
+use super::{Asked, SyncError, store, switch};
 use crate::graph::Feed;
 use crate::graph::client::Client;
 use crate::graph::meter::Meter;
@@ -93,6 +93,7 @@ pub fn sync(
     progress: &mut dyn FnMut(&SyncProgress) -> ControlFlow<()>,
 ) -> Result<SyncReport, SyncError> {
     let options = &settle(options)?;
+    switch::need(archive)?;
     let tenant = Tenant {
         tenant: service.app.tenant.to_lowercase(),
         graph: service.app.cloud.graph().to_owned(),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `graph/tenant` | whose messages these are |
 //! | `graph/connection` | how its tenant is reached: a [`Connection`](super::Connection) |
+//! | `graph/private-chats` | is their backup on? |
 //! | `graph/account/{custodian}` | an [`Account`](super::Account) |
 //! | `graph/at/{custodian}/{feed}` | how far all of that feed is: a [`Position`](super::plan::Position) |
 //! | `graph/part/{custodian}/{feed}/{hash}` | how far what passes a filter is, by the filter's hash |
@@ -24,6 +25,7 @@ use crate::graph::Feed;
 
 pub(super) const TENANT: &str = "graph/tenant";
 pub(super) const CONNECTION: &str = "graph/connection";
+pub(super) const PRIVATE_CHATS: &str = "graph/private-chats";
 pub(super) const ACCOUNTS: &str = "graph/account/";
 const POSITIONS: &str = "graph/at/";
 const PARTS: &str = "graph/part/";

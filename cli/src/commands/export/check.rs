@@ -9,10 +9,10 @@ use chatvault_engine::{Archive, Disk, Storage};
 use chatvault_export::check::{Proof, Report, Step, check};
 use chatvault_export::job::{Listed, foreign, list};
 use chatvault_export::{Export, PublicKey, Run, is_signed};
+use chatvault_ingest::sync::Why;
 use clap::Args;
 use serde::Serialize;
 
-use super::why::Why;
 use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;

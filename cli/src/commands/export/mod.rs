@@ -6,7 +6,6 @@ mod key;
 mod report;
 mod resume;
 mod selection;
-mod why;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,11 +17,10 @@ use chatvault_engine::{
 use chatvault_export::job::{foreign, list};
 use chatvault_export::manifest::Index;
 use chatvault_export::{Collected, Error, Export, Phase, Progress as Done, Request, Run};
-use chatvault_ingest::sync;
+use chatvault_ingest::sync::{self, Why};
 
 use arguments::Action;
 pub(crate) use arguments::Arguments;
-use why::Why;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};

@@ -18,7 +18,7 @@ use super::card::{Draft, Hole};
 use super::clock;
 use super::write::{relative_link, web_link};
 use crate::answer::sent_of;
-use crate::entry::{Attached, AttachedState};
+use crate::entry::{Attached, AttachedState, NOT_READ};
 
 /// What a browser may take for an image. No SVG: it is a document, not a picture.
 const PICTURES: [&str; 8] = [
@@ -266,8 +266,11 @@ impl Body<'_, '_, '_> {
         let html = &mut self.draft.html;
         html.attribute("src", link).attribute("alt", name);
         if let AttachedState::Stored { size, sha256, .. } = &file.state {
-            html.raw(" title=\"").text(&file.name).raw(", ").count(*size).raw(" bytes, SHA-256 ");
-            html.hex(sha256).raw("\"");
+            html.raw(" title=\"").text(&file.name).raw(", ").count(*size).raw(" bytes");
+            if *sha256 != NOT_READ {
+                html.raw(", SHA-256 ").hex(sha256);
+            }
+            html.raw("\"");
         }
         for (side, pixels) in ["width", "height"].into_iter().zip(sides) {
             if let Some(pixels) = pixels.filter(|pixels| (1..=LARGEST_SIDE).contains(pixels)) {

@@ -13,7 +13,7 @@ use chatvault_query::people::ConversationKind;
 use super::clock::{self, Shown};
 use super::notes::outsider;
 use super::tally::Tally;
-use super::write::{Html, anchor};
+use super::write::{Html, anchor, encoded};
 use super::{colour, history, notes};
 use crate::entry::{AttachedState, Context, Entry, SystemEvents, Then, Version};
 use crate::zone::UNKNOWN_TIME;
@@ -25,6 +25,8 @@ pub struct Scene<'a> {
     pub(super) context: Context<'a>,
     /// The way from a page to the root of the part: `../`.
     pub(super) up: String,
+    /// What the address of a message's own page begins with, where it has one.
+    opens: Option<String>,
 }
 
 /// One message, ready to be placed on a page.
@@ -79,7 +81,14 @@ impl<'a> Scene<'a> {
     /// For one chat.
     pub fn new(context: Context<'a>) -> Self {
         let depth = context.chat.slug.split('/').count();
-        Self { context, up: "../".repeat(depth) }
+        Self { context, up: "../".repeat(depth), opens: None }
+    }
+
+    /// For a page on which each message opens: at `start`, its id behind it, and for a reply `?in=` and
+    /// the id of its thread. Files are below `root`.
+    #[must_use]
+    pub fn opening(self, root: &str, start: &str) -> Self {
+        Self { up: root.to_owned(), opens: Some(start.to_owned()), ..self }
     }
 
     /// One message as HTML; a system event that is to be left out is an empty card.
@@ -192,10 +201,24 @@ impl<'a> Draft<'a> {
 
     /// The time of sending, which is also the link to the message itself.
     fn permalink(&mut self, shown: Shown) {
-        self.html.raw(" <a class=\"t\" href=\"#").text(&anchor(&self.entry.key.id));
-        self.hole(Hole::Suffix);
+        let sent = self.entry.sent();
+        let key = &self.entry.key;
+        self.html.raw(" <a class=\"t\" href=\"");
+        if let Some(start) = &self.scene.opens {
+            self.html.text(start).text(&encoded(&key.id));
+            if let Some(root) = &key.reply_to {
+                self.html.raw("?in=").text(&encoded(root));
+            }
+            if let Some(sent) = sent {
+                self.html.raw("\" title=\"");
+                clock::write_instant(&mut self.html, sent);
+            }
+        } else {
+            self.html.raw("#").text(&anchor(&key.id));
+            self.hole(Hole::Suffix);
+        }
         self.html.raw("\">");
-        match self.entry.sent() {
+        match sent {
             Some(sent) => {
                 clock::write_time(&mut self.html, self.scene.context.options.zone, sent, shown);
             }

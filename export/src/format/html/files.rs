@@ -3,7 +3,7 @@
 
 use super::card::Draft;
 use super::write::Html;
-use crate::entry::{Attached, AttachedState, Entry};
+use crate::entry::{Attached, AttachedState, Entry, NOT_READ};
 
 /// Appends the list; nothing for a message without files.
 pub(super) fn write(draft: &mut Draft<'_>) {
@@ -44,7 +44,10 @@ fn stored(draft: &mut Draft<'_>, file: &Attached, size: u64, sha256: &[u8; 32]) 
     html.raw(" <span class=\"s\">");
     write_size(html, size);
     html.raw(if link.is_some() { "</span>" } else { ", in the archive, not in this part</span>" });
-    html.raw("<span class=\"x\">SHA-256 ").hex(sha256).raw("</span></li>");
+    if *sha256 != NOT_READ {
+        html.raw("<span class=\"x\">SHA-256 ").hex(sha256).raw("</span>");
+    }
+    html.raw("</li>");
 }
 
 fn name(html: &mut Html, entry: &Entry, file: &Attached) {

@@ -234,7 +234,7 @@ impl Leaf {
         html.raw("</nav>\n");
     }
 
-    fn write_sections(&self, html: &mut Html) {
+    pub(super) fn write_sections(&self, html: &mut Html) {
         let mut shown: Option<Date> = None;
         let mut linked: Vec<Date> = Vec::new();
         for section in &self.sections {

@@ -26,6 +26,7 @@ mod card;
 mod clock;
 mod colour;
 mod files;
+mod fragment;
 mod history;
 mod index;
 mod leaf;
@@ -41,7 +42,8 @@ mod write;
 mod tests;
 
 pub use card::{Card, Scene};
+pub use fragment::fragment;
 pub use index::{INDEX_CHATS, Index};
-pub use page::POLICY;
+pub use page::{POLICY, STYLE};
 pub use tally::Tally;
 pub use transcript::{PAGE_BYTES, PAGE_CARDS, PageNote, Sink, Summary, Transcript};

@@ -6,7 +6,7 @@ use crate::entry::{Chat, Person, RenderOptions, Window};
 use chatvault_query::people::ConversationKind;
 
 /// The whole look of the pages. No `url()`, no font, no image: nothing is fetched.
-pub(super) const STYLE: &str = include_str!("style.css");
+pub const STYLE: &str = include_str!("style.css");
 
 /// What a browser may do with a page: show it, its style, and pictures and sounds beside it.
 pub const POLICY: &str =

@@ -118,6 +118,11 @@ impl Html {
         self.0.into_bytes()
     }
 
+    /// The finished text as such.
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+
     /// What was written so far, for tests.
     #[cfg(test)]
     pub(crate) fn as_str(&self) -> &str {
@@ -147,10 +152,15 @@ pub(crate) fn relative_link(up: &str, path: &str) -> Option<String> {
     if !path.split('/').all(safe) {
         return None;
     }
-    let mut link = String::with_capacity(up.len() + path.len() + 8);
-    link.push_str(up);
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+    let segments: Vec<String> = path.split('/').map(encoded).collect();
+    Some(format!("{up}{}", segments.join("/")))
+}
+
+/// A text as one step of an address: everything but plain characters is encoded.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut link = String::with_capacity(text.len() + 8);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             link.push(char::from(byte));
         } else {
             link.push('%');
@@ -158,7 +168,7 @@ pub(crate) fn relative_link(up: &str, path: &str) -> Option<String> {
             link.push(hex_digit(byte & 15));
         }
     }
-    Some(link)
+    link
 }
 
 /// The name that a message has as the target of links: `m` and its id.

@@ -23,6 +23,7 @@ mod spool;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod why;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -47,6 +48,7 @@ pub use missing::{Missing, missing};
 pub(crate) use pass::Pass;
 pub(crate) use positions::forget;
 pub(crate) use references::{Kind, first_file};
+pub use why::Why;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Failures of a custodian that are told; more are only counted.

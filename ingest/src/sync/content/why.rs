@@ -4,30 +4,33 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use chatvault_engine::{Archive, MessageKey};
-use chatvault_ingest::sync::{self, Missing};
+
+use super::missing::{Missing, missing};
 
 /// Why contents are missing. Looked up when the first one is: most exports lack none.
-pub(super) struct Why<'a> {
+#[derive(Debug)]
+pub struct Why<'a> {
     archive: &'a Archive,
     /// By conversation, message and link.
     all: OnceLock<HashMap<(String, String, String), String>>,
 }
 
 impl<'a> Why<'a> {
-    pub(super) fn of(archive: &'a Archive) -> Self {
+    /// Of the contents that an archive's messages name.
+    pub fn of(archive: &'a Archive) -> Self {
         Self { archive, all: OnceLock::new() }
     }
 
     /// Why a content of a message is missing. Where nobody knows, or the list cannot be read, an
     /// export says that it was never fetched.
-    pub(super) fn reason(&self, key: &MessageKey, content: &str) -> Option<String> {
+    pub fn reason(&self, key: &MessageKey, content: &str) -> Option<String> {
         let place = (key.conversation.clone(), key.id.clone(), content.to_owned());
         self.all.get_or_init(|| reasons(self.archive)).get(&place).cloned()
     }
 }
 
 fn reasons(archive: &Archive) -> HashMap<(String, String, String), String> {
-    let missing = sync::missing(archive, None).unwrap_or_default();
+    let missing = missing(archive, None).unwrap_or_default();
     let entry = |one: Missing| {
         let reason = words(&one);
         ((one.conversation, one.message, one.content), reason)

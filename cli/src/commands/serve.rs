@@ -1,0 +1,80 @@
+//! `serve`: the page, in a browser.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use chatvault_web::{Settings, Site, Tls, serve};
+use clap::Args;
+
+use crate::console::Console;
+use crate::failure::{Outcome, WrongUsage};
+
+const EXAMPLES: &str = "\
+Examples:
+  chatvault serve team.cvault
+  chatvault serve archives/ --downloads /srv/downloads     a folder of archives, one an organisation
+  chatvault serve team.cvault --port 8080
+  chatvault serve team.cvault --address 10.0.0.5 --allow-remote vault.contoso.com --certificate c.pem --key k.pem
+
+Prints an address with a token; open it in a browser of this machine. The token is new at each start. The page \
+reads while `sync` or `import` write elsewhere; what it writes itself takes the archive's lock, and says who has \
+it. Downloads are the same files as `chatvault export` makes, below --downloads, else in a folder beside the \
+archive. Ctrl-C ends it; a download that was under way is resumed on its page.
+
+Only this machine can reach it unless --allow-remote names how browsers call it; then it needs a certificate.";
+
+/// Show archives in a browser: read, search, download, back up
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// An archive's folder, or a folder of archives
+    place: PathBuf,
+    /// Where downloads are made
+    #[arg(long, value_name = "DIR")]
+    downloads: Option<PathBuf>,
+    /// The port; 0: one that is free
+    #[arg(long, default_value_t = 8317)]
+    port: u16,
+    /// The address to listen at
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    address: IpAddr,
+    /// The name by which browsers elsewhere call it (several); without it only this machine is let in
+    #[arg(long, value_name = "NAME", requires_all = ["certificate", "key"])]
+    allow_remote: Vec<String>,
+    /// The certificate and those that signed it, PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
+    if !arguments.address.is_loopback() && arguments.allow_remote.is_empty() {
+        let line =
+            "others can reach that address: say --allow-remote NAME, with --certificate and --key";
+        return Err(WrongUsage(line.to_owned()).into());
+    }
+    let settings = Settings {
+        place: arguments.place.clone(),
+        downloads: arguments.downloads.clone(),
+        hosts: arguments.allow_remote.clone(),
+    };
+    let site = Arc::new(Site::open(settings).map_err(|line| anyhow!(line))?);
+    let tls = arguments.certificate.clone().zip(arguments.key.clone());
+    let tls = tls.map(|(certificate, key)| Tls { certificate, key });
+    let address = SocketAddr::new(arguments.address, arguments.port);
+    console.stop.heed();
+    let stop = Arc::clone(&console.stop);
+    let mut told = Ok(());
+    let ready = |listening: &chatvault_web::Listening| {
+        told = console.line(&listening.link).and_then(|()| console.out.flush());
+    };
+    let served = serve(&site, (address, tls.as_ref()), ready, &|| stop.asked());
+    served.with_context(|| format!("cannot serve at {address}"))?;
+    told?;
+    Ok(Outcome::Done)
+}

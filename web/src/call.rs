@@ -1,0 +1,144 @@
+//! One request, read: what a page is made of. And the way from the network to a page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use chatvault_export::entry::Zone;
+use tokio::task::spawn_blocking;
+
+use crate::failure::{Failure, Result};
+use crate::fields::Fields;
+use crate::frame::{self, Frame};
+use crate::guard::{cookies, is_equal};
+use crate::organisation::Organisation;
+use crate::site::Site;
+
+/// A form has no more bytes.
+const FORM_BYTES: usize = 1 << 20;
+/// A form is sent within this time.
+const FORM_TIME: Duration = Duration::from_secs(20);
+
+/// A request.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) site: Arc<Site>,
+    /// What stands behind the `?`.
+    pub(crate) query: Fields,
+    /// What a form sent.
+    pub(crate) form: Fields,
+    pub(crate) headers: HeaderMap,
+    /// The viewer's.
+    pub(crate) zone: Zone,
+    steps: Vec<(String, String)>,
+}
+
+/// What makes a page. It may block: so many run at once.
+pub(crate) type Handler = fn(&Call) -> Result<Response>;
+
+/// A page to be read.
+pub(crate) fn get(handler: Handler) -> MethodRouter<Arc<Site>> {
+    route(MethodFilter::GET, handler)
+}
+
+/// Something to be done.
+pub(crate) fn post(handler: Handler) -> MethodRouter<Arc<Site>> {
+    route(MethodFilter::POST, handler)
+}
+
+fn route(method: MethodFilter, handler: Handler) -> MethodRouter<Arc<Site>> {
+    on(
+        method,
+        async move |State(site): State<Arc<Site>>, steps: RawPathParams, request: Request| {
+            let steps = steps.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let steps: Vec<(String, String)> = steps.collect();
+            match Call::read(site, steps, request).await {
+                Ok(call) => call.answer(handler).await,
+                Err(failure) => frame::alone(&failure),
+            }
+        },
+    )
+}
+
+impl Call {
+    async fn read(site: Arc<Site>, steps: Vec<(String, String)>, request: Request) -> Result<Self> {
+        let (parts, body) = request.into_parts();
+        let form = if parts.method == Method::POST { form(body).await? } else { Fields::default() };
+        let key = form.get("key").unwrap_or_default();
+        if parts.method == Method::POST && !is_equal(key, &site.keys.form) {
+            let line = "This form is from before the server was started again";
+            let advice = Some("Go back, reload the page, and send it once more.".to_owned());
+            return Err(Failure { status: StatusCode::FORBIDDEN, line: line.to_owned(), advice });
+        }
+        let query = Fields::of(parts.uri.query().unwrap_or_default().as_bytes());
+        let named = cookies(&parts.headers, "zone").next().map(|zone| zone.replace("%2F", "/"));
+        let zone = named.and_then(|zone| zone.parse().ok()).unwrap_or_default();
+        Ok(Self { site, query, form, headers: parts.headers, zone, steps })
+    }
+
+    async fn answer(self, handler: Handler) -> Response {
+        let room = self.site.works.room().await;
+        let made = spawn_blocking(move || {
+            let made = handler(&self).or_else(|failure| frame::failed(&self, &failure));
+            drop(room);
+            made
+        });
+        match made.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(failure)) => frame::alone(&failure),
+            Err(_panicked) => frame::alone(&Failure {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                line: "This page could not be made: that is a fault of chatvault".to_owned(),
+                advice: None,
+            }),
+        }
+    }
+
+    /// A step of the path, decoded.
+    pub(crate) fn step(&self, name: &str) -> &str {
+        let found = self.steps.iter().find(|(own, _)| own == name);
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
+    /// The conversation that the path names.
+    pub(crate) fn conversation(&self) -> &str {
+        match self.step("chat") {
+            "-" => "",
+            id => id,
+        }
+    }
+
+    /// The organisation that the path names.
+    pub(crate) fn organisation(&self) -> Result<Arc<Organisation>> {
+        self.site.organisation(self.step("org"))
+    }
+
+    /// The frame of a page of an organisation.
+    pub(crate) fn frame(&self, title: &str, org: &Organisation, section: &'static str) -> Frame {
+        Frame::new(self, title, Some(org), section)
+    }
+}
+
+async fn form(body: Body) -> Result<Fields> {
+    let failure = |status, line: &str| Failure { status, line: line.to_owned(), advice: None };
+    let late = |_late| failure(StatusCode::REQUEST_TIMEOUT, "The form took too long to arrive");
+    let read = tokio::time::timeout(FORM_TIME, axum::body::to_bytes(body, FORM_BYTES));
+    let large = |_cause| failure(StatusCode::PAYLOAD_TOO_LARGE, "The form is too large");
+    Ok(Fields::of(&read.await.map_err(late)?.map_err(large)?))
+}
+
+/// A page of a template.
+pub(crate) fn page(template: &impl Template) -> Result<Response> {
+    Ok(([(CONTENT_TYPE, "text/html; charset=utf-8")], template.render()?).into_response())
+}
+
+/// Go on there.
+pub(crate) fn go(place: impl Into<String>) -> Result<Response> {
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, place.into())]).into_response())
+}

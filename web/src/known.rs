@@ -1,0 +1,256 @@
+//! Who is who in an archive, read once in the background and again when there is more.
+//!
+//! A page never waits for it: it shows what was known before, and says that more is being read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chatvault_engine::{Snapshot, Timestamp};
+use chatvault_export::entry::{Chat, History, Person};
+use chatvault_query::event::Names;
+use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
+use chatvault_query::resolve::Candidate;
+
+/// What was read of an archive.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) people: People,
+    pub(crate) conversations: Conversations,
+    /// The conversations as they are listed, the one with the latest message first.
+    pub(crate) listed: Vec<Listed>,
+    /// The commit up to which it was read; 0: nothing was.
+    pub(crate) sequence: u64,
+    /// Why it could not be read.
+    pub(crate) problem: Option<String>,
+}
+
+/// A conversation in the list.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) kind: ConversationKind,
+    pub(crate) people: u64,
+    pub(crate) messages: u64,
+    pub(crate) last: Timestamp,
+    /// Title and names of a few who take part, in lower case.
+    words: String,
+}
+
+/// People of a conversation by whose names it is found: who takes part in one of very many is found by
+/// the person's own page.
+const FOUND_BY: usize = 200;
+
+/// What was read last, and whether more is being read.
+#[derive(Debug, Default)]
+pub(crate) struct Cache(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    known: Mutex<Arc<Known>>,
+    /// The commit that is being read.
+    reading: Mutex<Option<u64>>,
+}
+
+/// A small archive is read before its first page is answered.
+const PATIENCE: Duration = Duration::from_millis(15);
+
+impl Cache {
+    /// What is known of a snapshot, or of an earlier one while that is read.
+    pub(crate) fn of(&self, snapshot: &Snapshot) -> Arc<Known> {
+        let wanted = snapshot.sequence().0;
+        let known = self.0.now();
+        if known.sequence == wanted {
+            return known;
+        }
+        if self.0.begin(wanted) {
+            let (state, snapshot) = (Arc::clone(&self.0), snapshot.clone());
+            let (done, wait) = std::sync::mpsc::sync_channel::<()>(0);
+            let read = std::thread::Builder::new().name("chatvault-names".to_owned());
+            let started = read.spawn(move || {
+                state.end(Arc::new(Known::read(&snapshot)));
+                drop(done);
+            });
+            if started.is_ok() && known.sequence == 0 {
+                // The other end never sends: it hangs up when it is done.
+                let _done = wait.recv_timeout(PATIENCE);
+            }
+        }
+        self.0.now()
+    }
+}
+
+impl State {
+    fn now(&self) -> Arc<Known> {
+        Arc::clone(&self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shall this caller read it? One at a time does.
+    fn begin(&self, wanted: u64) -> bool {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = reading.is_none();
+        if is_free {
+            *reading = Some(wanted);
+        }
+        is_free
+    }
+
+    fn end(&self, known: Arc<Known>) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Known {
+    fn read(snapshot: &Snapshot) -> Self {
+        let sequence = snapshot.sequence().0;
+        let conversations = Conversations::collect(snapshot, &[], &mut |_| true);
+        let people = People::collect(snapshot, &[], &mut |_| true);
+        match (conversations, people) {
+            (Ok(conversations), Ok(people)) => {
+                let mut known = Self {
+                    people: people.unwrap_or_default(),
+                    conversations: conversations.unwrap_or_default(),
+                    sequence,
+                    ..Self::default()
+                };
+                known.listed = known.list();
+                known
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                let problem = Some(crate::failure::Failure::from(error).line);
+                Self { sequence, problem, ..Self::default() }
+            }
+        }
+    }
+
+    fn list(&self) -> Vec<Listed> {
+        let listed = |one: &Conversation| {
+            let chat = self.chat(one);
+            let title = chat.title();
+            let mut words = title.to_lowercase();
+            for person in chat.participants.iter().take(FOUND_BY) {
+                words.push('\n');
+                words.push_str(&person.label().to_lowercase());
+            }
+            Listed {
+                id: one.id.clone(),
+                title,
+                kind: one.kind,
+                people: one.participant_count() as u64,
+                messages: one.messages,
+                last: one.last,
+                words,
+            }
+        };
+        let mut all: Vec<Listed> = self.conversations.iter().map(listed).collect();
+        all.sort_by_key(|one| std::cmp::Reverse(one.last));
+        all
+    }
+
+    /// What a conversation is called.
+    pub(crate) fn title(&self, id: &str) -> String {
+        self.conversations.get(id).map_or_else(|| id.to_owned(), |one| self.titled(one))
+    }
+
+    pub(crate) fn titled(&self, one: &Conversation) -> String {
+        self.chat(one).title()
+    }
+
+    /// What somebody is called.
+    pub(crate) fn name(&self, id: &str) -> String {
+        let bare = id.strip_prefix("user:").unwrap_or(id);
+        let person = self.people.get(bare);
+        let called = person.and_then(|one| one.name().or_else(|| one.address()));
+        called.unwrap_or(id).to_owned()
+    }
+
+    /// A conversation as renderers see it.
+    pub(crate) fn chat(&self, one: &Conversation) -> Chat {
+        let at = Timestamp::MAX;
+        let person = |member: chatvault_query::people::Participant<'_>| {
+            let known = self.people.get(member.id);
+            Person {
+                id: member.id.to_owned(),
+                name: known.and_then(|known| known.name()).map(str::to_owned),
+                address: known.and_then(|known| known.address()).map(str::to_owned),
+                other_names: Vec::new(),
+                joined: member.joined,
+                left: member.left,
+            }
+        };
+        Chat {
+            topic: one.title_at(at).map(std::borrow::Cow::into_owned),
+            team: one.team.clone(),
+            started: Some(one.first),
+            participants: one.participants().map(person).collect(),
+            ..unknown_chat(&one.id, one.kind)
+        }
+    }
+
+    /// A conversation by its id, known or not.
+    pub(crate) fn chat_of(&self, id: &str) -> Chat {
+        let known = self.conversations.get(id).map(|one| self.chat(one));
+        known.unwrap_or_else(|| unknown_chat(id, ConversationKind::of(id)))
+    }
+
+    /// Everybody, to be found by what people type.
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
+        let candidate = |person: &chatvault_query::people::Person| Candidate {
+            id: person.id.clone(),
+            addresses: person.address().map(str::to_owned).into_iter().collect(),
+            names: person.names().iter().map(|known| known.name.clone()).collect(),
+        };
+        self.people.iter().map(candidate).collect()
+    }
+
+    /// All conversations, to be found by what people type.
+    pub(crate) fn chat_candidates(&self) -> Vec<Candidate> {
+        let candidate = |one: &Conversation| Candidate {
+            id: one.id.clone(),
+            addresses: Vec::new(),
+            names: vec![self.titled(one)],
+        };
+        self.conversations.iter().map(candidate).collect()
+    }
+}
+
+impl Listed {
+    /// Has it all of some words, in lower case?
+    pub(crate) fn has(&self, words: &[&str]) -> bool {
+        words.iter().all(|word| self.words.contains(word) || self.id == *word)
+    }
+}
+
+fn unknown_chat(id: &str, kind: ConversationKind) -> Chat {
+    Chat {
+        id: id.to_owned(),
+        kind,
+        topic: None,
+        topics: Vec::new(),
+        team: None,
+        started: None,
+        participants: Vec::new(),
+        slug: "c".to_owned(),
+    }
+}
+
+impl Names for Known {
+    fn name(&self, id: &str) -> Option<&str> {
+        self.people.get(id)?.name()
+    }
+
+    fn address(&self, id: &str) -> Option<&str> {
+        self.people.get(id)?.address()
+    }
+}
+
+impl History for Known {
+    fn name_at(&self, id: &str, at: Timestamp) -> Option<&str> {
+        self.people.name_at(id, at)
+    }
+
+    fn address_at(&self, id: &str, at: Timestamp) -> Option<&str> {
+        self.people.get(id)?.address_at(at)
+    }
+}

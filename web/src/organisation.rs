@@ -1,0 +1,110 @@
+//! One archive as pages use it: snapshots, who is who in it, and a writer while something is written.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use chatvault_engine::{Archive, Environment, Host, Options, Snapshot};
+use chatvault_ingest::sync;
+use chatvault_query::search::Index;
+
+use crate::failure::Result;
+use crate::fields::step;
+use crate::known::{Cache, Known};
+
+/// One archive.
+#[derive(Debug)]
+pub(crate) struct Organisation {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) downloads: PathBuf,
+    environment: Environment,
+    reader: Mutex<Option<Arc<Archive>>>,
+    writer: Mutex<Weak<Archive>>,
+    known: Cache,
+}
+
+impl Organisation {
+    pub(crate) fn new(
+        name: &str,
+        folder: PathBuf,
+        downloads: PathBuf,
+        environment: Environment,
+    ) -> Self {
+        let (reader, writer, known) = (Mutex::default(), Mutex::default(), Cache::default());
+        Self { name: name.to_owned(), folder, downloads, environment, reader, writer, known }
+    }
+
+    /// Where its pages are.
+    pub(crate) fn link(&self) -> String {
+        format!("/a/{}", step(&self.name))
+    }
+
+    /// The archive, for reading. A writer elsewhere goes on meanwhile.
+    pub(crate) fn reader(&self) -> Result<Arc<Archive>> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &*reader {
+            return Ok(Arc::clone(open));
+        }
+        let open = Archive::open_read_only(Host::disk(&self.folder), self.options())?;
+        Ok(Arc::clone(reader.insert(Arc::new(open))))
+    }
+
+    /// What it holds now.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        Ok(self.reader()?.snapshot()?)
+    }
+
+    /// Does something with the archive open for writing. Several may at once, on one opening; the last
+    /// closes it.
+    pub(crate) fn write<T>(&self, what: impl FnOnce(&Archive) -> Result<T>) -> Result<T> {
+        let archive = {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(open) = writer.upgrade() {
+                open
+            } else {
+                let open = Arc::new(Archive::open(Host::disk(&self.folder), self.options())?);
+                *writer = Arc::downgrade(&open);
+                open
+            }
+        };
+        let done = what(&archive);
+        // The lock keeps others from opening it anew before it is closed.
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = Arc::into_inner(archive) {
+            let closed = last.close();
+            return done.and_then(|value| Ok(closed.map(|()| value)?));
+        }
+        done
+    }
+
+    /// Makes the folder for downloads; the storage of an export makes only its own.
+    #[expect(clippy::disallowed_methods, reason = "downloads are outside of any archive")]
+    pub(crate) fn make_downloads(&self) -> Result<()> {
+        Ok(std::fs::create_dir_all(&self.downloads)?)
+    }
+
+    fn options(&self) -> Options {
+        Options { environment: Some(self.environment.clone()), ..Options::default() }
+    }
+
+    /// People and conversations, as far as they were read.
+    pub(crate) fn known(&self, snapshot: &Snapshot) -> Arc<Known> {
+        self.known.of(snapshot)
+    }
+
+    /// The search index, if there is one.
+    pub(crate) fn index(&self, snapshot: &Snapshot) -> Result<Option<Index>> {
+        Ok(Index::open(&Host::disk(&self.folder).storage, snapshot)?)
+    }
+
+    /// Are private chats backed up?
+    pub(crate) fn private_chats(&self) -> Result<bool> {
+        Ok(sync::private_chats(&*self.reader()?)?)
+    }
+}
+
+/// Is an archive in a folder?
+#[expect(clippy::disallowed_methods, reason = "looks whether there is an archive to be opened")]
+pub(crate) fn is_archive(folder: &Path) -> bool {
+    folder.join("FORMAT").is_file()
+}

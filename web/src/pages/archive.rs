@@ -1,0 +1,194 @@
+//! `/a/{org}`: what the archive holds, whether it is sound, and what it takes on disk.
+
+use std::path::Path;
+
+use askama::Template;
+use axum::response::Response;
+use chatvault_engine::{Depth, Host, Options, RecordKind, Scan, Snapshot, VerifyReport};
+use chatvault_query::search::Index;
+
+use crate::call::{Call, go, page};
+use crate::failure::Result;
+use crate::frame::Frame;
+use crate::text::{When, count, plural, size};
+use crate::work::{Ended, Kind, Seen, State, Work};
+
+#[derive(Template)]
+#[template(path = "archive.html")]
+struct View {
+    frame: Frame,
+    link: String,
+    holds: Vec<(&'static str, String)>,
+    space: Vec<(String, String)>,
+    facts: Vec<(&'static str, String)>,
+    troubles: Vec<(&'static str, When, String)>,
+    quarantined: u64,
+    copies: Vec<Copies>,
+    more_copies: usize,
+    index: String,
+    verified: Option<(When, Seen)>,
+    folder: String,
+}
+
+struct Copies {
+    who: String,
+    offered: String,
+    stored: String,
+    duplicates: String,
+    quarantined: String,
+}
+
+/// Custodians that are listed; more are counted.
+const LISTED: usize = 200;
+
+/// `GET /a/{org}`.
+pub(crate) fn show(call: &Call) -> Result<Response> {
+    let org = call.organisation()?;
+    let archive = org.reader()?;
+    let snapshot = archive.snapshot()?;
+    let known = org.known(&snapshot);
+    let stat = archive.stat()?;
+    let mut holds = vec![
+        ("Conversations", count(stat.conversations)),
+        ("Messages and records", count(stat.messages)),
+        ("Versions", count(stat.versions)),
+        ("Variants", count(stat.variants)),
+        ("People who wrote", count(stat.senders)),
+        ("Custodians", count(stat.custodians)),
+        ("Images, files and films", count(stat.objects)),
+    ];
+    for (label, record) in [
+        ("Copilot interactions", RecordKind::CopilotInteraction),
+        ("Recordings", RecordKind::CallRecording),
+        ("Transcripts", RecordKind::CallTranscript),
+    ] {
+        let number = snapshot.count(&Scan { record, ..Scan::default() })?;
+        holds.extend((number > 0).then(|| (label, count(number))));
+    }
+    let parts = stat.bytes_by_part.iter();
+    let space = parts.map(|(part, bytes)| (part.clone(), size(*bytes))).collect();
+    let ratio = |part: u64, whole: u64| {
+        #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+        let ratio = part as f64 / whole.max(1) as f64;
+        format!("{ratio:.1}")
+    };
+    let used: u64 = stat.bytes_by_part.values().sum();
+    let facts = vec![
+        ("As JSON", size(stat.raw_bytes)),
+        ("A version on disk", format!("{} bytes", ratio(used, stat.versions))),
+        ("Last commit", stat.commit.to_string()),
+        ("Copies delivered", count(stat.counts.offered)),
+        ("Not stored again", count(stat.counts.duplicates)),
+        ("Segments", count(stat.segments)),
+        ("Rows in the journal", count(stat.journal_rows)),
+    ];
+    let mut custodians: Vec<_> = snapshot.custodians()?.into_iter().collect();
+    custodians.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.offered));
+    let more_copies = custodians.len().saturating_sub(LISTED);
+    let copies = custodians.into_iter().take(LISTED).map(|(custodian, counts)| Copies {
+        who: known.name(custodian.as_str()),
+        offered: count(counts.offered),
+        stored: count(counts.stored),
+        duplicates: count(counts.duplicates),
+        quarantined: count(counts.quarantined),
+    });
+    let troubles = stat.health.troubles.into_iter();
+    let verified = call.site.works.last(&org, &Kind::Verify);
+    page(&View {
+        link: org.link(),
+        holds,
+        space,
+        facts,
+        troubles: troubles
+            .map(|one| (one.work.word(), When::new(&call.zone, one.since), one.message))
+            .collect(),
+        quarantined: stat.counts.quarantined,
+        copies: copies.collect(),
+        more_copies,
+        index: index_words(org.index(&snapshot), &snapshot),
+        verified: verified.map(|work| (When::new(&call.zone, work.started), work.seen())),
+        folder: org.folder.display().to_string(),
+        frame: call.frame("Archive", &org, "archive"),
+    })
+}
+
+/// How far the search index is.
+pub(crate) fn index_words(index: Result<Option<Index>>, snapshot: &Snapshot) -> String {
+    match index {
+        Err(failure) => format!("{}: build it anew", failure.line),
+        Ok(None) => "there is none yet".to_owned(),
+        Ok(Some(index)) if index.sequence() < snapshot.sequence() => {
+            let behind = snapshot.sequence().0 - index.sequence().0;
+            format!("it is {} behind; what came later is still found", plural(behind, "commit"))
+        }
+        Ok(Some(index)) => format!("up to date, {}", plural(index.rows(), "row")),
+    }
+}
+
+/// `POST /a/{org}/index`.
+pub(crate) fn index(call: &Call) -> Result<Response> {
+    let org = call.organisation()?;
+    let snapshot = org.snapshot()?;
+    let storage = Host::disk(&org.folder).storage;
+    let job = move |work: &Work| {
+        let update = Index::update(&storage, &snapshot, &mut |done, of| {
+            work.tell(format!("{} of {}", count(done), plural(of, "row")), done, Some(of));
+            !work.is_stopped()
+        })?;
+        let state = if update.finished { State::Done } else { State::Stopped };
+        let lines = vec![format!("{} added, {} in all", count(update.added), count(update.rows))];
+        Ok(Ended { state, lines, next: None })
+    };
+    let what = (Kind::Index, "Building the search index".to_owned());
+    go(call.site.works.start(&org, what, job)?.link())
+}
+
+/// `POST /a/{org}/verify`.
+pub(crate) fn verify(call: &Call) -> Result<Response> {
+    let org = call.organisation()?;
+    let is_deep = call.form.has("deep");
+    let depth = if is_deep { Depth::Deep } else { Depth::Structure };
+    let host = Host::disk(&org.folder);
+    let job = move |work: &Work| {
+        let report =
+            chatvault_engine::verify(&host, &Options::default(), depth, &mut |done, of| {
+                work.tell(format!("{} of {}", count(done), plural(of, "row")), done, Some(of));
+                !work.is_stopped()
+            })?;
+        Ok(told(&report))
+    };
+    let title = if is_deep { "Verifying every row" } else { "Verifying the files" };
+    go(call.site.works.start(&org, (Kind::Verify, title.to_owned()), job)?.link())
+}
+
+fn told(report: &VerifyReport) -> Ended {
+    let checked = format!(
+        "{} with {}, {}",
+        plural(report.files, "file"),
+        plural(report.rows, "row"),
+        size(report.bytes)
+    );
+    let (state, line) = match (report.finished, report.damages.is_empty()) {
+        (_, false) => (State::Failed, format!("Damaged: checked {checked}")),
+        (false, _) => (State::Stopped, format!("Stopped; sound so far: {checked}")),
+        (true, true) => (State::Done, format!("Sound: {checked}")),
+    };
+    let mut lines = vec![line];
+    lines.extend(report.damages.iter().map(|one| format!("{}: {}", one.file, one.message)));
+    if let Some(strangers) = report.strangers.first() {
+        lines.push(format!("Not part of the archive, never read: {strangers}"));
+    }
+    Ended { state, lines, next: None }
+}
+
+/// The bytes of an archive's files.
+#[expect(clippy::disallowed_methods, reason = "how large a folder is, without opening the archive")]
+pub(crate) fn disk_bytes(folder: &Path) -> u64 {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sum = |folder: &Path| -> u64 {
+        let files = entries(folder).filter_map(|entry| entry.metadata().ok());
+        files.filter(std::fs::Metadata::is_file).map(|file| file.len()).sum()
+    };
+    let inside: u64 = entries(folder).map(|entry| sum(&entry.path())).sum();
+    sum(folder) + inside
+}

@@ -1,0 +1,273 @@
+//! `/a/{org}/search`: words, people, dates and kinds; hits in context. The address is the question.
+
+use askama::Template;
+use axum::response::Response;
+use chatvault_engine::{Document, MessageKey};
+use chatvault_export::entry::Entry;
+use chatvault_export::job::Viewer;
+use chatvault_query::resolve::resolve;
+use chatvault_query::search::Index;
+use chatvault_query::statistics::{By, Statistics};
+use chatvault_query::{Kind, Order, Query, Record};
+
+use crate::call::{Call, page};
+use crate::failure::{Failure, Result};
+use crate::fields::conversation_step;
+use crate::frame::Frame;
+use crate::known::Known;
+use crate::pages::archive::index_words;
+use crate::pages::chat::{Shown, moment};
+use crate::text::{count, plural};
+
+/// Hits of a page.
+const HITS: usize = 20;
+/// Rows that are looked at for one page, where a condition is none of the index's.
+const LOOKED_AT: u64 = 20_000;
+/// An archive of more rows is not searched without an index.
+const FEW_ROWS: u64 = 50_000;
+/// Groups of each count.
+const GROUPS: usize = 12;
+
+#[derive(Template)]
+#[template(path = "search.html")]
+struct View {
+    frame: Frame,
+    link: String,
+    words: String,
+    person: String,
+    chat: String,
+    from: String,
+    to: String,
+    kind: String,
+    has_file: bool,
+    kinds: [(&'static str, &'static str); 5],
+    people: Vec<String>,
+    is_asked: bool,
+    problem: Option<Failure>,
+    index: Option<String>,
+    hits: Vec<Hit>,
+    later: Option<String>,
+    counts: Option<String>,
+}
+
+struct Hit {
+    title: String,
+    chat: String,
+    html: String,
+}
+
+const KINDS: [(&str, &str); 5] = [
+    ("message", "Messages"),
+    ("system", "System events"),
+    ("copilot", "Copilot"),
+    ("recording", "Recordings"),
+    ("transcript", "Transcripts"),
+];
+/// Names that a browser offers for a person.
+const OFFERED: usize = 500;
+
+/// `GET /a/{org}/search`.
+pub(crate) fn show(call: &Call) -> Result<Response> {
+    let org = call.organisation()?;
+    let snapshot = org.snapshot()?;
+    let known = org.known(&snapshot);
+    let fields = &call.query;
+    let text = |name: &str| fields.get(name).unwrap_or_default().to_owned();
+    let is_asked = ["q", "person", "chat", "from", "to", "kind", "file"]
+        .into_iter()
+        .any(|name| fields.has(name));
+    let index = org.index(&snapshot);
+    let told = match &index {
+        Ok(Some(index)) if index.sequence() == snapshot.sequence() => None,
+        _ => Some(index_words(org.index(&snapshot), &snapshot)),
+    };
+    let found = if is_asked {
+        let few = snapshot.content().0 <= FEW_ROWS || !fields.has("q");
+        match index {
+            Ok(index) if index.is_some() || few => hits(call, &known, index.as_ref()),
+            _ => Err(Failure::first(
+                "This archive needs a search index for words",
+                "Build it: that reads every message once, and is done in the background.",
+            )),
+        }
+    } else {
+        Ok((Vec::new(), None))
+    };
+    let (found, problem) = match found {
+        Ok(found) => (found, None),
+        Err(failure) => ((Vec::new(), None), Some(failure)),
+    };
+    let people = known.people.iter().filter_map(|one| one.name().or_else(|| one.address()));
+    let mut people: Vec<String> = people.take(OFFERED).map(str::to_owned).collect();
+    people.sort_unstable();
+    people.dedup();
+    let is_counted = is_asked && problem.is_none() && !found.0.is_empty();
+    page(&View {
+        frame: call.frame("Search", &org, "search"),
+        link: org.link(),
+        words: text("q"),
+        person: text("person"),
+        chat: text("chat"),
+        from: text("from"),
+        to: text("to"),
+        kind: text("kind"),
+        has_file: fields.has("file"),
+        kinds: KINDS,
+        people,
+        is_asked,
+        problem,
+        index: told,
+        hits: found.0,
+        later: found.1.map(|cursor| format!("?{}", fields.with("cursor", Some(&cursor)))),
+        counts: is_counted
+            .then(|| format!("{}/search/counts?{}", org.link(), fields.with("cursor", None))),
+    })
+}
+
+/// The question that an address asks.
+fn query(call: &Call, known: &Known) -> Result<Query> {
+    let fields = &call.query;
+    let day = |name: &'static str| -> Result<Option<String>> {
+        let at = fields.get(name).map(|text| moment(name, text, &call.zone)).transpose()?;
+        Ok(at.map(chatvault_query::format_time))
+    };
+    let (candidates, chats) = (known.candidates(), known.chat_candidates());
+    let person = fields.get("person").map(|text| resolve("person", text, &candidates));
+    let chat = fields.get("chat").map(|text| resolve("chat", text, &chats));
+    let kind = fields.get("kind").unwrap_or_default();
+    let mut query = Query {
+        search: fields.get("q").map(str::to_owned),
+        senders: person.transpose()?.map(|one| one.id.clone()).into_iter().collect(),
+        chats: chat.transpose()?.map(|one| one.id.clone()).into_iter().collect(),
+        created_from: day("from")?,
+        created_to: day("to")?,
+        order: Order::Created,
+        reverse: true,
+        cursor: fields.get("cursor").map(str::to_owned),
+        ..Query::default()
+    };
+    match kind {
+        "message" => query.kinds = vec![Kind::Message],
+        "system" => query.kinds = vec![Kind::System],
+        "" => {}
+        record => query.record = record.parse()?,
+    }
+    Ok(query)
+}
+
+/// Hits, and the cursor behind them if there are more.
+fn hits(call: &Call, known: &Known, index: Option<&Index>) -> Result<(Vec<Hit>, Option<String>)> {
+    let org = call.organisation()?;
+    let snapshot = org.snapshot()?;
+    let query = query(call, known)?;
+    let (record, has_file) = (query.record, call.query.has("file"));
+    let mut answer = query.run_with(&snapshot, index)?;
+    let mut viewer = Viewer::new(&snapshot, &|_, _| None);
+    let (mut hits, mut looked) = (Vec::new(), 0);
+    while hits.len() < HITS && looked < LOOKED_AT {
+        let Some(row) = answer.next()? else { return Ok((hits, None)) };
+        looked += 1;
+        if has_file && !names_file(&row.document()?) {
+            continue;
+        }
+        let key = MessageKey {
+            record: record.into(),
+            conversation: row.conversation().to_owned(),
+            reply_to: row.reply_to().map(str::to_owned),
+            id: row.id().to_owned(),
+        };
+        let created = row.created();
+        if let Some(entry) = viewer.one(&key, record, created)? {
+            hits.push(hit(call, known, record, &entry)?);
+        }
+    }
+    let cursor = answer.cursor().map(|cursor| cursor.to_text());
+    let has_more = answer.next()?.is_some();
+    Ok((hits, cursor.filter(|_| has_more)))
+}
+
+/// Has a message a file, or a picture in its text?
+fn names_file(document: &Document<'_>) -> bool {
+    let root = document.root();
+    let is_file = |one: chatvault_engine::Value<'_>| {
+        let kind = one.get("contentType").and_then(|kind| kind.text());
+        kind.is_some_and(|kind| kind == "reference")
+    };
+    let has_file = root.get("attachments").is_some_and(|list| list.elements().any(is_file));
+    let body = root.get("body").and_then(|body| body.get("content")?.text());
+    has_file || body.is_some_and(|body| body.contains("hostedContents"))
+}
+
+fn hit(call: &Call, known: &Known, record: Record, entry: &Entry) -> Result<Hit> {
+    let org = call.organisation()?;
+    let conversation = entry.key.conversation.as_str();
+    let shown = Shown { call, org: &org, known, record, conversation };
+    let chat = shown.chat();
+    let place = match record {
+        Record::Message => "chats".to_owned(),
+        record => format!("meetings/{}", record.name()),
+    };
+    let at = entry.created.ticks();
+    Ok(Hit {
+        title: chat.title(),
+        chat: format!("{}/{place}/{}?after={at}", org.link(), conversation_step(conversation)),
+        html: shown.html(&chat, std::slice::from_ref(entry)),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "counts.html")]
+struct CountsView {
+    frame: Frame,
+    back: String,
+    total: String,
+    tables: Vec<(&'static str, Vec<Group>)>,
+}
+
+struct Group {
+    label: String,
+    link: Option<String>,
+    count: String,
+}
+
+/// `GET /a/{org}/search/counts`: how many hits by person, chat and month.
+pub(crate) fn counts(call: &Call) -> Result<Response> {
+    let org = call.organisation()?;
+    let snapshot = org.snapshot()?;
+    let known = org.known(&snapshot);
+    let index = org.index(&snapshot)?;
+    let question = Query { cursor: None, ..query(call, &known)? };
+    let mut tables = Vec::new();
+    let mut total = 0;
+    for (title, by) in [("People", By::Sender), ("Chats", By::Conversation), ("Months", By::Month)]
+    {
+        let counted = Statistics::count_with(&question, by, (&snapshot, index.as_ref()))?;
+        total = counted.total;
+        let groups = counted.groups.into_iter();
+        let group = |group: chatvault_query::statistics::Group| {
+            let key = group.key.unwrap_or_default();
+            let narrower = |field: &str| format!("?{}", call.query.with(field, Some(&key)));
+            let (label, link) = match by {
+                By::Sender if key.is_empty() => ("nobody".to_owned(), None),
+                By::Sender => (known.name(&key), Some(narrower("person"))),
+                By::Conversation => (known.title(&key), Some(narrower("chat"))),
+                _ => (key.clone(), None),
+            };
+            let link = link.map(|query| format!("{}/search{query}", org.link()));
+            Group { label, link, count: count(group.count) }
+        };
+        // Months are in order: the last ones are of most use.
+        let groups: Vec<Group> = if by == By::Month {
+            groups.rev().take(GROUPS).map(group).collect()
+        } else {
+            groups.take(GROUPS).map(group).collect()
+        };
+        tables.push((title, groups));
+    }
+    page(&CountsView {
+        frame: call.frame("Counts", &org, "search"),
+        back: format!("{}/search?{}", org.link(), call.query.with("cursor", None)),
+        total: plural(total, "hit"),
+        tables,
+    })
+}
