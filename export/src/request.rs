@@ -422,10 +422,11 @@ impl Request {
         }
     }
 
-    /// The part of its range that is a window's.
+    /// The part of its range that is a window's. One from the start of all time has no bound there.
     pub(crate) fn range_of(&self, window: Window) -> Range {
         let is_open = self.all_time && window.number == window.of;
-        Range { start: Some(window.start), end: (!is_open).then_some(window.end) }
+        let start = Some(window.start).filter(|start| *start != Timestamp::MIN);
+        Range { start, end: (!is_open).then_some(window.end) }
     }
 
     /// What a pinned request asks the archive: a question for each kind.

@@ -44,4 +44,5 @@ mod simulate;
 mod sync;
 mod tidy;
 mod versions;
+mod web;
 mod write;

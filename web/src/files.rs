@@ -21,6 +21,7 @@ use crate::failure::{Failure, Result};
 use crate::fields::step;
 
 const STYLE: &str = include_str!("../assets/page.css");
+const ICON: &str = include_str!("../assets/icon.svg");
 const SCRIPT: &str = include_str!("../assets/page.js");
 /// Under it a file can show itself and do nothing else.
 const FILE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
@@ -49,6 +50,7 @@ pub(crate) fn asset(call: &Call) -> Result<Response> {
     let (kind, text) = match call.step("name") {
         "page.css" => ("text/css; charset=utf-8", STYLE),
         "cards.css" => ("text/css; charset=utf-8", chatvault_export::format::html::STYLE),
+        "icon.svg" => ("image/svg+xml", ICON),
         "page.js" => ("text/javascript; charset=utf-8", SCRIPT),
         _ => return Err(Failure::missing("file")),
     };

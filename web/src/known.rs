@@ -5,11 +5,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chatvault_engine::{Snapshot, Timestamp};
+use chatvault_engine::{Clock, Snapshot, SystemClock, Timestamp};
 use chatvault_export::entry::{Chat, History, Person};
 use chatvault_query::event::Names;
 use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
 use chatvault_query::resolve::Candidate;
+
+use crate::failure::Failure;
 
 /// What was read of an archive.
 #[derive(Debug, Default)]
@@ -48,10 +50,19 @@ pub(crate) struct Cache(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     known: Mutex<Arc<Known>>,
-    /// The commit that is being read.
-    reading: Mutex<Option<u64>>,
+    reading: Mutex<Reading>,
 }
 
+#[derive(Debug, Default)]
+struct Reading {
+    is_busy: bool,
+    /// It is not read again before this time, in milliseconds since 1970.
+    not_before_ms: i64,
+}
+
+/// Reading takes so small a share of the time, however often commits come; and it is not put off longer.
+const SHARE: i64 = 10;
+const MOST_WAIT_MS: i64 = 60_000;
 /// A small archive is read before its first page is answered.
 const PATIENCE: Duration = Duration::from_millis(15);
 
@@ -63,12 +74,12 @@ impl Cache {
         if known.sequence == wanted {
             return known;
         }
-        if self.0.begin(wanted) {
+        if self.0.begin() {
             let (state, snapshot) = (Arc::clone(&self.0), snapshot.clone());
             let (done, wait) = std::sync::mpsc::sync_channel::<()>(0);
             let read = std::thread::Builder::new().name("chatvault-names".to_owned());
             let started = read.spawn(move || {
-                state.end(Arc::new(Known::read(&snapshot)));
+                state.read(&snapshot);
                 drop(done);
             });
             if started.is_ok() && known.sequence == 0 {
@@ -86,42 +97,48 @@ impl State {
     }
 
     /// Shall this caller read it? One at a time does.
-    fn begin(&self, wanted: u64) -> bool {
+    fn begin(&self) -> bool {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_free = reading.is_none();
-        if is_free {
-            *reading = Some(wanted);
-        }
-        is_free
+        let is_due = !reading.is_busy && SystemClock.now().ms() >= reading.not_before_ms;
+        reading.is_busy |= is_due;
+        is_due
     }
 
-    fn end(&self, known: Arc<Known>) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
-        *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Conversations first, where nothing was known: names take longer.
+    fn read(&self, snapshot: &Snapshot) {
+        let began_ms = SystemClock.now().ms();
+        let conversations = Conversations::collect(snapshot, &[], &mut |_| true);
+        let conversations = conversations.map(Option::unwrap_or_default);
+        if let (Ok(conversations), 0) = (&conversations, self.now().sequence) {
+            self.publish(Known::of(People::default(), conversations.clone(), 0));
+        }
+        let people = People::collect(snapshot, &[], &mut |_| true);
+        let sequence = snapshot.sequence().0;
+        self.publish(match (conversations, people) {
+            (Ok(conversations), Ok(people)) => {
+                Known::of(people.unwrap_or_default(), conversations, sequence)
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                let problem = Some(Failure::from(error).line);
+                Known { sequence, problem, ..Known::default() }
+            }
+        });
+        let now_ms = SystemClock.now().ms();
+        let wait = ((now_ms - began_ms) * SHARE).clamp(0, MOST_WAIT_MS);
+        let reading = Reading { is_busy: false, not_before_ms: now_ms + wait };
+        *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = reading;
+    }
+
+    fn publish(&self, known: Known) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
 }
 
 impl Known {
-    fn read(snapshot: &Snapshot) -> Self {
-        let sequence = snapshot.sequence().0;
-        let conversations = Conversations::collect(snapshot, &[], &mut |_| true);
-        let people = People::collect(snapshot, &[], &mut |_| true);
-        match (conversations, people) {
-            (Ok(conversations), Ok(people)) => {
-                let mut known = Self {
-                    people: people.unwrap_or_default(),
-                    conversations: conversations.unwrap_or_default(),
-                    sequence,
-                    ..Self::default()
-                };
-                known.listed = known.list();
-                known
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                let problem = Some(crate::failure::Failure::from(error).line);
-                Self { sequence, problem, ..Self::default() }
-            }
-        }
+    fn of(people: People, conversations: Conversations, sequence: u64) -> Self {
+        let mut known = Self { people, conversations, sequence, ..Self::default() };
+        known.listed = known.list();
+        known
     }
 
     fn list(&self) -> Vec<Listed> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use chatvault_engine::{Archive, Environment, Host, Options, Snapshot};
+use chatvault_engine::{Archive, Environment, FileName, Host, Options, Snapshot};
 use chatvault_ingest::sync;
 use chatvault_query::search::Index;
 
@@ -21,7 +21,20 @@ pub(crate) struct Organisation {
     reader: Mutex<Option<Arc<Archive>>>,
     writer: Mutex<Weak<Archive>>,
     known: Cache,
+    /// The search index that was opened last.
+    index: Mutex<Option<Opened>>,
 }
+
+/// A search index, and what it was opened for: it is opened anew when either changed.
+#[derive(Debug)]
+struct Opened {
+    sequence: u64,
+    files: Vec<FileName>,
+    index: Option<Index>,
+}
+
+/// Where the search index lies in an archive.
+const SEARCH: &str = "search";
 
 impl Organisation {
     pub(crate) fn new(
@@ -30,8 +43,9 @@ impl Organisation {
         downloads: PathBuf,
         environment: Environment,
     ) -> Self {
-        let (reader, writer, known) = (Mutex::default(), Mutex::default(), Cache::default());
-        Self { name: name.to_owned(), folder, downloads, environment, reader, writer, known }
+        let (reader, writer, index) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (name, known) = (name.to_owned(), Cache::default());
+        Self { name, folder, downloads, environment, reader, writer, known, index }
     }
 
     /// Where its pages are.
@@ -94,7 +108,17 @@ impl Organisation {
 
     /// The search index, if there is one.
     pub(crate) fn index(&self, snapshot: &Snapshot) -> Result<Option<Index>> {
-        Ok(Index::open(&Host::disk(&self.folder).storage, snapshot)?)
+        let storage = Host::disk(&self.folder).storage;
+        let (sequence, files) = (snapshot.sequence().0, storage.list(SEARCH)?);
+        let mut opened = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) =
+            opened.as_ref().filter(|one| (one.sequence, &one.files) == (sequence, &files))
+        {
+            return Ok(same.index.clone());
+        }
+        let index = Index::open(&storage, snapshot)?;
+        *opened = Some(Opened { sequence, files, index: index.clone() });
+        Ok(index)
     }
 
     /// Are private chats backed up?

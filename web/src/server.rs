@@ -34,6 +34,8 @@ const HEAD_BYTES: usize = 64 << 10;
 const HEAD_FIELDS: usize = 100;
 /// What is being answered when the server stops may end within this time.
 const LAST_TIME: Duration = Duration::from_secs(3);
+/// What goes on in the background may come to a safe place within this time; it is safe without, too.
+const WORK_TIME: Duration = Duration::from_secs(10);
 /// How often it is asked whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 /// Threads that wait for the network: work is done on others.
@@ -94,7 +96,7 @@ pub fn serve(
         accept(&listener, (routes::all(gate), acceptor), stop).await;
         Ok(())
     });
-    site.works.stop_all();
+    site.works.stop_all(WORK_TIME);
     runtime.shutdown_timeout(LAST_TIME);
     served
 }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chatvault_engine::{Clock, SystemClock, Timestamp};
 use serde::Serialize;
@@ -154,9 +155,16 @@ impl Works {
         all.iter().rev().find(fits).cloned()
     }
 
-    pub(crate) fn stop_all(&self) {
-        for work in self.running() {
-            work.ask_to_stop();
+    /// Asks everything to stop, and waits for that, so long at most.
+    pub(crate) fn stop_all(&self, at_most: Duration) {
+        const LOOK: Duration = Duration::from_millis(20);
+        let mut left = at_most;
+        loop {
+            let running = self.running();
+            running.iter().for_each(|work| work.ask_to_stop());
+            let Some(rest) = left.checked_sub(LOOK).filter(|_| !running.is_empty()) else { return };
+            left = rest;
+            std::thread::sleep(LOOK);
         }
     }
 }

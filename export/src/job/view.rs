@@ -33,7 +33,7 @@ impl<'v> Viewer<'v> {
     /// `reasons` says why contents are missing.
     pub fn new(snapshot: &Snapshot, reasons: Reasons<'v>) -> Self {
         let attachments = Attachments::where_they_lie(snapshot, reasons);
-        let request = Request { format: Format::Html, ..Request::default() };
+        let request = Request { format: Format::Html, all_time: true, ..Request::default() };
         Self { snapshot: snapshot.clone(), attachments, request: Arc::new(request) }
     }
 

@@ -4,15 +4,16 @@ use super::check;
 use super::source::Source;
 
 /// Our packages by their folders, and which of ours each may use.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("engine", &[]),
     ("ingest", &["engine"]),
     ("query", &["engine"]),
     ("export", &["engine", "query"]),
-    ("cli", &["engine", "ingest", "query", "export"]),
+    ("web", &["engine", "ingest", "query", "export"]),
+    ("cli", &["engine", "ingest", "query", "export", "web"]),
     ("tests/support", &["engine", "ingest", "query", "export"]),
     ("tests/support/fake-graph", &["support"]),
-    ("tests", &["engine", "ingest", "query", "export", "cli", "support", "fake-graph"]),
+    ("tests", &["engine", "ingest", "query", "export", "web", "cli", "support", "fake-graph"]),
     ("benches", &["engine", "ingest", "query", "export", "support", "fake-graph"]),
     ("fuzz", &["support"]),
 ];

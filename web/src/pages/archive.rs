@@ -66,7 +66,8 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
         holds.extend((number > 0).then(|| (label, count(number))));
     }
     let parts = stat.bytes_by_part.iter();
-    let space = parts.map(|(part, bytes)| (part.clone(), size(*bytes))).collect();
+    let some = parts.filter(|(_, bytes)| **bytes > 0);
+    let space = some.map(|(part, bytes)| (part.clone(), size(*bytes))).collect();
     let ratio = |part: u64, whole: u64| {
         #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
         let ratio = part as f64 / whole.max(1) as f64;

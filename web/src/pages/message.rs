@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::response::Response;
-use chatvault_engine::{ContentAddress, Document, MessageKey, Snapshot, Stored};
+use chatvault_engine::{
+    ContentAddress, Document, MessageKey, Snapshot, Stored, TimeRange, Timestamp,
+};
 use chatvault_export::entry::Entry;
 use chatvault_export::job::Viewer;
+use chatvault_ingest::sync::Why;
 use chatvault_query::Record;
 use chatvault_query::change::{Change, Mark, Piece, Side, What, reaction_log, text_change};
 use chatvault_query::record::{Text, Texts, cues};
@@ -21,6 +24,9 @@ use crate::known::Known;
 use crate::organisation::Organisation;
 use crate::pages::chat::{Shown, messages};
 use crate::text::{When, size};
+
+/// The recording and the transcript of a call begin within this time of each other.
+const BESIDE_MS: i64 = 24 * 60 * 60 * 1_000;
 
 #[derive(Template)]
 #[template(path = "message.html")]
@@ -91,7 +97,10 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
     let rows = snapshot.history(&key)?;
     let newest = rows.last().ok_or_else(|| Failure::missing("message"))?;
     let known = org.known(&snapshot);
-    let mut viewer = Viewer::new(&snapshot, &|_, _| None);
+    let archive = org.reader()?;
+    let why = Why::of(&archive);
+    let reason = |key: &_, content: &str| why.reason(key, content);
+    let mut viewer = Viewer::new(&snapshot, &reason);
     let entry = viewer.one(&key, record, newest.created)?;
     let conversation = key.conversation.as_str();
     let shown = Shown { call, org: &org, known: &known, record, conversation };
@@ -248,9 +257,10 @@ fn meeting(
         Record::Transcript => Record::Recording,
         _ => return Ok((None, Vec::new())),
     };
-    let all = chatvault_engine::TimeRange::default();
+    let around = |ms: i64| Some(Timestamp::from_ms(entry.created.ms().saturating_add(ms)));
+    let near = TimeRange { from: around(-BESIDE_MS), to: around(BESIDE_MS) };
     let mut viewer = Viewer::new(snapshot, &|_, _| None);
-    let beside = viewer.between((other, &key.conversation), all)?;
+    let beside = viewer.between((other, &key.conversation), near)?;
     let own = call_id(entry);
     let beside = beside.into_iter().find(|one| own.is_some() && call_id(one) == own);
     let beside = beside.map(|one| one.key);

@@ -79,7 +79,8 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
     let index = org.index(&snapshot);
     let told = match &index {
         Ok(Some(index)) if index.sequence() == snapshot.sequence() => None,
-        _ => Some(index_words(org.index(&snapshot), &snapshot)),
+        Ok(index) => Some(index_words(Ok(index.clone()), &snapshot)),
+        Err(failure) => Some(format!("{}: build it anew", failure.line)),
     };
     let found = if is_asked {
         let few = snapshot.content().0 <= FEW_ROWS || !fields.has("q");

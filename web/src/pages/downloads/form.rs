@@ -26,6 +26,8 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// The days that are filled in.
 const USUAL_DAYS: i64 = 90;
 const MB: u64 = 1_000_000;
+/// Names that a browser offers.
+const OFFERED: usize = 500;
 
 #[derive(Template)]
 #[template(path = "download_new.html")]
@@ -111,6 +113,7 @@ pub(crate) fn form(call: &Call) -> Result<Response> {
         let custodians = snapshot.custodians()?;
         people = custodians.keys().map(|one| known.name(one.as_str())).collect();
     }
+    people.truncate(OFFERED);
     let pairs = call.query.pairs().filter(|(name, _)| *name != "plan");
     page(&View {
         frame: call.frame("New download", &org, "downloads"),

@@ -1,0 +1,196 @@
+//! What pages show: conversations by pages, messages with their versions, search, the archive.
+
+use chatvault_engine::{Archive, Host, Options};
+
+use super::kit::{Server, archive, encoded, message};
+
+const CHAT: &str = "19:a@thread.v2";
+
+/// So many messages, one a minute.
+fn talk(messages: u32) -> Vec<String> {
+    (0..messages).map(|at| message(CHAT, at, "ada", &format!("<p>word{at}</p>"))).collect()
+}
+
+fn chat() -> String {
+    format!("/a/team/chats/{}", encoded(CHAT))
+}
+
+/// The minutes whose messages a page shows.
+fn shown(page: &str) -> Vec<u32> {
+    let words = page.split("<p>word").skip(1);
+    words.filter_map(|rest| rest.split('<').next()?.parse().ok()).collect()
+}
+
+/// Where a link of a kind leads.
+fn link(page: &str, rel: &str) -> Option<String> {
+    let tag = page.split("<a ").find(|tag| tag.contains(&format!("rel=\"{rel}\"")))?;
+    Some(
+        tag.split("href=\"").nth(1)?.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&"),
+    )
+}
+
+#[test]
+fn a_conversation_is_read_by_pages_that_neither_repeat_nor_leave_out() {
+    let server = Server::with(&talk(175));
+    let (mut place, mut pages) = (Some(chat()), Vec::new());
+    while let Some(path) = place {
+        let page = server.page(&path);
+        pages.push(shown(&page));
+        place = link(&page, "prev");
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 50, 50, 25]);
+    pages.reverse();
+    assert_eq!(pages.concat(), (0..175).collect::<Vec<_>>());
+    let (mut place, mut forwards) = (Some(format!("{}?after=0", chat())), Vec::new());
+    while let Some(path) = place {
+        let page = server.page(&path);
+        forwards.extend(shown(&page));
+        place = link(&page, "next");
+    }
+    assert_eq!(forwards, (0..175).collect::<Vec<_>>());
+}
+
+#[test]
+fn messages_of_one_moment_stay_together_however_many() {
+    let mut all = talk(10);
+    let mut same = |count: u32| {
+        for at in 0..count {
+            let id = format!("\"id\":\"{}\"", 9_000_000 + at);
+            let text = message(CHAT, 5, "ada", &format!("<p>word{}</p>", 100 + at));
+            all.push(text.replacen("\"id\":\"1772438700000\"", &id, 1));
+        }
+    };
+    same(120);
+    let server = Server::with(&all);
+    let (mut place, mut seen) = (Some(chat()), Vec::new());
+    while let Some(path) = place {
+        let page = server.page(&path);
+        seen.extend(shown(&page));
+        place = link(&page, "prev");
+    }
+    seen.sort_unstable();
+    assert_eq!(seen.len(), 130);
+    seen.dedup();
+    assert_eq!(seen.len(), 130, "each once");
+}
+
+#[test]
+fn a_day_is_jumped_to_and_an_empty_chat_says_so() {
+    let server = Server::with(&talk(3));
+    let day = server.page(&format!("{}?at=2026-03-02", chat()));
+    assert_eq!(shown(&day), [0, 1, 2]);
+    let later = server.page(&format!("{}?at=2026-03-03", chat()));
+    assert!(shown(&later).is_empty() && later.contains("There are no messages here"));
+    assert_eq!(server.get(&format!("{}?at=noon", chat())).status, 400);
+    assert!(server.page("/a/team/chats/unknown").contains("There are no messages here"));
+}
+
+#[test]
+fn a_conversation_is_found_by_name_and_person() {
+    let other = message("19:b@thread.v2", 1, "Zoë", "<p>x</p>");
+    let server = Server::with(&[talk(2), vec![other]].concat());
+    let list = server.page_with("/a/team/chats", "2 conversations");
+    assert!(list.contains("Chat: ada"), "{list}");
+    let found = server.page("/a/team/chats?find=ZO%C3%8B");
+    assert!(found.contains("1 conversation") && found.contains("19%3Ab%40thread.v2"), "{found}");
+    let found = server.page("/a/team/chats?person=ada");
+    assert!(found.contains("1 conversation") && found.contains("19%3Aa%40thread.v2"), "{found}");
+}
+
+#[test]
+fn a_message_shows_each_version_who_received_it_and_its_bytes() {
+    let first = message(CHAT, 1, "ada", "<p>the old offer</p>");
+    let edited = first
+        .replace("the old offer", "the new offer")
+        .replace("\"etag\":\"1772438460000\"", "\"etag\":\"1772439000000\"");
+    let server = Server::with(&[first.clone(), edited.clone()]);
+    let page = server.page(&format!("/a/team/messages/message/{}/1772438460000", encoded(CHAT)));
+    assert!(page.contains("<del>old</del>") && page.contains("<ins>new</ins>"), "{page}");
+    assert!(page.contains("first version that the archive has") && page.contains("text edited"));
+    assert_eq!(page.matches("Received by 1").count(), 2);
+    let raw: Vec<&str> =
+        page.split("<a href=\"").filter(|tag| tag.contains("Stored JSON")).collect();
+    let raw: Vec<Vec<u8>> =
+        raw.iter().map(|tag| server.get(tag.split('"').next().unwrap()).body).collect();
+    assert_eq!(raw, [edited.into_bytes(), first.into_bytes()], "the newest first, byte for byte");
+}
+
+#[test]
+fn a_search_is_in_the_address_and_says_when_the_index_is_missing() {
+    let server = Server::with(&talk(30));
+    let found = server.page("/a/team/search?q=word7&person=ada&from=2026-03-02&to=2026-03-03");
+    assert_eq!(shown(&found), [7]);
+    assert!(found.contains("there is none yet"), "a small archive is searched all the same");
+    assert!(found.contains("value=\"word7\"") && found.contains("value=\"2026-03-02\""));
+    let work = server.done("/a/team/index", &[]);
+    let built = server.page_with(&work, "Done");
+    assert!(built.contains("30 added, 30 in all"), "{built}");
+    let found = server.page("/a/team/search?q=word*");
+    assert!(!found.contains("there is none yet"), "{found}");
+    let newest: Vec<u32> = (10..30).rev().collect();
+    assert_eq!(shown(&found), newest);
+    let more = server.page(&format!("/a/team/search{}", link(&found, "next").unwrap()));
+    assert_eq!(shown(&more), (0..10).rev().collect::<Vec<_>>());
+    let counts = server.page("/a/team/search/counts?q=word*");
+    assert!(counts.contains("30 hits") && counts.contains("2026-03"), "{counts}");
+    let wrong = server.page("/a/team/search?q=(open");
+    assert!(wrong.contains("expected a closing bracket"), "{wrong}");
+    let nobody = server.page("/a/team/search?person=nobody");
+    assert!(nobody.contains("no person is called"), "{nobody}");
+}
+
+#[test]
+fn the_archive_says_what_it_holds_and_is_verified() {
+    let server = Server::with(&talk(12));
+    let page = server.page("/a/team");
+    assert!(page.contains("<dt>Versions</dt><dd>12</dd>"), "{page}");
+    let work = server.done("/a/team/verify", &[("deep", "1")]);
+    let page = server.page_with(&work, "Sound: ");
+    assert!(page.contains("with 12 rows"), "{page}");
+    assert!(server.page("/a/team").contains("Sound: "));
+    assert!(server.page("/a/team/quarantine").contains("It is empty"));
+    assert!(server.page("/a/team/meetings").contains("neither recordings nor transcripts"));
+    assert!(server.page("/a/team/copilot").contains("no conversations with Copilot"));
+    assert!(server.page("/a/team/runs").contains("test"));
+}
+
+#[test]
+fn what_another_writer_commits_is_seen_and_its_lock_is_told() {
+    let server = Server::with(&talk(1));
+    assert_eq!(shown(&server.page(&chat())), [0]);
+    let place = server.folder.path().join("team");
+    let writer = Archive::open(Host::disk(&place), Options::default()).unwrap();
+    let mut batch = writer.batch(writer.begin_run("other").unwrap());
+    let origin = chatvault_engine::Origin { source: "x", offset: 0 };
+    let (ben, kind) =
+        (chatvault_engine::Custodian::user("ben"), chatvault_engine::RecordKind::Message);
+    batch.offer(&ben, kind, talk(2)[1].as_bytes(), origin);
+    drop(batch.commit().unwrap());
+    assert_eq!(shown(&server.page(&chat())), [0, 1]);
+    let refused = server.post("/a/team/private-chats", &[("on", "1")]);
+    assert_eq!(refused.status, 409);
+    assert!(refused.text().contains("Another process writes this archive"), "{}", refused.text());
+    writer.close().unwrap();
+    assert_eq!(server.post("/a/team/private-chats", &[("on", "1")]).status, 303);
+}
+
+#[test]
+fn organisations_are_archives_of_a_folder_and_private_chats_are_switched_on_there() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(archive(&folder, "team", &talk(1)));
+    let place = folder.path().to_owned();
+    let server = Server::start(folder, place);
+    assert!(server.page("/").contains("team"));
+    let connect = server.done("/", &[("name", "Müller GmbH")]);
+    assert_eq!(connect, "/a/M%C3%BCller%20GmbH/connection");
+    let list = server.page("/");
+    assert!(list.contains("Switch private-chat backup on for Müller GmbH"), "off at first: {list}");
+    assert!(list.contains("Switch private-chat backup off for team"), "made on the command line");
+    let accounts = server.page("/a/M%C3%BCller%20GmbH/accounts");
+    assert!(accounts.contains("Private-chat backup is off"), "{accounts}");
+    assert_eq!(server.done("/a/M%C3%BCller%20GmbH/private-chats", &[("on", "1")]), "/");
+    assert!(!server.page("/a/M%C3%BCller%20GmbH/accounts").contains("Private-chat backup is off"));
+    for name in ["../x", ".x", "a/b", "", "team"] {
+        assert!([400, 409].contains(&server.post("/", &[("name", name)]).status), "{name}");
+    }
+}
