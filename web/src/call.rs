@@ -139,6 +139,7 @@ pub(crate) fn page(template: &impl Template) -> Result<Response> {
 }
 
 /// Go on there.
+#[expect(clippy::unnecessary_wraps, reason = "it is the last line of handlers, as `page` is")]
 pub(crate) fn go(place: impl Into<String>) -> Result<Response> {
     Ok((StatusCode::SEE_OTHER, [(LOCATION, place.into())]).into_response())
 }

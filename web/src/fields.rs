@@ -57,7 +57,11 @@ pub(crate) fn step(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             step.push(char::from(byte));
         } else {
-            step.push_str(&format!("%{byte:02X}"));
+            step.push('%');
+            for nibble in [byte >> 4, byte & 15] {
+                let digit = char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+                step.push(digit.to_ascii_uppercase());
+            }
         }
         step
     })

@@ -71,12 +71,11 @@ impl Gate {
         }
         let fields = Fields::of(request.uri().query().unwrap_or_default().as_bytes());
         let keys = &self.site.keys;
-        if is_read && let Some(token) = fields.get("token") {
-            if is_equal(token, &keys.token) {
-                let rest = fields.with("token", None);
-                let mark = if rest.is_empty() { "" } else { "?" };
-                return Verdict::Enter(format!("{path}{mark}{rest}"));
-            }
+        let has_token = fields.get("token").is_some_and(|token| is_equal(token, &keys.token));
+        if is_read && has_token {
+            let rest = fields.with("token", None);
+            let mark = if rest.is_empty() { "" } else { "?" };
+            return Verdict::Enter(format!("{path}{mark}{rest}"));
         }
         if cookies(headers, &self.cookie()).any(|value| is_equal(value, &keys.session)) {
             return Verdict::Pass;

@@ -60,6 +60,6 @@ fn organisation() -> Router<Arc<Site>> {
         .route("/connection", get(connection::show).merge(post(connection::save)))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(runs::one))
-        .route("/work/{id}", get(work::show).merge(post(work::stop)))
-        .route("/work/{id}/events", axum::routing::get(work::events))
+        .route("/jobs/{id}", get(work::show).merge(post(work::stop)))
+        .route("/jobs/{id}/events", axum::routing::get(work::events))
 }

@@ -150,15 +150,14 @@ fn acceptor(tls: &Tls) -> io::Result<TlsAcceptor> {
         io::Error::new(io::ErrorKind::InvalidInput, format!("{}: {cause}", what.display()))
     };
     let chain = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(|all| all.collect::<Result<Vec<_>, _>>())
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|cause| wrong(&tls.certificate, cause.to_string()))?;
     let key = PrivateKeyDer::from_pem_file(&tls.key)
         .map_err(|cause| wrong(&tls.key, cause.to_string()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map(|builder| builder.with_no_client_auth())
-        .and_then(|builder| builder.with_single_cert(chain, key))
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|cause| wrong(&tls.certificate, cause.to_string()))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -163,5 +163,6 @@ fn is_folder(path: &Path) -> bool {
 fn random() -> std::result::Result<String, String> {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).map_err(|_unspecified| "the system has no randomness".to_owned())?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    Ok(nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect())
 }

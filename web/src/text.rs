@@ -31,7 +31,7 @@ pub(crate) fn size(bytes: u64) -> String {
     let Some((unit, bits)) = UNITS.into_iter().find(|(_, bits)| bytes >> bits > 0) else {
         return format!("{bytes} B");
     };
-    let tenths = u128::from(bytes) * 10 >> bits;
+    let tenths = (u128::from(bytes) * 10) >> bits;
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
@@ -52,18 +52,18 @@ pub(crate) struct When {
 }
 
 impl When {
-    pub(crate) fn new(zone: &Zone, time: Timestamp) -> Self {
+    pub(crate) fn new(zone: Zone, time: Timestamp) -> Self {
         let local = zone.local(time).map(|local| local.format("%-d %b %Y, %H:%M").to_string());
         let iso = format_time(time);
         Self { shown: local.unwrap_or_else(|| iso.clone()), iso }
     }
 
-    pub(crate) fn of_ms(zone: &Zone, ms: i64) -> Self {
+    pub(crate) fn of_ms(zone: Zone, ms: i64) -> Self {
         Self::new(zone, Timestamp::from_ms(ms))
     }
 
     /// Only the day.
-    pub(crate) fn day(zone: &Zone, time: Timestamp) -> Self {
+    pub(crate) fn day(zone: Zone, time: Timestamp) -> Self {
         let local = zone.local(time).map(|local| local.format("%-d %b %Y").to_string());
         let iso = format_time(time);
         Self { shown: local.unwrap_or_else(|| iso.clone()), iso }
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_time_is_the_viewers_with_utc_beside_it() {
         let zone: Zone = "Europe/Berlin".parse().unwrap();
-        let shown = When::new(&zone, Timestamp::from_ms(1_622_762_567_000)).to_string();
+        let shown = When::new(zone, Timestamp::from_ms(1_622_762_567_000)).to_string();
         assert!(shown.ends_with(">4 Jun 2021, 01:22</time>"), "{shown}");
         assert!(shown.contains("title=\"2021-06-03T23:22:47Z (UTC)\""), "{shown}");
     }

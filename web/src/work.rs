@@ -161,7 +161,9 @@ impl Works {
         let mut left = at_most;
         loop {
             let running = self.running();
-            running.iter().for_each(|work| work.ask_to_stop());
+            for work in &running {
+                work.ask_to_stop();
+            }
             let Some(rest) = left.checked_sub(LOOK).filter(|_| !running.is_empty()) else { return };
             left = rest;
             std::thread::sleep(LOOK);
@@ -172,7 +174,7 @@ impl Works {
 impl Work {
     /// Its page.
     pub(crate) fn link(&self) -> String {
-        format!("{}/work/{}", self.org.1, self.id)
+        format!("{}/jobs/{}", self.org.1, self.id)
     }
 
     /// How far it is now.

@@ -13,7 +13,7 @@ fn server() -> Server {
 #[test]
 fn nobody_is_let_in_without_the_token() {
     let server = server();
-    for path in ["/", "/a/team", "/a/team/chats", "/a/team/work/1/events", "/a/team/objects/00/x"] {
+    for path in ["/", "/a/team", "/a/team/chats", "/a/team/jobs/1/events", "/a/team/objects/00/x"] {
         let answer = server.send("GET", path, &[], b"");
         assert_eq!(answer.status, 401, "{path}");
         assert!(!answer.text().contains("team/"), "{path} tells nothing");

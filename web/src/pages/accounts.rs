@@ -170,8 +170,8 @@ fn row(call: &Call, one: &Account) -> Row {
         address: one.address.clone().unwrap_or_default(),
         kind: kind.join(", "),
         active: one.active,
-        success: one.up_to_ms.map(|ms| When::of_ms(&call.zone, ms)),
-        tried: last.map(|last| When::of_ms(&call.zone, last.ended_ms)),
+        success: one.up_to_ms.map(|ms| When::of_ms(call.zone, ms)),
+        tried: last.map(|last| When::of_ms(call.zone, last.ended_ms)),
         outcome: last.map(|last| outcome(Some(last.outcome))),
         why: trouble.map(|one| (format!("{}: {}", one.what, one.reason), one.advice.clone())),
         copies: last.map(|last| count(last.tally.copies)).unwrap_or_default(),
@@ -294,18 +294,18 @@ fn said(progress: &SyncProgress) -> String {
         return "Signing in and reading the directory".to_owned();
     }
     let (done, of) = (count(progress.accounts), plural(progress.total_accounts, "account"));
-    let mut line = format!("{done} of {of}, {} copies", count(progress.copies));
+    let mut parts = vec![format!("{done} of {of}"), format!("{} copies", count(progress.copies))];
     if progress.objects > 0 {
         let bytes = size(progress.object_bytes);
-        line.push_str(&format!(", {} ({bytes})", plural(progress.objects, "file")));
+        parts.push(format!("{} ({bytes})", plural(progress.objects, "file")));
     }
     if progress.missing > 0 {
-        line.push_str(&format!(", {} missing", count(progress.missing)));
+        parts.push(format!("{} missing", count(progress.missing)));
     }
     if progress.throttled {
-        line.push_str(", waiting: the service asked for a pause");
+        parts.push("waiting: the service asked for a pause".to_owned());
     }
-    line
+    parts.join(", ")
 }
 
 #[derive(Template)]
@@ -348,7 +348,7 @@ pub(crate) fn missing(call: &Call) -> Result<Response> {
         ),
         reason: one.reason,
         tries: count(u64::from(one.tries)),
-        last: When::of_ms(&call.zone, one.last_ms),
+        last: When::of_ms(call.zone, one.last_ms),
         state: if one.given_up { "given up" } else { "tried again" },
     };
     page(&MissingView {

@@ -101,13 +101,13 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
         space,
         facts,
         troubles: troubles
-            .map(|one| (one.work.word(), When::new(&call.zone, one.since), one.message))
+            .map(|one| (one.work.word(), When::new(call.zone, one.since), one.message))
             .collect(),
         quarantined: stat.counts.quarantined,
         copies: copies.collect(),
         more_copies,
         index: index_words(org.index(&snapshot), &snapshot),
-        verified: verified.map(|work| (When::new(&call.zone, work.started), work.seen())),
+        verified: verified.map(|work| (When::new(call.zone, work.started), work.seen())),
         folder: org.folder.display().to_string(),
         frame: call.frame("Archive", &org, "archive"),
     })

@@ -100,8 +100,8 @@ pub(crate) fn conversation(
         people: chat.participants.iter().take(NAMED).map(|one| linked(&org, one)).collect(),
         more_people: chat.participants.len().saturating_sub(NAMED),
         count: about.map(|one| plural(one.messages, "message")).unwrap_or_default(),
-        first: about.map(|one| When::day(&call.zone, one.first)),
-        last: about.map(|one| When::day(&call.zone, one.last)),
+        first: about.map(|one| When::day(call.zone, one.first)),
+        last: about.map(|one| When::day(call.zone, one.last)),
         html: shown.html(&chat, &entries),
         is_thread: false,
         earlier: keep(from.filter(|_| stretch.has_earlier), "before"),
@@ -127,7 +127,7 @@ fn chosen(call: &Call, snapshot: &Snapshot, scan: &Scan) -> Result<Stretch> {
         let ticks: i64 = call.query.get(name)?.parse().ok()?;
         Some(Timestamp::from_ticks(ticks))
     };
-    let day = call.query.get("at").map(|text| moment("at", text, &call.zone)).transpose()?;
+    let day = call.query.get("at").map(|text| moment("at", text, call.zone)).transpose()?;
     match (ticks("after").or(day), ticks("before")) {
         (Some(after), _) => forwards(snapshot, scan, after),
         (None, before) => backwards(snapshot, scan, before),
@@ -135,7 +135,7 @@ fn chosen(call: &Call, snapshot: &Snapshot, scan: &Scan) -> Result<Stretch> {
 }
 
 /// A day, month or time; a day begins where the viewer is.
-pub(crate) fn moment(field: &'static str, text: &str, zone: &Zone) -> Result<Timestamp> {
+pub(crate) fn moment(field: &'static str, text: &str, zone: Zone) -> Result<Timestamp> {
     let utc = parse_time(field, text)?;
     if text.contains('T') {
         return Ok(utc);

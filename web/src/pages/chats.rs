@@ -74,7 +74,7 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
         kind: kind_words(one.kind),
         people: count(one.people),
         messages: count(one.messages),
-        last: When::new(&call.zone, one.last),
+        last: When::new(call.zone, one.last),
     };
     let rows = found.iter().skip(from).take(ROWS).map(row).collect();
     let at = |from: usize| format!("?{}", call.query.with("from", Some(&from.to_string())));

@@ -80,8 +80,8 @@ fn list(
             title: about,
             what: word(record),
             entries: count(session.entries),
-            first: When::day(&call.zone, session.first),
-            last: When::new(&call.zone, session.last),
+            first: When::day(call.zone, session.first),
+            last: When::new(call.zone, session.last),
         }
     };
     let rows = all.into_iter().map(row).collect();

@@ -146,7 +146,7 @@ fn section(record: Record) -> &'static str {
 /// The runs that delivered something: number, label, start.
 fn runs(org: &Organisation, call: &Call) -> Result<BTreeMap<u32, (String, When)>> {
     let runs = org.reader()?.runs()?.into_iter();
-    Ok(runs.map(|run| (run.run.0, (run.label, When::new(&call.zone, run.started)))).collect())
+    Ok(runs.map(|run| (run.run.0, (run.label, When::new(call.zone, run.started)))).collect())
 }
 
 fn versions(
@@ -172,7 +172,7 @@ fn versions(
         };
         all.push(Version {
             number: row.version.to_string(),
-            modified: When::new(&call.zone, row.modified),
+            modified: When::new(call.zone, row.modified),
             what: words(&change, known),
             pieces,
             address: row.address.to_string(),

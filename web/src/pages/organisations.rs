@@ -73,7 +73,7 @@ fn fill(call: &Call, org: &Organisation) -> Result<Row> {
         class,
         status,
         problem: health.troubles.first().map(|trouble| trouble.message.clone()),
-        last: last.map(|ms| When::of_ms(&call.zone, ms)),
+        last: last.map(|ms| When::of_ms(call.zone, ms)),
         accounts: format!("{} of {}", count(number), count(accounts.len() as u64)),
         rows: count(rows),
         size: size(disk_bytes(&org.folder)),

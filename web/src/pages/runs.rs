@@ -66,7 +66,7 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
     let other = |run: chatvault_engine::RunSummary| Other {
         run: run.run.0,
         label: run.label,
-        started: When::new(&call.zone, run.started),
+        started: When::new(call.zone, run.started),
         copies: count(run.counts.offered),
         stored: count(run.counts.stored),
     };
@@ -84,7 +84,7 @@ fn row(call: &Call, run: &SyncRun) -> Row {
     Row {
         run: run.run,
         label: run.label.clone(),
-        started: When::of_ms(&call.zone, run.started_ms),
+        started: When::of_ms(call.zone, run.started_ms),
         took: took.map(|ms| span(ms / 1_000)).unwrap_or_default(),
         class,
         outcome,
@@ -169,8 +169,8 @@ pub(crate) fn one(call: &Call) -> Result<Response> {
         run: number,
         class,
         outcome: word,
-        started: When::of_ms(&call.zone, report.started_ms),
-        ended: When::of_ms(&call.zone, report.ended_ms),
+        started: When::of_ms(call.zone, report.started_ms),
+        ended: When::of_ms(call.zone, report.ended_ms),
         facts,
         troubles: report.troubles.iter().map(trouble).collect(),
         notes: report.notes.clone(),

@@ -129,7 +129,7 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
 fn query(call: &Call, known: &Known) -> Result<Query> {
     let fields = &call.query;
     let day = |name: &'static str| -> Result<Option<String>> {
-        let at = fields.get(name).map(|text| moment(name, text, &call.zone)).transpose()?;
+        let at = fields.get(name).map(|text| moment(name, text, call.zone)).transpose()?;
         Ok(at.map(chatvault_query::format_time))
     };
     let (candidates, chats) = (known.candidates(), known.chat_candidates());
@@ -191,7 +191,7 @@ fn hits(call: &Call, known: &Known, index: Option<&Index>) -> Result<(Vec<Hit>, 
 fn names_file(document: &Document<'_>) -> bool {
     let root = document.root();
     let is_file = |one: chatvault_engine::Value<'_>| {
-        let kind = one.get("contentType").and_then(|kind| kind.text());
+        let kind = one.get("contentType").and_then(chatvault_engine::Value::text);
         kind.is_some_and(|kind| kind == "reference")
     };
     let has_file = root.get("attachments").is_some_and(|list| list.elements().any(is_file));

@@ -1,4 +1,4 @@
-//! `/a/{org}/work/{id}`: how far something in the background is, live.
+//! `/a/{org}/jobs/{id}`: how far something in the background is, live.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn found(call: &Call) -> Result<Arc<Work>> {
     call.site.works.get(&*call.organisation()?, id).ok_or_else(missing)
 }
 
-/// `GET /a/{org}/work/{id}`.
+/// `GET /a/{org}/jobs/{id}`.
 pub(crate) fn show(call: &Call) -> Result<Response> {
     let (org, work) = (call.organisation()?, found(call)?);
     let (seen, is_running) = (work.seen(), work.is_running());
@@ -48,21 +48,21 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
         frame: Frame { refresh: is_running.then_some(2), ..frame },
         link: work.link(),
         title: work.title.clone(),
-        started: When::new(&call.zone, work.started),
+        started: When::new(call.zone, work.started),
         is_stopping: is_running && work.is_stopped(),
         seen,
         is_running,
     })
 }
 
-/// `POST /a/{org}/work/{id}`: stop.
+/// `POST /a/{org}/jobs/{id}`: stop.
 pub(crate) fn stop(call: &Call) -> Result<Response> {
     let work = found(call)?;
     work.ask_to_stop();
     go(work.link())
 }
 
-/// `GET /a/{org}/work/{id}/events`.
+/// `GET /a/{org}/jobs/{id}/events`.
 pub(crate) async fn events(
     Shared(site): Shared<Arc<Site>>,
     Path((org, id)): Path<(String, u64)>,
@@ -93,23 +93,25 @@ async fn next(
     Some((Ok(Event::default().data(json)), rest))
 }
 
-/// How a state looks.
-pub(crate) fn class(state: &State) -> &'static str {
-    match state {
-        State::Running => "idle",
-        State::Done => "good",
-        State::Warned | State::Stopped => "warn",
-        State::Failed => "bad",
+impl State {
+    /// How it looks.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Running => "idle",
+            Self::Done => "good",
+            Self::Warned | Self::Stopped => "warn",
+            Self::Failed => "bad",
+        }
     }
-}
 
-/// What a state is called.
-pub(crate) fn word(state: &State) -> &'static str {
-    match state {
-        State::Running => "Running",
-        State::Done => "Done",
-        State::Warned => "Done, with remarks",
-        State::Stopped => "Stopped",
-        State::Failed => "Failed",
+    /// What it is called.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Done => "Done",
+            Self::Warned => "Done, with remarks",
+            Self::Stopped => "Stopped",
+            Self::Failed => "Failed",
+        }
     }
 }

@@ -45,6 +45,7 @@ struct View {
 }
 
 /// What the form is set to.
+#[expect(clippy::struct_excessive_bools, reason = "each is a box of the form")]
 struct Set {
     format: String,
     who: String,
@@ -120,7 +121,7 @@ pub(crate) fn form(call: &Call) -> Result<Response> {
         link: org.link(),
         formats: FORMATS,
         records: RECORDS,
-        set: Set::of(&call.query, &call.zone, now),
+        set: Set::of(&call.query, call.zone, now),
         people,
         carried: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         plan,
@@ -129,7 +130,7 @@ pub(crate) fn form(call: &Call) -> Result<Response> {
 }
 
 impl Set {
-    fn of(fields: &Fields, zone: &Zone, now: Timestamp) -> Self {
+    fn of(fields: &Fields, zone: Zone, now: Timestamp) -> Self {
         let text = |name: &str| fields.get(name).unwrap_or_default().to_owned();
         let day = |at: Timestamp| {
             let local = zone.local(at).map(|local| local.format("%Y-%m-%d").to_string());
@@ -175,7 +176,7 @@ fn request(
     (archive, snapshot): (&Archive, &Snapshot),
     accounts: &[Account],
 ) -> Result<Request> {
-    let set = Set::of(fields, &call.zone, SystemClock.now());
+    let set = Set::of(fields, call.zone, SystemClock.now());
     let zone: Zone = set.zone.parse().map_err(|_wrong| {
         Failure::wrong(
             "The time zone is UTC, an offset such as +02:00, or a name such as Europe/Berlin",
@@ -185,7 +186,7 @@ fn request(
         if text.is_empty() || set.all {
             return Ok(None);
         }
-        let at = moment(field, text, &zone)?;
+        let at = moment(field, text, zone)?;
         Ok(Some(format_time(Timestamp::from_ms(at.ms() + days * DAY_MS))))
     };
     let names = |field: &str| -> Vec<String> {
@@ -272,7 +273,7 @@ fn planned(call: &Call, export: &Export) -> Result<Planned> {
     let request = export.request();
     let time = |text: &Option<String>| {
         let parsed = text.as_deref().map(|text| chatvault_query::parse_time("range", text));
-        Ok::<_, Failure>(When::new(&call.zone, parsed.transpose()?.unwrap_or_default()))
+        Ok::<_, Failure>(When::new(call.zone, parsed.transpose()?.unwrap_or_default()))
     };
     let mut left_out = request.known_gaps.clone();
     if request.text_only {

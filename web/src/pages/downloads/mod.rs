@@ -83,11 +83,12 @@ fn state(
     let is_ours = call.site.works.last(org, &kind).is_some_and(|work| work.is_running());
     match &listed.index {
         Err(_) => ("bad", "Damaged"),
+        // Its sums are written last.
+        Ok(_) if is_ours || listed.is_running => ("idle", RUNNING),
         Ok(index) if index.finished && index.counts.unavailable > 0 => {
             ("warn", "Finished, files missing")
         }
         Ok(index) if index.finished => ("good", "Finished"),
-        Ok(_) if is_ours || listed.is_running => ("idle", RUNNING),
         Ok(_) => ("warn", "Stopped"),
     }
 }
@@ -95,7 +96,7 @@ fn state(
 fn row(call: &Call, (org, kept): (&Organisation, &Kept), folder: &Folder, listed: Listed) -> Row {
     let (class, state) = state(call, org, folder, &listed);
     let link = folder.link(org, &listed.name);
-    let expires = kept.expires.get(&folder.id).map(|ms| When::of_ms(&call.zone, *ms));
+    let expires = kept.expires.get(&folder.id).map(|ms| When::of_ms(call.zone, *ms));
     let Listed { name, index, open_bytes, .. } = listed;
     let Ok(index) = index else {
         let (none, at) = (String::new(), String::new());
@@ -135,7 +136,7 @@ fn row(call: &Call, (org, kept): (&Organisation, &Kept), folder: &Folder, listed
 
 fn range(call: &Call, start: &str, end: &str) -> Option<(When, When)> {
     let time = |text| chatvault_query::parse_time("range", text).ok();
-    let day = |time| When::day(&call.zone, time);
+    let day = |time| When::day(call.zone, time);
     Some((day(time(start)?), day(time(end)?)))
 }
 
@@ -144,7 +145,8 @@ pub(crate) fn add_folder(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
     let named = call.form.get("folder").unwrap_or_default().to_owned();
     let is_whole = std::path::Path::new(&named).is_absolute();
-    if !call.form.has("remove") && !(is_whole && is_folder(&named)) {
+    let is_known = call.form.has("remove") || (is_whole && is_folder(&named));
+    if !is_known {
         return Err(Failure::wrong("Name a folder that is there, from its root on"));
     }
     kept::change(&org, |kept| {

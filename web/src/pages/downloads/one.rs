@@ -74,7 +74,10 @@ fn found(call: &Call) -> Result<Found> {
         Err(failure) => {
             let folder = kept::new_folder(&org, call.step("folder"));
             let kind = Kind::Export(folder.key(&name));
-            let _work = call.site.works.last(&org, &kind).ok_or(failure)?;
+            let work = call.site.works.last(&org, &kind);
+            let is_there =
+                |work: &Arc<Work>| work.is_running() || work.seen().state == State::Failed;
+            let _work = work.filter(is_there).ok_or(failure)?;
             (folder, None)
         }
     };
@@ -123,11 +126,11 @@ pub(crate) fn one(call: &Call) -> Result<Response> {
         facts: index.map(facts).unwrap_or_default(),
         words: index.map(words).unwrap_or_default(),
         parts: index.map(|index| parts(index, &link)).unwrap_or_default(),
-        checked: checked.map(|work| (When::new(&call.zone, work.started), work.seen())),
+        checked: checked.map(|work| (When::new(call.zone, work.started), work.seen())),
         failed: failed.filter(|seen| seen.state == State::Failed),
         can_resume,
         is_own: kept::is_own(&folder.id) && work.is_none(),
-        expires: kept::read(org).expires.get(&folder.id).map(|ms| When::of_ms(&call.zone, *ms)),
+        expires: kept::read(org).expires.get(&folder.id).map(|ms| When::of_ms(call.zone, *ms)),
         place: folder.path.display().to_string(),
         name: name.clone(),
         link,
@@ -311,7 +314,7 @@ fn check(call: &Call, found: &Found, export: Export) -> Result<()> {
 }
 
 fn proved(report: &Report, signed: bool, link: String) -> Ended {
-    let line = match (report.is_good(), report.proof) {
+    let said = match (report.is_good(), report.proof) {
         (false, _) => "Damaged".to_owned(),
         (true, Proof::Bytes) => "Sound: every byte is what the archive gives".to_owned(),
         (true, Proof::Versions) => {
@@ -320,7 +323,7 @@ fn proved(report: &Report, signed: bool, link: String) -> Ended {
         }
         (true, _) => "Sound: parts, sums and lists agree".to_owned(),
     };
-    let mut lines = vec![line];
+    let mut lines = vec![said];
     lines.extend(report.findings.iter().map(ToString::to_string));
     if report.other_reasons > 0 {
         lines.push(format!(
