@@ -144,7 +144,8 @@ pub(crate) fn is_equal(left: &str, right: &str) -> bool {
 fn harden(headers: &mut HeaderMap) {
     let said = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
+        // Under `no-referrer` a browser would not say the origin of our own forms.
+        (REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];

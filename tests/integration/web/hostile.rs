@@ -39,7 +39,7 @@ fn every_answer_says_what_a_browser_may_do() {
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}");
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("form-action 'self'"));
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
     }
 }
 

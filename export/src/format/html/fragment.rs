@@ -24,6 +24,7 @@ pub fn fragment(scene: &Scene<'_>, entries: &[Entry]) -> String {
         places.put(&card.id, 0);
     }
     let mut html = Html::default();
-    leaf.write_sections(&mut html);
+    // A page with a frame has places of its own to jump to: a thread is none.
+    leaf.write_sections(&mut html, "<section class=\"thread\">\n");
     html.into_text()
 }

@@ -17,6 +17,9 @@ use super::write::{Html, anchor, relative_link};
 use crate::entry::{Window, Zone};
 use crate::zone::calendar::Date;
 
+/// What opens a thread on a page of an export.
+const THREAD: &str = "<section class=\"thread\" aria-label=\"Thread\">\n";
+
 /// A page that takes cards.
 #[derive(Debug)]
 pub(super) struct Leaf {
@@ -183,7 +186,7 @@ impl Leaf {
         }
         self.write_days(&mut html);
         html.raw("</header>\n<main id=\"messages\">\n");
-        self.write_sections(&mut html);
+        self.write_sections(&mut html, THREAD);
         html.raw("</main>\n<footer class=\"end\">\n");
         write_links(&mut html, around, "Pages, again");
         html.raw("<dl>\n");
@@ -234,7 +237,8 @@ impl Leaf {
         html.raw("</nav>\n");
     }
 
-    pub(super) fn write_sections(&self, html: &mut Html) {
+    /// `thread` is the tag that opens one.
+    pub(super) fn write_sections(&self, html: &mut Html, thread: &'static str) {
         let mut shown: Option<Date> = None;
         let mut linked: Vec<Date> = Vec::new();
         for section in &self.sections {
@@ -250,7 +254,7 @@ impl Leaf {
                 local.write_weekday(html);
                 html.raw("</span></h2>\n");
             }
-            section.write(html);
+            section.write(html, thread);
         }
     }
 }
@@ -263,12 +267,10 @@ impl Section {
         }
     }
 
-    fn write(&self, html: &mut Html) {
+    fn write(&self, html: &mut Html, thread: &'static str) {
         html.raw(match self.kind {
             SectionKind::Plain => "",
-            SectionKind::Post | SectionKind::Replies => {
-                "<section class=\"thread\" aria-label=\"Thread\">\n"
-            }
+            SectionKind::Post | SectionKind::Replies => thread,
         });
         html.append(&self.html);
         html.raw(match self.kind {
