@@ -1,6 +1,8 @@
 //! What pages show: conversations by pages, messages with their versions, search, the archive.
 
-use chatvault_engine::{Archive, Host, Options};
+use chatvault_engine::{Archive, Host, Options, TimeRange, Timestamp};
+use chatvault_export::job::Viewer;
+use chatvault_query::Record;
 
 use super::kit::{Server, archive, encoded, message};
 
@@ -72,6 +74,29 @@ fn messages_of_one_moment_stay_together_however_many() {
     assert_eq!(seen.len(), 130);
     seen.dedup();
     assert_eq!(seen.len(), 130, "each once");
+}
+
+/// Blocks that had to be read and decoded for the last minutes of a conversation, with all of it.
+fn misses(messages: u32, last: u32) -> (usize, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = archive(&folder, "team", &talk(messages));
+    let opened = Archive::open_read_only(Host::disk(&place), Options::default()).unwrap();
+    let snapshot = opened.snapshot().unwrap();
+    let before = snapshot.cache_use().misses;
+    let from = 1_772_438_400_000 + i64::from(messages - last) * 60_000;
+    let range = TimeRange { from: Some(Timestamp::from_ms(from)), to: None };
+    let mut viewer = Viewer::new(&snapshot, &|_, _| None);
+    let found = viewer.between((Record::Message, CHAT), range).unwrap().len();
+    (found, snapshot.cache_use().misses - before)
+}
+
+#[test]
+fn a_page_of_a_long_conversation_reads_no_more_than_one_of_a_short() {
+    let (short, long) = (misses(1_000, 50), misses(20_000, 50));
+    assert_eq!((short.0, long.0), (50, 50));
+    assert!(long.1 <= short.1 * 2, "{} blocks instead of {}", long.1, short.1);
+    let whole = misses(20_000, 20_000);
+    assert!(whole.1 > long.1 * 4, "all of it reads {} blocks, a page {}", whole.1, long.1);
 }
 
 #[test]

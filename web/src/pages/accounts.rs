@@ -27,6 +27,8 @@ struct View {
     frame: Frame,
     link: String,
     steps: [Step; 4],
+    /// Some of them are to be taken yet.
+    has_steps: bool,
     is_on: bool,
     words: String,
     only: String,
@@ -89,10 +91,12 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
     let running = call.site.works.last(&org, &Kind::Sync).filter(|work| work.is_running());
     let is_connected = sync::connection(&archive)?.is_some();
     let is_on = org.private_chats()?;
+    let steps = steps(is_connected, &accounts);
     page(&View {
         frame: call.frame("Accounts", &org, "accounts"),
         link: org.link(),
-        steps: steps(is_connected, &accounts),
+        has_steps: steps.iter().any(|step| !step.is_done),
+        steps,
         is_on,
         words: words.to_owned(),
         only: only.to_owned(),

@@ -23,7 +23,7 @@ use crate::pages::chat::moment;
 use crate::text::{When, count, plural, size};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
-/// The days that are filled in.
+/// The days that are filled in, today among them.
 const USUAL_DAYS: i64 = 90;
 const MB: u64 = 1_000_000;
 /// Names that a browser offers.
@@ -147,7 +147,7 @@ impl Set {
             format: fields.get("format").unwrap_or("html").to_owned(),
             who: fields.all("who").collect::<Vec<_>>().join(", "),
             chat: fields.all("chat").collect::<Vec<_>>().join(", "),
-            from: end("from", now.ms() - USUAL_DAYS * DAY_MS),
+            from: end("from", now.ms() - (USUAL_DAYS - 1) * DAY_MS),
             to: end("to", now.ms()),
             all: fields.has("all"),
             text_only: fields.get("content") == Some("text"),
