@@ -90,7 +90,10 @@ pub fn serve(
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
-        let link = format!("{scheme}://{address}/?token={}", site.token());
+        // A certificate is for a name, not for an address.
+        let name = site.hosts().first().filter(|_| acceptor.is_some());
+        let host = name.map_or(address.to_string(), |name| format!("{name}:{}", address.port()));
+        let link = format!("{scheme}://{host}/?token={}", site.token());
         ready(&Listening { address, link });
         let gate = Gate { site: Arc::clone(site), address, is_tls: acceptor.is_some() };
         accept(&listener, (routes::all(gate), acceptor), stop).await;

@@ -15,6 +15,8 @@ use crate::text;
 
 /// Pages that are made at once; others wait.
 pub(crate) const ROOM: usize = 16;
+/// So much goes on in the background at once: each takes all cores that it can have.
+const AT_ONCE: usize = 4;
 /// So many works are remembered after their end.
 const REMEMBERED: usize = 100;
 
@@ -109,6 +111,11 @@ impl Works {
             |work: &&Arc<Work>| work.kind == kind && work.org.0 == org.name && work.is_running();
         if let Some(same) = all.iter().find(is_same) {
             return Ok(Arc::clone(same));
+        }
+        if all.iter().filter(|work| work.is_running()).count() >= AT_ONCE {
+            let advice =
+                "Wait until something has ended, or stop it: it is listed under Running now.";
+            return Err(Failure::first("Enough goes on at once", advice));
         }
         let work = Arc::new(Work {
             id: self.next.fetch_add(1, Ordering::Relaxed),

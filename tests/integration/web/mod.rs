@@ -4,4 +4,5 @@ mod backup;
 mod downloads;
 mod hostile;
 mod kit;
+mod remote;
 mod views;

@@ -1,6 +1,6 @@
 //! What pages show: conversations by pages, messages with their versions, search, the archive.
 
-use chatvault_engine::{Archive, Host, Options, TimeRange, Timestamp};
+use chatvault_engine::{Archive, Host, MessageKey, Options, RecordKind, TimeRange, Timestamp};
 use chatvault_export::job::Viewer;
 use chatvault_query::Record;
 
@@ -218,4 +218,39 @@ fn organisations_are_archives_of_a_folder_and_private_chats_are_switched_on_ther
     for name in ["../x", ".x", "a/b", "", "team"] {
         assert!([400, 409].contains(&server.post("/", &[("name", name)]).status), "{name}");
     }
+}
+
+#[test]
+fn pictures_come_from_the_archive_whole_or_in_ranges() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "https://graph.microsoft.com/v1.0/chats/x/messages/1/hostedContents/aWQ/$value";
+    let body = format!("<p>see</p><img src=\"{source}\" alt=\"plan\">");
+    let place = archive(&folder, "team", &[message(CHAT, 1, "ada", &body)]);
+    let writer = Archive::open(Host::disk(&place), Options::default()).unwrap();
+    let bytes = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 300_000]].concat();
+    let object = writer.put_object(&mut &bytes[..]).unwrap();
+    let key = MessageKey {
+        record: RecordKind::Message,
+        conversation: CHAT.to_owned(),
+        reply_to: None,
+        id: "1772438460000".to_owned(),
+    };
+    let mut batch = writer.batch(writer.begin_run("contents").unwrap());
+    batch.link(&key, "hostedContents/aWQ", object);
+    drop(batch.commit().unwrap());
+    writer.close().unwrap();
+    let server = Server::start(folder, place);
+    let page = server.page(&chat());
+    assert!(!page.contains("graph.microsoft.com"), "nothing is asked for elsewhere: {page}");
+    let image = page.split("src=\"").find(|rest| rest.starts_with("/a/team/objects/")).unwrap();
+    let image = image.split('"').next().unwrap();
+    let whole = server.get(image);
+    assert_eq!((whole.status, whole.header("content-type")), (200, "image/png"));
+    assert!(whole.header("cache-control").contains("immutable") && whole.body == bytes);
+    let headers = [("Cookie", server.cookie()), ("Range", "bytes=1-3")];
+    let part = server.send("GET", image, &headers, b"");
+    assert_eq!((part.status, part.body.as_slice()), (206, &b"PNG"[..]));
+    assert_eq!(part.header("content-range"), "bytes 1-3/300008");
+    let past = [("Cookie", server.cookie()), ("Range", "bytes=400000-")];
+    assert_eq!(server.send("GET", image, &past, b"").status, 416);
 }
