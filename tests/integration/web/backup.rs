@@ -28,7 +28,7 @@ fn a_person_goes_from_an_empty_archive_to_a_backup() {
     );
     let early = server.post("/a/team/accounts/backup", &[]);
     assert_eq!(early.status, 409, "nothing is saved yet");
-    let (origin, tenant) = (fake.origin().to_string(), fake.tenant_id().to_owned());
+    let (origin, tenant) = (fake.origin().clone(), fake.tenant_id().clone());
     let file = secret.path().to_str().unwrap();
     let form = |secret| {
         [

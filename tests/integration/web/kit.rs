@@ -1,6 +1,7 @@
 //! A server over an archive, and a browser that knows just enough of HTTP.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -106,7 +107,7 @@ impl Server {
         assert_eq!((let_in.status, let_in.header("location")), (303, "/"));
         let cookie = let_in.header("set-cookie");
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
-        self.cookie = cookie.split(';').next().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut self.cookie);
     }
 
     /// Ends it, and starts another on the same place.
@@ -134,13 +135,13 @@ impl Server {
     ) -> Answer {
         let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| *name == "Host") {
-            text.push_str(&format!("Host: {}\r\n", self.address));
+            write!(text, "Host: {}\r\n", self.address).unwrap();
         }
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         if !headers.iter().any(|(name, _)| *name == "Content-Length") {
-            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            write!(text, "Content-Length: {}\r\n", body.len()).unwrap();
         }
         text.push_str("\r\n");
         self.raw(&[text.as_bytes(), body].concat())
@@ -149,7 +150,7 @@ impl Server {
     /// Bytes as they are.
     pub(super) fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         // A server that has refused may hang up before it has read everything.
         drop(stream.write_all(bytes));
         let mut answer = Vec::new();
@@ -171,14 +172,16 @@ impl Server {
 
     /// A page once it says something.
     pub(super) fn page_with(&self, path: &str, words: &str) -> String {
+        let mut page = self.page(path);
         for _ in 0..600 {
-            let page = self.page(path);
             if page.contains(words) {
-                return page;
+                break;
             }
             std::thread::sleep(Duration::from_millis(50));
+            page = self.page(path);
         }
-        panic!("{path} never says {words}: {}", self.page(path));
+        assert!(page.contains(words), "{path} never says {words}: {page}");
+        page
     }
 
     /// The key that each form carries.
@@ -226,7 +229,10 @@ impl Drop for Server {
 }
 
 pub(super) fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |mut text, byte| {
+        write!(text, "%{byte:02X}").unwrap();
+        text
+    })
 }
 
 fn parse(bytes: &[u8]) -> Answer {

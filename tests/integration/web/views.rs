@@ -187,8 +187,7 @@ fn what_another_writer_commits_is_seen_and_its_lock_is_told() {
     let writer = Archive::open(Host::disk(&place), Options::default()).unwrap();
     let mut batch = writer.batch(writer.begin_run("other").unwrap());
     let origin = chatvault_engine::Origin { source: "x", offset: 0 };
-    let (ben, kind) =
-        (chatvault_engine::Custodian::user("ben"), chatvault_engine::RecordKind::Message);
+    let (ben, kind) = (chatvault_engine::Custodian::user("ben"), RecordKind::Message);
     batch.offer(&ben, kind, talk(2)[1].as_bytes(), origin);
     drop(batch.commit().unwrap());
     assert_eq!(shown(&server.page(&chat())), [0, 1]);
@@ -227,7 +226,7 @@ fn pictures_come_from_the_archive_whole_or_in_ranges() {
     let body = format!("<p>see</p><img src=\"{source}\" alt=\"plan\">");
     let place = archive(&folder, "team", &[message(CHAT, 1, "ada", &body)]);
     let writer = Archive::open(Host::disk(&place), Options::default()).unwrap();
-    let bytes = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 300_000]].concat();
+    let bytes = [b"\x89PNG\r\n\x1a\n".as_slice(), &vec![7; 300_000]].concat();
     let object = writer.put_object(&mut &bytes[..]).unwrap();
     let key = MessageKey {
         record: RecordKind::Message,
@@ -251,6 +250,6 @@ fn pictures_come_from_the_archive_whole_or_in_ranges() {
     let part = server.send("GET", image, &headers, b"");
     assert_eq!((part.status, part.body.as_slice()), (206, &b"PNG"[..]));
     assert_eq!(part.header("content-range"), "bytes 1-3/300008");
-    let past = [("Cookie", server.cookie()), ("Range", "bytes=400000-")];
-    assert_eq!(server.send("GET", image, &past, b"").status, 416);
+    let behind = [("Cookie", server.cookie()), ("Range", "bytes=400000-")];
+    assert_eq!(server.send("GET", image, &behind, b"").status, 416);
 }
