@@ -43,12 +43,11 @@ impl Archive {
             objects += state.missing.pass(pack.get())?.map_or(0, |pack| pack.objects().len());
         }
         let bytes_by_part = shared.bytes_by_part()?;
-        let bytes_written = match shared.writer {
-            Some(_) => shared.bytes_written.load(Ordering::Relaxed),
-            None => {
-                let journal = bytes_by_part.get("journal").unwrap_or(&0);
-                state.manifest.bytes_written.saturating_add(*journal)
-            }
+        let bytes_written = if shared.writer.is_some() {
+            shared.bytes_written.load(Ordering::Relaxed)
+        } else {
+            let journal = bytes_by_part.get("journal").unwrap_or(&0);
+            state.manifest.bytes_written.saturating_add(*journal)
         };
         Ok(Stat {
             counts,

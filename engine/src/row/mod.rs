@@ -18,3 +18,6 @@ pub(crate) use parse::{Limits, Parser, Shape, Span};
 pub(crate) use template::{
     Form, Hole, HoleKind, Item, PathId, Role, Step, Template, TemplateId, Templates,
 };
+
+#[cfg(test)]
+mod tests;
