@@ -125,7 +125,7 @@ impl Call {
     }
 }
 
-async fn form(body: Body) -> Result<Fields> {
+pub(crate) async fn form(body: Body) -> Result<Fields> {
     let failure = |status, line: &str| Failure { status, line: line.to_owned(), advice: None };
     let late = |_late| failure(StatusCode::REQUEST_TIMEOUT, "The form took too long to arrive");
     let read = tokio::time::timeout(FORM_TIME, axum::body::to_bytes(body, FORM_BYTES));

@@ -94,15 +94,15 @@ pub(crate) fn whole(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response 
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Range {
-    start: u64,
-    length: u64,
-    of: u64,
-    is_part: bool,
+pub(crate) struct Range {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+    pub(crate) of: u64,
+    pub(crate) is_part: bool,
 }
 
 /// The range that is asked for: `bytes=A-B`, `bytes=A-` or `bytes=-N`; several are answered with all.
-fn range(headers: &HeaderMap, of: u64) -> Result<Range> {
+pub(crate) fn range(headers: &HeaderMap, of: u64) -> Result<Range> {
     let all = Range { start: 0, length: of, of, is_part: false };
     let asked = headers.get(RANGE).and_then(|range| range.to_str().ok());
     let Some((from, to)) = asked.and_then(|text| text.strip_prefix("bytes=")?.split_once('-'))
@@ -153,7 +153,7 @@ fn answer((name, kind): (&str, &'static str), range: Range, body: Body) -> Respo
 }
 
 /// A reader's bytes as they are asked for: a slow browser keeps a few chunks and no more.
-fn streamed(reader: Box<dyn Read + Send>, length: u64) -> Body {
+pub(crate) fn streamed(reader: Box<dyn Read + Send>, length: u64) -> Body {
     let (chunks, queue) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(CHUNKS);
     let read = move || {
         let mut rest = reader.take(length);

@@ -88,7 +88,7 @@ impl Gate {
     }
 
     /// The name by which it was called, if that is one of its own.
-    fn own_host<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    pub(crate) fn own_host<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         let host = headers.get(HOST)?.to_str().ok()?;
         let (name, port) = match host.rsplit_once(':') {
             Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()?),
@@ -141,7 +141,7 @@ pub(crate) fn is_equal(left: &str, right: &str) -> bool {
     verify_slices_are_equal(left.as_bytes(), right.as_bytes()).is_ok()
 }
 
-fn harden(headers: &mut HeaderMap) {
+pub(crate) fn harden(headers: &mut HeaderMap) {
     let said = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // Under `no-referrer` a browser would not say the origin of our own forms.

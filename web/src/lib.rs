@@ -20,6 +20,7 @@ mod failure;
 mod fields;
 mod files;
 mod frame;
+mod graph;
 mod guard;
 mod known;
 mod organisation;

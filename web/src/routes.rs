@@ -9,6 +9,7 @@ use crate::call::{get, post};
 use crate::failure::Failure;
 use crate::files::{asset, object};
 use crate::frame;
+use crate::graph;
 use crate::guard::{Gate, guard};
 use crate::pages::{
     accounts, archive, chat, chats, connection, downloads, meetings, message, organisations,
@@ -19,14 +20,16 @@ use crate::site::Site;
 /// Everything, behind the guard.
 pub(crate) fn all(gate: Gate) -> Router {
     let site = Arc::clone(&gate.site);
-    Router::new()
+    let graph = site.answers_as_graph().then(|| graph::routes(gate.clone()));
+    let pages = Router::new()
         .route("/", get(organisations::list).merge(post(organisations::create)))
         .route("/assets/{name}", get(asset))
         .nest("/a/{org}", organisation())
         .fallback(async || frame::alone(&Failure::missing("page")))
         .method_not_allowed_fallback(async || frame::alone(&Failure::wrong("Not in this way")))
         .layer(from_fn_with_state(gate, guard))
-        .with_state(site)
+        .with_state(site);
+    graph.into_iter().fold(pages, Router::merge)
 }
 
 fn organisation() -> Router<Arc<Site>> {

@@ -29,6 +29,7 @@ pub struct Site {
     environment: Environment,
     /// It is a folder of archives.
     is_folder: bool,
+    is_graph: bool,
     organisations: Mutex<BTreeMap<String, Arc<Organisation>>>,
     pub(crate) works: Works,
     pub(crate) keys: Keys,
@@ -56,7 +57,19 @@ impl Site {
         let environment = Environment::new(EnvironmentOptions::default());
         let organisations = Mutex::default();
         let works = Works::default();
-        Ok(Self { settings, environment, is_folder: !is_one, organisations, works, keys })
+        let (is_folder, is_graph) = (!is_one, false);
+        Ok(Self { settings, environment, is_folder, is_graph, organisations, works, keys })
+    }
+
+    /// Answers as Microsoft Graph does, too: the token is the secret of any client.
+    #[must_use]
+    pub fn as_graph(mut self) -> Self {
+        self.is_graph = true;
+        self
+    }
+
+    pub(crate) fn answers_as_graph(&self) -> bool {
+        self.is_graph
     }
 
     /// The token that opens it, to be printed in the address.

@@ -17,6 +17,7 @@ Examples:
   chatvault serve team.cvault
   chatvault serve archives/ --downloads /srv/downloads     a folder of archives, one an organisation
   chatvault serve team.cvault --port 8080
+  chatvault serve team.cvault --graph                      scripts and `sync` read it as they read the service
   chatvault serve team.cvault --address 10.0.0.5 --allow-remote vault.contoso.com --certificate c.pem --key k.pem
 
 Prints an address with a token; open it in a browser of this machine. The token is new at each start. The page \
@@ -32,6 +33,9 @@ Only this machine can reach it unless --allow-remote names how browsers call it;
 pub(crate) struct Arguments {
     /// An archive's folder, or a folder of archives
     place: PathBuf,
+    /// Answer as Microsoft Graph does, too, for what is archived: for scripts, and for `sync` of another archive
+    #[arg(long)]
+    graph: bool,
     /// Where downloads are made
     #[arg(long, value_name = "DIR")]
     downloads: Option<PathBuf>,
@@ -63,7 +67,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         downloads: arguments.downloads.clone(),
         hosts: arguments.allow_remote.clone(),
     };
-    let site = Arc::new(Site::open(settings).map_err(|line| anyhow!(line))?);
+    let site = Site::open(settings).map_err(|line| anyhow!(line))?;
+    let site = Arc::new(if arguments.graph { site.as_graph() } else { site });
     let tls = arguments.certificate.clone().zip(arguments.key.clone());
     let tls = tls.map(|(certificate, key)| Tls { certificate, key });
     let address = SocketAddr::new(arguments.address, arguments.port);
@@ -71,10 +76,21 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let stop = Arc::clone(&console.stop);
     let mut told = Ok(());
     let ready = |listening: &chatvault_web::Listening| {
-        told = console.line(&listening.link).and_then(|()| console.out.flush());
+        let lines = [Some(listening.link.clone()), arguments.graph.then(|| graph(&listening.link))];
+        let written = lines.iter().flatten().try_for_each(|line| console.line(line));
+        told = written.and_then(|()| console.out.flush());
     };
     let served = serve(&site, (address, tls.as_ref()), ready, &|| stop.asked());
     served.with_context(|| format!("cannot serve at {address}"))?;
     told?;
     Ok(Outcome::Done)
+}
+
+/// How clients of Graph are led here.
+fn graph(link: &str) -> String {
+    let origin = link.split("/?").next().unwrap_or_default();
+    format!(
+        "Graph: --cloud custom --login-url {origin} --graph-url {origin}; the tenant is the name of \
+         an organisation, or any; any client id; the token is the secret"
+    )
 }

@@ -9,5 +9,6 @@ mod exported;
 mod files;
 mod kills;
 mod kit;
+mod served;
 mod troubles;
 mod whole;

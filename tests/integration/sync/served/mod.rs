@@ -1,0 +1,5 @@
+//! `serve --graph` over real HTTP: another archive copies it completely, and clients read it.
+
+mod copy;
+mod kit;
+mod service;
