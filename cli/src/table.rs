@@ -160,7 +160,8 @@ mod tests {
     fn an_id_keeps_both_ends_on_a_terminal_and_is_whole_in_a_file() {
         const IDS: &[Column] = &[Column::id("id", 7), Column::rest("text")];
         let long = "and so on ".repeat(40);
-        for (width, cells) in [(Some(30), "012…789  and so on and…"), (None, "0123456789  ")] {
+        for (width, cells) in [(Some(30), "012…789  and so on and so on…"), (None, "0123456789  ")]
+        {
             let mut listing = Listing::new(IDS, width);
             assert_eq!(listing.push(vec!["0123456789".to_owned(), long.clone()]), None);
             let lines = listing.lines();
