@@ -40,7 +40,7 @@ fn life(random: &mut Random) -> Vec<Moment> {
         if round == 2 || round == 4 {
             assert!(Index::update(&vault.storage, &snapshot, &mut go_on).unwrap().finished);
         }
-        let index = Index::open(&vault.storage, &snapshot).unwrap();
+        let index = Index::open(&vault.storage, vault.archive()).unwrap();
         moments.push(Moment { snapshot, model: vault.model.clone(), index });
     }
     moments

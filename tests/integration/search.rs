@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Custodian, Host, Memory, Snapshot, Storage};
+use chatvault_engine::{Archive, Custodian, Host, Memory, Storage};
 use chatvault_query::search::Index;
 use chatvault_query::{Query, Versions};
 use chatvault_support::generate::JsonLines;
@@ -164,8 +164,9 @@ const SEARCHES: [&str; 8] = [
 ];
 
 /// Every answer with the index is the one without it.
-fn check_answers(storage: &Arc<dyn Storage>, snapshot: &Snapshot) -> u64 {
-    let index = Index::open(storage, snapshot).unwrap().unwrap();
+fn check_answers(storage: &Arc<dyn Storage>, archive: &Archive) -> u64 {
+    let index = Index::open(storage, archive).unwrap().unwrap();
+    let snapshot = &archive.snapshot().unwrap();
     let mut found = 0;
     for search in SEARCHES {
         for versions in [Versions::Latest, Versions::All] {
@@ -205,13 +206,14 @@ fn an_update_survives_a_power_cut_at_any_moment() {
         let survival =
             if random.chance(50) { Survival::OnlySynced } else { Survival::Some(random.split()) };
         let after = disk.after_power_cut(survival).storage();
-        let snapshot = opened(&after).snapshot().unwrap();
-        assert!(check_answers(&after, &snapshot) > 0, "what was committed is there");
+        let archive = opened(&after);
+        assert!(check_answers(&after, &archive) > 0, "what was committed is there");
+        let snapshot = archive.snapshot().unwrap();
         let again = Index::update(&after, &snapshot, &mut go_on).unwrap();
         assert!(again.finished && again.rebuilt.is_none(), "{again:?}");
-        let index = Index::open(&after, &snapshot).unwrap().unwrap();
+        let index = Index::open(&after, &archive).unwrap().unwrap();
         assert_eq!(index.sequence(), snapshot.sequence());
-        assert!(check_answers(&after, &snapshot) > 0);
+        assert!(check_answers(&after, &archive) > 0);
     }
 }
 
@@ -234,14 +236,14 @@ fn a_storage_that_fails_leaves_the_archive_and_the_last_index_as_they_were() {
             }
             // What has not failed by now shall not fail what follows.
             faulty.fail_after(operation, u64::MAX);
-            assert!(check_answers(&vault.storage, &snapshot) > 0, "{operation:?} {after}");
+            assert!(check_answers(&vault.storage, vault.archive()) > 0, "{operation:?} {after}");
             // Commits never wait for the index, nor fail with it.
             fill(&mut vault, random, 10);
             vault.check();
             let snapshot = vault.archive().snapshot().unwrap();
             let last = Index::update(&vault.storage, &snapshot, &mut go_on).unwrap();
             assert!(last.finished && last.rows > first.rows, "{operation:?} {after}: {last:?}");
-            assert!(check_answers(&vault.storage, &snapshot) > 0);
+            assert!(check_answers(&vault.storage, vault.archive()) > 0);
         }
     }
 }
@@ -260,7 +262,7 @@ fn readers_search_while_a_writer_commits_and_an_index_is_updated() {
         let reader = scope.spawn(|| {
             let own = Host::disk(&place).storage;
             let archive = opened(&own);
-            (0..15).map(|_| check_answers(&own, &archive.snapshot().unwrap())).min().unwrap()
+            (0..15).map(|_| check_answers(&own, &archive)).min().unwrap()
         });
         for _ in 0..10 {
             fill(&mut vault, random, 20);

@@ -106,17 +106,18 @@ impl Organisation {
         self.known.of(snapshot)
     }
 
-    /// The search index, if there is one.
-    pub(crate) fn index(&self, snapshot: &Snapshot) -> Result<Option<Index>> {
+    /// The search index, if there is one, for snapshots that are taken after this call.
+    pub(crate) fn index(&self) -> Result<Option<Index>> {
         let storage = Host::disk(&self.folder).storage;
-        let (sequence, files) = (snapshot.sequence().0, storage.list(SEARCH)?);
+        let archive = self.reader()?;
+        let (sequence, files) = (archive.snapshot()?.sequence().0, storage.list(SEARCH)?);
         let mut opened = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(same) =
             opened.as_ref().filter(|one| (one.sequence, &one.files) == (sequence, &files))
         {
             return Ok(same.index.clone());
         }
-        let index = Index::open(&storage, snapshot)?;
+        let index = Index::open(&storage, &archive)?;
         *opened = Some(Opened { sequence, files, index: index.clone() });
         Ok(index)
     }

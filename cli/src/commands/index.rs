@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use chatvault_engine::{Host, Snapshot};
+use chatvault_engine::{Archive, Host, Snapshot};
 use chatvault_query::search::{Index, Update};
 use clap::Args;
 use serde::Serialize;
@@ -140,10 +140,12 @@ fn lines(report: &Report) -> Vec<String> {
 const FEW_ROWS: u64 = if cfg!(test) { 1 } else { 50_000 };
 
 /// The index of an archive; without one, `None` for a small archive, else what to do.
-pub(super) fn open(folder: &std::path::Path, snapshot: &Snapshot) -> anyhow::Result<Option<Index>> {
+///
+/// To be asked about snapshots that are taken after this call.
+pub(super) fn open(folder: &std::path::Path, archive: &Archive) -> anyhow::Result<Option<Index>> {
     let advice = || format!("build it with: chatvault index {}", folder.display());
-    let index = Index::open(&Host::disk(folder).storage, snapshot).with_context(advice)?;
-    let (rows, _) = snapshot.content();
+    let index = Index::open(&Host::disk(folder).storage, archive).with_context(advice)?;
+    let (rows, _) = archive.snapshot()?.content();
     let told = || format!("this archive has no search index: {}", advice());
     ensure!(index.is_some() || rows <= FEW_ROWS, told());
     Ok(index)
@@ -151,7 +153,7 @@ pub(super) fn open(folder: &std::path::Path, snapshot: &Snapshot) -> anyhow::Res
 
 #[cfg(test)]
 mod tests {
-    use chatvault_engine::{Archive, Custodian, Options, Origin, RecordKind};
+    use chatvault_engine::{Custodian, Options, Origin, RecordKind};
 
     use super::*;
 
@@ -169,7 +171,7 @@ mod tests {
             let origin = Origin { source: "test", offset: 0 };
             batch.offer(&Custodian::user("ann"), RecordKind::Message, json.as_bytes(), origin);
             assert_eq!(batch.commit().unwrap().counts.stored, 1);
-            let told = match open(folder.path(), &archive.snapshot().unwrap()) {
+            let told = match open(folder.path(), &archive) {
                 Ok(index) => {
                     index.map_or("none is needed".to_owned(), |_| "there is one".to_owned())
                 }

@@ -45,6 +45,7 @@ const LISTED: usize = 200;
 pub(crate) fn show(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
     let archive = org.reader()?;
+    let index = org.index();
     let snapshot = archive.snapshot()?;
     let known = org.known(&snapshot);
     let stat = archive.stat()?;
@@ -106,7 +107,7 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
         quarantined: stat.counts.quarantined,
         copies: copies.collect(),
         more_copies,
-        index: index_words(org.index(&snapshot), &snapshot),
+        index: index_words(index, &snapshot),
         verified: verified.map(|work| (When::new(call.zone, work.started), work.seen())),
         folder: org.folder.display().to_string(),
         frame: call.frame("Archive", &org, "archive"),

@@ -69,6 +69,7 @@ const OFFERED: usize = 500;
 /// `GET /a/{org}/search`.
 pub(crate) fn show(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
+    let index = org.index();
     let snapshot = org.snapshot()?;
     let known = org.known(&snapshot);
     let fields = &call.query;
@@ -76,7 +77,6 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
     let is_asked = ["q", "person", "chat", "from", "to", "kind", "file"]
         .into_iter()
         .any(|name| fields.has(name));
-    let index = org.index(&snapshot);
     let told = match &index {
         Ok(Some(index)) if index.sequence() == snapshot.sequence() => None,
         Ok(index) => Some(index_words(Ok(index.clone()), &snapshot)),
@@ -234,9 +234,9 @@ struct Group {
 /// `GET /a/{org}/search/counts`: how many hits by person, chat and month.
 pub(crate) fn counts(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
+    let index = org.index()?;
     let snapshot = org.snapshot()?;
     let known = org.known(&snapshot);
-    let index = org.index(&snapshot)?;
     let question = Query { cursor: None, ..query(call, &known)? };
     let mut tables = Vec::new();
     let mut total = 0;

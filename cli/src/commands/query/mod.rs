@@ -29,14 +29,14 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     // A wrong query is told before the archive is touched.
     drop(query.scan()?);
     let archive = arguments.salvage.open(&arguments.archive)?;
+    let index = match &query.search {
+        Some(_) => super::index::open(&arguments.archive, &archive)?,
+        None => None,
+    };
     let snapshot = archive.snapshot()?;
     let asked = (&mut query.custodians, &mut query.senders, &mut query.chats);
     Meant { archive: &archive, snapshot: &snapshot, record: query.record }
         .settle(asked, console)?;
-    let index = match &query.search {
-        Some(_) => super::index::open(&arguments.archive, &snapshot)?,
-        None => None,
-    };
     let (snapshot, index) = (&snapshot, index.as_ref());
     let found = || arguments.salvage.findings(&snapshot.missing());
     if let Some(by) = &arguments.count_by {

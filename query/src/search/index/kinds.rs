@@ -121,8 +121,8 @@ impl Sample {
     }
 
     fn check(&self) -> usize {
+        let index = Index::open(&self.storage, &self.archive).unwrap().unwrap();
         let snapshot = self.snapshot();
-        let index = Index::open(&self.storage, &snapshot).unwrap().unwrap();
         let mut found = 0;
         for record in Record::CONTENTS {
             for search in SEARCHES {
@@ -185,7 +185,7 @@ fn a_transcript_that_cannot_be_read_is_counted_with_the_index_and_without() {
     sample.link("long", &vec![b'a'; bytes]);
     assert_eq!(sample.update().rows, 1, "what cannot be read is in no index");
     let snapshot = sample.snapshot();
-    let index = Index::open(&sample.storage, &snapshot).unwrap().unwrap();
+    let index = Index::open(&sample.storage, &sample.archive).unwrap().unwrap();
     for index in [None, Some(&index)] {
         let mut answer = transcripts("budget").run_with(&snapshot, index).unwrap();
         assert_eq!(answer.next().unwrap().map(|row| row.id().to_owned()).as_deref(), Some("short"));
@@ -208,7 +208,7 @@ fn a_question_as_of_a_commit_knows_no_text_that_came_later() {
     sample.link("t", b"WEBVTT\n\n0:0:1.0 --> 0:0:2.0\n<v Ada>budget</v>\n");
     drop(sample.update());
     let snapshot = sample.snapshot();
-    let index = Index::open(&sample.storage, &snapshot).unwrap().unwrap();
+    let index = Index::open(&sample.storage, &sample.archive).unwrap().unwrap();
     let then = Query { as_of_sequence: Some(before.into()), ..transcripts("budget") };
     for index in [None, Some(&index)] {
         assert_eq!(then.count_with(&snapshot, index).unwrap(), 0);

@@ -32,7 +32,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chatvault_engine::{Sequence, Snapshot, Storage};
+use chatvault_engine::{Archive, Sequence, Snapshot, Storage};
 use tantivy::directory::error::OpenReadError;
 use tantivy::{ReloadPolicy, Searcher, TantivyError};
 
@@ -68,14 +68,16 @@ impl fmt::Debug for Index {
 impl Index {
     /// Opens the index beside an archive; `None` if there is none.
     ///
-    /// The error says why an index cannot be used: [`Index::update`] builds it anew.
-    pub fn open(storage: &Arc<dyn Storage>, snapshot: &Snapshot) -> Result<Option<Self>> {
+    /// Ask it about snapshots that are taken after this call: an earlier one may lack commits that the
+    /// index has, and is refused. The error says why an index cannot be used: [`Index::update`]
+    /// builds it anew.
+    pub fn open(storage: &Arc<dyn Storage>, archive: &Archive) -> Result<Option<Self>> {
         let folder = Folder(Arc::clone(storage));
         if !is_there(&folder)? {
             return Ok(None);
         }
-        let (_, index) = open(&folder, &archive_of(snapshot))?;
-        index.check(snapshot)?;
+        let (_, index) = open(&folder)?;
+        index.check(&archive.snapshot().map_err(Error::Archive)?)?;
         Ok(Some(index))
     }
 
@@ -137,7 +139,7 @@ fn archive_of(snapshot: &Snapshot) -> String {
 }
 
 /// Opens an index that is there, and what tantivy writes with.
-fn open(folder: &Folder, archive: &str) -> Result<(tantivy::Index, Index)> {
+fn open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
     let mut opened = guarded(|| try_open(folder));
     for _ in 1..TRIES {
         if !opened.as_ref().is_err_and(is_file_gone) {
@@ -148,9 +150,6 @@ fn open(folder: &Folder, archive: &str) -> Result<(tantivy::Index, Index)> {
     let (tantivy, index) = opened?;
     if index.about.format != FORMAT {
         return Err(unfit("is of another version of this program"));
-    }
-    if index.about.archive != archive {
-        return Err(unfit("is of another archive"));
     }
     if index.searcher.num_docs() != index.about.rows {
         return Err(unfit("is damaged: it does not have the rows that it says it has"));

@@ -118,7 +118,7 @@ impl Sample {
     }
 
     fn index(&self) -> Index {
-        Index::open(&self.storage, &self.snapshot()).unwrap().unwrap()
+        Index::open(&self.storage, &self.archive).unwrap().unwrap()
     }
 
     fn question(&self, search: &str) -> Query {
@@ -285,7 +285,7 @@ fn an_update_that_is_stopped_goes_on_later() {
 fn a_builder_works_on_its_own_thread_and_only_one_at_a_time() {
     let sample = Sample::new(4);
     sample.commit(50);
-    assert!(Index::open(&sample.storage, &sample.snapshot()).unwrap().is_none());
+    assert!(Index::open(&sample.storage, &sample.archive).unwrap().is_none());
     let builder = Builder::start(Arc::clone(&sample.storage), sample.snapshot()).unwrap();
     sample.commit(50);
     let update = builder.wait().unwrap();
@@ -300,7 +300,7 @@ fn a_builder_works_on_its_own_thread_and_only_one_at_a_time() {
     assert!(sample.update().finished && sample.check(&SEARCHES[..6]) > 0);
 
     assert!(Index::remove(&sample.storage).unwrap() && !Index::remove(&sample.storage).unwrap());
-    assert!(Index::open(&sample.storage, &sample.snapshot()).unwrap().is_none());
+    assert!(Index::open(&sample.storage, &sample.archive).unwrap().is_none());
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn the_index_of_another_archive_or_of_another_time_is_refused_and_replaced() {
     let options = Options { background_compaction: false, ..Options::default() };
     let archive = Archive::open(Host::new(Arc::clone(&fork)), options).unwrap();
     let restored = Sample { storage: fork, archive, chance: Chance(AtomicU64::new(1)) };
-    let error = Index::open(&restored.storage, &restored.snapshot()).unwrap_err();
+    let error = Index::open(&restored.storage, &restored.archive).unwrap_err();
     assert!(error.to_string().contains("does not have"), "{error}");
     let of_lost = sample.index();
     // Other rows take the numbers of the lost commits: as many of them, or more.
@@ -346,7 +346,7 @@ fn the_index_of_another_archive_or_of_another_time_is_refused_and_replaced() {
 
 #[track_caller]
 fn check_past(sample: &Sample) {
-    let error = Index::open(&sample.storage, &sample.snapshot()).unwrap_err();
+    let error = Index::open(&sample.storage, &sample.archive).unwrap_err();
     let text = "the search index is of another past of this archive";
     assert!(error.to_string() == text && !error.is_wrong_query(), "{error}");
 }
@@ -441,8 +441,8 @@ fn flip(storage: &Arc<dyn Storage>, path: &str, place: u64) {
 
 /// Are all answers right? Otherwise there was an error; a wrong answer fails the test.
 fn answers(sample: &Sample) -> bool {
+    let Ok(Some(index)) = Index::open(&sample.storage, &sample.archive) else { return false };
     let snapshot = sample.snapshot();
-    let Ok(Some(index)) = Index::open(&sample.storage, &snapshot) else { return false };
     SEARCHES.iter().all(|search| {
         let question = Query { search: Some((*search).to_owned()), ..Query::default() };
         let expected = question.count(&snapshot).unwrap();

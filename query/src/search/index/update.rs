@@ -137,7 +137,7 @@ fn in_words(error: &Error) -> String {
 
 /// An index that is there, if it is of what the archive holds.
 fn reusable(folder: &Folder, snapshot: &Snapshot) -> Result<Start> {
-    let (tantivy, index) = open(folder, &archive_of(snapshot))?;
+    let (tantivy, index) = open(folder)?;
     index.check(snapshot)?;
     if !tantivy.validate_checksum().map_err(failed)?.is_empty() {
         return Err(unfit("is damaged"));
