@@ -45,8 +45,7 @@ const LISTED: usize = 200;
 pub(crate) fn show(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
     let archive = org.reader()?;
-    let index = org.index();
-    let snapshot = archive.snapshot()?;
+    let (index, snapshot) = (org.index(), archive.snapshot()?);
     let known = org.known(&snapshot);
     let stat = archive.stat()?;
     let mut holds = vec![
