@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::DroppedTail;
-use super::writer::AHEAD_BYTES;
+use super::writer::AHEAD_FROM_BYTES;
 use super::{Chain, FileHeader, Journal, Recorded, Recovery, Wanted, recover};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{JOURNAL, journal as path};
@@ -189,8 +189,9 @@ fn a_sealed_file_notices_damage_in_its_last_commit_and_behind_its_end() {
     commit(&journal, [3]);
     let end = usize::try_from(journal.bytes()).unwrap();
     journal.close().unwrap();
-    let whole = content(&storage, &path(1));
-    assert_eq!(commits(&storage).unwrap(), [1, 2, 3]);
+    let mut whole = content(&storage, &path(1));
+    whole.resize(whole.len() + 4096, 0);
+    assert_eq!(commits(&with_content(&storage, &path(1), &whole)).unwrap(), [1, 2, 3]);
     let behind = usize::try_from(journal.bytes()).unwrap();
     for byte in (last..end).chain([behind, whole.len() - 1]) {
         let mut damaged = whole.clone();
@@ -371,13 +372,12 @@ fn what_the_visitor_says_stops_the_reading() {
 }
 
 #[test]
-fn small_commits_do_not_grow_the_file_and_large_ones_come_back() {
+fn small_commits_do_not_grow_a_long_file_and_large_ones_come_back() {
     let storage = place();
     let journal = first(&storage);
     commit(&journal, 1..=20);
-    let bytes = content(&storage, &path(1)).len() as u64;
-    let ahead = *AHEAD_BYTES.start();
-    assert!(bytes > ahead && bytes < ahead + 8192, "{bytes}");
+    let length = || content(&storage, &path(1)).len() as u64;
+    assert_eq!(length(), journal.bytes(), "a short file has each byte written once");
     let mut state = 1_u32;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -386,9 +386,15 @@ fn small_commits_do_not_grow_the_file_and_large_ones_come_back() {
     .take(3 << 20)
     .collect();
     let _ = journal.append(Sequence(21), &noise).unwrap();
+    assert_eq!(length(), journal.bytes(), "nor is anything written ahead of a large frame");
     let _ = journal.append(Sequence(22), &payload(22)).unwrap();
+    let ahead = length() - journal.bytes();
+    assert!(ahead > AHEAD_FROM_BYTES / 4 && journal.bytes() > AHEAD_FROM_BYTES, "{ahead}");
+    let before = length();
+    commit(&journal, 23..=40);
+    assert_eq!(length(), before, "a long one does not grow with each frame");
     let (_, commits) = read(&storage, 20, false).unwrap();
-    assert!(commits == [(21, noise), (22, payload(22))]);
+    assert!(commits[..2] == [(21, noise), (22, payload(22))] && commits.len() == 20);
 }
 
 /// Memory whose writes and syncs count, wait and fail on demand.

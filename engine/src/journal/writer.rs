@@ -13,9 +13,11 @@ use crate::format::names;
 use crate::storage::{Storage, WriteFile, whole};
 use crate::types::Sequence;
 
-/// Zeros written ahead of small frames: a sync that need not grow the file takes half the time. A
-/// quarter of what is there, but within these: a short life writes few of them for nothing.
-pub(super) const AHEAD_BYTES: std::ops::RangeInclusive<u64> = 64 << 10..=1 << 20;
+/// From this size on a file has zeros written ahead of small frames: a sync that need not grow the
+/// file takes half the time. A short life writes each byte once instead.
+pub(super) const AHEAD_FROM_BYTES: u64 = 1 << 20;
+/// Zeros are a quarter of what is there, but at most this.
+const MAX_AHEAD_BYTES: u64 = 1 << 20;
 /// Frames from this size on grow the file themselves; zeros would only be written twice.
 const LARGE_FRAME_BYTES: usize = 256 << 10;
 /// Buffers keep at most this between commits.
@@ -454,12 +456,12 @@ impl Journal {
     }
 }
 
-/// Adds zeros behind a small frame at an offset; gives how many.
+/// Adds zeros behind a small frame at an offset of a long file; gives how many.
 fn write_ahead(frame: &mut Vec<u8>, offset: u64) -> u64 {
-    if frame.len() >= LARGE_FRAME_BYTES {
+    if offset < AHEAD_FROM_BYTES || frame.len() >= LARGE_FRAME_BYTES {
         return 0;
     }
-    let zeros = (offset / 4).clamp(*AHEAD_BYTES.start(), *AHEAD_BYTES.end());
+    let zeros = (offset / 4).min(MAX_AHEAD_BYTES);
     frame.resize(frame.len() + usize::try_from(zeros).unwrap_or(0), 0);
     zeros
 }
