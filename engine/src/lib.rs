@@ -49,7 +49,7 @@ pub use environment::{Environment, EnvironmentOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use journal::{DroppedTail, Unproven};
 pub use options::{Clock, Host, Options, SystemClock};
-pub use scan::{Cursor, Explain, Order, Row, RowKeys, Rows, Scan, TimeRange, Versions};
+pub use scan::{Cursor, Explain, Order, Row, RowKeys, Rows, Scan, Stretch, TimeRange, Versions};
 pub use snapshot::{Snapshot, Stored};
 pub use storage::{Disk, FileName, LockGuard, Memory, ReadFile, Storage, WriteFile};
 pub use types::*;

@@ -193,6 +193,24 @@ impl Snapshot {
         scan::rows_on(&self.view, scan, threads.get().min(most))
     }
 
+    /// Cuts a scan into scans of whole conversations, of so many stored rows each, about. Together they
+    /// give its rows, once, and in [`Order::Conversation`] one after another in its order. Each may be
+    /// read on a thread of its own, where [`Snapshot::scan_on`] hands all rows to one.
+    ///
+    /// `InvalidInput` if the scan has a limit or a cursor: they are of the whole.
+    ///
+    /// [`Order::Conversation`]: crate::Order::Conversation
+    pub fn split(&self, scan: &Scan, rows: u64) -> Result<Vec<Scan>> {
+        if scan.limit.is_some() || scan.cursor.is_some() {
+            return Err(Error::invalid("a scan with a limit or a cursor cannot be split"));
+        }
+        let mut parts = scan::split(&self.view.state, scan, rows);
+        if scan.backwards {
+            parts.reverse();
+        }
+        Ok(parts)
+    }
+
     /// The number of rows that a scan gives, without rendering them.
     pub fn count(&self, scan: &Scan) -> Result<u64> {
         scan::count(Arc::clone(&self.view), scan)

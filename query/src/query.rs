@@ -1,7 +1,7 @@
 //! A query as plain data, and its check.
 
 use chatvault_engine::{
-    Cursor, Custodian, Explain, Scan, Sequence, Snapshot, TimeRange, Timestamp,
+    Cursor, Custodian, Explain, Scan, Sequence, Snapshot, Stretch, TimeRange, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +128,7 @@ impl Query {
         }
         Ok(Scan {
             record: self.record.into(),
+            stretch: Stretch::default(),
             conversations: self.chats.clone(),
             senders: self.senders.clone(),
             custodians: self.custodians.iter().map(|id| Custodian::parse(id)).collect(),

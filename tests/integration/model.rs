@@ -101,8 +101,25 @@ impl Round {
     fn ask(&mut self) {
         let scan = question(&mut self.random, &self.vault.model);
         self.vault.check_scan(&scan);
+        self.check_parts(&scan);
         self.check_pages(scan);
         self.check_message();
+    }
+
+    /// The parts of a scan give its rows once; in the order of conversations, in its order.
+    fn check_parts(&mut self, scan: &Scan) {
+        let snapshot = self.vault.archive().snapshot().unwrap();
+        let mut expected = self.vault.expect(scan);
+        let parts = snapshot.split(scan, 1 + self.random.below(300)).unwrap();
+        let counts = parts.iter().map(|part| snapshot.count(part).unwrap());
+        assert_eq!(counts.sum::<u64>(), expected.len() as u64, "in parts: {scan:?}");
+        let all = parts.iter().flat_map(|part| rows(&snapshot, part).unwrap());
+        let mut found: Vec<_> = all.collect();
+        if scan.order != Order::Conversation {
+            found.sort_by_key(|row| row.address);
+            expected.sort_by_key(|row| row.address);
+        }
+        assert_rows(&found, &expected, &format!("in parts: {scan:?}"));
     }
 
     /// The same in pages gives the same.

@@ -248,7 +248,7 @@ fn the_numbers_of_custodians_name_who_delivered_a_row() {
 }
 
 #[test]
-fn a_scan_on_threads_gives_the_rows_of_a_scan_in_their_order() {
+fn threads_and_parts_give_the_rows_of_a_scan_in_their_order() {
     let mut vault = Vault::create(Arc::new(Memory::new()));
     let message = |number: i64| {
         let chat = format!("19:chat{:04}@thread.v2", number % 1_600);
@@ -275,4 +275,27 @@ fn a_scan_on_threads_gives_the_rows_of_a_scan_in_their_order() {
         }
         assert!(rows.next().unwrap().is_none(), "{threads} threads");
     }
+    for rows in [100, 1_000, 100_000] {
+        let parts = snapshot.split(&scan, rows).unwrap();
+        assert_eq!(parts.len() > 1, rows < 6_400, "{rows}");
+        let counts = parts.iter().map(|part| snapshot.count(part).unwrap());
+        assert_eq!(counts.sum::<u64>(), 6_400);
+        let mut found = Vec::new();
+        for part in &parts {
+            let again = snapshot.split(part, rows / 3).unwrap();
+            for part in again {
+                let mut rows = snapshot.scan(&part).unwrap();
+                while let Some(row) = rows.next().unwrap() {
+                    found.push((row.conversation().to_owned(), row.json().to_vec()));
+                }
+            }
+        }
+        assert!(found == wanted, "parts of {rows} rows");
+    }
+    let backwards = Scan { backwards: true, ..scan.clone() };
+    let parts = snapshot.split(&backwards, 1_000).unwrap();
+    let first = snapshot.scan(&parts[0]).unwrap().next().unwrap().map(|row| row.json().to_vec());
+    assert_eq!(first.as_ref(), wanted.last().map(|(_, json)| json));
+    let limited = Scan { limit: Some(5), ..scan };
+    assert_eq!(snapshot.split(&limited, 10).unwrap_err().kind(), ErrorKind::InvalidInput);
 }

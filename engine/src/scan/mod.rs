@@ -21,6 +21,7 @@ mod plan;
 mod render;
 mod rows;
 mod select;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -28,11 +29,13 @@ mod walk;
 pub use cursor::Cursor;
 pub use explain::RowKeys;
 pub use rows::{Row, Rows};
+pub use stretch::Stretch;
 
 pub(crate) use choose::{Addresses, SlabSiblings, slab_siblings};
 pub(crate) use count::count;
 pub(crate) use explain::{explain, keys};
 pub(crate) use rows::{document, latest, rows, rows_on, stored};
+pub(crate) use stretch::split;
 
 use crate::types::{Custodian, MessageKind, RecordKind, Sequence, Timestamp};
 
@@ -85,6 +88,8 @@ pub struct Scan {
     pub conversations: Vec<String>,
     /// From one of these senders.
     pub senders: Vec<String>,
+    /// In these conversations only, by their order.
+    pub stretch: Stretch,
     /// Delivered by the export of one of these; also decides which version is the latest. A row
     /// then arrives with the first commit in which one of them delivered it.
     pub custodians: Vec<Custodian>,

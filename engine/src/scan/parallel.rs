@@ -4,17 +4,15 @@
 //! Memory is bounded: nobody begins a stretch that is far ahead of the one being given, and what is
 //! rendered of each waits in a channel with few places.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::Scan;
-use super::plan::{Between, Query};
+use super::plan::Query;
 use super::render::{Batch, Readers};
 use super::rows::Rows;
-use crate::archive::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::View;
 
@@ -39,8 +37,7 @@ pub(super) struct Parallel {
 #[derive(Debug)]
 struct Work {
     view: Arc<View>,
-    scan: Scan,
-    stretches: Vec<Between>,
+    stretches: Vec<Scan>,
     turns: Mutex<Turns>,
     changed: Condvar,
 }
@@ -56,13 +53,12 @@ struct Turns {
 
 impl Parallel {
     pub(super) fn start(view: &Arc<View>, scan: &Scan, threads: usize) -> Result<Self> {
-        let stretches = stretches(view.state());
+        let stretches = super::split(view.state(), scan, STRETCH_ROWS);
         let (senders, receivers): (Vec<_>, Vec<_>) =
             stretches.iter().map(|_| sync_channel(WAITING)).unzip();
         let turns = Turns { next: 0, senders: senders.into_iter(), end: threads * 2 };
         let work = Arc::new(Work {
             view: Arc::clone(view),
-            scan: scan.clone(),
             stretches,
             turns: Mutex::new(turns),
             changed: Condvar::new(),
@@ -143,8 +139,8 @@ impl Work {
 
     /// Renders a stretch with the readers of the one before, which know what it needs by now.
     fn render(&self, number: usize, send: &SyncSender<Given>, readers: &mut Readers) -> Result<()> {
-        let Some(between) = self.stretches.get(number) else { return Ok(()) };
-        let query = Query::between(Arc::clone(&self.view), &self.scan, between.clone())?;
+        let Some(scan) = self.stretches.get(number) else { return Ok(()) };
+        let query = Query::new(Arc::clone(&self.view), scan)?;
         let mut rows = Rows::of(query, true)?;
         std::mem::swap(rows.readers(), readers);
         while let Some(batch) = rows.next_batch()? {
@@ -155,25 +151,4 @@ impl Work {
         std::mem::swap(rows.readers(), readers);
         Ok(())
     }
-}
-
-/// Cuts the conversations of a state into stretches of so many rows, about.
-fn stretches(state: &State) -> Vec<Between> {
-    let mut rows_of: BTreeMap<&str, u64> = BTreeMap::new();
-    for segment in state.segments.iter().filter_map(|live| live.segment().ok()) {
-        for (name, rows) in segment.rows_by_page() {
-            *rows_of.entry(name).or_default() += rows;
-        }
-    }
-    let (mut stretches, mut from, mut rows) = (Vec::new(), None, 0);
-    for (name, more) in rows_of {
-        if rows >= STRETCH_ROWS {
-            let to = Some(name.to_owned());
-            stretches.push(Between { from: std::mem::replace(&mut from, to.clone()), to });
-            rows = 0;
-        }
-        rows += more;
-    }
-    stretches.push(Between { from, to: None });
-    stretches
 }

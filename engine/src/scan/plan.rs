@@ -8,6 +8,7 @@ use super::choose::Addresses;
 use super::cursor::Cursor;
 use super::filter::{Filter, Local};
 use super::page::Page;
+use super::stretch::Stretch;
 use super::{Order, Scan};
 use crate::archive::{Missing, RowId, Slab, SlabRow};
 use crate::error::{Error, Result};
@@ -25,27 +26,13 @@ pub(super) struct Query {
     pub(super) limit: u64,
     /// In order; `None` for all.
     pub(super) conversations: Option<Vec<String>>,
-    between: Between,
+    stretch: Stretch,
     /// What the filter means in each segment, once that was touched.
     locals: Vec<OnceLock<Option<Local>>>,
 }
 
-/// A part of all conversations, in order.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Between {
-    /// The first name.
-    pub(super) from: Option<String>,
-    /// The first name behind it.
-    pub(super) to: Option<String>,
-}
-
 impl Query {
     pub(super) fn new(view: Arc<View>, scan: &Scan) -> Result<Self> {
-        Self::between(view, scan, Between::default())
-    }
-
-    /// The part of a scan that is in a part of the conversations.
-    pub(super) fn between(view: Arc<View>, scan: &Scan, between: Between) -> Result<Self> {
         if let Some(cursor) = &scan.cursor
             && (cursor.order, cursor.backwards) != (scan.order, scan.backwards)
         {
@@ -74,7 +61,7 @@ impl Query {
             cursor: scan.cursor.clone(),
             limit: scan.limit.unwrap_or(u64::MAX),
             conversations,
-            between,
+            stretch: scan.stretch.clone(),
             locals,
             view,
         })
@@ -137,8 +124,8 @@ impl Query {
             return Ok(Vec::new());
         }
         let mut ranges = self.ranges_of_conversations(source)?;
-        let first = self.between.from.as_ref().map(|from| self.first_from(source, from));
-        let end = self.between.to.as_ref().map(|to| self.first_from(source, to));
+        let first = self.stretch.from.as_ref().map(|from| self.first_from(source, from));
+        let end = self.stretch.to.as_ref().map(|to| self.first_from(source, to));
         let (first, end) = (first.transpose()?.unwrap_or(0), end.transpose()?.unwrap_or(u32::MAX));
         for range in &mut ranges {
             *range = (range.0.max(first), range.1.min(end));

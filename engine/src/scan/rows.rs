@@ -9,6 +9,7 @@ use super::parallel::Parallel;
 use super::plan::Query;
 use super::render::{BATCH_BYTES, Batch, Readers, Rendered};
 use super::select::Selection;
+use super::stretch::Stretch;
 use super::{Order, Scan};
 use crate::archive::{Key, RowId};
 use crate::document::{Document, Parts};
@@ -64,6 +65,7 @@ pub(crate) fn rows_on(view: &Arc<View>, scan: &Scan, threads: usize) -> Result<R
         && scan.senders.is_empty()
         && scan.custodians.is_empty()
         && (scan.created, scan.modified) == Default::default()
+        && scan.stretch == Stretch::default()
         && scan.cursor.is_none();
     let alone = threads < 2 || !in_order || !everything || scan.limit.is_some();
     let mut rows = rows(Arc::clone(view), scan)?;

@@ -171,6 +171,7 @@ impl World {
         };
         Scan {
             record: if dice.one_in(6) { RecordKind::Member } else { RecordKind::Message },
+            stretch: Stretch::default(),
             conversations: some(dice, &["19:a@thread.v2", "19:bb", "19:d", "nowhere"]),
             senders: some(dice, &["s-one", "s-two", "nobody"]),
             custodians: (0..dice.roll(6).saturating_sub(3))

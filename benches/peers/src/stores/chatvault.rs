@@ -1,8 +1,9 @@
 //! chatvault itself, by its public calls and with its default options.
 
-use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use chatvault_engine::{
     Archive, Custodian, Host, MessageKey, Options, Origin, RecordKind, RunId, Scan, Snapshot,
@@ -11,6 +12,9 @@ use chatvault_engine::{
 use chatvault_ingest::{ImportOptions, Progress, Source};
 
 use crate::peer::{Key, Mode, Peer, Place, Question, Result, Session};
+
+/// Stored rows that a thread takes at once, about.
+const SCAN_ROWS: u64 = 8_192;
 
 /// The archive engine that this project is.
 #[derive(Debug)]
@@ -103,12 +107,28 @@ impl Session for Open {
     }
 
     fn scan(&mut self, threads: usize, give: &(dyn Fn(&[u8]) + Sync)) -> Result<bool> {
-        let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
-        let mut rows = self.snapshot.scan_on(&everything(), threads)?;
-        while let Some(row) = rows.next()? {
-            give(row.json());
-        }
-        Ok(true)
+        let parts = match threads {
+            1 => vec![everything()],
+            _ => self.snapshot.split(&everything(), SCAN_ROWS)?,
+        };
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<()> {
+            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let mut rows = self.snapshot.scan(part)?;
+                while let Some(row) = rows.next()? {
+                    give(row.json());
+                }
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(&work)).collect();
+            work()?;
+            for other in others {
+                other.join().map_err(|_| "a thread of a scan panicked")??;
+            }
+            Ok(true)
+        })
     }
 
     fn count(&mut self) -> Result<u64> {
