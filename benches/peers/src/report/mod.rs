@@ -75,8 +75,7 @@ fn opening(options: &Options, source: &Source, results: &Results) -> Result<Stri
         out = out.replace("(benches/peers/README.md)", "(../../../README.md)");
     }
     out.push_str(&machine::told(&options.work));
-    let done = results.done.iter().map(|done| done.round + 1).max().unwrap_or(0);
-    writeln!(out, "- {}; rounds: {done}\n\n## How\n\n{NOTES}", source.told())?;
+    writeln!(out, "- {}\n\n## How\n\n{NOTES}", source.told())?;
     for peer in options.peers.iter().filter_map(|name| stores::named(name)) {
         writeln!(out, "- **{}**: {}", peer.name(), peer.settings())?;
     }
@@ -86,8 +85,10 @@ fn opening(options: &Options, source: &Source, results: &Results) -> Result<Stri
 fn of_size(results: &Results, size: Size, questions: &Questions, peers: &[&str]) -> String {
     let Questions { copies, versions, bytes, .. } = questions;
     let table = |lines| table::table(results, size, lines, peers);
+    let mine = results.done.iter().filter(|done| done.size == size);
+    let rounds = mine.map(|done| done.round + 1).max().unwrap_or(0);
     format!(
-        "\n## {}: {versions} versions in {copies} copies, {} MB of pages\n\n{}\n\
+        "\n## {}: {versions} versions in {copies} copies, {} MB of pages; rounds: {rounds}\n\n{}\n\
          ### Processor time\n\n{}\n### Time on the clock\n\n{}\n### Bytes\n\n{}",
         size.name(),
         short(*bytes as f64 / 1e6),
