@@ -112,6 +112,7 @@ pub struct Scan {
 
 /// What a scan will touch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explain {
     /// Segments of the snapshot.
     pub segments: u64,

@@ -8,7 +8,7 @@ use super::choose::Addresses;
 use super::cursor::Cursor;
 use super::filter::{Filter, Local};
 use super::page::Page;
-use super::{Order, Scan};
+use super::{Order, Scan, Versions};
 use crate::archive::{Missing, RowId, Slab, SlabRow};
 use crate::error::{Error, Result};
 use crate::segment::Segment;
@@ -42,6 +42,19 @@ pub(super) struct Between {
 impl Query {
     pub(super) fn new(view: Arc<View>, scan: &Scan) -> Result<Self> {
         Self::between(view, scan, Between::default())
+    }
+
+    /// The same question, whose rows are chosen by other versions.
+    pub(super) fn choosing(&self, versions: Versions) -> Self {
+        Self {
+            view: Arc::clone(&self.view),
+            filter: self.filter.choosing(versions),
+            cursor: None,
+            conversations: None,
+            between: Between::default(),
+            locals: self.locals.iter().map(|_| OnceLock::new()).collect(),
+            ..*self
+        }
     }
 
     /// The part of a scan that is in a part of the conversations.
