@@ -70,6 +70,51 @@ fn runs_and_their_reports_are_kept_in_the_archive() {
 }
 
 #[test]
+fn a_run_inside_of_a_callers_runtime_is_the_same_run() {
+    let world = world();
+    let archive = world.archive_of_all();
+    let (ours, service, options) = (archive.clone(), world.service(), world.options());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (checks, report) = runtime.block_on(async {
+        let checks = sync::check_async(&service, &options, &[]).await.unwrap();
+        // A task of its own, as a server starts them: the future can be sent between threads.
+        let run = tokio::spawn(async move {
+            let go_on = |_: &sync::SyncProgress| ControlFlow::Continue(());
+            sync::sync_async(&ours, &service, &options, go_on).await
+        });
+        (checks, run.await.unwrap().unwrap())
+    });
+    assert!(checks.iter().all(|check| check.outcome.is_ok()), "{checks:?}");
+    super::kit::assert_complete(&report);
+    super::kit::assert_holds(&archive, &world.visible(&world.options().feeds));
+}
+
+#[test]
+fn a_run_whose_caller_is_gone_ends_and_the_next_goes_on() {
+    let world = world();
+    let archive = world.archive_of_all();
+    let options = SyncOptions { page_rows: 1, ..world.options() };
+    let (service, enough) = (world.service(), tokio::sync::Notify::new());
+    let progress = |now: &sync::SyncProgress| {
+        if now.pages > 5 {
+            enough.notify_one();
+        }
+        ControlFlow::Continue(())
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        tokio::select! {
+            report = sync::sync_async(&archive, &service, &options, progress) => panic!("{report:?}"),
+            () = enough.notified() => {}
+        }
+    });
+    drop(runtime);
+    let rest = world.sync(&archive, &options);
+    assert!(rest.total.stored > 0, "{:?}", rest.total);
+    super::kit::assert_holds(&archive, &world.visible(&options.feeds));
+}
+
+#[test]
 fn a_run_that_was_stopped_says_so_and_the_next_goes_on() {
     let world = world();
     let archive = world.archive_of_all();

@@ -58,7 +58,27 @@ impl Check {
 ///
 /// `accounts` are asked for their feeds; without one some of the directory are that are likely to
 /// have a mailbox.
+///
+/// Blocks the calling thread, and owns a tokio runtime while it does: called from async code it
+/// panics. [`check_async`] is for there.
+///
+/// # Errors
+///
+/// Only if the options make no sense or this machine cannot ask: what the service refuses is a step.
 pub fn check(
+    service: &Service,
+    options: &SyncOptions,
+    accounts: &[Custodian],
+) -> Result<Vec<Check>, SyncError> {
+    drive::start_runtime()?.block_on(check_async(service, options, accounts))
+}
+
+/// As [`check`], on the caller's tokio runtime, of which it needs the timer and the network.
+///
+/// # Errors
+///
+/// As [`check`].
+pub async fn check_async(
     service: &Service,
     options: &SyncOptions,
     accounts: &[Custodian],
@@ -67,7 +87,7 @@ pub fn check(
     let client = Client::new(service.app.clone(), &service.limits, Arc::clone(&service.clock))?;
     let now_ms = service.clock.now().ms();
     let checker = Checker { client, service, options, now_ms, meter: Meter::default() };
-    Ok(drive::start_runtime()?.block_on(checker.run(accounts)))
+    Ok(checker.run(accounts).await)
 }
 
 struct Checker<'a> {

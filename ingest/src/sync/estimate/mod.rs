@@ -70,7 +70,27 @@ pub struct Estimate {
 
 /// Asks a sample of accounts: those that are active, or without one all that the directory names and
 /// that are likely to have something.
+///
+/// Blocks the calling thread, and owns a tokio runtime while it does: called from async code it
+/// panics. [`estimate_async`] is for there.
+///
+/// # Errors
+///
+/// If the options make no sense, or the service refuses or cannot be reached.
 pub fn estimate(
+    service: &Service,
+    options: &SyncOptions,
+    known: &[Account],
+) -> Result<Estimate, SyncError> {
+    drive::start_runtime()?.block_on(estimate_async(service, options, known))
+}
+
+/// As [`estimate`], on the caller's tokio runtime, of which it needs the timer and the network.
+///
+/// # Errors
+///
+/// As [`estimate`].
+pub async fn estimate_async(
     service: &Service,
     options: &SyncOptions,
     known: &[Account],
@@ -79,7 +99,7 @@ pub fn estimate(
     let client = Client::new(service.app.clone(), &service.limits, Arc::clone(&service.clock))?;
     let now_ms = service.clock.now().ms();
     let estimator = Estimator { client, service, options, now_ms, meter: Meter::default() };
-    drive::start_runtime()?.block_on(estimator.run(known)).map_err(SyncError::Service)
+    estimator.run(known).await.map_err(SyncError::Service)
 }
 
 struct Estimator<'a> {
