@@ -8,9 +8,10 @@ use askama::Template;
 use axum::response::Response;
 use chatvault_engine::{Clock, Disk, Storage, SystemClock};
 use chatvault_export::check::{Proof, Report, Step};
-use chatvault_export::job::{Listed, list};
+use chatvault_export::folder::{Listed, list};
 use chatvault_export::manifest::Index;
-use chatvault_export::{Error, Export, Phase, Progress, Run, is_signed};
+use chatvault_export::sign::is_signed;
+use chatvault_export::{Error, Export, Phase, Progress, Run};
 use chatvault_ingest::sync::Why;
 
 use super::kept::{self, Folder, Scratch, folder};
