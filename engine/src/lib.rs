@@ -8,7 +8,7 @@
 //! | to | |
 //! |---|---|
 //! | open | [`Archive`], with [`Options`], on a [`Host`]: a [`Disk`], [`Memory`] or a [`Storage`] of yours; many archives share an [`Environment`] |
-//! | write | [`Batch`]: documents are offered to it with their [`Custodian`] and [`Origin`], its commit gives a [`Report`] |
+//! | write | [`Batch`]: documents are offered to it with their [`Custodian`] and [`Origin`], its commit gives a [`CommitReport`] |
 //! | read | [`Snapshot`]: one commit, for good; a [`Scan`] of it gives [`Rows`], a [`Row`] its bytes or a [`Document`], a [`Cursor`] the place to go on |
 //! | look after | [`verify`], [`repair`], [`Archive::compact`], [`Archive::copy_to`], [`Archive::health`], [`Archive::stat`] |
 //! | tell what went wrong | [`Error`], whose [`ErrorKind`] says what to do and whether a retry can help |
@@ -108,9 +108,9 @@ mod format_document {}
 mod readme {}
 
 pub use archive::{
-    Archive, Batch, CompactReport, CopyOptions, CopyReport, Counts, Damage, Depth, Folded, Health,
-    Origin, Quarantine, Quarantined, RepairReport, Repaired, Report, RunSummary, Spare, Stat,
-    Trouble, VerifyReport, Work, repair, verify,
+    Archive, Batch, CommitReport, CompactReport, CopyOptions, CopyReport, Counts, Damage, Depth,
+    Folded, Health, Origin, Quarantine, Quarantined, RepairReport, Repaired, RunSummary, Spare,
+    Stat, Trouble, VerifyReport, Work, repair, verify,
 };
 pub use cache::CacheUse;
 pub use document::{Document, Elements, Members, Path, Value};

@@ -91,5 +91,5 @@ pub use request::{Format, Request};
 /// What other threads may have.
 const _: fn() = || {
     fn shared<T: Send + Sync>() {}
-    shared::<(Export, Request, Plan, Progress, manifest::Index, check::Report, Error)>();
+    shared::<(Export, Request, Plan, Progress, manifest::Index, check::CheckReport, Error)>();
 };

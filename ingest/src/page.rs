@@ -7,7 +7,7 @@ use chatvault_engine::{Batch, Custodian, Origin, RecordKind};
 use crate::cut::Cutter;
 use crate::sink::BatchSink;
 use crate::split::{Remarks, split};
-use crate::window::Window;
+use crate::window::ByteWindow;
 
 /// Offers the messages of a page that was fetched, as [`import`](crate::import) offers those of a file.
 ///
@@ -46,9 +46,9 @@ pub fn offer_page(
     page: &[u8],
     origin: Origin<'_>,
 ) -> Remarks {
-    let mut window = Window::open(Box::new(page), Vec::new());
+    let mut window = ByteWindow::open(Box::new(page), Vec::new());
     let mut sink = BatchSink { batch, custodian, record: RecordKind::Message, origin };
-    let take_none = &mut |_: &mut Window<'_>, _| ControlFlow::Continue(false);
+    let take_none = &mut |_: &mut ByteWindow<'_>, _| ControlFlow::Continue(false);
     let mut remarks = split(&mut window, &mut Cutter::new(), &mut sink, take_none);
     remarks.cut_short(&mut window);
     remarks

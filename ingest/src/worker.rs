@@ -12,9 +12,9 @@ use crate::copies::Copies;
 use crate::cut::Cutter;
 use crate::queue::{Group, Job, Piece};
 use crate::shared::{Shared, add, name};
-use crate::source::{self, Place};
+use crate::source::{self, Input};
 use crate::split::{EMPTY, Remarks, offer_lines, split};
-use crate::window::Window;
+use crate::window::ByteWindow;
 
 /// Files that a thread takes at once: enough for small custodians to stay in one piece, few enough
 /// for two threads to share a large one.
@@ -37,7 +37,7 @@ impl<'a> Worker<'a> {
         while let Some(job) = self.shared.queue.next() {
             match job {
                 Job::Piece(piece) => self.piece(piece),
-                Job::Place(place) => {
+                Job::Input(place) => {
                     self.place(place);
                     self.shared.queue.finished();
                 }
@@ -51,7 +51,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Reads a place's files at once if they are few, else shares them out.
-    fn place(&mut self, Place { custodian, path, is_folder }: Place) {
+    fn place(&mut self, Input { custodian, path, is_folder }: Input) {
         if !is_folder {
             return self.group(&Group { custodian, files: vec![path] });
         }
@@ -93,7 +93,7 @@ impl<'a> Worker<'a> {
 
     fn read(&mut self, custodian: &Custodian, file: &Arc<str>, reader: Box<dyn Read>) -> Remarks {
         let reader = Counting { reader, bytes: &self.shared.bytes };
-        let mut window = Window::open(Box::new(reader), std::mem::take(&mut self.buffer));
+        let mut window = ByteWindow::open(Box::new(reader), std::mem::take(&mut self.buffer));
         let mut remarks = self.split(custodian, file, &mut window);
         remarks.cut_short(&mut window);
         self.buffer = window.into_buffer();
@@ -105,7 +105,7 @@ impl<'a> Worker<'a> {
         &mut self,
         custodian: &Custodian,
         file: &Arc<str>,
-        window: &mut Window<'_>,
+        window: &mut ByteWindow<'_>,
     ) -> Remarks {
         let shared = self.shared;
         let mut sink = self.copies.of(custodian, file);
@@ -132,7 +132,7 @@ fn hand_over(
     shared: &Shared<'_>,
     custodian: &Custodian,
     file: &Arc<str>,
-    (window, count): (&mut Window<'_>, usize),
+    (window, count): (&mut ByteWindow<'_>, usize),
 ) -> bool {
     if window.ended() {
         return false;

@@ -14,7 +14,7 @@ use crate::types::{CommitId, Custodian, Sequence, Timestamp};
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct CommitReport {
     /// The commit's number.
     pub sequence: Sequence,
     /// All custodians together.

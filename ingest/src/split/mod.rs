@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 use crate::cut::Cutter;
 use crate::decode::explain_stranger;
 use crate::sink::Sink;
-use crate::window::Window;
+use crate::window::ByteWindow;
 use envelope::Top;
 
 use lines::{Lead, lead, may_be_page, quarantine_overlong};
@@ -56,7 +56,7 @@ impl Remarks {
     }
 
     /// Says so if reading failed: that is the cause of whatever the splitter found missing.
-    pub(crate) fn cut_short(&mut self, window: &mut Window<'_>) {
+    pub(crate) fn cut_short(&mut self, window: &mut ByteWindow<'_>) {
         if let Some(cause) = window.take_failure() {
             let offset = window.offset() + window.bytes().len() as u64;
             self.failure = Some(format!(
@@ -84,7 +84,7 @@ pub(crate) enum Shape {
 }
 
 /// Looks at the first document of a file, consuming only white space.
-pub(crate) fn shape(window: &mut Window<'_>, cutter: &Cutter) -> Shape {
+pub(crate) fn shape(window: &mut ByteWindow<'_>, cutter: &Cutter) -> Shape {
     match window.next_token() {
         None => Shape::Empty,
         Some(b'[') => Shape::Documents,
@@ -94,7 +94,7 @@ pub(crate) fn shape(window: &mut Window<'_>, cutter: &Cutter) -> Shape {
     }
 }
 
-fn object_shape(window: &mut Window<'_>) -> Shape {
+fn object_shape(window: &mut ByteWindow<'_>) -> Shape {
     match envelope::top(window) {
         Top::Page { .. } | Top::Batch { .. } | Top::Error { .. } => Shape::Documents,
         Top::Broken => first_line_shape(window),
@@ -112,7 +112,7 @@ fn object_shape(window: &mut Window<'_>) -> Shape {
 }
 
 /// The first document is broken: if the second line starts like a document, these are lines.
-fn first_line_shape(window: &Window<'_>) -> Shape {
+fn first_line_shape(window: &ByteWindow<'_>) -> Shape {
     let second = window.line_end().and_then(|end| window.bytes().get(end..));
     match second {
         Some([b'{', b'"', ..]) => Shape::Lines,
@@ -124,11 +124,12 @@ fn first_line_shape(window: &Window<'_>) -> Shape {
 pub(crate) const EMPTY: &str = "is empty";
 
 /// What may take whole lines, as many bytes as are named, in the place of the sink: true if it did.
-pub(crate) type HandOver<'f> = &'f mut dyn FnMut(&mut Window<'_>, usize) -> ControlFlow<(), bool>;
+pub(crate) type HandOver<'f> =
+    &'f mut dyn FnMut(&mut ByteWindow<'_>, usize) -> ControlFlow<(), bool>;
 
 /// Splits a file of any shape until its end, or until the sink or `hand_over` says stop.
 pub(crate) fn split(
-    window: &mut Window<'_>,
+    window: &mut ByteWindow<'_>,
     cutter: &mut Cutter,
     sink: &mut dyn Sink,
     hand_over: HandOver<'_>,
@@ -144,7 +145,7 @@ pub(crate) fn split(
 }
 
 fn split_lines(
-    window: &mut Window<'_>,
+    window: &mut ByteWindow<'_>,
     cutter: &mut Cutter,
     sink: &mut dyn Sink,
     hand_over: HandOver<'_>,
@@ -187,7 +188,7 @@ fn split_lines(
 
 /// Splits a file of [`Shape::Documents`] until its end or until the sink says stop.
 pub(crate) fn split_documents(
-    window: &mut Window<'_>,
+    window: &mut ByteWindow<'_>,
     cutter: &mut Cutter,
     sink: &mut dyn Sink,
 ) -> Remarks {

@@ -18,7 +18,7 @@ use crate::cut::Cutter;
 use crate::graph::client::Answer;
 use crate::sink::{BatchSink, Sink};
 use crate::split::{Shape, shape, split_documents};
-use crate::window::Window;
+use crate::window::ByteWindow;
 
 /// A batch is committed when it has taken so many bytes of pages.
 const BATCH_BYTES: usize = 8 << 20;
@@ -189,7 +189,7 @@ fn offer(batch: &mut Batch, page: &Page, cutter: &mut Cutter) {
 
 /// What is no page may still have whole documents in it; the rest goes to quarantine.
 fn salvage(batch: &mut Batch, page: &Page, cutter: &mut Cutter) {
-    let mut window = Window::open(Box::new(Cursor::new(page.answer.body.clone())), Vec::new());
+    let mut window = ByteWindow::open(Box::new(Cursor::new(page.answer.body.clone())), Vec::new());
     let origin = Origin { source: &page.source, offset: 0 };
     let (custodian, record) = (&page.custodian, page.record);
     let mut sink = BatchSink { batch, custodian, record, origin };

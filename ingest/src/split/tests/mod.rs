@@ -63,7 +63,7 @@ impl Notes {
     }
 
     fn read_with(&mut self, input: &[u8], cutter: &mut Cutter) -> Remarks {
-        let mut window = Window::open(Box::new(input), Vec::new());
+        let mut window = ByteWindow::open(Box::new(input), Vec::new());
         split(&mut window, cutter, self, &mut |_, _| ControlFlow::Continue(false))
     }
 
@@ -491,7 +491,7 @@ fn an_item_beyond_the_limit_is_quarantined_in_pieces_and_the_next_comes_in() {
 #[test]
 fn a_line_beyond_the_limit_is_quarantined_in_pieces_and_the_next_comes_in() {
     let text = format!("{}\n{{\"id\":\"2\"}}", "x".repeat(2 * crate::window::VALUE_BYTES));
-    let mut window = Window::open(Box::new(text.as_bytes()), Vec::new());
+    let mut window = ByteWindow::open(Box::new(text.as_bytes()), Vec::new());
     let mut notes = Notes::default();
     assert_eq!(window.whole_lines(), 0);
     assert!(quarantine_overlong(&mut window, &mut notes));

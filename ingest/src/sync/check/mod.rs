@@ -8,13 +8,13 @@ use std::sync::Arc;
 use chatvault_engine::{Custodian, RecordKind, Timestamp};
 
 use super::content::{REFUSED_FILES, first_file};
-use super::directory::{Entry, List};
+use super::directory::{DirectoryEntry, List};
 use super::options::{Service, SyncOptions};
 use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
 use crate::graph::client::{Answer, Client, Request};
-use crate::graph::filter::Window;
+use crate::graph::filter::SentRange;
 use crate::graph::limits::Class;
 use crate::graph::link::Link;
 use crate::graph::meter::Meter;
@@ -173,7 +173,7 @@ impl Checker<'_> {
             let page = page(&answer, &link)?;
             entries += page.items.len();
             let likely = page.items.iter().filter_map(|item| serde_json::from_slice(item).ok());
-            let likely = likely.filter(|entry: &Entry| !named && entry.is_likely());
+            let likely = likely.filter(|entry: &DirectoryEntry| !named && entry.is_likely());
             let room = CANDIDATES.saturating_sub(found.len());
             found.extend(likely.map(|entry| list.custodian(&entry.id)).take(room));
             let next = page.next.as_deref().filter(|next| *next != link.as_str());
@@ -225,7 +225,7 @@ impl Checker<'_> {
             feed,
             id: id_of(custodian),
             deleted_team: false,
-            window: Some(Window::half_open(from, Timestamp::from_ms(self.now_ms))),
+            window: Some(SentRange::half_open(from, Timestamp::from_ms(self.now_ms))),
             filter: &Filter::default(),
             top: Some(SAMPLE_ROWS),
             model: self.options.model,

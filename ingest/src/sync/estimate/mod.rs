@@ -19,7 +19,7 @@ use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
 use crate::graph::client::{Answer, Client, Request};
-use crate::graph::filter::Window;
+use crate::graph::filter::SentRange;
 use crate::graph::limits::{Class, Limits};
 use crate::graph::link::Link;
 use crate::graph::meter::Meter;
@@ -268,7 +268,7 @@ impl Estimator<'_> {
             feed,
             id: id_of(&whose.custodian),
             deleted_team: whose.deleted,
-            window: Some(Window::half_open(from, to)),
+            window: Some(SentRange::half_open(from, to)),
             filter: &Filter::default(),
             top: Some(self.options.page_rows),
             model: self.options.model,
