@@ -76,7 +76,8 @@ pub enum Order {
     Modified,
 }
 
-/// A question to a snapshot. Empty lists mean "any".
+/// A question to a snapshot. Empty lists mean "any". Fields are added: end a literal with
+/// `..Scan::default()`.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
     /// Rows of this record kind only.

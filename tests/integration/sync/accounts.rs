@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use chatvault_engine::Custodian;
 use chatvault_fake_graph::{Behaviour, Setup};
 use chatvault_ingest::graph::Feed;
-use chatvault_ingest::sync::{self, Outcome, Rule, SyncError, SyncOptions, Which};
+use chatvault_ingest::sync::{self, Outcome, Rule, SyncError, Which};
 
 use super::kit::{World, empty_archive, holdings};
 
@@ -42,10 +42,12 @@ fn a_run_can_be_for_some_accounts_only() {
     let archive = world.archive_of_all();
     let team = sync::accounts(&archive).unwrap().remove(0).custodian;
     assert!(team.as_str().starts_with("team:"));
-    let some = SyncOptions { accounts: vec![team.clone()], ..world.options() };
+    let mut some = world.options();
+    some.accounts = vec![team.clone()];
     let report = world.sync(&archive, &some);
     assert_eq!(report.accounts.keys().collect::<Vec<_>>(), [team.as_str()]);
-    let stranger = SyncOptions { accounts: vec![Custodian::user("nobody")], ..world.options() };
+    let mut stranger = world.options();
+    stranger.accounts = vec![Custodian::user("nobody")];
     let refused = world.try_sync(&archive, &stranger).unwrap_err().to_string();
     assert!(refused.contains("user:nobody is not active"), "{refused}");
 }
@@ -93,7 +95,8 @@ fn a_run_inside_of_a_callers_runtime_is_the_same_run() {
 fn a_run_whose_caller_is_gone_ends_and_the_next_goes_on() {
     let world = world();
     let archive = world.archive_of_all();
-    let options = SyncOptions { page_rows: 1, ..world.options() };
+    let mut options = world.options();
+    options.page_rows = 1;
     let (service, enough) = (world.service(), tokio::sync::Notify::new());
     let progress = |now: &sync::SyncProgress| {
         if now.pages > 5 {
@@ -119,7 +122,8 @@ fn a_run_that_was_stopped_says_so_and_the_next_goes_on() {
     let world = world();
     let archive = world.archive_of_all();
     // Pages of one row: the run must take longer than the time between two calls for progress.
-    let options = SyncOptions { page_rows: 1, ..world.options() };
+    let mut options = world.options();
+    options.page_rows = 1;
     let stop = &mut |progress: &sync::SyncProgress| match progress.pages {
         0..5 => ControlFlow::Continue(()),
         _ => ControlFlow::Break(()),
@@ -150,7 +154,8 @@ fn new_accounts_are_activated_by_rule_and_deleted_ones_end() {
     let world = world();
     let archive = empty_archive();
     let rule = Some(Rule::USERS);
-    let options = SyncOptions { activate_new: rule, ..world.options() };
+    let mut options = world.options();
+    options.activate_new = rule;
     let report = world.sync(&archive, &options);
     assert!(report.accounts.keys().all(|custodian| custodian.starts_with("user:")), "{report:?}");
     let accounts = sync::accounts(&archive).unwrap();
@@ -183,7 +188,8 @@ fn what_lasts_is_told_once_and_fails_no_later_run() {
     let world = world();
     let archive = world.archive_of_all();
     let feeds = vec![Feed::Chats, Feed::Channels, Feed::Copilot];
-    let options = SyncOptions { feeds, ..world.options() };
+    let mut options = world.options();
+    options.feeds = feeds;
     let first = world.sync(&archive, &options);
     let licences = first.accounts.values().flat_map(|account| &account.troubles);
     let licences: Vec<_> = licences.filter(|trouble| trouble.reason.contains("licence")).collect();
@@ -193,7 +199,8 @@ fn what_lasts_is_told_once_and_fails_no_later_run() {
     let second = world.sync(&archive, &options);
     assert_eq!((second.news(), second.total.failures), (0, first.total.failures), "{second:?}");
     world.fake.set(Behaviour { retained_refused: true, ..Behaviour::default() });
-    let retained = SyncOptions { feeds: vec![Feed::RetainedChats], ..world.options() };
+    let mut retained = world.options();
+    retained.feeds = vec![Feed::RetainedChats];
     assert!(world.sync(&archive, &retained).news() > 0, "another feed is news again");
     assert_eq!(world.sync(&archive, &retained).news(), 0);
 }
