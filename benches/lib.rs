@@ -133,7 +133,9 @@ impl Default for Trial {
 
 /// Options of every benchmark: the defaults, without merges at unexpected moments.
 fn options() -> Options {
-    Options { background_compaction: false, ..Options::default() }
+    let mut options = Options::default();
+    options.background_compaction = false;
+    options
 }
 
 fn import(archive: &Archive, source: Source) -> Counts {

@@ -68,7 +68,9 @@ fn host(folder: &Path, at: usize) -> Host {
 }
 
 fn options(environment: &Environment) -> Options {
-    Options { environment: Some(environment.clone()), ..Options::default() }
+    let mut options = Options::default();
+    options.environment = Some(environment.clone());
+    options
 }
 
 fn write(archive: &Archive, from: i64) {

@@ -71,13 +71,11 @@ fn read(archive: &Archive, fake: &FakeGraph) -> sync::SyncReport {
         ..Limits::default()
     };
     let service = Service { limits, ..Service::new(app) };
-    let options = SyncOptions {
-        feeds: vec![Feed::Chats],
-        content: sync::Content { hosted: false, files: false, meetings: false },
-        start: Timestamp::from_ms(0),
-        window_days: 36_600,
-        ..SyncOptions::new("unused")
-    };
+    let mut options = SyncOptions::new("unused");
+    options.feeds = vec![Feed::Chats];
+    options.content = sync::Content { hosted: false, files: false, meetings: false };
+    options.start = Timestamp::from_ms(0);
+    options.window_days = 36_600;
     let go_on = &mut |_: &SyncProgress| ControlFlow::Continue(());
     sync::sync(archive, &service, &options, go_on).unwrap()
 }

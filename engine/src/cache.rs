@@ -82,6 +82,7 @@ impl Cached {
 
 /// What a cache holds, and how often it was of use since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheUse {
     /// Bytes of what is held, its management included.
     pub bytes: u64,

@@ -39,6 +39,8 @@ pub enum ErrorKind {
     /// This handle, or another of the same opening, was closed: open the archive again if more is
     /// to be done.
     Closed,
+    /// The caller asked to stop: what was done before is kept.
+    Cancelled,
 }
 
 impl ErrorKind {
@@ -56,7 +58,34 @@ impl ErrorKind {
             Self::Corrupt => "corrupt",
             Self::Stopped => "stopped",
             Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
         }
+    }
+
+    /// Can the same call succeed later, though nobody changes it or mends the archive? Then wait and
+    /// retry; all others come back until somebody does what the kind says.
+    ///
+    /// ```
+    /// use chatvault_engine::ErrorKind;
+    ///
+    /// assert!(ErrorKind::Locked.is_retryable() && !ErrorKind::Corrupt.is_retryable());
+    /// ```
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Locked | Self::Io | Self::NoSpace)
+    }
+
+    /// What the caller can do about any error: what the first error of this crate says among it and
+    /// its sources, or else what the system said. `None` if neither is among them.
+    pub fn of(error: &(dyn StdError + 'static)) -> Option<Self> {
+        let mut links = std::iter::successors(Some(error), |error| (**error).source());
+        links.find_map(|error| match error.downcast_ref::<io::Error>() {
+            // An error inside of the system's is not among its sources.
+            Some(system) => {
+                let inside = system.get_ref().and_then(|inside| Self::of(inside));
+                Some(inside.unwrap_or_else(|| Self::of_system(system.kind())))
+            }
+            None => error.downcast_ref::<Error>().map(Error::kind),
+        })
     }
 
     /// Did the storage fail? Then nothing is known about the bytes that it was asked for.
@@ -64,7 +93,7 @@ impl ErrorKind {
         matches!(self, Self::Io | Self::NoSpace | Self::Denied)
     }
 
-    fn of(cause: io::ErrorKind) -> Self {
+    fn of_system(cause: io::ErrorKind) -> Self {
         use io::ErrorKind as Cause;
         match cause {
             Cause::StorageFull | Cause::QuotaExceeded | Cause::FileTooLarge => Self::NoSpace,
@@ -127,7 +156,7 @@ impl Error {
 
     /// What the storage said when it was asked for `action`; a file that ends too early is damage.
     pub(crate) fn io(action: &str, file: &str, cause: io::Error) -> Self {
-        let kind = ErrorKind::of(cause.kind());
+        let kind = ErrorKind::of_system(cause.kind());
         let action = if kind == ErrorKind::Corrupt { "file is cut short" } else { action };
         Self::new(kind, action).in_file(file).caused_by(cause)
     }
@@ -280,6 +309,19 @@ mod tests {
         assert_eq!(Error::opening("f", Cause::PermissionDenied.into()).kind(), ErrorKind::Denied);
         let own = Error::io("make folder", "", Cause::Interrupted.into());
         assert_eq!((own.file(), &*own.to_string()), (None, "storage failed: make folder"));
+    }
+
+    #[test]
+    fn a_kind_is_found_below_other_errors_and_inside_of_the_systems() {
+        let ours = || Error::new(ErrorKind::Locked, "x");
+        let system = |kind: io::ErrorKind| io::Error::from(kind);
+        let wrapped = Error::invalid("x").caused_by(ours());
+        assert_eq!(ErrorKind::of(&wrapped), Some(ErrorKind::InvalidInput), "the outermost");
+        assert_eq!(ErrorKind::of(&io::Error::other(ours())), Some(ErrorKind::Locked));
+        assert_eq!(ErrorKind::of(&io::Error::other("x")), Some(ErrorKind::Io));
+        let full = io::Error::other(system(io::ErrorKind::StorageFull));
+        assert_eq!(ErrorKind::of(&full), Some(ErrorKind::NoSpace));
+        assert_eq!(ErrorKind::of(&fmt::Error), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::types::Timestamp;
 /// Bounds of an open archive. Memory stays within these, and those of its environment, whatever the
 /// archive's size.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// What the archive shares with others of the process. `None`: an environment of its own, with
     /// the defaults of [`EnvironmentOptions`](crate::EnvironmentOptions). Clones of these options

@@ -8,7 +8,7 @@ use chatvault_query::message::Message;
 
 /// The id of the message that a message answers, in the same conversation: the thread's root in a
 /// channel, the first quoted message in a chat.
-pub fn answered<'a>(message: &'a Message<'_>) -> Option<Cow<'a, str>> {
+pub(crate) fn answered<'a>(message: &'a Message<'_>) -> Option<Cow<'a, str>> {
     let root = message.reply_to.as_deref().filter(|id| !id.is_empty() && *id != message.id);
     let of_attachment = || {
         let is_quote = |kind: Option<&str>| kind == Some("messageReference");

@@ -25,7 +25,7 @@ pub trait Objects: Sync {
 
 /// A file of a part.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// Its path in the part, with `/` between folders.
     pub name: String,
     /// Its bytes.
@@ -37,7 +37,7 @@ pub struct Piece {
 
 /// The bytes of a [`Piece`].
 #[derive(Clone, PartialEq, Eq)]
-pub enum Content {
+pub(crate) enum Content {
     /// In memory.
     Bytes(Vec<u8>),
     /// An object as it is.
@@ -53,7 +53,7 @@ pub enum Content {
 
 /// A stretch of a [`Content`].
 #[derive(Clone, PartialEq, Eq)]
-pub enum Span {
+pub(crate) enum Span {
     /// In memory.
     Bytes(Vec<u8>),
     /// An object in base64, in lines of 76 characters, the last of them ended too.
@@ -71,7 +71,7 @@ pub enum Span {
 
 /// A part of what [`Span::Base64Row`] encodes as one.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Stretch {
+pub(crate) enum Stretch {
     /// In memory.
     Bytes(Vec<u8>),
     /// An object as it is.
@@ -85,7 +85,7 @@ pub enum Stretch {
 
 /// What lines end in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineEnd {
+pub(crate) enum LineEnd {
     /// As in mails.
     Crlf,
     /// As in mailbox files.
@@ -110,7 +110,7 @@ const CHUNK_BYTES: usize = LINE_BYTES * 576;
 
 impl Content {
     /// How many bytes it has.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Object { size, .. } => *size,
@@ -119,7 +119,7 @@ impl Content {
     }
 
     /// Are all of its bytes in memory?
-    pub fn is_at_hand(&self) -> bool {
+    pub(crate) fn is_at_hand(&self) -> bool {
         let is_bytes = |stretch: &Stretch| matches!(stretch, Stretch::Bytes(_));
         match self {
             Self::Bytes(_) => true,
@@ -133,7 +133,10 @@ impl Content {
     }
 
     /// Reads all of it from its start; opened again, it gives the same bytes.
-    pub fn open<'o>(&'o self, objects: &'o dyn Objects) -> io::Result<Box<dyn Read + Send + 'o>> {
+    pub(crate) fn open<'o>(
+        &'o self,
+        objects: &'o dyn Objects,
+    ) -> io::Result<Box<dyn Read + Send + 'o>> {
         Ok(match self {
             Self::Bytes(bytes) => Box::new(bytes.as_slice()),
             Self::Object { address, size } => Box::new(Exact::open(objects, address, *size)?),
@@ -142,7 +145,7 @@ impl Content {
     }
 
     /// Reads all of it from its start, for as long as the reader lives.
-    pub fn open_unbound(
+    pub(crate) fn open_unbound(
         &self,
         objects: &Arc<dyn Objects + Send>,
     ) -> io::Result<Box<dyn Read + Send>> {
@@ -154,7 +157,7 @@ impl Content {
     }
 
     /// All of it in memory: for small contents and tests.
-    pub fn to_vec(&self, objects: &dyn Objects) -> io::Result<Vec<u8>> {
+    pub(crate) fn to_vec(&self, objects: &dyn Objects) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let _length = self.open(objects)?.read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -163,7 +166,7 @@ impl Content {
 
 impl Span {
     /// How many bytes it has.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Base64 { size, end, .. } => base64_size(*size, *end),
@@ -214,14 +217,14 @@ impl Stretch {
 }
 
 /// How long `size` bytes are in base64 with its line ends. Saturates: no file is that long.
-pub fn base64_size(size: u64, end: LineEnd) -> u64 {
+pub(crate) fn base64_size(size: u64, end: LineEnd) -> u64 {
     let characters = size.div_ceil(3).saturating_mul(4);
     let lines = characters.div_ceil(LINE_CHARS as u64);
     characters.saturating_add(lines.saturating_mul(end.bytes().len() as u64))
 }
 
 /// Appends bytes as base64 in lines of 76 characters, the last of them ended too.
-pub fn base64_lines(bytes: &[u8], end: LineEnd, out: &mut Vec<u8>) {
+pub(crate) fn base64_lines(bytes: &[u8], end: LineEnd, out: &mut Vec<u8>) {
     let mut line = [0; LINE_CHARS];
     for chunk in bytes.chunks(LINE_BYTES) {
         // A chunk of at most 57 bytes always fits: it needs at most 76 characters.

@@ -2,7 +2,7 @@
 //!
 //! Renderers are pure: the same [`Entry`], [`Context`] and options give the same bytes on any thread
 //! and at any time. No clock, no random number, no disk; contents of attachments come through
-//! [`Objects`] and leave as [`Content`], whose length is known before a byte of it is read.
+//! [`Objects`] and leave as contents whose length is known before a byte of it is read.
 
 use std::fmt;
 use std::io;
@@ -16,7 +16,10 @@ use chatvault_query::people::ConversationKind;
 use chatvault_query::record::{self, Text};
 use serde::{Deserialize, Serialize};
 
-pub use crate::content::{Content, LineEnd, Objects, Piece, Span, Stretch};
+pub(crate) use crate::content::{Content, LineEnd, Piece, Span};
+
+pub use crate::content::Objects;
+pub use crate::job::{Reasons, Viewer};
 pub use crate::zone::Zone;
 
 /// A conversation as it stands at the end of the exported window.
@@ -122,7 +125,7 @@ pub struct Entry {
     /// What any archived version names: in the order of the latest version's attachments, then of its
     /// inline contents, then those of the versions before it.
     pub attached: Vec<Attached>,
-    /// What it answers, by [`answered`](crate::answered); `None`: nothing.
+    /// The message that it answers; `None`: nothing.
     pub parent: Option<Answered>,
     /// Whose exports delivered it, sorted; shared by its neighbours.
     pub custodians: Arc<[String]>,

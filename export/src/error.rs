@@ -2,6 +2,8 @@
 
 use std::io;
 
+use chatvault_engine::ErrorKind;
+
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -142,6 +144,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the caller can do, in the engine's words, which are about the folder of the export here
+    /// where they are about an archive there.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Request(error) => error.kind(),
+            Self::Folder { .. } | Self::Content { .. } | Self::Archive(_) | Self::Worker => {
+                ErrorKind::of(self).unwrap_or(ErrorKind::Io)
+            }
+            Self::Exists { .. } | Self::Taken { .. } => ErrorKind::Exists,
+            Self::OtherContent { .. }
+            | Self::Index { .. }
+            | Self::Changed { .. }
+            | Self::Differs { .. } => ErrorKind::Corrupt,
+            Self::Locked { .. } => ErrorKind::Locked,
+            Self::Cancelled => ErrorKind::Cancelled,
+            _ => ErrorKind::InvalidInput,
+        }
+    }
+
     /// Is the request wrong, rather than the archive or the folder?
     pub fn is_wrong_request(&self) -> bool {
         matches!(self, Self::Request(_) | Self::Setting { .. } | Self::TooSmall { .. })

@@ -41,37 +41,55 @@
 //! # }
 //! ```
 //!
-//! - [`job`] reads messages, has them rendered and placed: an [`Export`] plans, runs and resumes.
-//! - [`part`] writes parts: it is given files and records in export order and decides where one
-//!   part ends and the next begins.
-//! - [`check`] reads them back and says what is wrong, if anything is; with the archive it makes them
-//!   again and compares every byte.
-//! - [`digest`] is the fingerprint of *which* messages are there, to hold against an archive.
-//! - [`entry`] is what renderers are given and [`format`](mod@format) has them: pure functions of messages.
-//! - [`manifest`] is the text about it all, [`name`] makes names that every system can store, and
-//!   [`zip`] knows the container's bytes.
+//! # Types
+//!
+//! | to | |
+//! |---|---|
+//! | say what | [`Request`] with its [`Format`]; what it can choose is in [`request`] |
+//! | make it | [`Export`] plans ([`Plan`]), runs and resumes ([`Run`]), to a folder or to any writer, and tells [`Progress`] |
+//! | look after it | [`folder`] lists what lies there; [`check`](mod@check) reads it back, with the archive byte for byte; [`sign`] signs an index |
+//! | understand it | [`manifest`]: what an index and the manifest of a part say |
+//! | show a message | [`entry`] is what renderers get; [`format::html`] is one for pages |
+//! | tell what went wrong | [`Error`], whose `kind` is an engine's [`ErrorKind`] |
+//!
+//! # What it costs
+//!
+//! An export blocks the calling thread, which reads and places, and renders on [`Run::threads`] others;
+//! nothing is async. Memory is bounded by so many slices of a thousand messages, whatever the export's
+//! size. One part is written at a time, aside, and named when it is synced: an export that was stopped
+//! or killed resumes with the same bytes. The bytes are a function of the archive as of one commit and of
+//! the request: not of threads, machine or time.
 
 mod answer;
 pub mod check;
-pub mod content;
-pub mod digest;
+mod content;
+mod digest;
 pub mod entry;
 mod error;
 pub mod format;
-pub mod job;
+mod job;
 pub mod manifest;
-pub mod name;
-pub mod part;
+mod name;
+mod part;
 mod pool;
-mod request;
-mod sign;
+pub mod request;
+pub mod sign;
 mod told;
-pub mod zip;
-pub mod zone;
+mod zip;
+mod zone;
 
-pub use answer::answered;
+/// Which exports lie in a folder, and how far they are.
+pub mod folder {
+    pub use crate::job::{Listed, foreign, list};
+}
+
+pub use chatvault_engine::ErrorKind;
 pub use error::{Error, Result};
-pub use job::{Export, OnProgress, OpenPart, Phase, Plan, Progress, Run};
-pub use request::{Format, Request, TimeField};
-pub use sign::{PublicKey, SigningKey, is_signed};
-pub use told::Collected;
+pub use job::{Export, OnProgress, OpenPart, Phase, Plan, PlannedWindow, Progress, Run};
+pub use request::{Format, Request};
+
+/// What other threads may have.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<(Export, Request, Plan, Progress, manifest::Index, check::CheckReport, Error)>();
+};

@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Guard, RenderOptions, SystemEvents, Window, Zone};
 use crate::error::{Error, Result};
 use crate::part::Settings;
-use crate::told::Collected;
 use crate::zone::calendar::write_date;
 use crate::zone::rfc3339;
+
+pub use crate::told::Collected;
 
 /// How long the range is that an export has if none is given.
 const DEFAULT_DAYS: u32 = 90;

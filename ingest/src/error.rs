@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use chatvault_engine::ErrorKind;
+
 /// Why an import stopped. What was committed before stays; running it again is safe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -25,4 +27,17 @@ pub enum Error {
     /// Standard input was named more than once: name it once.
     #[error("standard input can be read only once")]
     InputTwice,
+}
+
+impl Error {
+    /// What the caller can do, in the engine's words.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Archive(error) | Self::Custodian(error) => error.kind(),
+            Self::Source { cause, .. } if cause.kind() != io::ErrorKind::NotFound => {
+                ErrorKind::of(cause).unwrap_or(ErrorKind::Io)
+            }
+            Self::Source { .. } | Self::InputTwice => ErrorKind::InvalidInput,
+        }
+    }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use chatvault_engine::Custodian;
 
-use crate::source::Place;
+use crate::source::Input;
 
 /// Files of one custodian that are read by one thread, so that a small custodian's copies share
 /// batches.
@@ -33,14 +33,14 @@ pub(crate) struct Piece {
 
 #[derive(Debug)]
 pub(crate) enum Job {
-    Place(Place),
+    Input(Input),
     Group(Group),
     Piece(Piece),
 }
 
 #[derive(Debug)]
 pub(crate) struct Queue {
-    places: Vec<Place>,
+    places: Vec<Input>,
     state: Mutex<State>,
     changed: Condvar,
     /// Pieces that may wait; none if there is nobody to take them.
@@ -60,7 +60,7 @@ struct State {
 }
 
 impl Queue {
-    pub(crate) fn new(places: Vec<Place>, threads: usize) -> Self {
+    pub(crate) fn new(places: Vec<Input>, threads: usize) -> Self {
         let state = State {
             next_place: 0,
             groups: VecDeque::new(),
@@ -74,7 +74,7 @@ impl Queue {
     }
 
     /// All places, taken or not.
-    pub(crate) fn places(&self) -> &[Place] {
+    pub(crate) fn places(&self) -> &[Input] {
         &self.places
     }
 
@@ -140,7 +140,7 @@ impl Queue {
 
 impl State {
     /// Pieces first, for their buffers are wanted; new places last, so that lists stay short.
-    fn take(&mut self, places: &[Place]) -> Option<Job> {
+    fn take(&mut self, places: &[Input]) -> Option<Job> {
         if let Some(piece) = self.pieces.pop_front() {
             return Some(Job::Piece(piece));
         }
@@ -150,7 +150,7 @@ impl State {
         }
         if let Some(place) = places.get(self.next_place) {
             self.next_place += 1;
-            return Some(Job::Place(place.clone()));
+            return Some(Job::Input(place.clone()));
         }
         self.bringing -= 1;
         None
@@ -162,8 +162,8 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    fn place(path: &str) -> Place {
-        Place { custodian: Custodian::user("a"), path: path.into(), is_folder: true }
+    fn place(path: &str) -> Input {
+        Input { custodian: Custodian::user("a"), path: path.into(), is_folder: true }
     }
 
     fn group() -> Group {
@@ -179,7 +179,7 @@ mod tests {
     fn drain(queue: &Queue, pieces: &AtomicU64) {
         while let Some(job) = queue.next() {
             match job {
-                Job::Place(_) => {
+                Job::Input(_) => {
                     queue.add_groups((0..5).map(|_| group()));
                     queue.finished();
                 }
@@ -227,7 +227,7 @@ mod tests {
     fn a_stopped_queue_wakes_those_who_wait() {
         let queue = Queue::new(vec![place("a")], 2);
         let job = queue.next();
-        assert!(matches!(job, Some(Job::Place(_))));
+        assert!(matches!(job, Some(Job::Input(_))));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| queue.next().is_none());
             queue.stop();

@@ -8,6 +8,7 @@ use chatvault_engine::{Counts, Custodian, RecordKind, RunId};
 
 /// How to import.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ImportOptions {
     /// Names the run for people.
     pub label: String,
@@ -35,6 +36,7 @@ impl Default for ImportOptions {
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Files read to their end.
     pub files: u64,
@@ -59,6 +61,7 @@ pub struct Notice {
 
 /// What an import did.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Summary {
     /// The run that everything was counted under.
     pub run: RunId,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chatvault_engine::{Archive, Report, RunId};
+use chatvault_engine::{Archive, CommitReport, RunId};
 
 use crate::error::Error;
 use crate::queue::Queue;
@@ -86,7 +86,7 @@ impl<'a> Shared<'a> {
         self.outcome().error.is_some()
     }
 
-    pub(crate) fn committed(&self, report: Report) {
+    pub(crate) fn committed(&self, report: CommitReport) {
         let summary = &mut self.outcome().summary;
         summary.commits += 1;
         summary.counts += report.counts;

@@ -32,7 +32,7 @@ pub enum Source {
 
 /// A file or folder that is one custodian's.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Input {
     pub(crate) custodian: Custodian,
     pub(crate) path: PathBuf,
     pub(crate) is_folder: bool,
@@ -74,7 +74,7 @@ pub(crate) fn custodian_of(name: &OsStr) -> Option<Custodian> {
 }
 
 /// Finds whose the sources are, in order, without listing any custodian's files.
-pub(crate) fn places(sources: Vec<Source>) -> Result<(Vec<Place>, Listing), Error> {
+pub(crate) fn places(sources: Vec<Source>) -> Result<(Vec<Input>, Listing), Error> {
     let (mut places, mut rest) = (Vec::new(), Listing::default());
     for source in sources {
         match source {
@@ -83,7 +83,7 @@ pub(crate) fn places(sources: Vec<Source>) -> Result<(Vec<Place>, Listing), Erro
                 custodian.check().map_err(Error::Custodian)?;
                 for path in paths {
                     let is_folder = named(&path)?;
-                    places.push(Place { custodian: custodian.clone(), path, is_folder });
+                    places.push(Input { custodian: custodian.clone(), path, is_folder });
                 }
             }
         }
@@ -94,7 +94,7 @@ pub(crate) fn places(sources: Vec<Source>) -> Result<(Vec<Place>, Listing), Erro
 
 fn custodian_folders(
     root: PathBuf,
-    places: &mut Vec<Place>,
+    places: &mut Vec<Input>,
     rest: &mut Listing,
 ) -> Result<(), Error> {
     let listing = match list(&root) {
@@ -103,7 +103,7 @@ fn custodian_folders(
     };
     for path in listing.folders {
         match path.file_name().and_then(custodian_of) {
-            Some(custodian) => places.push(Place { custodian, path, is_folder: true }),
+            Some(custodian) => places.push(Input { custodian, path, is_folder: true }),
             None => rest.unread.push((path, NO_NAME.to_owned())),
         }
     }
@@ -184,7 +184,7 @@ pub(crate) fn list_below(folder: &Path) -> Listing {
 }
 
 /// How many files there are at a place, and how many bytes in them.
-pub(crate) fn measure(place: &Place) -> (u64, u64) {
+pub(crate) fn measure(place: &Input) -> (u64, u64) {
     let files =
         if place.is_folder { list_below(&place.path).files } else { vec![place.path.clone()] };
     let bytes = files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum();

@@ -28,7 +28,7 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Endless(pub(crate) usize);
 
-pub(crate) struct Window<'r> {
+pub(crate) struct ByteWindow<'r> {
     reader: Box<dyn Read + 'r>,
     buffer: Vec<u8>,
     filled: Range<usize>,
@@ -37,7 +37,7 @@ pub(crate) struct Window<'r> {
     failure: Option<io::Error>,
 }
 
-impl<'r> Window<'r> {
+impl<'r> ByteWindow<'r> {
     /// A window at the start of `reader`, unpacked if it is compressed. `buffer` is reused.
     pub(crate) fn open(reader: Box<dyn Read + 'r>, mut buffer: Vec<u8>) -> Self {
         if buffer.len() < WINDOW_BYTES {
@@ -77,7 +77,7 @@ impl<'r> Window<'r> {
         self.buffer.get(self.filled.clone()).unwrap_or_default()
     }
 
-    /// Offset of [`Window::bytes`] in the decompressed file.
+    /// Offset of [`ByteWindow::bytes`] in the decompressed file.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
@@ -235,9 +235,9 @@ impl<'r> Window<'r> {
     }
 }
 
-impl fmt::Debug for Window<'_> {
+impl fmt::Debug for ByteWindow<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Window({} bytes at {})", self.filled.len(), self.offset)
+        write!(f, "ByteWindow({} bytes at {})", self.filled.len(), self.offset)
     }
 }
 
@@ -255,8 +255,8 @@ mod tests {
         }
     }
 
-    fn window(bytes: &[u8]) -> Window<'_> {
-        Window::open(Box::new(Trickle(bytes)), Vec::new())
+    fn window(bytes: &[u8]) -> ByteWindow<'_> {
+        ByteWindow::open(Box::new(Trickle(bytes)), Vec::new())
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_value_longer_than_the_window_makes_it_grow() {
         let text = format!("  [\"{}\"] ,", "x".repeat(3 * WINDOW_BYTES));
-        let mut window = Window::open(Box::new(text.as_bytes()), Vec::new());
+        let mut window = ByteWindow::open(Box::new(text.as_bytes()), Vec::new());
         assert_eq!(window.next_token(), Some(b'['));
         assert_eq!(window.value_end(0), Ok(text.len() - 4));
         assert_eq!(window.token_at(text.len() - 4), Some((text.len() - 3, b',')));
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_value_beyond_the_limit_has_no_end() {
         let text = format!("\"{}\"", "x".repeat(2 * VALUE_BYTES));
-        let mut window = Window::open(Box::new(text.as_bytes()), Vec::new());
+        let mut window = ByteWindow::open(Box::new(text.as_bytes()), Vec::new());
         let seen = window.value_end(0).unwrap_err().0;
         assert!((VALUE_BYTES..=text.len()).contains(&seen), "{seen}");
     }
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn lines_are_cut_off_whole_and_the_last_needs_no_end() {
         let text = "0123456789abcde\n".repeat(WINDOW_BYTES / 8) + "last";
-        let mut window = Window::open(Box::new(text.as_bytes()), Vec::new());
+        let mut window = ByteWindow::open(Box::new(text.as_bytes()), Vec::new());
         let (mut joined, mut spare) = (Vec::new(), Vec::new());
         loop {
             let count = window.whole_lines();

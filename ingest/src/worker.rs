@@ -1,6 +1,7 @@
 //! One thread of an import: takes jobs, reads files, fills its own batch.
 
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,18 +12,13 @@ use crate::copies::Copies;
 use crate::cut::Cutter;
 use crate::queue::{Group, Job, Piece};
 use crate::shared::{Shared, add, name};
-use crate::source::{self, Place};
-use crate::split::{
-    Lead, Remarks, Shape, lead, offer_lines, quarantine_overlong, shape, split_documents,
-};
-use crate::window::Window;
+use crate::source::{self, Input};
+use crate::split::{EMPTY, Remarks, offer_lines, split};
+use crate::window::ByteWindow;
 
 /// Files that a thread takes at once: enough for small custodians to stay in one piece, few enough
 /// for two threads to share a large one.
 const GROUP_FILES: usize = 64;
-
-/// A file with nothing but white space.
-const EMPTY: &str = "is empty";
 
 pub(crate) struct Worker<'a> {
     shared: &'a Shared<'a>,
@@ -41,7 +37,7 @@ impl<'a> Worker<'a> {
         while let Some(job) = self.shared.queue.next() {
             match job {
                 Job::Piece(piece) => self.piece(piece),
-                Job::Place(place) => {
+                Job::Input(place) => {
                     self.place(place);
                     self.shared.queue.finished();
                 }
@@ -55,7 +51,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Reads a place's files at once if they are few, else shares them out.
-    fn place(&mut self, Place { custodian, path, is_folder }: Place) {
+    fn place(&mut self, Input { custodian, path, is_folder }: Input) {
         if !is_folder {
             return self.group(&Group { custodian, files: vec![path] });
         }
@@ -97,94 +93,28 @@ impl<'a> Worker<'a> {
 
     fn read(&mut self, custodian: &Custodian, file: &Arc<str>, reader: Box<dyn Read>) -> Remarks {
         let reader = Counting { reader, bytes: &self.shared.bytes };
-        let mut window = Window::open(Box::new(reader), std::mem::take(&mut self.buffer));
+        let mut window = ByteWindow::open(Box::new(reader), std::mem::take(&mut self.buffer));
         let mut remarks = self.split(custodian, file, &mut window);
-        if let Some(cause) = window.take_failure() {
-            // It is the cause of whatever the splitter found missing.
-            let offset = window.offset() + window.bytes().len() as u64;
-            remarks.failure = Some(format!(
-                "offset {offset}: reading failed ({cause}): what came before is in, fetch it again"
-            ));
-        }
+        remarks.cut_short(&mut window);
         self.buffer = window.into_buffer();
         remarks
     }
 
+    /// Lines are cut into pieces that other threads take, or this one when they are busy.
     fn split(
         &mut self,
         custodian: &Custodian,
         file: &Arc<str>,
-        window: &mut Window<'_>,
+        window: &mut ByteWindow<'_>,
     ) -> Remarks {
-        let mut remarks = Remarks::default();
-        match shape(window, &self.cutter) {
-            Shape::Lines => return self.lines(custodian, file, window),
-            Shape::Documents => {
-                let mut sink = self.copies.of(custodian, file);
-                return split_documents(window, &mut self.cutter, &mut sink);
+        let shared = self.shared;
+        let mut sink = self.copies.of(custodian, file);
+        split(window, &mut self.cutter, &mut sink, &mut |window, count| {
+            if shared.stopped() {
+                return ControlFlow::Break(());
             }
-            Shape::Empty => remarks.warn(|| EMPTY.to_owned()),
-            Shape::Stranger(why) => {
-                remarks.fail(|| format!("offset {}: {why}", window.offset()));
-            }
-        }
-        remarks
-    }
-
-    /// Cuts pieces at line ends; other threads take them, or this one when they are busy.
-    fn lines(
-        &mut self,
-        custodian: &Custodian,
-        file: &Arc<str>,
-        window: &mut Window<'_>,
-    ) -> Remarks {
-        let mut remarks = Remarks::default();
-        while !self.shared.stopped() {
-            let whole = window.whole_lines();
-            let lines = window.bytes().get(..whole).unwrap_or_default();
-            let is_last = window.ended() && whole == window.bytes().len();
-            let count = match lead(lines, is_last) {
-                Lead::Lines(count) => count,
-                Lead::Other => {
-                    let mut sink = self.copies.of(custodian, file);
-                    remarks.join(split_documents(window, &mut self.cutter, &mut sink));
-                    break;
-                }
-                Lead::ReadOn if window.more() => continue,
-                Lead::ReadOn => whole,
-            };
-            if count == 0 {
-                let mut sink = self.copies.of(custodian, file);
-                if window.bytes().is_empty() || !quarantine_overlong(window, &mut sink) {
-                    break;
-                }
-            } else if !self.hand_over(custodian, file, window, count) {
-                let lines = window.bytes().get(..count).unwrap_or_default();
-                let mut sink = self.copies.of(custodian, file);
-                let _going_on = offer_lines(lines, window.offset(), (&mut sink, &mut remarks));
-                window.consume(count);
-            }
-        }
-        remarks
-    }
-
-    /// Gives lines to another thread; false if they are the last or nobody has room for them.
-    fn hand_over(
-        &self,
-        custodian: &Custodian,
-        file: &Arc<str>,
-        window: &mut Window<'_>,
-        count: usize,
-    ) -> bool {
-        if window.ended() {
-            return false;
-        }
-        let Some(spare) = self.shared.queue.room() else { return false };
-        let offset = window.offset();
-        let (buffer, lines) = window.cut(count, spare);
-        let (custodian, file) = (custodian.clone(), Arc::clone(file));
-        self.shared.queue.add_piece(Piece { custodian, file, offset, buffer, lines });
-        true
+            ControlFlow::Continue(hand_over(shared, custodian, file, (window, count)))
+        })
     }
 
     fn piece(&mut self, piece: Piece) {
@@ -195,6 +125,24 @@ impl<'a> Worker<'a> {
         self.shared.remark(&piece.file, remarks);
         self.shared.queue.give_back(piece.buffer);
     }
+}
+
+/// Gives lines to another thread; false if they are the last or nobody has room for them.
+fn hand_over(
+    shared: &Shared<'_>,
+    custodian: &Custodian,
+    file: &Arc<str>,
+    (window, count): (&mut ByteWindow<'_>, usize),
+) -> bool {
+    if window.ended() {
+        return false;
+    }
+    let Some(spare) = shared.queue.room() else { return false };
+    let offset = window.offset();
+    let (buffer, lines) = window.cut(count, spare);
+    let (custodian, file) = (custodian.clone(), Arc::clone(file));
+    shared.queue.add_piece(Piece { custodian, file, offset, buffer, lines });
+    true
 }
 
 fn groups(custodian: &Custodian, files: &[PathBuf]) -> impl Iterator<Item = Group> {

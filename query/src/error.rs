@@ -1,5 +1,7 @@
 //! What can be wrong with a query.
 
+use chatvault_engine::ErrorKind;
+
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -81,6 +83,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the caller can do, in the engine's words: `NotFound` is about the search index, which is
+    /// to be built or brought up to date.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Archive(error) => error.kind(),
+            Self::Object { .. } => ErrorKind::of(self).unwrap_or(ErrorKind::Io),
+            Self::Index { cause, .. } => {
+                let cause = cause.as_deref().and_then(|cause| ErrorKind::of(cause));
+                cause.filter(|kind| *kind != ErrorKind::Corrupt).unwrap_or(ErrorKind::NotFound)
+            }
+            _ => ErrorKind::InvalidInput,
+        }
+    }
+
     /// Is the query wrong, rather than the archive?
     pub fn is_wrong_query(&self) -> bool {
         !matches!(self, Self::Archive(_) | Self::Object { .. } | Self::Index { .. })

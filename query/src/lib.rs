@@ -35,6 +35,25 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Types
+//!
+//! | to | |
+//! |---|---|
+//! | ask | [`Query`]; its [`Plan`] is an engine scan and what is left for each row, its [`Answer`] the rows |
+//! | find | [`Filter`], the service's `$filter`; [`search`], words by an index beside the archive, with hits |
+//! | count | [`statistics`] by conversation, sender, day and more |
+//! | name | [`people`]: persons and conversations over time; [`resolve`]: what somebody typed |
+//! | read | [`message`], [`event`], [`record`] and [`body`]: a row's document as values; [`change`]: what an edit changed |
+//! | tell what went wrong | [`Error`], whose `kind` is an engine's [`ErrorKind`] |
+//!
+//! # What it costs
+//!
+//! Every call works on the calling thread and may wait for the disk; nothing is async. A query of
+//! everything reads on all cores, building an index takes as many threads. An answer holds what its scan
+//! holds: blocks of the engine's cache and rows rendered ahead, not the rows behind or before.
+//! [`people`] hold every person and name. An index is files of tantivy beside the archive, derived and
+//! bound to the contents that it was built of.
 
 mod answer;
 pub mod body;
@@ -57,6 +76,7 @@ pub mod statistics;
 mod time;
 
 pub use answer::{Answer, Unread};
+pub use chatvault_engine::ErrorKind;
 pub use commit::Commit;
 pub use empty::Without;
 pub use error::{Error, Result};
@@ -66,3 +86,12 @@ pub use plan::Plan;
 pub use query::Query;
 pub use rest::Rest;
 pub use time::{format_time, parse_time};
+
+/// What other threads may have.
+const _: fn() = || {
+    fn sent<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    shared::<(Query, Filter, Plan, people::People, people::Conversations, Error)>();
+    shared::<search::Index>();
+    sent::<Answer>();
+};

@@ -51,14 +51,10 @@ impl Plan {
         let explain = |scan: &Scan| snapshot.explain(scan).map_err(Error::Archive);
         match self {
             Self::Nothing(lines) => {
-                let all = explain(&Scan::default())?;
-                Ok(Explain {
-                    segments_touched: 0,
-                    groups_touched: 0,
-                    rows_touched: 0,
-                    lines,
-                    ..all
-                })
+                let mut all = explain(&Scan::default())?;
+                (all.segments_touched, all.groups_touched, all.rows_touched) = (0, 0, 0);
+                all.lines = lines;
+                Ok(all)
             }
             Self::Rows(rows) => {
                 let mut explain = explain(&rows.0)?;

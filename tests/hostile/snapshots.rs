@@ -55,7 +55,8 @@ fn ask(archive: &Archive, at: i64) {
 #[test]
 fn a_snapshot_after_each_commit_does_not_take_what_the_commits_say() {
     let _alone = alone();
-    let options = Options { background_compaction: false, ..Options::default() };
+    let mut options = Options::default();
+    options.background_compaction = false;
     let archive = Archive::create(host(Arc::new(Memory::new())), options).unwrap();
     let empty = ALLOCATOR.current_usage();
     for at in 1..=COMMITS {

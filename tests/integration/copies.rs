@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chatvault_engine::{
-    Archive, CopyOptions, CopyReport, Depth, ErrorKind, Host, Memory, Options, RecordKind, Result,
-    Storage,
+    Archive, CopyOptions, CopyReport, Depth, ErrorKind, Host, Memory, RecordKind, Result, Storage,
 };
 use chatvault_support::storage::{Faulty, Operation, files_in, read_whole};
 use chatvault_support::{Draft, SteppingClock};
@@ -182,7 +181,8 @@ fn a_copy_that_a_newer_manifest_overtook_leaves_nothing_behind() {
 fn a_journal_file_begun_after_the_copied_moment_is_left_out() {
     let (from, to) = (place(), place());
     let faulty = Faulty::over(Arc::clone(&from));
-    let options = Options { memtable_bytes: 1, ..small() };
+    let mut options = small();
+    options.memtable_bytes = 1;
     let archive = Archive::create(host(&faulty.storage()), options).unwrap();
     write(&archive, 1);
     archive.seal().unwrap();
@@ -219,7 +219,9 @@ fn copy_beside_a_writer(
     rounds: usize,
     to: impl Fn(usize) -> Arc<dyn Storage>,
 ) {
-    let options = Options { background_compaction: true, grace_seconds: 0, ..small() };
+    let mut options = small();
+    options.background_compaction = true;
+    options.grace_seconds = 0;
     let archive = Archive::create(host(from), options).unwrap();
     let (stop, acknowledged) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -330,7 +332,8 @@ fn sealed_files_can_be_linked_on_one_file_system() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("a"), folder.path().join("b"));
     let source = archive(&Host::disk(&from).storage);
-    let options = CopyOptions { link: true };
+    let mut options = CopyOptions::default();
+    options.link = true;
     let report = source.copy_to(&Host::disk(&to), options, &mut go_on).unwrap();
     assert!(report.finished);
     check(&Host::disk(&to).storage, &source, report.sequence.0);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chatvault_engine::{
-    Archive, Damage, Depth, Error, ErrorKind, Options, Scan, Storage, Stored, VerifyReport,
+    Archive, Damage, Depth, Error, ErrorKind, Scan, Storage, Stored, VerifyReport,
 };
 use chatvault_support::generate::{Shape, Tenant};
 use chatvault_support::storage::{
@@ -322,7 +322,8 @@ fn damage_is_found_by_a_reader_too() {
     for (path, bytes) in files_in(&disk, "segments").unwrap() {
         let storage = disk.fork().storage();
         flip_bit(&storage, &path, bytes * 4).unwrap();
-        let options = Options { environment: Some(with_cache(0)), ..small() };
+        let mut options = small();
+        options.environment = Some(with_cache(0));
         let read = Archive::open_read_only(host(&storage), options);
         match read {
             Ok(archive) => {

@@ -15,7 +15,10 @@ const ROUNDS: usize = 20;
 
 /// Small memory, so that sealing and merging are always going on.
 fn busy() -> Options {
-    Options { memtable_bytes: 128 << 10, background_compaction: true, ..small() }
+    let mut options = small();
+    options.memtable_bytes = 128 << 10;
+    options.background_compaction = true;
+    options
 }
 
 /// The documents of a batch say which one it is.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Options, Stat, Storage};
+use chatvault_engine::{Archive, Stat, Storage};
 use chatvault_support::{Draft, Random};
 
 use crate::kit::{ada, ben, commit, everything, host, rows, small};
@@ -30,7 +30,8 @@ fn messages(number: u64) -> Vec<String> {
 
 /// A process; gives what it wrote, its end included, and what it left.
 fn live(storage: &Arc<dyn Storage>, life: u64) -> Stat {
-    let options = Options { background_compaction: true, ..small() };
+    let mut options = small();
+    options.background_compaction = true;
     let archive = match life {
         0 => Archive::create(host(storage), options).unwrap(),
         _ => Archive::open(host(storage), options).unwrap(),

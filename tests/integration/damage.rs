@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chatvault_engine::{
-    Archive, Depth, ErrorKind, MessageKey, Options, Origin, RecordKind, Scan, Sequence, Storage,
-    TimeRange, Timestamp, VerifyReport, verify,
+    Archive, Depth, ErrorKind, MessageKey, Origin, RecordKind, Scan, Sequence, Storage, TimeRange,
+    Timestamp, VerifyReport, verify,
 };
 use chatvault_support::Draft;
 use chatvault_support::storage::{Volatile, files_in, flip_bit, read_whole, write_whole};
@@ -263,7 +263,11 @@ fn a_copy_that_cannot_be_compared_is_stored_again_marked_and_counted() {
 #[test]
 fn salvage_serves_what_is_whole_and_names_the_rest_once() {
     let disk = specimen();
-    let options = || Options { salvage: true, ..small() };
+    let options = || {
+        let mut options = small();
+        options.salvage = true;
+        options
+    };
     let refused = Archive::open(host(&disk.storage()), options()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidInput);
     let all = 3 * PER_CHAT;
@@ -331,7 +335,8 @@ fn salvage_takes_in_the_files_that_only_a_lost_manifest_named() {
                 wipe(&*storage, &newest);
             }
             assert!(Archive::open_read_only(host(&storage), small()).is_err());
-            let options = Options { salvage: true, ..small() };
+            let mut options = small();
+            options.salvage = true;
             let archive = Archive::open_read_only(host(&storage), options).unwrap();
             let snapshot = archive.snapshot().unwrap();
             assert!(rows(&snapshot, &everything()).unwrap() == expected, "{last:?}");
@@ -357,7 +362,8 @@ fn what_only_a_lost_manifest_named_and_nothing_proves_is_named_as_lost() {
     let ledger = sealed(&*storage, ".led").pop().unwrap();
     wipe(&*storage, &newest);
     wipe(&*storage, &ledger);
-    let options = Options { salvage: true, ..small() };
+    let mut options = small();
+    options.salvage = true;
     let archive = Archive::open_read_only(host(&storage), options).unwrap();
     let all = 3 * u64::try_from(PER_CHAT).unwrap();
     assert_eq!(count(&archive, &everything()), Ok(all), "all but the last commit");
@@ -380,7 +386,8 @@ fn salvage_reads_on_behind_a_damaged_journal_frame() {
     }
     let storage = disk.fork().storage();
     flip_bit(&storage, &newest(), (ends[1] + 80) * 8).unwrap();
-    let options = Options { salvage: true, ..small() };
+    let mut options = small();
+    options.salvage = true;
     let reader = Archive::open_read_only(host(&storage), options).unwrap();
     assert_eq!(count(&reader, &everything()), Ok(4));
     let [lost] = &reader.missing()[..] else { panic!("{:?}", reader.missing()) };

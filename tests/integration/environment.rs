@@ -12,17 +12,19 @@ const ARCHIVES: i64 = 120;
 const OPEN_FILES: usize = 64;
 
 fn options(environment: &Environment) -> Options {
-    Options { environment: Some(environment.clone()), grace_seconds: 0, ..small() }
+    let mut options = small();
+    options.environment = Some(environment.clone());
+    options.grace_seconds = 0;
+    options
 }
 
 fn environment(open_files: usize, background_threads: usize) -> Environment {
     let cache_bytes = 4 << 20;
-    Environment::new(EnvironmentOptions {
-        cache_bytes,
-        background_threads,
-        open_files,
-        ..EnvironmentOptions::default()
-    })
+    let mut options = EnvironmentOptions::default();
+    options.cache_bytes = cache_bytes;
+    options.background_threads = background_threads;
+    options.open_files = open_files;
+    Environment::new(options)
 }
 
 fn document(chat: i64, at: i64) -> String {
@@ -52,7 +54,8 @@ fn idle_writers_hold_a_lock_each_and_no_thread() {
 fn many_writers_in_a_process_of_their_own() {
     let folder = child::folder();
     let environment = environment(OPEN_FILES, 2);
-    let options = Options { background_compaction: true, ..options(&environment) };
+    let mut options = options(&environment);
+    options.background_compaction = true;
     let now = || ["task", "fd"].map(|list| files::count(&Path::new("/proc/self").join(list)));
     let [threads, open] = now();
     let mut archives: Vec<Archive> =
@@ -101,7 +104,8 @@ fn many_writers_in_a_process_of_their_own() {
 fn archives_that_close_at_once_do_not_wait_for_a_busy_pool() {
     let folder = tempfile::tempdir().unwrap();
     let environment = environment(8, 1);
-    let options = Options { background_compaction: true, ..options(&environment) };
+    let mut options = options(&environment);
+    options.background_compaction = true;
     let archives: Vec<Archive> = (0..12)
         .map(|number| {
             let archive = create(folder.path(), number, &options);

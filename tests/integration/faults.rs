@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::{
-    Archive, Error, ErrorKind, Host, Memory, Options, RecordKind, Result, Storage,
-};
+use chatvault_engine::{Archive, Error, ErrorKind, Host, Memory, RecordKind, Result, Storage};
 use chatvault_support::storage::{Fault, Faulty, Operation, Survival, Volatile, files_in};
 use chatvault_support::{Draft, Random, SteppingClock};
 
@@ -101,7 +99,12 @@ fn compact_on_a_full_disk_frees_the_trash_and_merges_what_there_is_room_for() {
     let faulty = Faulty::over(Arc::clone(&disk));
     let clock = Arc::new(SteppingClock::new(1));
     let own = Host { storage: faulty.storage(), clock: Arc::<SteppingClock>::clone(&clock) };
-    let archive = Archive::create(own, Options { grace_seconds: 3_600, ..small() }).unwrap();
+    let archive = Archive::create(own, {
+        let mut options = small();
+        options.grace_seconds = 3_600;
+        options
+    })
+    .unwrap();
     let fill = |from: u64| {
         for number in from..from + 8 {
             write(&archive, number).unwrap();

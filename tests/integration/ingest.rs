@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
-use chatvault_engine::{Archive, Host, Quarantined};
+use chatvault_engine::{Archive, Counts, Custodian, Host, Memory, Origin, Quarantined};
+use chatvault_ingest::{ImportOptions, Notice, Progress, Remarks, Source, import, offer_page};
 use chatvault_support::Draft;
 use chatvault_support::generate::{JsonLines, Shape, Tenant, page_files};
 use tempfile::TempDir;
@@ -346,4 +349,81 @@ fn another_process_reads_standard_input() {
     let archive = child::folder();
     let report = done(&["import", archive.to_str().unwrap(), "--custodian", "ann", "-"]);
     assert_eq!(report["stored"].as_u64(), Some(child::number()));
+}
+
+/// What became of a source: its counts, its quarantine, and what is to be known about it.
+type Fate = (Counts, Vec<Quarantined>, Remarks);
+
+fn of_a_file(bytes: &[u8]) -> Fate {
+    let (folder, archive) = place();
+    let path = write(&folder, "page", bytes);
+    let archive = Archive::open(Host::disk(Path::new(&archive)), small()).unwrap();
+    let source = Source::Files { custodian: Custodian::user("ann"), paths: vec![path.into()] };
+    let go_on = &mut |_: &Progress| ControlFlow::Continue(());
+    let summary = import(&archive, vec![source], &ImportOptions::default(), go_on).unwrap();
+    let mut remarks = Remarks::default();
+    let first = |notices: Vec<Notice>| notices.into_iter().map(|notice| notice.message).next();
+    remarks.failure = first(summary.failures);
+    remarks.missing = first(summary.missing);
+    remarks.warning = first(summary.warnings);
+    (summary.counts, quarantine_of(&archive), remarks)
+}
+
+fn of_memory(bytes: &[u8]) -> Fate {
+    let archive = Archive::create(Host::new(Arc::new(Memory::default())), small()).unwrap();
+    let mut batch = archive.batch(archive.begin_run("test").unwrap());
+    let origin = Origin { source: "page", offset: 0 };
+    let remarks = offer_page(&mut batch, &Custodian::user("ann"), bytes, origin);
+    let counts = batch.commit().unwrap().counts;
+    (counts, quarantine_of(&archive), remarks)
+}
+
+/// Without the names of sources.
+fn quarantine_of(archive: &Archive) -> Vec<Quarantined> {
+    let all = archive.snapshot().unwrap().quarantine().unwrap().map(Result::unwrap);
+    all.map(|one| Quarantined { source: String::new(), ..one }).collect()
+}
+
+#[test]
+fn a_page_in_memory_fares_as_one_from_a_file() {
+    let documents = documents(40);
+    let (lines, page) = (lines(&documents), page(&documents).into_bytes());
+    let (cut, broken) = (page[..page.len() / 2].to_vec(), page.repeat(2));
+    let broken = [&broken[..page.len() - 900], &broken[page.len() - 700..]].concat();
+    for (name, bytes, complete) in [
+        ("page", page.clone(), true),
+        ("lines", lines.clone(), true),
+        ("lines and a page", [lines.clone(), page.clone()].concat(), true),
+        ("packed page", gz(&page), true),
+        ("packed and cut off", gz(&page)[..900].to_vec(), false),
+        ("cut off", cut, false),
+        ("broken", broken, false),
+        ("an unkeyable item", br#"{"value":[{"id":"1"}]}"#.to_vec(), true),
+        ("an error", br#"{"error":{"code":"Forbidden","message":"no"}}"#.to_vec(), false),
+        ("empty", b" \n".to_vec(), false),
+        ("no JSON", b"<html>".to_vec(), false),
+    ] {
+        let fate = of_memory(&bytes);
+        assert_eq!(fate, of_a_file(&bytes), "{name}");
+        assert_eq!(fate.2 == Remarks::default(), complete, "{name}: {fate:?}");
+    }
+}
+
+#[test]
+fn pages_in_memory_share_a_commit_and_its_checkpoint() {
+    let archive = Archive::create(Host::new(Arc::new(Memory::default())), small()).unwrap();
+    let documents = documents(40);
+    let page = page(&documents[1..]).replace("\"value\":[", "\"value\":[{\"id\":\"1\"},");
+    let mut batch = archive.batch(archive.begin_run("test").unwrap());
+    for (person, offset) in [("ann", 5_000), ("bob", 7_000)] {
+        let origin = Origin { source: "spool", offset };
+        drop(offer_page(&mut batch, &Custodian::user(person), page.as_bytes(), origin));
+    }
+    batch.checkpoint("place", b"next");
+    let counts = batch.commit().unwrap().counts;
+    assert_eq!((counts.offered, counts.stored, counts.duplicates), (80, 39, 39));
+    assert_eq!(archive.checkpoint("place").unwrap().as_deref(), Some(&b"next"[..]));
+    let offset = page.find("{\"id\":\"1\"}").unwrap() as u64 + 5_000;
+    let mut quarantined = archive.snapshot().unwrap().quarantine().unwrap();
+    assert_eq!(quarantined.next().unwrap().unwrap().offset, offset);
 }

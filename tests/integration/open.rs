@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, ErrorKind, Host, Memory, Options, Scan, Storage};
+use chatvault_engine::{Archive, ErrorKind, Host, Memory, Scan, Storage};
 use chatvault_support::Draft;
 use chatvault_support::storage::{files_in, read_whole, write_whole};
 
@@ -133,7 +133,9 @@ fn a_snapshot_outlives_its_archive() {
 #[test]
 fn background_compaction_changes_no_answer() {
     let storage = memory();
-    let options = Options { background_compaction: true, memtable_bytes: 64 << 10, ..small() };
+    let mut options = small();
+    options.background_compaction = true;
+    options.memtable_bytes = 64 << 10;
     let archive = Archive::create(host(&storage), options.clone()).unwrap();
     let text =
         |at: i64| Draft::chat(&format!("19:{}", at % 7), at).text(&"word ".repeat(40)).json();

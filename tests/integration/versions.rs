@@ -247,3 +247,36 @@ fn a_key_that_is_not_there_is_none_and_no_error() {
     assert_eq!(snapshot.links(&chat_key("19:none")).unwrap(), []);
     assert!(snapshot.object(&chatvault_engine::ContentAddress([0; 32])).unwrap().is_none());
 }
+
+#[test]
+fn one_scan_of_every_row_says_which_ones_others_would_give() {
+    let mut vault = vault();
+    let chats = ["19:a@thread.v2", "19:b@thread.v2", "19:c@thread.v2"];
+    for step in [3, 0, 4, 1, 2] {
+        let of = |(number, chat): (usize, &&str)| life(chat)[(step + number) % 5].clone();
+        let states: Vec<String> = chats.iter().enumerate().map(of).collect();
+        let variant = states[1].replacen('{', "{\"policyViolation\":null,", 1);
+        let own = states.iter().map(|json| (ada(), json.clone().into_bytes()));
+        let others = [(ben(), states[0].clone().into_bytes()), (ben(), variant.into_bytes())];
+        drop(vault.commit(&own.chain(others).collect::<Vec<_>>()));
+        if step == 0 {
+            vault.archive().seal().unwrap();
+        }
+    }
+    let as_of = |ms| Versions::AsOf(Timestamp::from_ms(AT + ms));
+    let all = [Versions::Latest, Versions::All, Versions::EveryVariant, as_of(9_000), as_of(-1)];
+    for (versions, custodians) in
+        all.into_iter().flat_map(|versions| [(versions, vec![]), (versions, vec![ben()])])
+    {
+        let snapshot = vault.archive().snapshot().unwrap();
+        let scan = |versions| Scan { versions, custodians: custodians.clone(), ..Scan::default() };
+        let mut rows = snapshot.scan(&scan(Versions::EveryVariant)).unwrap();
+        assert!(!rows.is_chosen(versions).unwrap(), "before the first row");
+        let mut chosen = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            let json = String::from_utf8(row.json().to_vec()).unwrap();
+            chosen.extend(rows.is_chosen(versions).unwrap().then_some(json));
+        }
+        assert_eq!(chosen, texts(&snapshot, &scan(versions)), "{versions:?} {custodians:?}");
+    }
+}

@@ -98,7 +98,9 @@ impl Organisation {
     }
 
     fn options(&self) -> Options {
-        Options { environment: Some(self.environment.clone()), ..Options::default() }
+        let mut options = Options::default();
+        options.environment = Some(self.environment.clone());
+        options
     }
 
     /// People and conversations, as far as they were read.

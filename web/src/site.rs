@@ -120,7 +120,8 @@ impl Site {
         if !self.is_folder || !is_name || name.is_empty() {
             return Err(Failure::wrong("A name has letters, digits, spaces, dots, - and _"));
         }
-        let options = Options { environment: Some(self.environment.clone()), ..Options::default() };
+        let mut options = Options::default();
+        options.environment = Some(self.environment.clone());
         let archive = Archive::create(Host::disk(self.settings.place.join(name)), options)?;
         chatvault_ingest::sync::set_private_chats(&archive, false)?;
         Ok(archive.close()?)

@@ -73,7 +73,8 @@ impl From<CompactReport> for Report {
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let grace_seconds = u64::from(arguments.grace_hours) * HOUR_SECONDS;
-    let options = Options { grace_seconds, ..Options::default() };
+    let mut options = Options::default();
+    options.grace_seconds = grace_seconds;
     let archive = super::open_to_write(&arguments.archive, options)?;
     let report = {
         let progress = Progress::start(console, "compacting", "rows");

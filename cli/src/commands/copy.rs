@@ -84,7 +84,8 @@ impl Report {
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let archive = super::open_to_read(&arguments.archive)?;
-    let options = CopyOptions { link: arguments.link };
+    let mut options = CopyOptions::default();
+    options.link = arguments.link;
     let report = {
         let progress = Progress::start(console, "copying", "bytes");
         console.stop.heed();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use chatvault_engine::Disk;
-use chatvault_export::job::{Listed, list};
+use chatvault_export::folder::{Listed, list};
 use clap::Args;
 use serde::Serialize;
 

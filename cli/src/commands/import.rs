@@ -139,13 +139,13 @@ pub(super) fn options(mebibytes: u32) -> Options {
     let share = |sevenths: u64| {
         usize::try_from((u64::from(mebibytes) << 20) * sevenths / 7).unwrap_or(usize::MAX)
     };
-    let environment = EnvironmentOptions { cache_bytes: share(2), ..Default::default() };
-    Options {
-        environment: Some(Environment::new(environment)),
-        memtable_bytes: share(2),
-        recall_bytes: share(3),
-        ..Options::default()
-    }
+    let mut environment = EnvironmentOptions::default();
+    environment.cache_bytes = share(2);
+    let mut options = Options::default();
+    options.environment = Some(Environment::new(environment));
+    options.memtable_bytes = share(2);
+    options.recall_bytes = share(3);
+    options
 }
 
 fn outcome(report: &Report) -> Outcome {
@@ -304,15 +304,13 @@ fn is_no_folder(path: &Path) -> bool {
 }
 
 fn import_options(arguments: &Arguments) -> ImportOptions {
-    let defaults = ImportOptions::default();
     let paths: Vec<String> =
         arguments.paths.iter().take(LABEL_PATHS).map(|path| path.display().to_string()).collect();
     let threads = arguments.threads.and_then(|number| NonZeroUsize::new(number.into()));
-    ImportOptions {
-        label: format!("import {}", paths.join(" ")),
-        threads: threads.unwrap_or(defaults.threads),
-        ..defaults
-    }
+    let mut options = ImportOptions::default();
+    options.label = format!("import {}", paths.join(" "));
+    options.threads = threads.unwrap_or(options.threads);
+    options
 }
 
 fn deliver(
@@ -335,7 +333,8 @@ pub(super) fn folder(
     folder: PathBuf,
     console: &Console<'_>,
 ) -> anyhow::Result<()> {
-    let options = ImportOptions { label: "demo".to_owned(), ..ImportOptions::default() };
+    let mut options = ImportOptions::default();
+    options.label = String::from("demo");
     let summary = deliver(archive, vec![Source::Folders(folder)], &options, console)?;
     if let Some(failure) = summary.failures.first() {
         bail!("{}: {}", failure.file, failure.message);
@@ -357,7 +356,10 @@ mod tests {
             duplicates: 1_600_000,
             ..Counts::default()
         };
-        Summary { files: 46_351, bytes: 3 << 30, counts, finished: true, ..Summary::default() }
+        let mut summary = Summary::default();
+        (summary.files, summary.bytes, summary.finished) = (46_351, 3 << 30, true);
+        summary.counts = counts;
+        summary
     }
 
     #[test]

@@ -45,7 +45,8 @@ struct Salvage {
 impl Salvage {
     /// Opens an archive for a command that only looks.
     fn open(self, folder: &Path) -> anyhow::Result<Archive> {
-        let options = Options { salvage: self.salvage, ..Options::default() };
+        let mut options = Options::default();
+        options.salvage = self.salvage;
         Archive::open_read_only(Host::disk(folder), options)
             .with_context(|| format!("cannot open {}", folder.display()))
     }

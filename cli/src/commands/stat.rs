@@ -298,7 +298,9 @@ mod tests {
     fn ratios_come_from_all_bytes_on_disk_but_the_trash() {
         let parts = [("segments", 900), ("catalog", 100), (TRASH, 5_000)];
         let bytes_by_part = parts.map(|(part, bytes)| (part.to_owned(), bytes)).into();
-        let stat = Stat { versions: 10, raw_bytes: 12_000, bytes_by_part, ..Stat::default() };
+        let mut stat = Stat::default();
+        (stat.versions, stat.raw_bytes) = (10, 12_000);
+        stat.bytes_by_part = bytes_by_part;
         let report = Report::new(stat);
         assert_eq!(report.bytes, 1_000);
         assert!((report.bytes_per_version - 100.0).abs() < 1e-9);

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::book::Counts;
 use super::recall::Fingerprint;
 use super::slab::{RowRef, SlabRow};
-use super::{Report, Shared};
+use super::{CommitReport, Shared};
 use crate::error::Result;
 use crate::format::limits::decoded;
 use crate::row::{Canonical, Limits, Parser, Shape, identify};
@@ -221,7 +221,7 @@ impl Batch {
     /// `InvalidInput` names a custodian without an id or an object that was never put, `Closed`
     /// means that the archive was closed meanwhile, `Io` and `Corrupt` that what there is could
     /// not be compared.
-    pub fn commit(mut self) -> Result<Report> {
+    pub fn commit(mut self) -> Result<CommitReport> {
         let contents = std::mem::take(&mut self.contents);
         self.shared.commit(self.run, contents)
     }

@@ -86,6 +86,7 @@ pub(crate) struct Run {
 
 /// A run, and what was offered under it by all custodians.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunSummary {
     /// Its number.
     pub run: RunId,

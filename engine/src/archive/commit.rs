@@ -18,7 +18,7 @@ use super::recall::Fingerprint;
 use super::record::{self, Home, HomeSighting};
 use super::slab::{Key, RowRef, Seen, Slab, SlabRow};
 use super::state::{Live, State};
-use super::{Report, Shared};
+use super::{CommitReport, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::limits::{self, decoded, list};
 use crate::journal::Journal;
@@ -183,7 +183,7 @@ impl Shared {
         Ok(RunId(number))
     }
 
-    pub(crate) fn commit(self: &Arc<Self>, run: RunId, contents: Contents) -> Result<Report> {
+    pub(crate) fn commit(self: &Arc<Self>, run: RunId, contents: Contents) -> Result<CommitReport> {
         contents.custodians.iter().try_for_each(Custodian::check)?;
         let bytes = contents.payload_bytes();
         if bytes > decoded::FRAME {
@@ -285,7 +285,7 @@ impl Committing<'_> {
         mut batch: Prepared,
         fresh: Vec<Fresh>,
         rejected: Vec<Rejected>,
-    ) -> Result<(Report, Arc<Journal>)> {
+    ) -> Result<(CommitReport, Arc<Journal>)> {
         let sequence = Sequence(self.writer.next_sequence);
         let mut book = Book::default();
         if let Some(started) = self.writer.new_runs.get(&run.0) {
@@ -496,9 +496,9 @@ fn kept_in(slab: &Slab) -> impl Iterator<Item = (ContentAddress, u64)> {
     kept.map(|refused| (refused.address, slab.sequence.0))
 }
 
-fn report(sequence: Sequence, batch: &Prepared, rows: &[SlabRow]) -> Report {
+fn report(sequence: Sequence, batch: &Prepared, rows: &[SlabRow]) -> CommitReport {
     let stored_beside = rows.iter().filter(|row| row.beside).count() as u64;
-    let mut report = Report { sequence, stored_beside, ..Report::default() };
+    let mut report = CommitReport { sequence, stored_beside, ..CommitReport::default() };
     for (name, counts) in batch.custodians.iter().zip(&batch.counts) {
         report.counts += *counts;
         *report.by_custodian.entry(name.clone()).or_default() += *counts;

@@ -32,6 +32,7 @@ const MAX_FORMAT_BYTES: u64 = 64 << 10;
 
 /// How to copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CopyOptions {
     /// Give sealed files a second name instead of copying them; both archives must be folders of
     /// one file system. Damage to the medium then hits both.
@@ -40,6 +41,7 @@ pub struct CopyOptions {
 
 /// What a copy did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CopyReport {
     /// Sealed files of the archive.
     pub files: u64,

@@ -42,6 +42,7 @@ impl Work {
 
 /// Background work that failed and did not succeed since.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Trouble {
     /// What failed.
     pub work: Work,

@@ -54,7 +54,7 @@ pub use health::{Health, Trouble, Work};
 pub use outcasts::{Quarantine, Quarantined};
 pub use repair::{RepairReport, Spare, repair};
 pub use repaired::Repaired;
-pub use report::{CompactReport, Damage, Depth, Report, Stat, VerifyReport};
+pub use report::{CommitReport, CompactReport, Damage, Depth, Stat, VerifyReport};
 pub use verify::verify;
 
 pub(crate) use batch::Preparer;

@@ -13,7 +13,8 @@ use crate::types::{CommitId, Custodian, Sequence, Timestamp};
 
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+#[non_exhaustive]
+pub struct CommitReport {
     /// The commit's number.
     pub sequence: Sequence,
     /// All custodians together.
@@ -26,6 +27,7 @@ pub struct Report {
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CompactReport {
     /// Segments before.
     pub segments_before: u64,
@@ -93,6 +95,7 @@ impl Damage {
 
 /// What verification saw. The archive is sound if `damages` is empty.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// Files checked.
     pub files: u64,
@@ -120,6 +123,7 @@ pub struct VerifyReport {
 
 /// Counts and sizes of an archive.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Stat {
     /// Counters over all runs.
     pub counts: Counts,

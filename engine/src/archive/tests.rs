@@ -101,7 +101,7 @@ fn key() -> MessageKey {
     MessageKey { record: RecordKind::Message, conversation, reply_to: None, id }
 }
 
-fn link(archive: &Archive, object: ContentAddress) -> Result<Report> {
+fn link(archive: &Archive, object: ContentAddress) -> Result<CommitReport> {
     let mut batch = archive.batch(archive.begin_run("links").unwrap());
     batch.link(&key(), "attachment", object);
     batch.commit()
@@ -467,7 +467,7 @@ fn forge_journal(place: &Place, offset: usize, number: u64) {
 }
 
 /// What opening for writing and a commit say about an archive.
-fn write_on(place: &Place) -> Result<Report> {
+fn write_on(place: &Place) -> Result<CommitReport> {
     let archive = Archive::open(Host::new(Arc::clone(place)), options())?;
     let mut batch = archive.batch(archive.begin_run("more")?);
     let origin = Origin { source: "test", offset: 0 };

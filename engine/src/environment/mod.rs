@@ -14,6 +14,7 @@ pub(crate) use pool::{Jobs, Urgency};
 
 /// How much the archives of an environment may use together.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct EnvironmentOptions {
     /// Bytes of decoded row groups, texts and tables kept for reuse. A single one of more than 15 MiB,
     /// or than the whole cache, is never kept. 64 MiB.

@@ -32,7 +32,7 @@ const _: () = assert!(MAX_OBJECTS * ENTRY_BYTES <= limits::decoded::FRAME);
 
 /// Where an object is in its pack, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct PackedObject {
     pub(crate) address: ContentAddress,
     pub(crate) bytes: u64,
     /// Offset of its first frame.
@@ -137,25 +137,25 @@ fn check_sum(found: u32, stored: &[u8]) -> Result<()> {
     Err(Error::corrupt(format!("checksum is {found:08x}, should be {stored:08x}")))
 }
 
-pub(super) fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
+pub(super) fn put_entry(out: &mut Vec<u8>, entry: &PackedObject) {
     out.extend_from_slice(&entry.address.0);
     out.extend_from_slice(&entry.bytes.to_le_bytes());
     out.extend_from_slice(&entry.first.to_le_bytes());
 }
 
-fn take_entry(reader: &mut Reader<'_>) -> Option<Entry> {
+fn take_entry(reader: &mut Reader<'_>) -> Option<PackedObject> {
     let address = ContentAddress(reader.array()?);
-    Some(Entry { address, bytes: reader.u64()?, first: reader.u64()? })
+    Some(PackedObject { address, bytes: reader.u64()?, first: reader.u64()? })
 }
 
 /// The entry of an object frame's payload.
-pub(super) fn parse_entry(payload: &[u8]) -> Option<Entry> {
+pub(super) fn parse_entry(payload: &[u8]) -> Option<PackedObject> {
     let mut reader = Reader::new(payload);
     take_entry(&mut reader).filter(|_| reader.is_empty())
 }
 
 /// The payload of a directory.
-pub(super) fn directory(entries: &[Entry]) -> Vec<u8> {
+pub(super) fn directory(entries: &[PackedObject]) -> Vec<u8> {
     assert!(entries.is_sorted_by(|a, b| a.address < b.address), "a directory is sorted");
     let mut out = Vec::with_capacity(entries.len() * ENTRY_BYTES);
     for entry in entries {
@@ -165,7 +165,7 @@ pub(super) fn directory(entries: &[Entry]) -> Vec<u8> {
 }
 
 /// The entries of a directory frame that starts at offset `place`.
-pub(super) fn parse_directory(bytes: &[u8], trailer: &Trailer) -> Result<Vec<Entry>> {
+pub(super) fn parse_directory(bytes: &[u8], trailer: &Trailer) -> Result<Vec<PackedObject>> {
     let (frame, rest) = frame::split(bytes)?;
     let plain = frame.codec == Codec::None && frame.raw_bytes == frame.payload.len();
     if frame.kind != kind::DIRECTORY || !plain || !rest.is_empty() {
@@ -180,7 +180,8 @@ pub(super) fn parse_directory(bytes: &[u8], trailer: &Trailer) -> Result<Vec<Ent
     let mut room = trailer.directory / frame::HEADER_BYTES as u64;
     while !reader.is_empty() {
         let entry = take_entry(&mut reader).filter(|entry| fits(entry, trailer.directory));
-        let left = |entry: &Entry| room.checked_sub(entry.bytes.div_ceil(CHUNK_BYTES as u64));
+        let left =
+            |entry: &PackedObject| room.checked_sub(entry.bytes.div_ceil(CHUNK_BYTES as u64));
         room = entry.as_ref().and_then(left).ok_or_else(out_of_bounds)?;
         entries.extend(entry);
     }
@@ -196,7 +197,7 @@ fn out_of_bounds() -> Error {
 
 /// Is there room for the object's frames? Chunks of zeros compress to almost nothing, so only
 /// their headers are sure to be there.
-pub(super) fn fits(entry: &Entry, directory: u64) -> bool {
+pub(super) fn fits(entry: &PackedObject, directory: u64) -> bool {
     let headers = entry.bytes.div_ceil(CHUNK_BYTES as u64).saturating_add(1);
     let room = directory.saturating_sub(entry.first);
     entry.first >= HEADER_BYTES as u64 && headers.saturating_mul(frame::HEADER_BYTES as u64) <= room

@@ -9,7 +9,7 @@ use crate::format::frame::{self, Codec};
 use crate::storage::{ReadFile, Storage};
 use crate::types::ContentAddress;
 
-use super::layout::{self, Entry, HEADER_BYTES, TRAILER_BYTES, Trailer, kind};
+use super::layout::{self, HEADER_BYTES, PackedObject, TRAILER_BYTES, Trailer, kind};
 use super::{CHUNK_BYTES, ObjectReader, pack_path};
 
 /// No frame before the directory stores more: chunks are kept compressed only if that is smaller.
@@ -24,7 +24,7 @@ pub(crate) struct Pack {
     file: Arc<dyn ReadFile>,
     trailer: Trailer,
     /// By ascending address.
-    entries: Vec<Entry>,
+    entries: Vec<PackedObject>,
 }
 
 /// A frame that was read and checked: its kind, its payload decoded, and where the next one is.
@@ -83,12 +83,12 @@ impl Pack {
     }
 
     /// Every object, by ascending address.
-    pub(crate) fn objects(&self) -> &[Entry] {
+    pub(crate) fn objects(&self) -> &[PackedObject] {
         &self.entries
     }
 
     /// Where an object is, if it is here.
-    pub(crate) fn find(&self, address: &ContentAddress) -> Option<Entry> {
+    pub(crate) fn find(&self, address: &ContentAddress) -> Option<PackedObject> {
         let at = self.entries.binary_search_by_key(address, |entry| entry.address).ok()?;
         self.entries.get(at).copied()
     }
@@ -155,7 +155,7 @@ impl Pack {
     }
 
     /// Checks the frames from the first to the directory; gives the entries that stand among them.
-    fn walk(&self, damages: &mut Vec<Error>) -> BTreeMap<ContentAddress, Entry> {
+    fn walk(&self, damages: &mut Vec<Error>) -> BTreeMap<ContentAddress, PackedObject> {
         let (mut offset, mut recorded) = (HEADER_BYTES as u64, BTreeMap::new());
         while offset < self.trailer.directory {
             offset = match self.frame(offset) {
@@ -179,7 +179,7 @@ impl Pack {
         offset: u64,
         kind: u8,
         payload: &[u8],
-        recorded: &mut BTreeMap<ContentAddress, Entry>,
+        recorded: &mut BTreeMap<ContentAddress, PackedObject>,
     ) -> Result<()> {
         match (kind, layout::parse_entry(payload)) {
             (kind::CHUNK, _) => Ok(()),
@@ -221,7 +221,7 @@ impl Pack {
         end
     }
 
-    fn read_through(self: &Arc<Self>, entry: Entry) -> Result<()> {
+    fn read_through(self: &Arc<Self>, entry: PackedObject) -> Result<()> {
         ObjectReader::new(Arc::clone(self), entry).read_through()
     }
 
@@ -240,7 +240,7 @@ fn may_be_frame(head: &[u8]) -> bool {
         && matches!(kind, Some(kind::CHUNK | kind::OBJECT))
 }
 
-fn read_directory(file: &dyn ReadFile, trailer: &Trailer) -> Result<Vec<Entry>> {
+fn read_directory(file: &dyn ReadFile, trailer: &Trailer) -> Result<Vec<PackedObject>> {
     // The trailer's checksum held and the frame ends where the trailer starts, so this is no more
     // than the file's own length; the limit is for a pack that somebody forged.
     let limit = (frame::HEADER_BYTES + layout::MAX_OBJECTS * layout::ENTRY_BYTES) as u64;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 
 use super::CHUNK_BYTES;
-use super::layout::Entry;
+use super::layout::PackedObject;
 use super::pack::Pack;
 
 /// Streams an object's bytes.
@@ -17,7 +17,7 @@ use super::pack::Pack;
 #[derive(Debug)]
 pub(crate) struct ObjectReader {
     pack: Arc<Pack>,
-    entry: Entry,
+    entry: PackedObject,
     /// Offset of the next frame.
     next: u64,
     /// Bytes of the object that are not in `chunk` yet.
@@ -30,7 +30,7 @@ pub(crate) struct ObjectReader {
 }
 
 impl ObjectReader {
-    pub(super) fn new(pack: Arc<Pack>, entry: Entry) -> Self {
+    pub(super) fn new(pack: Arc<Pack>, entry: PackedObject) -> Self {
         let (hasher, chunk) = (blake3::Hasher::new(), Vec::new());
         let (next, left) = (entry.first, entry.bytes);
         Self { pack, entry, next, left, hasher, checked: false, chunk, given: 0 }

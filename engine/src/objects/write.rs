@@ -10,7 +10,7 @@ use crate::format::limits;
 use crate::storage::{Storage, WriteFile, whole};
 use crate::types::ContentAddress;
 
-use super::layout::{self, Entry, HEADER_BYTES, MAX_OBJECTS, Trailer, kind};
+use super::layout::{self, HEADER_BYTES, MAX_OBJECTS, PackedObject, Trailer, kind};
 use super::{CHUNK_BYTES, FOLDER, pack_path, temporary_path};
 
 /// The level that keeps up with a disk; what chunks hold is mostly compressed already.
@@ -26,7 +26,7 @@ pub(crate) struct PackWriter {
     file: Option<Box<dyn WriteFile>>,
     number: u64,
     header: [u8; HEADER_BYTES],
-    objects: BTreeMap<ContentAddress, Entry>,
+    objects: BTreeMap<ContentAddress, PackedObject>,
     /// Frames that wait to be written at `written`.
     gathered: Vec<u8>,
     written: u64,
@@ -93,7 +93,7 @@ impl PackWriter {
         let address = ContentAddress(hasher.finalize().into());
         if !self.objects.contains_key(&address) && !elsewhere(&address) {
             self.put_chunk(&chunk)?;
-            self.put_entry(Entry { address, bytes: length, first })?;
+            self.put_entry(PackedObject { address, bytes: length, first })?;
         }
         Ok((address, length))
     }
@@ -122,7 +122,7 @@ impl PackWriter {
     /// Seals the pack: on return it has its name and survives a power cut.
     pub(crate) fn finish(mut self) -> Result<PackSummary> {
         self.check_usable()?;
-        let entries: Vec<Entry> = self.objects.values().copied().collect();
+        let entries: Vec<PackedObject> = self.objects.values().copied().collect();
         let payload = layout::directory(&entries);
         let (directory, hash) = (self.end(), *blake3::hash(&payload).as_bytes());
         self.put_frame(kind::DIRECTORY, Codec::None, payload.len(), &payload)?;
@@ -168,7 +168,7 @@ impl PackWriter {
         }
     }
 
-    fn put_entry(&mut self, entry: Entry) -> Result<()> {
+    fn put_entry(&mut self, entry: PackedObject) -> Result<()> {
         if self.objects.len() >= MAX_OBJECTS {
             return Err(Error::invalid(format!("a pack holds at most {MAX_OBJECTS} objects")));
         }
@@ -244,7 +244,7 @@ impl PackWriter {
     /// Breaks the promise of addresses, to see that readers check it.
     pub(super) fn misname_first_object(&mut self, address: ContentAddress) {
         if let Some((_, entry)) = self.objects.pop_first() {
-            let _ = self.objects.insert(address, Entry { address, ..entry });
+            let _ = self.objects.insert(address, PackedObject { address, ..entry });
         }
     }
 }

@@ -191,7 +191,22 @@ pub(crate) fn parse_exact(text: &[u8], scratch: &mut Vec<u8>) -> Option<(Timesta
 impl Timestamp {
     /// Year, month and day of the Gregorian calendar, in UTC.
     pub fn date(self) -> (i64, i64, i64) {
-        civil_from_days(self.0.div_euclid(TICKS_PER_SECOND * SECONDS_PER_DAY))
+        civil_from_days(self.day())
+    }
+
+    /// The first moment of a day, in UTC; `None` if the year is none of 0 to 9999 or the day is none.
+    pub fn midnight(year: i64, month: i64, day: i64) -> Option<Self> {
+        if !(0..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        let days = days_from_civil(year, month, day);
+        let midnight = Self(days * SECONDS_PER_DAY * TICKS_PER_SECOND);
+        (midnight.date() == (year, month, day)).then_some(midnight)
+    }
+
+    /// Days since 1970-01-01 in UTC, a Thursday.
+    pub fn day(self) -> i64 {
+        self.0.div_euclid(TICKS_PER_SECOND * SECONDS_PER_DAY)
     }
 }
 
@@ -262,7 +277,19 @@ mod tests {
     fn every_day_of_eight_centuries_comes_back() {
         for day in -150_000..150_000 {
             let (year, month, date) = civil_from_days(day);
-            assert_eq!(days_from_civil(year, month, date), day);
+            let midnight = Timestamp::midnight(year, month, date).unwrap();
+            assert_eq!((midnight.day(), midnight.date()), (day, (year, month, date)));
         }
+    }
+
+    #[test]
+    fn a_day_that_is_none_has_no_midnight() {
+        for (year, month, day) in
+            [(2021, 2, 29), (1900, 2, 29), (2021, 4, 31), (2021, 0, 1), (2021, 13, 1), (2021, 1, 0)]
+        {
+            assert_eq!(Timestamp::midnight(year, month, day), None, "{year}-{month}-{day}");
+        }
+        assert_eq!(Timestamp::midnight(i64::MAX, 1, 1), None);
+        assert_eq!(Timestamp::midnight(-1, 1, 1), None);
     }
 }

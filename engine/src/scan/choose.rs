@@ -12,7 +12,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::Versions;
 use super::key::Id;
-use super::page::{Name, Page};
+use super::page::Page;
 use super::plan::Query;
 use crate::archive::{Compare, Key, Live, RowId, State};
 use crate::error::Result;
@@ -64,7 +64,7 @@ impl Addresses {
 #[derive(Debug, Default)]
 pub(super) struct Chooser {
     pub(super) addresses: Addresses,
-    conversation: Option<Name>,
+    conversation: Option<Box<str>>,
     /// The page of conversations looked at last, of each segment.
     pages: Vec<Option<(usize, Arc<ListPage>)>>,
     /// Marked rows up to this commit may be where nothing can be read; 0 if all can.
@@ -84,11 +84,11 @@ pub(super) struct Chooser {
 
 impl Chooser {
     /// Goes to a conversation.
-    pub(super) fn enter(&mut self, conversation: &Name) {
-        if self.conversation.as_ref() == Some(conversation) {
+    pub(super) fn enter(&mut self, conversation: &str) {
+        if self.conversation.as_deref() == Some(conversation) {
             return;
         }
-        self.conversation = Some(conversation.clone());
+        self.conversation = Some(conversation.into());
         (self.places, self.seen, self.blind, self.unsure) = (None, None, 0, false);
         self.numbers.clear();
         self.texts.clear();
@@ -248,7 +248,7 @@ impl Chooser {
         self.seen = Some(window);
         self.numbers.clear();
         self.texts.clear();
-        let name = self.conversation.as_ref().map_or("", Name::text);
+        let name = self.conversation.as_deref().unwrap_or_default();
         for id in query.view.slab_siblings().get(name).into_iter().flatten() {
             let _ = match id {
                 Id::Number(number) => self.numbers.insert(*number),

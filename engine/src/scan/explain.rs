@@ -30,7 +30,7 @@ pub(super) fn each(query: &Query, mut on: impl FnMut(&Page, RowId) -> Result<()>
     walk.window = window(query);
     let mut rows = 0;
     while let Some(name) = walk.next_conversation(query)? {
-        chooser.enter(&name);
+        chooser.enter(name.text());
         for source in 0..walk.sources() {
             while let Some((page, at)) = walk.peek(query, source)? {
                 if rows == query.limit {

@@ -84,7 +84,7 @@ impl Reason {
 }
 
 /// A scan's conditions on single rows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Filter {
     pub(super) record: RecordKind,
     pub(super) versions: Versions,
@@ -147,6 +147,20 @@ impl Filter {
             senders: scan.senders.clone(),
             custodians,
         }
+    }
+
+    /// The last time at which a row of the universe was modified.
+    pub(super) fn as_of(&self) -> i64 {
+        self.as_of
+    }
+
+    /// The same universe, of which other versions are chosen.
+    pub(super) fn choosing(&self, versions: Versions) -> Self {
+        let as_of = match versions {
+            Versions::AsOf(time) => time.ticks(),
+            _ => i64::MAX,
+        };
+        Self { versions, as_of, ..self.clone() }
     }
 
     pub(super) fn local(&self, live: &Live, delivered: &Delivered) -> Result<Local> {

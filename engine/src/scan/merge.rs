@@ -35,7 +35,7 @@ impl Merge {
                 return Ok(Some(at));
             }
             let Some(name) = self.walk.next_conversation(query)? else { return Ok(None) };
-            chooser.enter(&name);
+            chooser.enter(name.text());
             if self.walk.sources() > 1 {
                 for source in 0..self.walk.sources() {
                     self.push_head(query, source)?;

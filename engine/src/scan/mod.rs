@@ -79,7 +79,8 @@ pub enum Order {
     Modified,
 }
 
-/// A question to a snapshot. Empty lists mean "any".
+/// A question to a snapshot. Empty lists mean "any". Fields are added: end a literal with
+/// `..Scan::default()`.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
     /// Rows of this record kind only.
@@ -117,6 +118,7 @@ pub struct Scan {
 
 /// What a scan will touch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explain {
     /// Segments of the snapshot.
     pub segments: u64,

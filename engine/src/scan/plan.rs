@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::filter::{Filter, Local};
 use super::page::Page;
 use super::stretch::Stretch;
-use super::{Order, Scan};
+use super::{Order, Scan, Versions};
 use crate::archive::{Missing, RowId, Slab, SlabRow};
 use crate::error::{Error, Result};
 use crate::segment::Segment;
@@ -32,6 +32,19 @@ pub(super) struct Query {
 }
 
 impl Query {
+    /// The same question, whose rows are chosen by other versions.
+    pub(super) fn choosing(&self, versions: Versions) -> Self {
+        Self {
+            view: Arc::clone(&self.view),
+            filter: self.filter.choosing(versions),
+            cursor: None,
+            conversations: None,
+            stretch: Stretch::default(),
+            locals: self.locals.iter().map(|_| OnceLock::new()).collect(),
+            ..*self
+        }
+    }
+
     pub(super) fn new(view: Arc<View>, scan: &Scan) -> Result<Self> {
         if let Some(cursor) = &scan.cursor
             && (cursor.order, cursor.backwards) != (scan.order, scan.backwards)

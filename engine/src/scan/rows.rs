@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::choose::Chooser;
 use super::cursor::Cursor;
 use super::merge::Merge;
+use super::page::Page;
 use super::parallel::Parallel;
 use super::plan::Query;
 use super::render::{BATCH_BYTES, Batch, Readers, Rendered};
 use super::select::Selection;
 use super::stretch::Stretch;
-use super::{Order, Scan};
+use super::{Order, Scan, Versions};
 use crate::archive::{Key, RowId};
 use crate::document::{Document, Parts};
 use crate::error::{Error, ErrorKind, Result};
@@ -44,6 +45,16 @@ pub struct Rows {
     at_once: (usize, usize),
     left: u64,
     failed: Option<(ErrorKind, String)>,
+    asked: Option<Box<Asked>>,
+}
+
+/// Asks of rows whether another scan would choose them.
+#[derive(Debug)]
+struct Asked {
+    query: Query,
+    chooser: Chooser,
+    /// The page asked about last, and its source.
+    page: Option<(u32, Page)>,
 }
 
 #[derive(Debug)]
@@ -102,6 +113,7 @@ impl Rows {
             given: 0,
             at_once,
             failed: None,
+            asked: None,
         })
     }
 
@@ -130,6 +142,19 @@ impl Rows {
                 Err(error)
             }
         }
+    }
+
+    /// Would the same scan with these versions choose the row given last to stand for its message?
+    /// So one scan of every version tells which of them a reader gets. False before the first row.
+    pub fn is_chosen(&mut self, versions: Versions) -> Result<bool> {
+        let Some(row) = self.last() else { return Ok(false) };
+        let (at, conversation) = (row.keys.at, row.conversation().to_owned());
+        let known = self.asked.take().filter(|asked| asked.query.filter.versions == versions);
+        let asked = self.asked.insert(known.unwrap_or_else(|| {
+            let (query, chooser) = (self.query.choosing(versions), Chooser::default());
+            Box::new(Asked { query, chooser, page: None })
+        }));
+        asked.chooses(at, &conversation)
     }
 
     /// The place behind the last row given; `None` before the first.
@@ -229,6 +254,20 @@ impl Rows {
         drop(self.ahead.splice(..*count, kept));
         *count = whole;
         self.batch.fill(&self.query, &self.ahead[..*count])
+    }
+}
+
+impl Asked {
+    fn chooses(&mut self, at: RowId, conversation: &str) -> Result<bool> {
+        let holds = |(source, page): &(u32, Page)| *source == at.source && page.holds(at.row);
+        let page = match self.page.take().filter(holds) {
+            Some((_, page)) => page,
+            None => Page::open(self.query.view.state(), at)?,
+        };
+        let (_, page) = self.page.insert((at.source, page));
+        self.chooser.enter(conversation);
+        let is_early = page.modified(at.row) <= self.query.filter.as_of();
+        Ok(is_early && self.chooser.accepts(&self.query, page, at)?)
     }
 }
 

@@ -75,7 +75,7 @@ impl Selection {
         let mut best = Best::new(self.most, query.backwards);
         let mut conversation = 0;
         while let Some(name) = walk.next_conversation(query)? {
-            chooser.enter(&name);
+            chooser.enter(name.text());
             for source in 0..walk.sources() {
                 self.look_at(query, chooser, (&mut walk, source), (conversation, &mut best))?;
             }

@@ -36,13 +36,13 @@ pub(crate) struct FileTable {
 #[derive(Debug, Default)]
 struct Entries {
     /// Those that may be closed.
-    open: Vec<Arc<Entry>>,
+    open: Vec<Arc<TabledFile>>,
     /// Those that somebody has, open or not.
-    known: HashMap<Identity, Vec<Weak<Entry>>>,
+    known: HashMap<Identity, Vec<Weak<TabledFile>>>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct TabledFile {
     identity: Identity,
     writes: bool,
     /// When it was used last, by the table's clock.
@@ -80,8 +80,12 @@ impl FileTable {
         let identity = identity(&file.metadata()?);
         let file = Some(Arc::new(file));
         let state = State { path, file, written: 0, synced: 0, removed: false, failed: None };
-        let entry =
-            Arc::new(Entry { identity, writes, used: AtomicU64::new(0), state: Mutex::new(state) });
+        let entry = Arc::new(TabledFile {
+            identity,
+            writes,
+            used: AtomicU64::new(0),
+            state: Mutex::new(state),
+        });
         self.entries().known.entry(identity).or_default().push(Arc::downgrade(&entry));
         self.enter(&entry);
         Ok(TableFile { table: Arc::clone(self), entry })
@@ -108,14 +112,14 @@ impl FileTable {
         Ok(())
     }
 
-    fn known(&self, identity: Identity) -> Vec<Arc<Entry>> {
+    fn known(&self, identity: Identity) -> Vec<Arc<TabledFile>> {
         let entries = self.entries();
         let known = entries.known.get(&identity).into_iter().flatten();
         known.filter_map(Weak::upgrade).collect()
     }
 
     /// Counts an open file, and closes others that were not used for longest.
-    fn enter(&self, entry: &Arc<Entry>) {
+    fn enter(&self, entry: &Arc<TabledFile>) {
         self.touch(entry);
         let mut entries = self.entries();
         if !entries.open.iter().any(|there| Arc::ptr_eq(there, entry)) {
@@ -131,7 +135,7 @@ impl FileTable {
             surplus -= usize::from(closed);
             !closed
         });
-        let unsynced: Vec<Arc<Entry>> = entries.open.iter().take(surplus).cloned().collect();
+        let unsynced: Vec<Arc<TabledFile>> = entries.open.iter().take(surplus).cloned().collect();
         drop(entries);
         for other in unsynced.iter().filter(|other| !Arc::ptr_eq(other, entry)) {
             if other.sync_and_close() {
@@ -140,11 +144,11 @@ impl FileTable {
         }
     }
 
-    fn leave(&self, entry: &Arc<Entry>) {
+    fn leave(&self, entry: &Arc<TabledFile>) {
         self.entries().open.retain(|there| !Arc::ptr_eq(there, entry));
     }
 
-    fn touch(&self, entry: &Entry) {
+    fn touch(&self, entry: &TabledFile) {
         entry.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
     }
 
@@ -153,7 +157,7 @@ impl FileTable {
     }
 }
 
-impl Entry {
+impl TabledFile {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -235,7 +239,7 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct TableFile {
     table: Arc<FileTable>,
-    entry: Arc<Entry>,
+    entry: Arc<TabledFile>,
 }
 
 impl TableFile {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chatvault_engine::Storage;
 
-use super::{Problem, Report};
+use super::{CheckReport, Problem};
 use crate::error::Result;
 use crate::job::Progress;
 use crate::manifest::{Index, PartRecord};
@@ -54,7 +54,7 @@ impl<'a> Again<'a> {
     }
 
     /// Says what differs; `made` is the index of what was made.
-    pub(crate) fn compare(&self, made: &Index, report: &mut Report) {
+    pub(crate) fn compare(&self, made: &Index, report: &mut CheckReport) {
         let differences = self.twin.differences();
         for (name, offset) in &differences {
             let member = self.member_at(name, *offset);

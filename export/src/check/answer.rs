@@ -1,13 +1,13 @@
 //! Holds the fingerprints against an archive's answer to the same selection.
 
-use super::{Answer, Problem, Report};
+use super::{Answer, CheckReport, Problem};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::manifest::{DigestText, Index};
 
 /// Compares sums first, which no order changes; only if they differ are parts named, by what the
 /// archive has in the places of their versions.
-pub(crate) fn compare(index: &Index, answer: Answer<'_>, report: &mut Report) -> Result<()> {
+pub(crate) fn compare(index: &Index, answer: Answer<'_>, report: &mut CheckReport) -> Result<()> {
     let mut total = Digest::default();
     let mut different = Vec::new();
     for part in &index.parts {

@@ -25,7 +25,7 @@ mod whole;
 
 pub use again::{Step, Watch};
 pub use problem::{Finding, Problem};
-pub use report::{Proof, Report};
+pub use report::{CheckReport, Proof};
 
 use chatvault_engine::Storage;
 
@@ -52,13 +52,13 @@ pub fn check(
     storage: &dyn Storage,
     export: &str,
     watch: &mut dyn FnMut(&str, u64),
-) -> Result<Report> {
+) -> Result<CheckReport> {
     read(storage, export, watch).map(|read| read.report)
 }
 
 /// What was read of an export.
 pub(crate) struct Read {
-    pub(crate) report: Report,
+    pub(crate) report: CheckReport,
     pub(crate) index: Index,
     /// Why contents are missing, as its parts say.
     pub(crate) reasons: Reasons,
@@ -70,7 +70,7 @@ pub(crate) fn read(
     export: &str,
     watch: &mut dyn FnMut(&str, u64),
 ) -> Result<Read> {
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     let Some(index) = Index::read(storage, export)? else {
         let problem = "there is none".to_owned();
         return Err(Error::Index { file: Index::file_name(export), problem });

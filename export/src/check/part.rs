@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chatvault_engine::{ReadFile, Storage};
 use serde_json::Value;
 
-use super::{Problem, Report};
+use super::{CheckReport, Problem};
 use crate::digest::{Hash, Sha256, hex, sha256, unhex};
 use crate::error::{Error, Result};
 use crate::manifest::{
@@ -17,7 +17,7 @@ use crate::manifest::{
 use crate::name::fold;
 use crate::part::hash_file;
 use crate::zip::read::Archive;
-use crate::zip::record::Entry;
+use crate::zip::record::ZipEntry;
 
 /// How much of a member is read at a time.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -52,7 +52,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Checks the next part.
-    pub(super) fn check(&mut self, record: &PartRecord, report: &mut Report) -> Result<()> {
+    pub(super) fn check(&mut self, record: &PartRecord, report: &mut CheckReport) -> Result<()> {
         let name = record.name.as_str();
         report.subjects += record.digest.subjects;
         let previous = self.previous.replace(record.sha256.clone());
@@ -77,7 +77,7 @@ impl<'a> Parts<'a> {
     }
 
     /// What is wrong only once all parts were read. Gives why contents are missing.
-    pub(super) fn finish(self, report: &mut Report) -> Reasons {
+    pub(super) fn finish(self, report: &mut CheckReport) -> Reasons {
         let mut unfinished: Vec<String> = self.slices.into_keys().collect();
         unfinished.sort();
         for path in unfinished {
@@ -90,7 +90,7 @@ impl<'a> Parts<'a> {
         &self,
         record: &PartRecord,
         file: &Arc<dyn ReadFile>,
-        report: &mut Report,
+        report: &mut CheckReport,
     ) -> Result<()> {
         let name = record.name.as_str();
         let bytes = file.bytes().map_err(Error::folder("measure", name))?;
@@ -112,7 +112,7 @@ impl<'a> Parts<'a> {
         record: &PartRecord,
         previous: Option<&String>,
         manifest: &Manifest,
-        report: &mut Report,
+        report: &mut CheckReport,
     ) {
         let last = self.index.windows.iter().any(|window| {
             window.window.k == record.window && window.parts == record.k && self.index.finished
@@ -144,7 +144,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn check_members(&mut self, part: &OpenedPart<'_>, report: &mut Report) {
+    fn check_members(&mut self, part: &OpenedPart<'_>, report: &mut CheckReport) {
         let mut listed: HashMap<&str, &FileRecord> = HashMap::new();
         for file in &part.manifest.files {
             if listed.insert(&file.path, file).is_some() {
@@ -176,9 +176,9 @@ impl<'a> Parts<'a> {
     fn check_member(
         &mut self,
         part: &OpenedPart<'_>,
-        entry: &Entry,
+        entry: &ZipEntry,
         file: &FileRecord,
-        report: &mut Report,
+        report: &mut CheckReport,
     ) {
         report.members += 1;
         let mut add = |problem| report.add(Some(part.name), Some(&file.path), problem);
@@ -276,7 +276,11 @@ fn shown(value: &Value) -> String {
 }
 
 /// Opens a part as far as that goes: `None` if its manifest cannot be had.
-fn open<'a>(name: &'a str, file: Arc<dyn ReadFile>, report: &mut Report) -> Option<OpenedPart<'a>> {
+fn open<'a>(
+    name: &'a str,
+    file: Arc<dyn ReadFile>,
+    report: &mut CheckReport,
+) -> Option<OpenedPart<'a>> {
     let archive = match Archive::open(file) {
         Ok(archive) => archive,
         Err(cause) => {
@@ -324,7 +328,7 @@ fn read_own(archive: &Archive, name: &str, most: u64) -> std::result::Result<Vec
 /// Reads a member to its end: its hash, if size and checksum are right.
 fn hash_member(
     archive: &Archive,
-    entry: &Entry,
+    entry: &ZipEntry,
     mut whole: Option<&mut (u64, Sha256)>,
 ) -> std::io::Result<Hash> {
     let mut content = archive.content(entry)?;
@@ -354,7 +358,7 @@ fn hash_member(
 }
 
 /// Are the sums those of the manifest's members, so that stock tools come to the same result?
-fn check_sums(part: &OpenedPart<'_>, report: &mut Report) {
+fn check_sums(part: &OpenedPart<'_>, report: &mut CheckReport) {
     let hash = |file: &FileRecord| unhex(&file.sha256).unwrap_or_default();
     let files = part.manifest.files.iter().map(|file| (file.path.as_str(), hash(file)));
     let own = std::iter::once((MANIFEST, part.manifest_hash));

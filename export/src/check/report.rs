@@ -20,7 +20,7 @@ pub enum Proof {
 
 /// What was read, and what is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct CheckReport {
     /// Parts that were read.
     pub parts: u64,
     /// Members that were read.
@@ -40,7 +40,7 @@ pub struct Report {
     pub more_findings: u64,
 }
 
-impl Report {
+impl CheckReport {
     /// Is nothing wrong?
     pub fn is_good(&self) -> bool {
         self.findings.is_empty()

@@ -258,7 +258,7 @@ fn a_slice_that_is_not_the_next_is_found() {
 
 #[test]
 fn findings_of_a_folder_of_garbage_are_bounded() {
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     (0..report::MOST_FINDINGS + 5).for_each(|_| report.add(None, None, Problem::Missing));
     assert_eq!((report.findings.len(), report.more_findings), (report::MOST_FINDINGS, 5));
 }

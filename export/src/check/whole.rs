@@ -2,7 +2,7 @@
 
 use chatvault_engine::Storage;
 
-use super::{Problem, Report};
+use super::{CheckReport, Problem};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::manifest::{Counts, Index, read_small};
@@ -18,7 +18,7 @@ pub(super) fn check_lists(
     storage: &dyn Storage,
     export: &str,
     index: &Index,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> Result<()> {
     let name = Index::file_name(export);
     let text = read_small(storage, &name, MOST_INDEX_BYTES)?.unwrap_or_default();
@@ -39,7 +39,11 @@ pub(super) fn check_lists(
 }
 
 /// Is there a part under this export's names that its index does not have?
-pub(super) fn check_names(storage: &dyn Storage, index: &Index, report: &mut Report) -> Result<()> {
+pub(super) fn check_names(
+    storage: &dyn Storage,
+    index: &Index,
+    report: &mut CheckReport,
+) -> Result<()> {
     let files = storage.list("").map_err(Error::folder("list", "the folder"))?;
     for file in files {
         let is_listed = || index.parts.iter().any(|part| part.name == file.name);
@@ -51,7 +55,7 @@ pub(super) fn check_names(storage: &dyn Storage, index: &Index, report: &mut Rep
 }
 
 /// The sums over parts and windows.
-pub(super) fn check_totals(index: &Index, report: &mut Report) {
+pub(super) fn check_totals(index: &Index, report: &mut CheckReport) {
     if !index.finished {
         report.add(None, None, Problem::Unfinished);
     }
@@ -83,7 +87,7 @@ pub(super) fn check_totals(index: &Index, report: &mut Report) {
     }
 }
 
-fn check_windows(index: &Index, report: &mut Report) {
+fn check_windows(index: &Index, report: &mut CheckReport) {
     for window in &index.windows {
         let parts: Vec<_> =
             index.parts.iter().filter(|part| part.window == window.window.k).collect();

@@ -12,14 +12,14 @@ const NODE: u8 = 1;
 
 /// Takes hashes of leaves in order and gives their root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Merkle {
+pub(crate) struct Merkle {
     peaks: Vec<Hash>,
     leaves: u64,
 }
 
 impl Merkle {
     /// Adds a leaf: SHA-256 of a zero byte and its data.
-    pub fn push(&mut self, mut hash: Hash) {
+    pub(crate) fn push(&mut self, mut hash: Hash) {
         // Adding one carries through the low bits that are set: each is a subtree as large as
         // the one in hand, and to its left.
         for _ in 0..self.leaves.trailing_ones() {
@@ -32,24 +32,24 @@ impl Merkle {
     }
 
     /// How many leaves there are.
-    pub fn leaves(&self) -> u64 {
+    pub(crate) fn leaves(&self) -> u64 {
         self.leaves
     }
 
     /// The root of all leaves; that of none is the hash of nothing.
-    pub fn root(&self) -> Hash {
+    pub(crate) fn root(&self) -> Hash {
         let mut peaks = self.peaks.iter().rev();
         let Some(last) = peaks.next() else { return sha256(b"") };
         peaks.fold(*last, |right, left| node(left, &right))
     }
 
     /// The roots of the perfect subtrees, the largest first.
-    pub fn peaks(&self) -> &[Hash] {
+    pub(crate) fn peaks(&self) -> &[Hash] {
         &self.peaks
     }
 
     /// The tree with these peaks; `None` if so many leaves have another number of them.
-    pub fn restore(leaves: u64, peaks: Vec<Hash>) -> Option<Self> {
+    pub(crate) fn restore(leaves: u64, peaks: Vec<Hash>) -> Option<Self> {
         let fits = u32::try_from(peaks.len()).is_ok_and(|count| count == leaves.count_ones());
         fits.then_some(Self { peaks, leaves })
     }

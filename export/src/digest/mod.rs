@@ -11,8 +11,8 @@ mod sha;
 mod tests;
 mod uuid;
 
-pub use merkle::Merkle;
-pub use sha::{Hash, Sha256, hex, sha256, unhex};
+pub(crate) use merkle::Merkle;
+pub(crate) use sha::{Hash, Sha256, hex, sha256, unhex};
 pub(crate) use uuid::{hyphened, name_uuid};
 
 /// One version of one message, hashed for both forms; made wherever the message is at hand, on any

@@ -15,7 +15,7 @@ use chatvault_query::body::{
 use chatvault_query::message::{Attachment, Message};
 
 /// Where the page that is written finds what a body names.
-pub trait Places {
+pub(crate) trait Places {
     /// The address of an inline content's bytes; `None`: it is not here.
     fn hosted(&self, id: &str) -> Option<Cow<'_, str>>;
 
@@ -25,7 +25,7 @@ pub trait Places {
 
 /// [`Places`] where nothing is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Places for Nowhere {
     fn hosted(&self, _id: &str) -> Option<Cow<'_, str>> {
@@ -38,7 +38,7 @@ impl Places for Nowhere {
 }
 
 /// Appends a body as HTML: its blocks, then what it does not place.
-pub fn write_body(
+pub(crate) fn write_body(
     document: &Document,
     message: &Message<'_>,
     places: &dyn Places,
@@ -50,7 +50,7 @@ pub fn write_body(
 }
 
 /// Whether a body has more to show than paragraphs of text.
-pub fn is_rich(document: &Document) -> bool {
+pub(crate) fn is_rich(document: &Document) -> bool {
     let is_plain =
         |inline: &Inline| matches!(inline, Inline::Text(_) | Inline::Break | Inline::Emoji(_));
     document.blocks.iter().any(|block| match block {
@@ -79,7 +79,7 @@ const FATE: [u8; 256] = {
 };
 
 /// Appends a text, escaped for text and for quoted attributes; control characters are no text in HTML.
-pub fn escape(text: &str, out: &mut String) {
+pub(crate) fn escape(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| FATE[usize::from(byte)] != 0) {
         // Only ASCII has a fate, so both cuts are on character bounds.
@@ -100,7 +100,7 @@ pub fn escape(text: &str, out: &mut String) {
 }
 
 /// Whether a link may go there: `http`, `https` and `mailto` only.
-pub fn is_safe_link(url: &str) -> bool {
+pub(crate) fn is_safe_link(url: &str) -> bool {
     let starts = |scheme: &str| {
         url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };

@@ -1,13 +1,13 @@
 //! The formats: each a pure function of entries, and what several of them share.
 
-pub mod csv;
-pub mod dat;
-pub mod eml;
+pub(crate) mod csv;
+pub(crate) mod dat;
+pub(crate) mod eml;
 pub mod html;
 pub mod jsonl;
-pub mod markup;
-pub mod mbox;
-pub mod parquet;
-pub mod pdf;
-pub mod rsmf;
+pub(crate) mod markup;
+pub(crate) mod mbox;
+pub(crate) mod parquet;
+pub(crate) mod pdf;
+pub(crate) mod rsmf;
 mod table;

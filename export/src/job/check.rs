@@ -8,7 +8,7 @@ use chatvault_engine::{MessageKey, Storage};
 
 use super::attach::{name_of_link, or_never};
 use super::{Export, Run};
-use crate::check::{self, Again, Proof, Reasons, Report, Step, Watch};
+use crate::check::{self, Again, CheckReport, Proof, Reasons, Step, Watch};
 use crate::error::{Error, Result};
 
 impl Export {
@@ -23,7 +23,7 @@ impl Export {
         (folder, scratch): (&Arc<dyn Storage>, &Arc<dyn Storage>),
         how: Run<'_>,
         watch: Watch<'_>,
-    ) -> Result<Report> {
+    ) -> Result<CheckReport> {
         let mut stopped = false;
         let mut on_part = |part: &str, bytes: u64| {
             stopped |= watch(Step::Reading(part, bytes)).is_break();

@@ -11,7 +11,7 @@ use std::sync::mpsc::SyncSender;
 use super::attach::Attachments;
 use super::render::{Made, Stretch, Workshop};
 use super::scene::Scene;
-use super::slice::{Place, Slice};
+use super::slice::{Extent, Slice};
 use crate::entry::{AttachedState, Entry};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, Promise};
@@ -66,8 +66,8 @@ impl Dispatcher<'_, '_> {
 
     fn slice(&mut self, slice: Slice) -> Result<Sent> {
         let place = slice.place;
-        if matches!(place, Place::Whole | Place::First) {
-            let chat = slice.chats.first().filter(|_| place == Place::First);
+        if matches!(place, Extent::Whole | Extent::First) {
+            let chat = slice.chats.first().filter(|_| place == Extent::First);
             self.scene = chat.map(|chat| self.shop.scene((slice.record, chat)));
         }
         let scene = self.scene.clone();
@@ -85,17 +85,17 @@ impl Dispatcher<'_, '_> {
     }
 
     /// Says where a conversation begins and ends that has files of its own.
-    fn framed(&self, place: Place, send: impl FnOnce(&Self) -> Sent) -> Sent {
+    fn framed(&self, place: Extent, send: impl FnOnce(&Self) -> Sent) -> Sent {
         let is_by_chat = self.shop.request.is_by_chat();
-        if let Some(scene) = self.scene.clone().filter(|_| is_by_chat && place == Place::First) {
+        if let Some(scene) = self.scene.clone().filter(|_| is_by_chat && place == Extent::First) {
             self.send(Step::Chat(scene))?;
         }
         send(self)?;
-        if is_by_chat && place == Place::Last { self.send(Step::EndOfChat) } else { Ok(()) }
+        if is_by_chat && place == Extent::Last { self.send(Step::EndOfChat) } else { Ok(()) }
     }
 
     /// Hands out what was read: at once, unless it has many bytes of files.
-    fn pieces(&self, stretches: Vec<Stretch>, place: Place) -> Sent {
+    fn pieces(&self, stretches: Vec<Stretch>, place: Extent) -> Sent {
         if !matches!(self.shop.request.format, Format::Pdf | Format::Mbox) {
             return self.make(stretches, place);
         }
@@ -117,25 +117,25 @@ impl Dispatcher<'_, '_> {
     }
 
     /// Hands out messages of one conversation that have many bytes of files.
-    fn heavy(&self, scene: &Arc<Scene>, entries: Vec<Entry>, place: Place) -> Sent {
-        if place == Place::Whole {
+    fn heavy(&self, scene: &Arc<Scene>, entries: Vec<Entry>, place: Extent) -> Sent {
+        if place == Extent::Whole {
             self.send(Step::Chat(Arc::clone(scene)))?;
         }
         let (mut some, mut bytes) = (Vec::new(), 0_u64);
         for entry in entries {
             let own = file_bytes(&entry);
             if bytes.saturating_add(own) > FILE_BYTES {
-                self.make(vec![(Arc::clone(scene), std::mem::take(&mut some))], Place::Inside)?;
+                self.make(vec![(Arc::clone(scene), std::mem::take(&mut some))], Extent::Inside)?;
                 bytes = 0;
             }
             bytes = bytes.saturating_add(own);
             some.push(entry);
         }
-        self.make(vec![(Arc::clone(scene), some)], Place::Inside)?;
-        if place == Place::Whole { self.send(Step::EndOfChat) } else { Ok(()) }
+        self.make(vec![(Arc::clone(scene), some)], Extent::Inside)?;
+        if place == Extent::Whole { self.send(Step::EndOfChat) } else { Ok(()) }
     }
 
-    fn make(&self, stretches: Vec<Stretch>, place: Place) -> Sent {
+    fn make(&self, stretches: Vec<Stretch>, place: Extent) -> Sent {
         if stretches.iter().all(|(_, entries)| entries.is_empty()) {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chatvault_engine::{Memory, MessageKind, RowKeys, Snapshot};
 use chatvault_query::Record;
 
-use super::slice::{Place, Slice, Slicer};
+use super::slice::{Extent, Slice, Slicer};
 use super::window::Grid;
 use super::{Export, Run};
 use crate::entry::Window;
@@ -88,8 +88,8 @@ impl Survey {
 
     /// Only the first slice of each conversation, as if it were all of it.
     fn for_a_sample(mut self) -> Self {
-        self.first_slices.retain(|slice| matches!(slice.place, Place::Whole | Place::First));
-        self.first_slices.iter_mut().for_each(|slice| slice.place = Place::Whole);
+        self.first_slices.retain(|slice| matches!(slice.place, Extent::Whole | Extent::First));
+        self.first_slices.iter_mut().for_each(|slice| slice.place = Extent::Whole);
         self
     }
 

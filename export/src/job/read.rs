@@ -2,17 +2,19 @@
 //!
 //! Which messages: those whose chosen version answers the request's query, exactly as `query` would
 //! give them. Their other versions are those that the request may see (delivered by its custodians,
-//! arrived by its commit, not modified after its time), read beside the answer in one pass, or one
-//! by one if conditions leave few messages.
+//! arrived by its commit, not modified after its time). One scan of every version gives both and says
+//! which version is the chosen one; if conditions leave few messages, theirs are read one by one.
 //!
 //! The versions of a message are looked for at its `createdDateTime`, which the service never
 //! changes.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
 use chatvault_engine::{
     ContentAddress, MessageKey, RecordKind, Row, Rows, Scan, Snapshot, TimeRange, Timestamp,
+    Versions,
 };
 use chatvault_query::record::Text;
 use chatvault_query::{Answer, Query, Record};
@@ -26,39 +28,44 @@ use crate::request::{Request, archive, time, wrong};
 pub(super) struct Entries {
     record: RecordKind,
     snapshot: Snapshot,
-    answer: Option<Answer>,
-    history: History,
+    source: Source,
     until: Option<Timestamp>,
     /// Whether anybody wants to know who delivered a message.
     sighted: bool,
     custodians: Names,
 }
 
-/// Where the other versions of a message come from.
-enum History {
-    /// They are not wanted.
-    None,
-    /// From a second scan in the same order.
-    Beside(Box<Beside>),
-    /// From a scan for each message.
-    Each(Box<Scan>),
+/// Where messages and their versions come from.
+enum Source {
+    /// No row can answer.
+    Nothing,
+    /// Chosen versions alone.
+    Chosen(Answer),
+    /// Chosen versions, and a scan for the others of each.
+    Each(Answer, Box<Scan>),
+    /// A scan of every version.
+    Every(Box<Every>),
 }
 
-struct Beside {
+/// A scan of every version, message by message.
+struct Every {
     rows: Rows,
     /// The row that `rows` gave last was not looked at yet.
     is_waiting: bool,
     record: RecordKind,
     sighted: bool,
-    /// Every row at the place of the message asked for last.
-    group: Vec<Past>,
-    place: Option<(String, Timestamp, String)>,
+    /// Which version stands for a message, and when it has to be modified.
+    versions: Versions,
+    modified: TimeRange,
+    /// Messages of the place read last, in order.
+    ready: VecDeque<(MessageKey, Timestamp, Vec<Past>)>,
 }
 
 /// A row that was copied.
 struct Past {
     reply_to: Option<String>,
     modified: Timestamp,
+    is_chosen: bool,
     version: Version,
     /// Numbers of those who delivered it.
     custodians: Vec<u32>,
@@ -72,36 +79,41 @@ impl Entries {
         (record, window, slice): (Record, Window, Option<&Slice>),
         history: bool,
     ) -> Result<Self> {
-        let (sighted, custodians) = (history && request.format.names_people(), Names::default());
         let until = request.as_of.as_deref().map(|text| time("as_of", text)).transpose()?;
         let query = request.query(record, request.range_of(window));
+        let sighted = history && request.format.names_people();
         let past = if request.is_empty() { None } else { past(&query, request.all_variants)? };
         let record = record.into();
-        let Some(mut past) = past else {
-            let (answer, history, snapshot) = (None, History::None, snapshot.clone());
-            return Ok(Self { record, snapshot, answer, history, until, sighted, custodians });
-        };
         let narrow = |scan: &mut Scan| slice.into_iter().for_each(|slice| slice.narrow(scan));
-        let answer = Some(query.run_narrowed(snapshot, narrow).map_err(wrong)?);
-        narrow(&mut past);
-        let history = match (history, request.chooses_rows()) {
-            (false, _) => History::None,
-            (true, true) => History::Each(Box::new(past)),
-            (true, false) => {
-                let rows = snapshot.scan(&past).map_err(archive)?;
-                let (group, place) = (Vec::new(), None);
-                let is_waiting = false;
-                let beside = Beside { rows, is_waiting, record, sighted, group, place };
-                History::Beside(Box::new(beside))
+        let answer = || query.run_narrowed(snapshot, narrow).map_err(wrong);
+        let source = match past {
+            None => Source::Nothing,
+            Some(_) if !history => Source::Chosen(answer()?),
+            Some(mut past) => {
+                narrow(&mut past);
+                let chosen = query.scan().map_err(wrong)?.filter(|_| !request.chooses_rows());
+                match chosen {
+                    None => Source::Each(answer()?, Box::new(past)),
+                    Some(Scan { versions, modified, .. }) => {
+                        let rows = snapshot.scan(&past).map_err(archive)?;
+                        let (is_waiting, ready) = (false, VecDeque::new());
+                        let every =
+                            Every { rows, is_waiting, record, sighted, versions, modified, ready };
+                        Source::Every(Box::new(every))
+                    }
+                }
             }
         };
-        let snapshot = snapshot.clone();
-        Ok(Self { record, snapshot, answer, history, until, sighted, custodians })
+        let (snapshot, custodians) = (snapshot.clone(), Names::default());
+        Ok(Self { record, snapshot, source, until, sighted, custodians })
     }
 
-    /// The chosen version of the next message, as it is stored.
+    /// The chosen version of the next message, as it is stored; without history only.
     pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>> {
-        self.answer.as_mut().map_or(Ok(None), |answer| answer.next().map_err(wrong))
+        match &mut self.source {
+            Source::Chosen(answer) | Source::Each(answer, _) => answer.next().map_err(wrong),
+            Source::Nothing | Source::Every(_) => Ok(None),
+        }
     }
 
     /// A message with its chosen version only, whoever delivered it.
@@ -110,7 +122,7 @@ impl Entries {
             key: key_of(record, row),
             created: row.created(),
             modified: row.modified(),
-            versions: vec![Past::of(record, row, false)?.version],
+            versions: vec![Past::of(record, row, (false, true))?.version],
             attached: Vec::new(),
             parent: None,
             custodians: Arc::default(),
@@ -121,26 +133,35 @@ impl Entries {
     /// The next message. Addresses are zeros and there are no attachments yet: both are found where
     /// there is time for it.
     pub(super) fn next(&mut self) -> Result<Option<Entry>> {
-        let Some(answer) = &mut self.answer else { return Ok(None) };
-        let Some(row) = answer.next().map_err(wrong)? else { return Ok(None) };
-        if matches!(self.history, History::None) {
-            return Self::alone(self.record, &row).map(Some);
-        }
-        let key = key_of(self.record, &row);
-        let (created, modified) = (row.created(), row.modified());
-        let mut rows = match &mut self.history {
-            History::None => Vec::new(),
-            History::Beside(beside) => beside.versions(&key, created)?,
-            History::Each(scan) => each(&self.snapshot, scan, &key, created)?,
+        let (key, created, mut rows) = match &mut self.source {
+            Source::Nothing => return Ok(None),
+            Source::Chosen(answer) => {
+                let Some(row) = answer.next().map_err(wrong)? else { return Ok(None) };
+                return Self::alone(self.record, &row).map(Some);
+            }
+            Source::Each(answer, scan) => {
+                let Some(row) = answer.next().map_err(wrong)? else { return Ok(None) };
+                let (key, created) = (key_of(self.record, &row), row.created());
+                let mut rows = each(&self.snapshot, scan, &key, created)?;
+                let own = row.json();
+                for past in &mut rows {
+                    past.is_chosen = past.version.document.json() == own;
+                }
+                if rows.is_empty() {
+                    // The chosen row is among its message's rows; should it not be, it is not lost.
+                    rows.push(Past::of(self.record, &row, (self.sighted, true))?);
+                }
+                (key, created, rows)
+            }
+            Source::Every(every) => match every.next()? {
+                Some(message) => message,
+                None => return Ok(None),
+            },
         };
         if let Some(until) = self.until {
             rows.retain(|row| row.modified <= until);
         }
-        if rows.is_empty() {
-            // The chosen row is among its message's rows; should it not be, it is not lost.
-            rows.push(Past::of(self.record, &row, self.sighted)?);
-        }
-        number_variants(&mut rows, row.json());
+        let modified = number_variants(&mut rows).unwrap_or(created);
         let custodians = self.custodians.of(&self.snapshot, &rows)?;
         let versions = rows.into_iter().map(|row| row.version).collect();
         let (attached, parent, is_context) = (Vec::new(), None, false);
@@ -167,40 +188,56 @@ fn past(query: &Query, variants: bool) -> Result<Option<Scan>> {
     every.scan().map_err(wrong)
 }
 
-impl Beside {
-    /// The versions of a message; messages are asked for in the order of the scan.
-    fn versions(&mut self, key: &MessageKey, created: Timestamp) -> Result<Vec<Past>> {
-        let is_here = self.place.as_ref().is_some_and(|(chat, at, id)| {
-            *at == created && *id == key.id && *chat == key.conversation
-        });
-        if !is_here {
-            self.go_to(key, created)?;
+impl Every {
+    /// The next message that has a chosen version, and its rows in order.
+    fn next(&mut self) -> Result<Option<(MessageKey, Timestamp, Vec<Past>)>> {
+        while self.ready.is_empty() {
+            let Some((key, created)) = self.next_place()? else { return Ok(None) };
+            let mut rows = Vec::new();
+            while let Some(row) = self.next_at(&key, created)? {
+                rows.push(row);
+            }
+            self.sort_out(&key, created, rows);
         }
-        let group = mem::take(&mut self.group);
-        let (own, others) = group.into_iter().partition(|row| row.reply_to == key.reply_to);
-        self.group = others;
-        Ok(own)
+        Ok(self.ready.pop_front())
     }
 
-    fn go_to(&mut self, key: &MessageKey, created: Timestamp) -> Result<()> {
-        self.group.clear();
-        self.place = Some((key.conversation.clone(), created, key.id.clone()));
-        loop {
-            let row = if mem::take(&mut self.is_waiting) {
-                self.rows.last()
-            } else {
-                self.rows.next().map_err(archive)?
-            };
-            let Some(row) = row else { return Ok(()) };
-            let is_there = row.created() == created
-                && row.id() == key.id
-                && row.conversation() == key.conversation;
-            if is_there {
-                self.group.push(Past::of(self.record, &row, self.sighted)?);
-            } else if !self.group.is_empty() {
-                self.is_waiting = true;
-                return Ok(());
-            }
+    /// Goes to the next row, whose place all versions of its message have.
+    fn next_place(&mut self) -> Result<Option<(MessageKey, Timestamp)>> {
+        if !self.is_waiting && self.rows.next().map_err(archive)?.is_none() {
+            return Ok(None);
+        }
+        self.is_waiting = true;
+        let place = |row: Row<'_>| (key_of(self.record, &row), row.created());
+        Ok(self.rows.last().map(place))
+    }
+
+    /// The next row, if it is at a place.
+    fn next_at(&mut self, key: &MessageKey, created: Timestamp) -> Result<Option<Past>> {
+        if !mem::take(&mut self.is_waiting) && self.rows.next().map_err(archive)?.is_none() {
+            return Ok(None);
+        }
+        let is_chosen = self.rows.is_chosen(self.versions).map_err(archive)?;
+        let Some(row) = self.rows.last() else { return Ok(None) };
+        let is_there = row.created() == created
+            && row.id() == key.id
+            && row.conversation() == key.conversation;
+        if !is_there {
+            self.is_waiting = true;
+            return Ok(None);
+        }
+        let fits = self.modified.from.is_none_or(|from| from <= row.modified())
+            && self.modified.to.is_none_or(|to| row.modified() < to);
+        Past::of(self.record, &row, (self.sighted, is_chosen && fits)).map(Some)
+    }
+
+    /// Tells the messages of a place apart by the thread that they are in.
+    fn sort_out(&mut self, place: &MessageKey, created: Timestamp, mut rows: Vec<Past>) {
+        while let Some(chosen) = rows.iter().find(|row| row.is_chosen) {
+            let reply_to = chosen.reply_to.clone();
+            let (own, others) = rows.into_iter().partition(|row| row.reply_to == reply_to);
+            self.ready.push_back((MessageKey { reply_to, ..place.clone() }, created, own));
+            rows = others;
         }
     }
 }
@@ -222,7 +259,7 @@ fn each(
     let mut all = Vec::new();
     while let Some(row) = rows.next().map_err(archive)? {
         if row.id() == key.id && row.reply_to() == key.reply_to.as_deref() {
-            all.push(Past::of(scan.record, &row, true)?);
+            all.push(Past::of(scan.record, &row, (true, false))?);
         }
     }
     Ok(all)
@@ -230,10 +267,11 @@ fn each(
 
 /// Contents that came under one version become neighbours with numbers: they come in the order of
 /// their addresses, and the one that was chosen, of the last version, goes behind the others.
-fn number_variants(rows: &mut Vec<Past>, chosen: &[u8]) {
-    if let Some(at) = rows.iter().position(|row| row.version.document.json() == chosen)
-        && rows.get(at).map(|row| row.version.version) == rows.last().map(|row| row.version.version)
-    {
+/// Says when the chosen one was modified.
+fn number_variants(rows: &mut Vec<Past>) -> Option<Timestamp> {
+    let at = rows.iter().position(|row| row.is_chosen)?;
+    let modified = rows.get(at)?.modified;
+    if rows.get(at).map(|row| row.version.version) == rows.last().map(|row| row.version.version) {
         let row = rows.remove(at);
         rows.push(row);
     }
@@ -243,6 +281,7 @@ fn number_variants(rows: &mut Vec<Past>, chosen: &[u8]) {
             row.version.variant = (number, of);
         }
     }
+    Some(modified)
 }
 
 fn key_of(record: RecordKind, row: &Row<'_>) -> MessageKey {
@@ -255,11 +294,12 @@ fn key_of(record: RecordKind, row: &Row<'_>) -> MessageKey {
 }
 
 impl Past {
-    fn of(record: RecordKind, row: &Row<'_>, sighted: bool) -> Result<Self> {
+    fn of(record: RecordKind, row: &Row<'_>, (sighted, is_chosen): (bool, bool)) -> Result<Self> {
         let custodians = if sighted { row.custodians().map_err(archive)? } else { Vec::new() };
         Ok(Self {
             reply_to: row.reply_to().map(str::to_owned),
             modified: row.modified(),
+            is_chosen,
             version: Version {
                 document: row.document().map_err(archive)?.into_owned(),
                 address: ContentAddress([0; 32]),

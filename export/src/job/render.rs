@@ -15,7 +15,7 @@ use super::parent::Parents;
 use super::place::{Binder, Ended};
 use super::read::Entries;
 use super::scene::{Known, Scene, Stage};
-use super::slice::{Place, Slice};
+use super::slice::{Extent, Slice};
 use crate::entry::{Entry, Piece, RenderOptions, Version, Window, Zone};
 use crate::error::Result;
 use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet, pdf};
@@ -236,8 +236,8 @@ impl Workshop {
     }
 
     /// Renders what [`Workshop::read`] gave of whole conversations, or of a part of one.
-    pub(super) fn render(&self, stretches: Vec<Stretch>, place: Place) -> Result<Made> {
-        if self.request.is_by_chat() && place == Place::Whole {
+    pub(super) fn render(&self, stretches: Vec<Stretch>, place: Extent) -> Result<Made> {
+        if self.request.is_by_chat() && place == Extent::Whole {
             return self.chats(stretches).map(Made::Chats);
         }
         let mut made = Made::Items(Vec::new());

@@ -21,7 +21,7 @@ pub(super) struct Slice {
     pub(super) chats: Vec<String>,
     /// When they were created: some of a conversation that is more than a slice.
     pub(super) created: TimeRange,
-    pub(super) place: Place,
+    pub(super) place: Extent,
 }
 
 impl Slice {
@@ -36,7 +36,7 @@ impl Slice {
 
 /// How a slice lies in its conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Extent {
     /// It has all of each of its conversations.
     #[default]
     Whole,
@@ -116,9 +116,9 @@ impl Slicer {
         let mut from = None;
         for to in ends {
             let place = match (from, to) {
-                (None, _) => Place::First,
-                (_, None) => Place::Last,
-                _ => Place::Inside,
+                (None, _) => Extent::First,
+                (_, None) => Extent::Last,
+                _ => Extent::Inside,
             };
             let (chats, created) = (vec![self.chat.clone()], TimeRange { from, to });
             self.slices.push(Slice { record: self.record, chats, created, place });
@@ -163,7 +163,7 @@ mod tests {
         let slices = sliced(&[("a", many.clone()), ("b", many.clone()), ("c", many)]);
         let chats: Vec<_> = slices.iter().map(|slice| slice.chats.join("")).collect();
         assert_eq!(chats, ["ab", "c"]);
-        assert!(slices.iter().all(|slice| slice.place == Place::Whole));
+        assert!(slices.iter().all(|slice| slice.place == Extent::Whole));
         assert_eq!(sliced(&[]), []);
     }
 
@@ -176,7 +176,7 @@ mod tests {
         let (first, last) = (&slices[0], &slices[slices.len() - 1]);
         assert_eq!((first.chats.join(""), last.chats.join("")), ("a".into(), "c".into()));
         let of_b = &slices[1..slices.len() - 1];
-        assert_eq!((of_b[0].place, of_b[of_b.len() - 1].place), (Place::First, Place::Last));
+        assert_eq!((of_b[0].place, of_b[of_b.len() - 1].place), (Extent::First, Extent::Last));
         assert_eq!((of_b[0].created.from, of_b[of_b.len() - 1].created.to), (None, None));
         let mut counted = 0;
         for (slice, next) in of_b.iter().zip(of_b[1..].iter().map(Some).chain([None])) {

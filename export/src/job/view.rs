@@ -11,7 +11,7 @@ use chatvault_query::record::Texts;
 
 use super::attach::{Attachments, Reasons};
 use super::read::Entries;
-use super::slice::{Place, Slice};
+use super::slice::{Extent, Slice};
 use crate::entry::{Entry, Window};
 use crate::error::Result;
 use crate::request::{Format, Request, wrong};
@@ -45,7 +45,7 @@ impl<'v> Viewer<'v> {
     ) -> Result<Vec<Entry>> {
         let all = Window { start: Timestamp::MIN, end: Timestamp::MAX, number: 1, of: 1 };
         let chats = vec![conversation.to_owned()];
-        let slice = Slice { record, chats, created, place: Place::Whole };
+        let slice = Slice { record, chats, created, place: Extent::Whole };
         let mut entries =
             Entries::of(&self.snapshot, &self.request, (record, all, Some(&slice)), true)?;
         let texts = Texts::new(&self.snapshot);

@@ -69,7 +69,7 @@ pub struct Resume {
     pub continued: Vec<Continued>,
     /// The group of which not everything is in this part or one before.
     pub group: u64,
-    /// The Merkle tree over all subjects so far: see [`crate::digest::Merkle::peaks`].
+    /// The Merkle tree over all subjects so far.
     pub peaks: Vec<String>,
     /// How many slices of its next piece are, if that is larger than a part.
     pub slice: u64,

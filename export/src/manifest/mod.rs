@@ -211,7 +211,7 @@ fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-/// A [`Digest`] as text.
+/// The fingerprint of a selection as text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestText {
     /// The Merkle root, in hexadecimal digits.

@@ -3,14 +3,11 @@
 //! A safe name is in composed form (NFC), has no character that any common system refuses or
 //! hides, no dot or space at its ends, is no device of Windows, and has at most
 //! [`NAME_BYTES`] bytes with its extension kept. Names that would fall together where case does not
-//! count get `-2`, `-3`. A path inside a part has at most [`PATH_CHARS`] characters, so that it can
+//! count have one [`fold`]. A path inside a part has at most [`PATH_CHARS`] characters, so that it can
 //! be unpacked below an ordinary folder on Windows.
 
-mod taken;
 #[cfg(test)]
 mod tests;
-
-pub use taken::{Taken, fold};
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
@@ -18,9 +15,9 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use crate::digest::{hex, sha256};
 
 /// The longest safe name, in bytes of UTF-8.
-pub const NAME_BYTES: usize = 120;
+pub(crate) const NAME_BYTES: usize = 120;
 /// The longest path inside a part, in characters.
-pub const PATH_CHARS: usize = 200;
+pub(crate) const PATH_CHARS: usize = 200;
 /// The longest extension that is kept when a name is cut; a longer one is part of the name.
 const EXTENSION_BYTES: usize = 16;
 /// The longest readable half of a folder's name: a chat's topic, before its hash.
@@ -29,15 +26,7 @@ const SLUG_BYTES: usize = 60;
 const SLUG_DIGITS: usize = 8;
 
 /// A safe name for a file or folder; `instead` if nothing of `wanted` can be kept.
-///
-/// ```
-/// use chatvault_export::name::safe;
-///
-/// assert_eq!(safe("Budget: Q1/Q2?.xlsx", "file"), "Budget_ Q1_Q2_.xlsx");
-/// assert_eq!(safe("con.txt", "file"), "_con.txt");
-/// assert_eq!(safe(" .. ", "file"), "file");
-/// ```
-pub fn safe(wanted: &str, instead: &str) -> String {
+pub(crate) fn safe(wanted: &str, instead: &str) -> String {
     safe_within(wanted, instead, NAME_BYTES)
 }
 
@@ -54,7 +43,7 @@ fn safe_within(wanted: &str, instead: &str, bytes: usize) -> String {
 
 /// A chat's folder: what it is called, as far as that can be kept, and eight digits of its id's
 /// hash, so that two chats of one topic stay apart and a renamed one is still found.
-pub fn slug(topic: &str, chat: &str) -> String {
+pub(crate) fn slug(topic: &str, chat: &str) -> String {
     let words = safe_within(topic, "chat", SLUG_BYTES).replace(' ', "-");
     let digits = hex(&sha256(chat.as_bytes()));
     format!("{words}_{}", digits.get(..SLUG_DIGITS).unwrap_or(&digits))
@@ -62,7 +51,7 @@ pub fn slug(topic: &str, chat: &str) -> String {
 
 /// Folders and a file as one path of at most [`PATH_CHARS`] characters: the file's name gives way,
 /// its extension last. All parts must be safe already.
-pub fn path(folders: &[&str], file: &str) -> String {
+pub(crate) fn path(folders: &[&str], file: &str) -> String {
     let folder: String = folders.iter().flat_map(|folder| [*folder, "/"]).collect();
     let room = PATH_CHARS.saturating_sub(folder.chars().count()).max(1);
     let mut name = shorten_chars(file, room);
@@ -79,11 +68,14 @@ pub(crate) fn with_mark(path: &str, mark: &str) -> String {
     format!("{folder}{stem}{mark}{extension}")
 }
 
-/// `name` with `mark` before its extension: `report.pdf` and `-2` make `report-2.pdf`.
-pub(crate) fn marked(name: &str, mark: &str, bytes: usize) -> String {
-    let (stem, extension) = split_extension(name);
-    let room = bytes.saturating_sub(extension.len() + mark.len());
-    format!("{}{mark}{extension}", cut(stem, room))
+/// The form in which names that some system takes for one are equal.
+///
+/// Upper case first: `ß` and `SS` fall together, as do the forms of sigma.
+pub(crate) fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// Cuts a name to so many bytes, on a character's border, keeping the extension.

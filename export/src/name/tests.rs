@@ -60,29 +60,11 @@ fn a_path_gives_way_at_the_files_name() {
 }
 
 #[test]
-fn names_that_differ_in_case_only_are_numbered() {
-    let mut taken = Taken::default();
-    let names =
-        ["Report.pdf", "report.PDF", "REPORT.pdf", "report-2.pdf", "straße", "STRASSE", "Σς", "σσ"];
-    let given: Vec<String> = names.iter().map(|name| taken.take(name)).collect();
-    let expected = [
-        "Report.pdf",
-        "report-2.PDF",
-        "REPORT-3.pdf",
-        "report-2-2.pdf",
-        "straße",
-        "STRASSE-2",
-        "Σς",
-        "σσ-2",
-    ];
-    assert_eq!(given, expected);
-}
-
-#[test]
-fn ten_thousand_of_one_name_take_no_quadratic_time() {
-    let mut taken = Taken::default();
-    let last = (0..10_000).map(|_| taken.take("image.png")).last();
-    assert_eq!(last.as_deref(), Some("image-10000.png"));
+fn names_that_some_system_takes_for_one_are_folded_together() {
+    for (one, other) in [("Report.pdf", "report.PDF"), ("straße", "STRASSE"), ("Σς", "σσ")] {
+        assert_eq!(fold(one), fold(other));
+    }
+    assert_ne!(fold("report.pdf"), fold("report-2.pdf"));
 }
 
 proptest! {
@@ -94,16 +76,6 @@ proptest! {
         prop_assert_eq!(trim(&name), &name);
         prop_assert!(!is_device(&name));
         prop_assert_eq!(&safe(&name, "file"), &name, "a safe name stays");
-    }
-
-    #[test]
-    fn taken_names_stay_apart(names in prop::collection::vec("[aAß.]{1,3}(-[23])?(\\.[tT])?", 1..40)) {
-        let mut taken = Taken::default();
-        let mut given: Vec<String> = names.iter().map(|name| fold(&taken.take(name))).collect();
-        given.sort();
-        let all = given.len();
-        given.dedup();
-        prop_assert_eq!(given.len(), all);
     }
 
     #[test]

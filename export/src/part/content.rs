@@ -24,7 +24,7 @@ const HANDED_OVER_BYTES: usize = 512;
 
 /// What is in a member.
 #[derive(Debug)]
-pub enum Content<'a> {
+pub(crate) enum Content<'a> {
     /// Bytes at hand.
     Bytes(Vec<u8>),
     /// Bytes that are made ready already.
@@ -35,14 +35,14 @@ pub enum Content<'a> {
 
 /// Bytes that were deflated and hashed where they were made.
 #[derive(Debug)]
-pub struct Pressed {
+pub(crate) struct Pressed {
     pub(super) level: u32,
     pub(super) slot: Box<Slot<'static>>,
 }
 
 impl Content<'_> {
     /// Its length.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Pressed(pressed) => pressed.slot.raw,
@@ -52,10 +52,10 @@ impl Content<'_> {
 }
 
 /// Opens a content; called more than once, it gives the same bytes from their start.
-pub type Open<'a> = Box<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send + 'a>;
+pub(crate) type Open<'a> = Box<dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send + 'a>;
 
 /// A content that is read when it is needed, never held as a whole.
-pub struct Stream<'a> {
+pub(crate) struct Stream<'a> {
     /// Its length; a reader that gives fewer or more is an error.
     pub bytes: u64,
     /// Its SHA-256, if that is known; other bytes are an error.

@@ -14,7 +14,7 @@ use crate::zip::{is_compressed, member_bytes};
 
 /// What stays together in one part: a message with its attachments, or some of them.
 #[derive(Debug, Default)]
-pub struct Group<'a> {
+pub(crate) struct Group<'a> {
     /// The first and last message, for the index.
     pub keys: Option<(Key, Key)>,
     /// The versions that this group brings, in export order.
@@ -31,7 +31,7 @@ pub struct Group<'a> {
 
 impl Group<'_> {
     /// Takes in what comes behind it, so that both stay together.
-    pub fn join(&mut self, next: Self) {
+    pub(crate) fn join(&mut self, next: Self) {
         self.keys = match (self.keys.take(), next.keys) {
             (Some((first, _)), Some((_, last))) => Some((first, last)),
             (mine, next) => mine.or(next),
@@ -52,7 +52,7 @@ impl Group<'_> {
 
 /// A file of a part.
 #[derive(Debug)]
-pub struct Member<'a> {
+pub(crate) struct Member<'a> {
     /// Its path: safe names with `/` between them, at most 200 characters.
     pub path: String,
     /// What is in it.
@@ -65,7 +65,7 @@ impl Member<'_> {
     /// Deflates and hashes bytes at hand now, where the member is made: the writer would have to do
     /// it otherwise. `level` must be the writer's. A path that it will not take is left to it.
     #[must_use]
-    pub fn pressed(self, level: u32) -> Self {
+    pub(crate) fn pressed(self, level: u32) -> Self {
         let Self { path, content, source } = self;
         let bytes = match content {
             Content::Bytes(bytes) if check_path(&path).is_ok() => bytes,
@@ -80,7 +80,7 @@ impl Member<'_> {
 
 /// A record of a running file. A file never ends inside a record.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub(crate) struct Record {
     /// The file.
     pub file: Arc<RecordFile>,
     /// The record's bytes, with whatever ends it.
@@ -89,7 +89,7 @@ pub struct Record {
 
 /// A file that records are added to: it goes on in the next part under a numbered name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordFile {
+pub(crate) struct RecordFile {
     /// The path of the first; `a.csv` goes on as `a_002.csv`.
     pub path: String,
     /// What every one of them begins with.

@@ -36,12 +36,12 @@ pub(crate) mod tests;
 mod twin;
 mod writer;
 
-pub use content::{Content, Open, Pressed, Stream};
+pub(crate) use content::{Content, Stream};
 pub(crate) use file::replace;
 pub(crate) use folder::{hash_file, lock_name};
-pub use group::{Group, Member, Record, RecordFile};
+pub(crate) use group::{Group, Member, Record, RecordFile};
 pub(crate) use twin::Twin;
-pub use writer::{Progress, Writer};
+pub(crate) use writer::{Progress, Writer};
 
 use std::path::Path;
 
@@ -51,7 +51,7 @@ use crate::zip::{LEAST_PART_BYTES, MOST_PART_BYTES};
 
 /// How parts are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The export's name: that of its index and of everything temporary.
     pub export: String,
     /// The cap: no part has more bytes. From 64 KiB to just below 4 GiB.
@@ -64,12 +64,12 @@ pub struct Settings {
 
 impl Settings {
     /// A billion bytes: below both readings of "1 GB".
-    pub const PART_BYTES: u64 = 1_000_000_000;
+    pub(crate) const PART_BYTES: u64 = 1_000_000_000;
     /// Favours speed: texts of messages are short and repeat themselves, so harder levels gain little.
-    pub const LEVEL: u32 = 2;
+    pub(crate) const LEVEL: u32 = 2;
 
     /// The usual settings for an export of this name.
-    pub fn new(export: &str) -> Self {
+    pub(crate) fn new(export: &str) -> Self {
         let export = export.to_owned();
         Self { export, part_bytes: Self::PART_BYTES, level: Self::LEVEL, threads: 0 }
     }
@@ -93,7 +93,7 @@ impl Settings {
 
 /// A window of time: its parts are `{name}_part001.zip` and so on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Window {
+pub(crate) struct Window {
     /// What its parts' names begin with: see [`window_name`].
     pub name: String,
     /// Which it is, and from when to when.
@@ -102,14 +102,14 @@ pub struct Window {
 
 /// What the names of a window's parts begin with: `{label}_{start}-{end}_{format}`, days as
 /// `YYYYMMDD`.
-pub fn window_name(label: &str, days: (&str, &str), format: &str) -> String {
+pub(crate) fn window_name(label: &str, days: (&str, &str), format: &str) -> String {
     let label = crate::name::safe(label, "export");
     crate::name::safe(&format!("{label}_{}-{}_{format}", days.0, days.1), "export")
 }
 
 /// What the names of all parts of an export begin with: a word for people, and eight digits of the
 /// export's id, so that no other export writes a part of that name.
-pub fn label(word: &str, export_id: &str) -> String {
+pub(crate) fn label(word: &str, export_id: &str) -> String {
     /// Leaves room for the rest in a name of 120 bytes.
     const WORD_BYTES: usize = 60;
     let word = crate::name::shorten(&crate::name::safe(word, "export"), WORD_BYTES);
@@ -133,6 +133,6 @@ pub(crate) fn is_zip(file: &str) -> bool {
 }
 
 /// A part's file name.
-pub fn part_name(window: &str, k: u32) -> String {
+pub(crate) fn part_name(window: &str, k: u32) -> String {
     format!("{window}_part{k:03}.zip")
 }

@@ -17,7 +17,7 @@ use crate::manifest::{Draft, Facts, Key, Last, MANIFEST, PartRecord, SUMS, sums_
 use crate::name::fold;
 use crate::pool::Pool;
 use crate::zip::deflate::stored_bytes;
-use crate::zip::record::{End, Entry};
+use crate::zip::record::{End, ZipEntry};
 use crate::zip::{Method, member_bytes};
 
 /// Members whose contents may wait in memory for their turn.
@@ -269,8 +269,10 @@ impl<'a> OpenPart<'a> {
         let start = self.file.leave_gap(room)?;
         let sums =
             self.pour(&slot.path, content, slot.raw)?.check(&slot.path, slot.raw, expected)?;
-        let entry =
-            Entry { offset: narrow(start)?, ..self.entry(slot, Method::Stored, slot.raw, sums)? };
+        let entry = ZipEntry {
+            offset: narrow(start)?,
+            ..self.entry(slot, Method::Stored, slot.raw, sums)?
+        };
         self.file.fill_gap(start, &entry.local())?;
         entry.put_central(&mut self.directory);
         self.seal(slot, slot.raw, &sums.sha256);
@@ -296,8 +298,8 @@ impl<'a> OpenPart<'a> {
         }
     }
 
-    fn entry(&self, slot: &Slot<'_>, method: Method, packed: u64, sums: Sums) -> Result<Entry> {
-        Ok(Entry {
+    fn entry(&self, slot: &Slot<'_>, method: Method, packed: u64, sums: Sums) -> Result<ZipEntry> {
+        Ok(ZipEntry {
             name: slot.path.clone(),
             method: Some(method),
             crc: sums.crc,
@@ -370,7 +372,7 @@ impl<'a> OpenPart<'a> {
     fn write_own(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let hash = sha256(bytes);
         let length = narrow(bytes.len() as u64)?;
-        let entry = Entry {
+        let entry = ZipEntry {
             name: name.to_owned(),
             method: Some(Method::Stored),
             crc: crc32fast::hash(bytes),

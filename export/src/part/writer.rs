@@ -23,7 +23,7 @@ use crate::pool::Pool;
 /// Writes the parts of an export. See the [module](super) for what it promises.
 ///
 /// After an error nothing more can be written; what is finished stays and can be resumed from.
-pub struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     pub(super) settings: Settings,
     pub(super) folder: Folder,
     pub(super) pool: Pool,
@@ -61,7 +61,7 @@ enum State {
 
 /// How far a writer is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Finished parts.
     pub parts: u64,
     /// Their bytes.
@@ -82,7 +82,11 @@ impl fmt::Debug for Writer<'_> {
 
 impl<'a> Writer<'a> {
     /// Begins an export; an error if one of its name is there.
-    pub fn create(storage: Arc<dyn Storage>, settings: Settings, head: Head) -> Result<Self> {
+    pub(crate) fn create(
+        storage: Arc<dyn Storage>,
+        settings: Settings,
+        head: Head,
+    ) -> Result<Self> {
         settings.check()?;
         let folder = Folder::open(storage, &settings)?;
         if Index::read(folder.storage.as_ref(), &settings.export)?.is_some() {
@@ -96,7 +100,11 @@ impl<'a> Writer<'a> {
     ///
     /// Every finished part is read and held against the index; a changed one is an error, and from
     /// the first missing one on all are written again, to the same bytes.
-    pub fn resume(storage: Arc<dyn Storage>, settings: Settings, head: Head) -> Result<Self> {
+    pub(crate) fn resume(
+        storage: Arc<dyn Storage>,
+        settings: Settings,
+        head: Head,
+    ) -> Result<Self> {
         settings.check()?;
         let folder = Folder::open(storage, &settings)?;
         let Some((index, again)) = folder.resume(&settings, &head)? else {
@@ -167,28 +175,29 @@ impl<'a> Writer<'a> {
 
     /// Calls `released` for every part that is finished from now on: it is durable, and will not be
     /// touched again. An error of it ends the export.
-    pub fn on_part(&mut self, released: impl FnMut(&PartRecord) -> io::Result<()> + 'a) {
+    pub(crate) fn on_part(&mut self, released: impl FnMut(&PartRecord) -> io::Result<()> + 'a) {
         self.on_part = Box::new(released);
     }
 
     /// Asks `stop` between pieces whether to stop.
-    pub fn cancel_when(&mut self, stop: impl Fn() -> bool + 'a) {
+    pub(crate) fn cancel_when(&mut self, stop: impl Fn() -> bool + 'a) {
         self.cancelled = Box::new(stop);
     }
 
     /// Is there nothing left to do?
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.state == State::Finished
     }
 
     /// The number of the first group that is still needed, counted from 0 over all windows: groups
     /// before it are taken and ignored. See [`Writer::skip_to`].
-    pub fn first_needed(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn first_needed(&self) -> u64 {
         self.from.group
     }
 
     /// Tells that the next group is that of this number: the caller did not make those before it.
-    pub fn skip_to(&mut self, group: u64) -> Result<()> {
+    pub(crate) fn skip_to(&mut self, group: u64) -> Result<()> {
         if group < self.next_group || group > self.from.group {
             return Err(Error::Order("only groups that are in finished parts can be skipped"));
         }
@@ -198,7 +207,7 @@ impl<'a> Writer<'a> {
 
     /// The number of the first group behind a window, if all of the window's parts are finished:
     /// then its groups need not be made again, and [`Writer::skip_to`] may go there.
-    pub fn window_end(&self, window: u32) -> Option<u64> {
+    pub(crate) fn window_end(&self, window: u32) -> Option<u64> {
         let parts = &self.index.parts;
         let is_over = parts.last().is_some_and(|last| last.window > window);
         let last_of_it = parts.iter().rev().find(|part| part.window <= window);
@@ -206,7 +215,7 @@ impl<'a> Writer<'a> {
     }
 
     /// How far it is.
-    pub fn progress(&self) -> Progress {
+    pub(crate) fn progress(&self) -> Progress {
         let parts = &self.index.parts;
         Progress {
             parts: parts.len() as u64,
@@ -216,7 +225,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Begins a window.
-    pub fn begin_window(&mut self, window: Window) -> Result<()> {
+    pub(crate) fn begin_window(&mut self, window: Window) -> Result<()> {
         self.need_writing()?;
         if self.window.is_some() {
             return Err(Error::Order("a window begins inside another"));
@@ -226,7 +235,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Takes the next group.
-    pub fn add(&mut self, group: Group<'a>) -> Result<()> {
+    pub(crate) fn add(&mut self, group: Group<'a>) -> Result<()> {
         self.need_writing()?;
         let number = self.next_group;
         self.next_group += 1;
@@ -244,7 +253,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends a running file: nothing will be added to it any more.
-    pub fn close_records(&mut self, file: &RecordFile) -> Result<()> {
+    pub(crate) fn close_records(&mut self, file: &RecordFile) -> Result<()> {
         self.need_writing()?;
         if self.next_group < self.from.group {
             return Ok(());
@@ -257,7 +266,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends a window: its last part is finished and knows that it is the last.
-    pub fn finish_window(&mut self) -> Result<()> {
+    pub(crate) fn finish_window(&mut self) -> Result<()> {
         self.need_writing()?;
         let Some(window) = self.window.clone() else {
             return Err(Error::Order("no window was begun"));
@@ -278,7 +287,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the export: its index is final.
-    pub fn finish(mut self) -> Result<Index> {
+    pub(crate) fn finish(mut self) -> Result<Index> {
         if self.state == State::Finished {
             self.folder.close();
             return Ok(self.index);

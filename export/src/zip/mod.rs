@@ -17,11 +17,11 @@ pub(crate) mod record;
 mod tests;
 
 /// The most members of a part: below the 65,535 from where on readers would need zip64.
-pub const MOST_ENTRIES: u32 = 60_000;
+pub(crate) const MOST_ENTRIES: u32 = 60_000;
 /// The largest part that needs no zip64, whatever its members are.
-pub const MOST_PART_BYTES: u64 = u32::MAX as u64 - 1;
+pub(crate) const MOST_PART_BYTES: u64 = u32::MAX as u64 - 1;
 /// The smallest cap that parts can have.
-pub const LEAST_PART_BYTES: u64 = 64 << 10;
+pub(crate) const LEAST_PART_BYTES: u64 = 64 << 10;
 
 /// The end record without a comment.
 pub(crate) const END_BYTES: u64 = 22;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chatvault_engine::ReadFile;
 
 use super::deflate::Inflater;
-use super::record::{Central, End, Entry, Local};
+use super::record::{Central, End, Local, ZipEntry};
 use super::{CENTRAL_BYTES, END_BYTES, LOCAL_BYTES, Method};
 
 /// The longest name that is read, in bytes: twice what we write.
@@ -21,7 +21,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 pub(crate) struct Archive {
     file: Arc<dyn ReadFile>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<ZipEntry>,
     /// What is not as a part writer leaves it, though readable: one line each.
     pub(crate) oddities: Vec<String>,
 }
@@ -73,7 +73,7 @@ impl Archive {
     /// Do members share bytes? A part whose members do would take far longer to read than it is
     /// large.
     pub(crate) fn overlaps(&self) -> bool {
-        let span = |entry: &Entry| {
+        let span = |entry: &ZipEntry| {
             let start = u64::from(entry.offset);
             let header = LOCAL_BYTES + entry.name.len() as u64;
             (start, start + header + u64::from(entry.packed))
@@ -85,7 +85,7 @@ impl Archive {
 
     /// The bytes of a member, unpacked; at most as many as the directory says, and an error if the
     /// member would have more.
-    pub(crate) fn content(&self, entry: &Entry) -> io::Result<Box<dyn Read + '_>> {
+    pub(crate) fn content(&self, entry: &ZipEntry) -> io::Result<Box<dyn Read + '_>> {
         let mut local = Section::new(&self.file, u64::from(entry.offset), LOCAL_BYTES);
         let mut fixed = [0; Local::FIXED];
         local.read_exact(&mut fixed)?;
@@ -107,7 +107,7 @@ impl Archive {
     }
 
     /// A reader that goes by local headers must see the name that the directory has.
-    fn check_name(&self, entry: &Entry, local: &Local) -> io::Result<()> {
+    fn check_name(&self, entry: &ZipEntry, local: &Local) -> io::Result<()> {
         let mut name = vec![0; entry.name.len()];
         let start = u64::from(entry.offset) + LOCAL_BYTES;
         Section::new(&self.file, start, name.len() as u64).read_exact(&mut name)?;
@@ -129,7 +129,7 @@ fn read_end(file: &Arc<dyn ReadFile>, bytes: u64) -> io::Result<End> {
     Ok(end)
 }
 
-fn read_entry(directory: &mut impl Read) -> io::Result<(Entry, bool)> {
+fn read_entry(directory: &mut impl Read) -> io::Result<(ZipEntry, bool)> {
     let mut fixed = [0; Central::FIXED];
     directory.read_exact(&mut fixed)?;
     let central = Central::read(&fixed).ok_or_else(|| invalid("the directory is damaged"))?;
@@ -143,7 +143,7 @@ fn read_entry(directory: &mut impl Read) -> io::Result<(Entry, bool)> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let name = String::from_utf8(name).map_err(io::Error::other)?;
-    Ok((Entry { name, ..central.entry }, other > 0))
+    Ok((ZipEntry { name, ..central.entry }, other > 0))
 }
 
 /// Some bytes of a file, read in order.

@@ -26,7 +26,7 @@ const ATTRIBUTES: u32 = 0o100_644 << 16;
 
 /// A member, as its local header and the central directory describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct ZipEntry {
     pub(crate) name: String,
     /// `None`: a method that we never use, or encryption.
     pub(crate) method: Option<Method>,
@@ -44,7 +44,7 @@ pub(crate) struct End {
     pub(crate) directory_offset: u32,
 }
 
-impl Entry {
+impl ZipEntry {
     /// The local header; the member's bytes follow it.
     pub(crate) fn local(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(30 + self.name.len());
@@ -118,7 +118,7 @@ impl End {
 /// write follow it.
 #[derive(Debug)]
 pub(crate) struct Central {
-    pub(crate) entry: Entry,
+    pub(crate) entry: ZipEntry,
     pub(crate) name_bytes: usize,
     pub(crate) other_bytes: usize,
 }
@@ -135,7 +135,7 @@ impl Central {
         let other_bytes = usize::from(fields.u16()?) + usize::from(fields.u16()?);
         let _disk_and_attributes = (fields.u16()?, fields.u16()?, fields.u32()?);
         let offset = fields.u32()?;
-        Some(Self { entry: Entry { offset, ..entry }, name_bytes, other_bytes })
+        Some(Self { entry: ZipEntry { offset, ..entry }, name_bytes, other_bytes })
     }
 }
 
@@ -177,7 +177,7 @@ impl Fields<'_> {
         Some(u32::from_le_bytes(*field))
     }
 
-    fn common(&mut self) -> Option<(Entry, usize)> {
+    fn common(&mut self) -> Option<(ZipEntry, usize)> {
         let _version = self.u16()?;
         let flags = self.u16()?;
         let method = match (self.u16()?, flags & FLAG_ENCRYPTED) {
@@ -187,7 +187,7 @@ impl Fields<'_> {
         };
         let _time_and_date = self.u32()?;
         let (crc, packed, raw) = (self.u32()?, self.u32()?, self.u32()?);
-        let entry = Entry { name: String::new(), method, crc, packed, raw, offset: 0 };
+        let entry = ZipEntry { name: String::new(), method, crc, packed, raw, offset: 0 };
         Some((entry, usize::from(self.u16()?)))
     }
 }

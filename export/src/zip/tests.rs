@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::deflate::{CHUNK_BYTES, Inflater, LAST_BLOCK, Place, chunk, stored_bytes};
 use super::read::Archive;
-use super::record::{Central, End, Entry, Local};
+use super::record::{Central, End, Local, ZipEntry};
 use super::*;
 use crate::digest::{hex, sha256};
 
@@ -99,7 +99,7 @@ fn inflating_ends_where_the_stream_does_or_is_an_error() {
 #[test]
 fn records_are_read_back_and_the_last_32_bits_fit() {
     let name = "Attachments/0001_äöü.pdf".to_owned();
-    let entry = Entry {
+    let entry = ZipEntry {
         name,
         method: Some(Method::Deflated),
         crc: 0xdead_beef,
@@ -112,7 +112,7 @@ fn records_are_read_back_and_the_last_32_bits_fit() {
     let (fixed, name) = central.split_first_chunk::<46>().unwrap();
     let read = Central::read(fixed).unwrap();
     assert_eq!((read.name_bytes, read.other_bytes), (name.len(), 0));
-    assert_eq!(Entry { name: entry.name.clone(), ..read.entry }, entry);
+    assert_eq!(ZipEntry { name: entry.name.clone(), ..read.entry }, entry);
     let local = Local::read(entry.local().first_chunk().unwrap()).unwrap();
     assert_eq!((local.name_bytes, local.extra_bytes), (name.len(), 0));
     let end = End { entries: 60_000, directory_bytes: 1 << 20, directory_offset: u32::MAX };

@@ -3,9 +3,8 @@
 //! Written without a general formatter: that would be most of a record's time.
 
 use chatvault_engine::Timestamp;
+
 const MS_PER_DAY: i64 = 86_400_000;
-/// 0000-01-01 and 10000-01-01 in days since 1970: RFC 3339 has only years of four digits.
-const DAYS: std::ops::Range<i64> = -719_528..2_932_897;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -49,15 +48,9 @@ impl Date {
 
     /// `Thursday`.
     pub(crate) fn weekday(self) -> &'static str {
-        let shifted = (self.month + 9) % 12;
-        let year = self.year - i64::from(self.month <= 2);
-        // Days since Wednesday, 1 March 0000 (`days_from_civil`).
-        let days = 365 * year + year.div_euclid(4) - year.div_euclid(100)
-            + year.div_euclid(400)
-            + (153 * shifted + 2) / 5
-            + self.day
-            - 1;
-        let index = usize::try_from((days + 2).rem_euclid(7)).ok();
+        let midnight = Timestamp::midnight(self.year, self.month, self.day);
+        // 1970-01-01 was a Thursday.
+        let index = midnight.and_then(|at| usize::try_from((at.day() + 3).rem_euclid(7)).ok());
         index.and_then(|index| WEEKDAYS.get(index)).copied().unwrap_or_default()
     }
 }
@@ -70,12 +63,12 @@ impl Parts {
     }
 }
 
-/// The parts of a time; `None` outside the years 0 to 9999.
+/// The parts of a time; `None` outside the years 0 to 9999, which are all that RFC 3339 has.
 pub(crate) fn parts(time: Timestamp) -> Option<Parts> {
-    let days = time.ms().div_euclid(MS_PER_DAY);
     let ms_of_day = time.ms().rem_euclid(MS_PER_DAY);
     let (year, month, day) = time.date();
-    DAYS.contains(&days).then_some(Parts { date: Date { year, month, day }, ms_of_day })
+    let date = Date { year, month, day };
+    (0..10_000).contains(&year).then_some(Parts { date, ms_of_day })
 }
 
 /// Appends `YYYY-MM-DDTHH:MM:SS.mmmZ`. A time that RFC 3339 cannot say is written in words.

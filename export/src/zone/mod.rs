@@ -152,7 +152,7 @@ fn utc(time: Timestamp) -> Option<DateTime<Utc>> {
 
 /// `2021-06-03T23:22:47.120Z`: UTC in milliseconds, the form for machines. A time outside the years
 /// that RFC 3339 can write is given as its number of ticks.
-pub fn rfc3339(time: Timestamp) -> String {
+pub(crate) fn rfc3339(time: Timestamp) -> String {
     let mut text = Vec::with_capacity(24);
     calendar::write_time(time, &mut text);
     // Only ASCII was written.
@@ -160,7 +160,7 @@ pub fn rfc3339(time: Timestamp) -> String {
 }
 
 /// `20210603T232247120Z`: UTC in milliseconds, sorts as it reads, safe in file names.
-pub fn file_stamp(time: Timestamp) -> String {
+pub(crate) fn file_stamp(time: Timestamp) -> String {
     let mut text = rfc3339(time);
     match calendar::parts(time) {
         Some(_) => text.retain(|c| !matches!(c, '-' | ':' | '.')),

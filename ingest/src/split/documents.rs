@@ -14,7 +14,7 @@ use crate::sink::Sink;
 use crate::split::envelope::{self, Envelope, Member, Top};
 use crate::split::{Remarks, may_be_page, recover, replies};
 use crate::strict;
-use crate::window::{Endless, VALUE_BYTES, Window};
+use crate::window::{ByteWindow, Endless, VALUE_BYTES};
 
 /// Where the walk stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(super) struct Page {
 }
 
 pub(super) struct Splitter<'a, 'r> {
-    pub(super) window: &'a mut Window<'r>,
+    pub(super) window: &'a mut ByteWindow<'r>,
     pub(super) cutter: &'a mut Cutter,
     pub(super) sink: &'a mut dyn Sink,
     pub(super) remarks: Remarks,
@@ -86,7 +86,7 @@ impl Page {
 
 impl<'a, 'r> Splitter<'a, 'r> {
     pub(super) fn new(
-        window: &'a mut Window<'r>,
+        window: &'a mut ByteWindow<'r>,
         cutter: &'a mut Cutter,
         sink: &'a mut dyn Sink,
     ) -> Self {

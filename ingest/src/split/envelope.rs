@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::scan::end_of_value;
-use crate::window::{VALUE_BYTES, Window};
+use crate::window::{ByteWindow, VALUE_BYTES};
 
 /// An error's own words are quoted up to this length.
 const QUOTE_BYTES: usize = 300;
@@ -53,11 +53,11 @@ pub(crate) struct Envelope {
 }
 
 /// Looks at the object that starts the window, consuming nothing.
-pub(crate) fn top(window: &mut Window<'_>) -> Top {
+pub(crate) fn top(window: &mut ByteWindow<'_>) -> Top {
     walk(window).unwrap_or(Top::Broken)
 }
 
-fn walk(window: &mut Window<'_>) -> Option<Top> {
+fn walk(window: &mut ByteWindow<'_>) -> Option<Top> {
     let mut envelope = Envelope::default();
     let mut strangers = Vec::new();
     let (mut at, mut byte) = window.token_at(1)?;
@@ -90,12 +90,12 @@ fn walk(window: &mut Window<'_>) -> Option<Top> {
 }
 
 /// Where a value ends whose first byte was read before `inside`.
-fn value_end(window: &mut Window<'_>, inside: usize) -> Option<usize> {
+fn value_end(window: &mut ByteWindow<'_>, inside: usize) -> Option<usize> {
     window.value_end(inside.checked_sub(1)?).ok()
 }
 
 /// Where the object starts that is the body of an answer in a `$batch`; `None` if it has none.
-pub(crate) fn body(window: &mut Window<'_>) -> Option<usize> {
+pub(crate) fn body(window: &mut ByteWindow<'_>) -> Option<usize> {
     let mut envelope = Envelope::default();
     let (mut at, mut byte) = window.token_at(1)?;
     while byte == b'"' {
@@ -112,7 +112,7 @@ pub(crate) fn body(window: &mut Window<'_>) -> Option<usize> {
 
 impl Envelope {
     /// Reads the member whose key starts at `at`; `None` if it is broken.
-    pub(crate) fn member(&mut self, window: &mut Window<'_>, at: usize) -> Option<Member> {
+    pub(crate) fn member(&mut self, window: &mut ByteWindow<'_>, at: usize) -> Option<Member> {
         if window.token_at(at)? != (at, b'"') {
             return None;
         }

@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter, memmem};
 use crate::scan::{end_of_value, space, trim, trim_end};
 use crate::sink::Sink;
 use crate::split::{Remarks, replies};
-use crate::window::{BYTE_ORDER_MARK, Window};
+use crate::window::{BYTE_ORDER_MARK, ByteWindow};
 
 /// What whole lines start with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ fn first_document(line: &[u8]) -> usize {
 }
 
 /// Quarantines a line that is longer than a value may be, in pieces; false if the sink said stop.
-pub(crate) fn quarantine_overlong(window: &mut Window<'_>, sink: &mut dyn Sink) -> bool {
+pub(crate) fn quarantine_overlong(window: &mut ByteWindow<'_>, sink: &mut dyn Sink) -> bool {
     loop {
         let end = window.line_end();
         let count = end.unwrap_or(window.bytes().len());

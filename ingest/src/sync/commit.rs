@@ -16,9 +16,9 @@ use tokio::sync::oneshot;
 
 use crate::cut::Cutter;
 use crate::graph::client::Answer;
-use crate::sink::Sink;
+use crate::sink::{BatchSink, Sink};
 use crate::split::{Shape, shape, split_documents};
-use crate::window::Window;
+use crate::window::ByteWindow;
 
 /// A batch is committed when it has taken so many bytes of pages.
 const BATCH_BYTES: usize = 8 << 20;
@@ -189,39 +189,15 @@ fn offer(batch: &mut Batch, page: &Page, cutter: &mut Cutter) {
 
 /// What is no page may still have whole documents in it; the rest goes to quarantine.
 fn salvage(batch: &mut Batch, page: &Page, cutter: &mut Cutter) {
-    let mut window = Window::open(Box::new(Cursor::new(page.answer.body.clone())), Vec::new());
-    let mut sink = BatchSink { batch, page };
+    let mut window = ByteWindow::open(Box::new(Cursor::new(page.answer.body.clone())), Vec::new());
+    let origin = Origin { source: &page.source, offset: 0 };
+    let (custodian, record) = (&page.custodian, page.record);
+    let mut sink = BatchSink { batch, custodian, record, origin };
     match shape(&mut window, cutter) {
         Shape::Documents | Shape::Lines => {
             drop(split_documents(&mut window, cutter, &mut sink));
         }
         Shape::Empty => {}
         Shape::Stranger(why) => sink.quarantine(&page.answer.body, why, 0),
-    }
-}
-
-struct BatchSink<'a> {
-    batch: &'a mut Batch,
-    page: &'a Page,
-}
-
-impl Sink for BatchSink<'_> {
-    fn offer(&mut self, json: &[u8], offset: u64) {
-        let origin = Origin { source: &self.page.source, offset };
-        self.batch.offer(&self.page.custodian, self.page.record, json, origin);
-    }
-
-    fn offer_if_known(&mut self, candidate: &[u8]) -> bool {
-        self.page.record == RecordKind::Message
-            && self.batch.offer_if_known(&self.page.custodian, candidate)
-    }
-
-    fn quarantine(&mut self, bytes: &[u8], reason: &str, offset: u64) {
-        let origin = Origin { source: &self.page.source, offset };
-        self.batch.quarantine(&self.page.custodian, bytes, reason, origin);
-    }
-
-    fn keep_going(&mut self) -> bool {
-        true
     }
 }

@@ -33,7 +33,7 @@ pub(super) enum List {
 
 /// What is read of a directory's entry. Everything but the id may be missing.
 #[derive(Debug, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct DirectoryEntry {
     pub(super) id: String,
     #[serde(default, rename = "displayName")]
     name: Option<String>,
@@ -49,7 +49,7 @@ pub(super) struct Entry {
     licences: Option<Vec<IgnoredAny>>,
 }
 
-impl Entry {
+impl DirectoryEntry {
     /// Is there likely something to export? Not of guests, rooms and the like.
     pub(super) fn is_likely(&self) -> bool {
         let licensed = self.licences.as_ref().is_none_or(|licences| !licences.is_empty());
@@ -212,7 +212,7 @@ async fn pages(
         let mut checkpoints = Vec::new();
         let items = page.items.iter().map(|item| place(&body, item)).collect();
         for item in &page.items {
-            let Ok(entry) = serde_json::from_slice::<Entry>(item) else { continue };
+            let Ok(entry) = serde_json::from_slice::<DirectoryEntry>(item) else { continue };
             if let Some(changed) = discovery.add(list, entry) {
                 let name = store::account(&changed);
                 let kept = discovery.accounts.get(&changed).cloned().unwrap_or_default();
@@ -258,7 +258,7 @@ impl Discovery {
     }
 
     /// Takes over an entry; its custodian if something about it is new.
-    fn add(&mut self, list: List, entry: Entry) -> Option<Custodian> {
+    fn add(&mut self, list: List, entry: DirectoryEntry) -> Option<Custodian> {
         if entry.id.is_empty() {
             return None;
         }
@@ -292,7 +292,7 @@ impl Discovery {
 mod tests {
     use super::*;
 
-    fn entry(json: &str) -> Entry {
+    fn entry(json: &str) -> DirectoryEntry {
         serde_json::from_str(json).unwrap()
     }
 

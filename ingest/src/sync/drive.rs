@@ -1,7 +1,8 @@
 //! A run from its start to its report.
 //!
 //! Threads of two kinds: the runtime's, which wait for the network, and the committer's, which work
-//! on what it brought. The caller's thread watches them and tells how far they are.
+//! on what it brought. The caller's task watches them and tells how far they are. Only [`sync`]
+//! starts a runtime; everything below it runs inside of one.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
@@ -12,13 +13,13 @@ use std::time::Duration;
 use chatvault_engine::{Archive, Custodian, RunId};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::account::{self, Kept, LastTurn};
 use super::beside;
 use super::check::Expiry;
-use super::commit::{Committer, Tallies, Work, serve};
+use super::commit::{Committer, Queue, Tallies, Work, serve};
 use super::content::ContentTally;
 use super::directory::{self, Discovery};
 use super::gaps::gaps;
@@ -79,10 +80,17 @@ struct Outcomes {
 
 /// Brings the archive up to date with the tenant, for every account that is active.
 ///
+/// Blocks the calling thread, and owns a tokio runtime while it does: called from async code it
+/// panics, as starting a runtime inside of another does; [`sync_async`] is for there. Beside the
+/// runtime's two network threads and up to sixteen that read the archive, a thread for each core
+/// commits. Memory is bounded by the pages in flight ([`Limits`](crate::graph::Limits)).
+///
 /// `progress` is called from the calling thread, about twenty times a second and once at the end;
 /// when it breaks, the run ends at its next safe place and [`SyncReport::finished`] is false. What
 /// was committed survives a power cut, also when an error ends the run or the process is killed:
 /// the next run goes on there. The report is kept in the archive.
+///
+/// # Errors
 ///
 /// An error means that nothing more could be done for anybody: bad credentials, a dead network, an
 /// archive of another tenant, a full disk. What concerns one account is in the report.
@@ -92,7 +100,74 @@ pub fn sync(
     options: &SyncOptions,
     progress: &mut dyn FnMut(&SyncProgress) -> ControlFlow<()>,
 ) -> Result<SyncReport, SyncError> {
-    let options = &settle(options)?;
+    start_runtime()?.block_on(sync_async(archive, service, options, progress))
+}
+
+/// As [`sync`], on the caller's tokio runtime, of which it needs the timer and the network.
+///
+/// `progress` is called from the task that waits for this. Reading the archive is done on the
+/// runtime's blocking threads, committing on threads of its own, one for each core. Dropping the
+/// future asks the run to end at its next safe place, and does not wait for it.
+///
+/// # Errors
+///
+/// As [`sync`].
+pub async fn sync_async<F: FnMut(&SyncProgress) -> ControlFlow<()>>(
+    archive: &Archive,
+    service: &Service,
+    options: &SyncOptions,
+    progress: F,
+) -> Result<SyncReport, SyncError> {
+    let options = settle(options)?;
+    let asked = Asked::of(&options);
+    let label = format!("{}{}", history::LABEL, service.app.tenant);
+    let Begun { id, client, bind, quarantined } = {
+        let (archive, service, label) = (archive.clone(), service.clone(), label.clone());
+        blocking(move || begin(&archive, &service, &label)).await?
+    };
+    let (committer, queue) = Committer::new();
+    let tallies = Arc::clone(committer.tallies());
+    let threads = start_committing(archive, id, queue, &tallies)?;
+    let run = Arc::new(Run::new((id, archive.clone()), service, client, options, committer));
+    let started_ms = run.started_ms;
+    let ends_with_caller = EndsWithCaller(Arc::clone(&run));
+    let work = tokio::spawn(drive(Arc::clone(&run), bind));
+    let outcomes = watch(&run, work, progress).await;
+    // The last way to the committing threads goes with the run, and they with it.
+    drop((ends_with_caller, run));
+    let times = (id, started_ms, service.clock.now().ms());
+    let expiry = Expiry::known(service).and_then(|expiry| expiry.warning(times.2));
+    let known = Known { label, asked, quarantined, expiry };
+    let archive = archive.clone();
+    blocking(move || {
+        for thread in threads {
+            thread.join().map_err(|_panic| broken("a committing thread"))?;
+        }
+        finish(&archive, known, times, (outcomes.map_err(broken_task)?, &tallies))
+    })
+    .await
+}
+
+/// Ends the run if nobody waits for it any more.
+struct EndsWithCaller(Arc<Run>);
+
+impl Drop for EndsWithCaller {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// A run that has a number.
+struct Begun {
+    id: RunId,
+    client: Client,
+    /// The tenant, if the archive does not know it yet.
+    bind: Option<Tenant>,
+    /// Different things in quarantine.
+    quarantined: u64,
+}
+
+fn begin(archive: &Archive, service: &Service, label: &str) -> Result<Begun, SyncError> {
     switch::need(archive)?;
     let tenant = Tenant {
         tenant: service.app.tenant.to_lowercase(),
@@ -101,32 +176,30 @@ pub fn sync(
     let is_bound = is_bound_to(archive, &tenant)?;
     let quarantined = quarantined(archive)?;
     let client = Client::new(service.app.clone(), &service.limits, Arc::clone(&service.clock))?;
-    let runtime = start_runtime()?;
-    let label = format!("{}{}", history::LABEL, service.app.tenant);
-    let id = archive.begin_run(&label)?;
-    let (committer, queue) = Committer::new();
-    let tallies = Arc::clone(committer.tallies());
-    let run = (id, archive.clone());
-    let run = Arc::new(Run::new(run, service, client, options.clone(), committer));
-    let started_ms = run.started_ms;
-    let asked = Asked::of(options);
-    let outcomes = std::thread::scope(|scope| {
-        for _ in 0..available_parallelism().map_or(1, usize::from) {
-            let _joined_by_the_scope = scope.spawn(|| serve(archive, id, &queue, &tallies));
-        }
-        let bind = (!is_bound).then_some(tenant);
-        let work = runtime.spawn(drive(Arc::clone(&run), bind));
-        watch(&run, &work, progress);
-        let outcomes = runtime.block_on(work);
-        // The last way to the committer's threads goes with the run, and they with it.
-        drop(run);
-        outcomes
-    });
-    let outcomes = outcomes.map_err(broken_task)?;
-    let times = (id, started_ms, service.clock.now().ms());
-    let expiry = Expiry::known(service).and_then(|expiry| expiry.warning(times.2));
-    let known = Known { label, asked, quarantined, expiry };
-    finish(archive, known, times, (outcomes, &tallies))
+    let id = archive.begin_run(label)?;
+    Ok(Begun { id, client, bind: (!is_bound).then_some(tenant), quarantined })
+}
+
+/// Threads that commit until the last [`Committer`] of the queue is gone.
+fn start_committing(
+    archive: &Archive,
+    id: RunId,
+    queue: Queue,
+    tallies: &Arc<Tallies>,
+) -> Result<Vec<std::thread::JoinHandle<()>>, SyncError> {
+    let queue = Arc::new(queue);
+    let start = |_| {
+        let (archive, queue) = (archive.clone(), Arc::clone(&queue));
+        let tallies = Arc::clone(tallies);
+        let thread = std::thread::Builder::new().name("chatvault-commit".to_owned());
+        thread.spawn(move || serve(&archive, id, &queue, &tallies))
+    };
+    let threads = (0..available_parallelism().map_or(1, usize::from)).map(start);
+    threads.collect::<std::io::Result<_>>().map_err(|cause| SyncError::Local {
+        path: "a committing thread".into(),
+        action: "cannot be started",
+        cause,
+    })
 }
 
 /// Different things in the archive's quarantine.
@@ -160,28 +233,32 @@ pub(super) fn start_runtime() -> Result<Runtime, SyncError> {
     })
 }
 
-pub(super) fn broken_task(cause: tokio::task::JoinError) -> SyncError {
+pub(super) fn broken_task(cause: JoinError) -> SyncError {
+    broken(cause)
+}
+
+fn broken(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SyncError {
     let cause = std::io::Error::other(cause);
     SyncError::Local { path: "a task of the run".into(), action: "ended without an answer", cause }
 }
 
 /// Tells the caller how far the run is, until it has ended.
-fn watch(
+async fn watch(
     run: &Run,
-    work: &JoinHandle<Outcomes>,
-    progress: &mut dyn FnMut(&SyncProgress) -> ControlFlow<()>,
-) {
+    mut work: JoinHandle<Outcomes>,
+    mut progress: impl FnMut(&SyncProgress) -> ControlFlow<()>,
+) -> Result<Outcomes, JoinError> {
+    let mut ended = None;
     loop {
-        let ended = work.is_finished();
         let mut now = run.progress.read(run.committer.tallies().total());
         now.throttled = run.client.is_paused();
         if progress(&now).is_break() {
             run.stop();
         }
-        if ended {
-            return;
+        if let Some(outcomes) = ended {
+            return outcomes;
         }
-        std::thread::sleep(TICK);
+        ended = timeout(TICK, &mut work).await.ok();
     }
 }
 

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::graph::Failure;
+use chatvault_engine::ErrorKind;
+
+use crate::graph::{Failure, FailureKind};
 
 /// Why nothing more can be done. What was committed before stays; running again goes on there.
 #[derive(Debug, thiserror::Error)]
@@ -49,4 +51,53 @@ pub enum SyncError {
         #[source]
         cause: io::Error,
     },
+}
+
+impl SyncError {
+    /// What the caller can do, in the engine's words; of the service its [`Failure`] tells more.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Archive(error) => error.kind(),
+            Self::Service(failure) => failure.kind.in_engines_words(),
+            Self::WrongTenant { .. } | Self::Input(_) => ErrorKind::InvalidInput,
+            Self::Kept { .. } => ErrorKind::Unsupported,
+            Self::Local { cause, .. } => ErrorKind::of(cause).unwrap_or(ErrorKind::Io),
+        }
+    }
+}
+
+impl FailureKind {
+    fn in_engines_words(self) -> ErrorKind {
+        match self {
+            Self::TimedOut | Self::Throttled | Self::Service | Self::Network | Self::Local => {
+                ErrorKind::Io
+            }
+            Self::Credentials
+            | Self::Permission
+            | Self::Payment
+            | Self::Licence
+            | Self::Delegated
+            | Self::Hostile => ErrorKind::Denied,
+            Self::NotFound | Self::Gone | Self::Refused | Self::TooLarge => ErrorKind::InvalidInput,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_service_is_worth_a_retry_and_a_refusal_is_not() {
+        let kind = |kind| {
+            let (status, code, request_id, at) = (None, None, None, None);
+            let message = String::new();
+            let failure = Failure { kind, status, code, message, request_id, at };
+            SyncError::from(failure).kind()
+        };
+        assert!(kind(FailureKind::Throttled).is_retryable());
+        assert!(kind(FailureKind::Network).is_retryable());
+        assert_eq!(kind(FailureKind::Permission), ErrorKind::Denied);
+        assert!(!kind(FailureKind::Credentials).is_retryable());
+    }
 }

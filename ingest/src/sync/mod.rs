@@ -5,6 +5,10 @@
 //! behind it are one commit, so a run can be killed at any moment and the next one goes on there.
 //! Binary content is fetched beside it. The [`SyncReport`] says what came in and what did not.
 //!
+//! [`sync`], [`check`] and [`estimate`] block, and each owns a tokio runtime while it does; inside of
+//! a runtime use [`sync_async`], [`check_async`] and [`estimate_async`]. Everything else here reads or
+//! writes the archive on the calling thread.
+//!
 //! ```no_run
 //! use std::ops::ControlFlow;
 //! use std::sync::Arc;
@@ -57,12 +61,12 @@ mod turn;
 
 pub use account::{Account, FeedState, LastTurn, Rule, Which, accounts, activate};
 pub use asked::Asked;
-pub use check::{Check, check};
+pub use check::{Check, check, check_async};
 pub use connection::{Connection, connection, save_connection};
 pub use content::{Missing, Why, missing};
-pub use drive::sync;
+pub use drive::{sync, sync_async};
 pub use error::SyncError;
-pub use estimate::{Bounds, Estimate, estimate};
+pub use estimate::{Bounds, Estimate, estimate, estimate_async};
 pub use history::{known_gaps, report, runs};
 pub use options::{Content, Plan, Service, SyncOptions};
 pub use progress::SyncProgress;

@@ -56,8 +56,9 @@ pub enum Plan {
     FetchOnce,
 }
 
-/// What to keep up to date, and how thoroughly.
+/// What to keep up to date, and how thoroughly: [`SyncOptions::new`], then assign.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a switch of its own on the command line"

@@ -16,7 +16,7 @@ use super::report::{AccountReport, Outcome, Trouble};
 use super::run::{Halt, Run};
 use super::{Plan, SyncError, store};
 use crate::graph::client::Request;
-use crate::graph::filter::{Window as Bounds, fetch_once};
+use crate::graph::filter::{SentRange, fetch_once};
 use crate::graph::limits::Class;
 use crate::graph::link::Link;
 use crate::graph::meter::Meter;
@@ -251,7 +251,7 @@ impl<'a> Turn<'a> {
             feed,
             id: id_of(&self.custodian),
             deleted_team: self.deleted,
-            window: range.map(|(from, to)| Bounds::half_open(from, to)),
+            window: range.map(|(from, to)| SentRange::half_open(from, to)),
             filter: &self.filter(),
             top: Some(rows.unwrap_or(options.page_rows)),
             model: options.model,

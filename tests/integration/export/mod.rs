@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chatvault_engine::{Custodian, Memory, Snapshot, Storage, Timestamp};
-use chatvault_export::check::{Proof, Report};
+use chatvault_export::check::{CheckReport, Proof};
 use chatvault_export::manifest::{Index, Manifest};
 use chatvault_export::{Error, Export, Format, Request, Run};
 use chatvault_support::{Draft, Random};
@@ -127,7 +127,7 @@ pub(super) fn run(export: &Export, threads: usize) -> (Arc<dyn Storage>, Index) 
 }
 
 /// What an archive has to say about an export.
-pub(super) fn check(export: &Export, folder: &Arc<dyn Storage>) -> Report {
+pub(super) fn check(export: &Export, folder: &Arc<dyn Storage>) -> CheckReport {
     let scratch: Arc<dyn Storage> = Arc::new(Memory::new());
     let how = Run { threads: 2, ..Run::default() };
     export.check((folder, &scratch), how, &mut |_| ControlFlow::Continue(())).unwrap()

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chatvault_engine::{Custodian, Memory, Storage};
 use chatvault_export::entry::SystemEvents;
-use chatvault_export::{Format, Request, Run, TimeField};
+use chatvault_export::request::TimeField;
+use chatvault_export::{Format, Request, Run};
 use chatvault_query::{Order, Query, Versions, format_time};
 use chatvault_support::ask::{self, Ask};
 use chatvault_support::{Draft, Random};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use chatvault_engine::{Memory, Storage};
 use chatvault_export::check::Proof;
-use chatvault_export::digest::{hex, sha256};
 use chatvault_export::manifest::{Index, canonical};
 use chatvault_export::{Export, Format, Request};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{FORMATS, check, export, files, request, run, vault};
 
@@ -85,7 +85,7 @@ fn sums(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     files.sort();
     files
         .iter()
-        .flat_map(|(name, bytes)| format!("{}  {name}\n", hex(&sha256(bytes))).into_bytes())
+        .flat_map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes)).into_bytes())
         .collect()
 }
 
@@ -95,7 +95,7 @@ fn forged(mut members: Members, manifest: &mut Value, previous: Option<&String>)
     let record = |(path, bytes): &(String, Vec<u8>)| {
         let known = known.iter().find(|file| file["path"] == path.as_str());
         let mut record = known.cloned().unwrap_or_else(|| json!({ "path": path }));
-        (record["sha256"], record["size"]) = (json!(hex(&sha256(bytes))), json!(bytes.len()));
+        (record["sha256"], record["size"]) = (json!(sha256(bytes)), json!(bytes.len()));
         record
     };
     manifest["files"] = members.iter().map(record).collect();
@@ -122,7 +122,7 @@ fn forge(folder: &dyn Storage, index: &Index, change: Change) -> Option<Arc<dyn 
         let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
         manifest["tool"] = serde_json::to_value(&index.head.tool).unwrap();
         let bytes = forged(members, &mut manifest, previous.as_ref());
-        (part.bytes, part.sha256) = (bytes.len() as u64, hex(&sha256(&bytes)));
+        (part.bytes, part.sha256) = (bytes.len() as u64, sha256(&bytes));
         previous = Some(part.sha256.clone());
         drop(files.insert(part.name.clone(), bytes));
     }
@@ -215,4 +215,9 @@ fn an_export_of_another_renderer_is_not_made_again_and_that_is_told() {
     let text = |one: &chatvault_export::check::Finding| one.to_string();
     let rewritten = |finding: String| finding.contains("was rewritten");
     assert!(report.findings.iter().map(text).all(rewritten), "{:?}", report.findings);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let halves = Sha256::digest(bytes).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }

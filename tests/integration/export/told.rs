@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chatvault_engine::{Custodian, Memory};
 use chatvault_export::entry::SystemEvents;
-use chatvault_export::{Collected, Format, Request};
+use chatvault_export::request::Collected;
+use chatvault_export::{Format, Request};
 use chatvault_support::Draft;
 use mail_parser::MessageParser;
 

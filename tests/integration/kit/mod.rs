@@ -22,13 +22,12 @@ pub(crate) const ORIGIN: Origin<'static> = Origin { source: "test.json", offset:
 
 /// Few bytes and nothing in the background: a run is the same each time.
 pub(crate) fn small() -> Options {
-    Options {
-        environment: Some(with_cache(2 << 20)),
-        memtable_bytes: 2 << 20,
-        recall_bytes: 1 << 20,
-        background_compaction: false,
-        ..Options::default()
-    }
+    let mut options = Options::default();
+    options.environment = Some(with_cache(2 << 20));
+    options.memtable_bytes = 2 << 20;
+    options.recall_bytes = 1 << 20;
+    options.background_compaction = false;
+    options
 }
 
 /// A storage with a clock that a seed decides.

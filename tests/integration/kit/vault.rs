@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chatvault_engine::{
-    Archive, Custodian, Depth, Host, Options, RecordKind, Report, RunId, Scan, Sequence, Storage,
-    Stored,
+    Archive, CommitReport, Custodian, Depth, Host, Options, RecordKind, RunId, Scan, Sequence,
+    Storage, Stored,
 };
 use chatvault_support::model::Model;
 
@@ -42,7 +42,7 @@ impl Vault {
     }
 
     /// Commits copies in one batch, in both archives, and compares the reports.
-    pub(crate) fn commit(&mut self, copies: &[(Custodian, Vec<u8>)]) -> Report {
+    pub(crate) fn commit(&mut self, copies: &[(Custodian, Vec<u8>)]) -> CommitReport {
         let mut batch = self.archive().batch(self.run);
         for (custodian, json) in copies {
             batch.offer(custodian, RecordKind::Message, json, ORIGIN);
@@ -54,7 +54,7 @@ impl Vault {
     }
 
     /// Tells the reference what a commit did, and compares.
-    fn accept(&mut self, copies: &[(Custodian, Vec<u8>)], report: &Report) {
+    fn accept(&mut self, copies: &[(Custodian, Vec<u8>)], report: &CommitReport) {
         let counts = std::mem::take(&mut self.model.counts);
         let by_custodian = std::mem::take(&mut self.model.by_custodian);
         for (custodian, json) in copies {
@@ -69,7 +69,7 @@ impl Vault {
     }
 
     /// A shorter word for one copy in a commit of its own.
-    pub(crate) fn put(&mut self, custodian: &Custodian, json: &str) -> Report {
+    pub(crate) fn put(&mut self, custodian: &Custodian, json: &str) -> CommitReport {
         self.commit(&[(custodian.clone(), json.as_bytes().to_vec())])
     }
 

@@ -32,8 +32,12 @@ impl Plan {
     /// Tiny memory in one kind of lives, so that seals happen beside commits; no grace in another,
     /// so that files go from the trash; many openings in a third.
     pub(super) fn of(seed: u64) -> Self {
-        let mut options =
-            Options { environment: Some(with_cache(1 << 20)), recall_bytes: 64 << 10, ..small() };
+        let mut options = {
+            let mut options = small();
+            options.environment = Some(with_cache(1 << 20));
+            options.recall_bytes = 64 << 10;
+            options
+        };
         if seed % KINDS == 1 {
             options.memtable_bytes = 5_000;
         }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use chatvault_engine::Custodian;
 use chatvault_fake_graph::{Behaviour, Setup};
 use chatvault_ingest::graph::Feed;
-use chatvault_ingest::sync::{self, Outcome, Rule, SyncError, SyncOptions, Which};
+use chatvault_ingest::sync::{self, Outcome, Rule, SyncError, Which};
 
 use super::kit::{World, empty_archive, holdings};
 
@@ -42,10 +42,12 @@ fn a_run_can_be_for_some_accounts_only() {
     let archive = world.archive_of_all();
     let team = sync::accounts(&archive).unwrap().remove(0).custodian;
     assert!(team.as_str().starts_with("team:"));
-    let some = SyncOptions { accounts: vec![team.clone()], ..world.options() };
+    let mut some = world.options();
+    some.accounts = vec![team.clone()];
     let report = world.sync(&archive, &some);
     assert_eq!(report.accounts.keys().collect::<Vec<_>>(), [team.as_str()]);
-    let stranger = SyncOptions { accounts: vec![Custodian::user("nobody")], ..world.options() };
+    let mut stranger = world.options();
+    stranger.accounts = vec![Custodian::user("nobody")];
     let refused = world.try_sync(&archive, &stranger).unwrap_err().to_string();
     assert!(refused.contains("user:nobody is not active"), "{refused}");
 }
@@ -70,11 +72,58 @@ fn runs_and_their_reports_are_kept_in_the_archive() {
 }
 
 #[test]
+fn a_run_inside_of_a_callers_runtime_is_the_same_run() {
+    let world = world();
+    let archive = world.archive_of_all();
+    let (ours, service, options) = (archive.clone(), world.service(), world.options());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (checks, report) = runtime.block_on(async {
+        let checks = sync::check_async(&service, &options, &[]).await.unwrap();
+        // A task of its own, as a server starts them: the future can be sent between threads.
+        let run = tokio::spawn(async move {
+            let go_on = |_: &sync::SyncProgress| ControlFlow::Continue(());
+            sync::sync_async(&ours, &service, &options, go_on).await
+        });
+        (checks, run.await.unwrap().unwrap())
+    });
+    assert!(checks.iter().all(|check| check.outcome.is_ok()), "{checks:?}");
+    super::kit::assert_complete(&report);
+    super::kit::assert_holds(&archive, &world.visible(&world.options().feeds));
+}
+
+#[test]
+fn a_run_whose_caller_is_gone_ends_and_the_next_goes_on() {
+    let world = world();
+    let archive = world.archive_of_all();
+    let mut options = world.options();
+    options.page_rows = 1;
+    let (service, enough) = (world.service(), tokio::sync::Notify::new());
+    let progress = |now: &sync::SyncProgress| {
+        if now.pages > 5 {
+            enough.notify_one();
+        }
+        ControlFlow::Continue(())
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        tokio::select! {
+            report = sync::sync_async(&archive, &service, &options, progress) => panic!("{report:?}"),
+            () = enough.notified() => {}
+        }
+    });
+    drop(runtime);
+    let rest = world.sync(&archive, &options);
+    assert!(rest.total.stored > 0, "{:?}", rest.total);
+    super::kit::assert_holds(&archive, &world.visible(&options.feeds));
+}
+
+#[test]
 fn a_run_that_was_stopped_says_so_and_the_next_goes_on() {
     let world = world();
     let archive = world.archive_of_all();
     // Pages of one row: the run must take longer than the time between two calls for progress.
-    let options = SyncOptions { page_rows: 1, ..world.options() };
+    let mut options = world.options();
+    options.page_rows = 1;
     let stop = &mut |progress: &sync::SyncProgress| match progress.pages {
         0..5 => ControlFlow::Continue(()),
         _ => ControlFlow::Break(()),
@@ -105,7 +154,8 @@ fn new_accounts_are_activated_by_rule_and_deleted_ones_end() {
     let world = world();
     let archive = empty_archive();
     let rule = Some(Rule::USERS);
-    let options = SyncOptions { activate_new: rule, ..world.options() };
+    let mut options = world.options();
+    options.activate_new = rule;
     let report = world.sync(&archive, &options);
     assert!(report.accounts.keys().all(|custodian| custodian.starts_with("user:")), "{report:?}");
     let accounts = sync::accounts(&archive).unwrap();
@@ -138,7 +188,8 @@ fn what_lasts_is_told_once_and_fails_no_later_run() {
     let world = world();
     let archive = world.archive_of_all();
     let feeds = vec![Feed::Chats, Feed::Channels, Feed::Copilot];
-    let options = SyncOptions { feeds, ..world.options() };
+    let mut options = world.options();
+    options.feeds = feeds;
     let first = world.sync(&archive, &options);
     let licences = first.accounts.values().flat_map(|account| &account.troubles);
     let licences: Vec<_> = licences.filter(|trouble| trouble.reason.contains("licence")).collect();
@@ -148,7 +199,8 @@ fn what_lasts_is_told_once_and_fails_no_later_run() {
     let second = world.sync(&archive, &options);
     assert_eq!((second.news(), second.total.failures), (0, first.total.failures), "{second:?}");
     world.fake.set(Behaviour { retained_refused: true, ..Behaviour::default() });
-    let retained = SyncOptions { feeds: vec![Feed::RetainedChats], ..world.options() };
+    let mut retained = world.options();
+    retained.feeds = vec![Feed::RetainedChats];
     assert!(world.sync(&archive, &retained).news() > 0, "another feed is news again");
     assert_eq!(world.sync(&archive, &retained).news(), 0);
 }

@@ -62,8 +62,11 @@ fn the_filter_and_the_start_of_a_run_are_kept() {
     let start = Timestamp::from_ms(world.now() - 3 * DAY_MS);
     let filter = Filter::from_user("nobody");
     let (plan, feeds) = (Plan::EveryCopy, vec![Feed::Chats]);
-    let options =
-        SyncOptions { filter: Some(filter.clone()), start, plan, feeds, ..world.options() };
+    let mut options = world.options();
+    options.filter = Some(filter.clone());
+    options.start = start;
+    options.plan = plan;
+    options.feeds = feeds;
     let report = world.sync(&archive, &options);
     let asked = report.asked.clone().unwrap();
     assert_eq!((asked.feeds, asked.start_ms), (vec![Feed::Chats], start.ms()));
@@ -96,7 +99,8 @@ fn make_old(archive: &Archive) -> usize {
 fn a_position_of_which_nobody_knows_what_was_asked_is_read_from_the_start_and_told() {
     let world = world();
     let archive = world.archive_of_all();
-    let options = SyncOptions { feeds: vec![Feed::Chats], ..world.options() };
+    let mut options = world.options();
+    options.feeds = vec![Feed::Chats];
     let first = world.sync(&archive, &options);
     let daily = world.sync(&archive, &options);
     assert!(daily.total.copies < first.total.copies && daily.notes.is_empty(), "{daily:?}");
@@ -115,10 +119,12 @@ fn a_range_of_time_is_exported_once_and_no_position_moves() {
     let world = world();
     let archive = world.archive_of_all();
     let feeds = vec![Feed::Chats, Feed::Channels, Feed::Copilot, Feed::Recordings];
-    let all = SyncOptions { feeds: feeds.clone(), ..world.options() };
+    let mut all = world.options();
+    all.feeds = feeds.clone();
     let day = |day: i64| Timestamp::from_ms(world.setup.from + day * DAY_MS);
     let (from, to) = (day(4), day(8));
-    let part = SyncOptions { range: Some((from, to)), ..all.clone() };
+    let mut part = all.clone();
+    part.range = Some((from, to));
     let report = world.sync(&archive, &part);
     assert_eq!(report.asked.as_ref().unwrap().range_ms, Some((from.ms(), to.ms())));
     let changed = |row: &String| -> i64 {

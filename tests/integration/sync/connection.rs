@@ -3,7 +3,7 @@
 use chatvault_engine::Timestamp;
 use chatvault_fake_graph::{Access, Behaviour, DAY_MS, ROLES, Setup};
 use chatvault_ingest::graph::Feed;
-use chatvault_ingest::sync::{self, Check, Service, SyncOptions};
+use chatvault_ingest::sync::{self, Check, Service};
 
 use super::kit::{World, empty_archive};
 
@@ -22,7 +22,9 @@ fn without(roles: &[&str]) -> Behaviour {
 
 fn check(world: &World, feeds: &[Feed]) -> Vec<Check> {
     let content = sync::Content { hosted: true, files: true, meetings: true };
-    let options = SyncOptions { feeds: feeds.to_vec(), content, ..world.options() };
+    let mut options = world.options();
+    options.feeds = feeds.to_vec();
+    options.content = content;
     sync::check(&world.service(), &options, &[]).unwrap()
 }
 

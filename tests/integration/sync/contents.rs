@@ -5,7 +5,7 @@ use std::io::Read;
 
 use chatvault_engine::{Archive, MessageKey, RecordKind, Scan, Versions};
 use chatvault_fake_graph::{Behaviour, Content, ContentPath, Place, Setup, TruthObject, fill};
-use chatvault_ingest::sync::{self, SyncOptions};
+use chatvault_ingest::sync;
 
 use super::kit::{World, windowed};
 
@@ -69,7 +69,9 @@ fn everything_that_can_be_had_is_linked_and_the_rest_is_told() {
     world.set_day(12);
     let archive = world.archive_of_all();
     let content = sync::Content { hosted: true, files: true, meetings: true };
-    let options = SyncOptions { content, feeds: windowed(), ..world.options() };
+    let mut options = world.options();
+    options.content = content;
+    options.feeds = windowed();
     let report = world.sync(&archive, &options);
     let keys = keys(&archive);
     let (mut had, mut odd, mut of_deleted_teams, mut refused) = (0, 0, 0, 0);

@@ -21,7 +21,10 @@ fn world() -> World {
 
 fn options(world: &World) -> SyncOptions {
     let feeds = vec![Feed::Chats, Feed::Channels];
-    SyncOptions { feeds, directory: true, ..world.options() }
+    let mut options = world.options();
+    options.feeds = feeds;
+    options.directory = true;
+    options
 }
 
 /// An archive that lives in the tenant's time, with everybody active.
@@ -250,7 +253,8 @@ fn left_out_nothing_of_the_directory_is_stored() {
     world.set_day(20);
     let archive = archive(&world);
     let before = counts(&archive);
-    let without = SyncOptions { directory: false, ..options(&world) };
+    let mut without = options(&world);
+    without.directory = false;
     drop(world.sync(&archive, &without));
     assert_eq!(counts(&archive), before);
     let delivered = archive.snapshot().unwrap().custodians().unwrap();

@@ -8,7 +8,7 @@ use chatvault_engine::{Archive, Memory, Snapshot, Storage, Stored, Timestamp};
 use chatvault_export::manifest::{Counts, Index};
 use chatvault_export::{Export, Format, Request, Run};
 use chatvault_fake_graph::{Behaviour, Setup};
-use chatvault_ingest::sync::{self, SyncOptions};
+use chatvault_ingest::sync;
 use chatvault_query::record::{Text, Texts, cues};
 use chatvault_query::{Query, Record};
 use mail_parser::{MessageParser, MimeHeaders};
@@ -24,7 +24,9 @@ fn archive() -> (Archive, Timestamp) {
     world.set_day(6);
     let archive = world.archive_of_all();
     let content = sync::Content { hosted: false, files: false, meetings: true };
-    let options = SyncOptions { content, feeds: windowed(), ..world.options() };
+    let mut options = world.options();
+    options.content = content;
+    options.feeds = windowed();
     let _report = world.sync(&archive, &options);
     (archive, Timestamp::from_ms(world.now()))
 }

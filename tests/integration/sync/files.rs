@@ -9,7 +9,6 @@ use std::path::Path;
 use chatvault_engine::{Archive, Custodian};
 use chatvault_fake_graph::{Behaviour, CLIENT_ID, Paging, SECRET, Setup};
 use chatvault_ingest::graph::Feed;
-use chatvault_ingest::sync::SyncOptions;
 use chatvault_ingest::{ImportOptions, Source, import};
 use serde_json::Value;
 
@@ -116,7 +115,9 @@ fn a_tenant_that_is_synced_and_one_that_is_fetched_and_imported_are_the_same_arc
     world.set_day(20);
     let synced = world.archive_of_all();
     let feeds = vec![Feed::Chats, Feed::Channels];
-    drop(world.sync(&synced, &SyncOptions { feeds, ..world.options() }));
+    let mut options = world.options();
+    options.feeds = feeds;
+    drop(world.sync(&synced, &options));
 
     let imported = empty_archive();
     let place = tempfile::tempdir().unwrap();

@@ -27,7 +27,11 @@ struct Life {
 
 fn open_or_create(folder: &Path, memtable_bytes: usize) -> Archive {
     let host = || Host::disk(folder.join("archive"));
-    let options = || Options { memtable_bytes, ..Options::default() };
+    let options = || {
+        let mut options = Options::default();
+        options.memtable_bytes = memtable_bytes;
+        options
+    };
     match Archive::open(host(), options()) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Archive::create(host(), options()).unwrap()

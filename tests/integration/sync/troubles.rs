@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chatvault_fake_graph::{Access, Behaviour, Faults, Foreign, Hostile, ROLES, Setup};
 use chatvault_ingest::graph::{App, Cloud, Credential, Failure, FailureKind, Feed, Limits, Secret};
-use chatvault_ingest::sync::{self, Outcome, Service, SyncError, SyncOptions};
+use chatvault_ingest::sync::{self, Outcome, Service, SyncError};
 
 use super::kit::{World, assert_balances, assert_complete, assert_holds, empty_archive};
 
@@ -49,7 +49,8 @@ fn a_hostile_answer_harms_one_account_and_is_made_up_for() {
         let limits =
             Limits { answer_bytes: 1 << 20, attempts: 3, patience, ..super::kit::unlimited() };
         let service = Service { limits, ..world.service() };
-        let options = SyncOptions { feeds: vec![Feed::Chats, Feed::Channels], ..world.options() };
+        let mut options = world.options();
+        options.feeds = vec![Feed::Chats, Feed::Channels];
         let go_on = &mut |_: &sync::SyncProgress| ControlFlow::Continue(());
         let report = sync::sync(&archive, &service, &options, go_on).unwrap();
         assert_balances(&report);
@@ -89,11 +90,14 @@ fn a_service_that_cannot_answer_for_much_is_asked_for_less() {
     let archive = world.archive_of_all();
     let faults = Faults { p504_above_top: Some(40), ..Faults::default() };
     world.fake.set(Behaviour { faults, ..Behaviour::default() });
-    let options = SyncOptions { feeds: vec![Feed::Chats, Feed::Channels], ..world.options() };
+    let mut options = world.options();
+    options.feeds = vec![Feed::Chats, Feed::Channels];
     let report = world.sync(&archive, &options);
     assert_complete(&report);
     world.fake.set(Behaviour::default());
-    let more = world.sync(&archive, &SyncOptions { fresh: true, ..options });
+    let mut fresh = options;
+    fresh.fresh = true;
+    let more = world.sync(&archive, &fresh);
     assert_eq!((more.total.stored, more.total.variants), (0, 0), "it was all there");
 }
 
@@ -102,7 +106,9 @@ fn a_continuation_that_expires_costs_its_window_and_nothing_else() {
     let world = World::new(calm(), Behaviour::default());
     world.set_day(12);
     let archive = world.archive_of_all();
-    let options = SyncOptions { feeds: vec![Feed::Chats], page_rows: 5, ..world.options() };
+    let mut options = world.options();
+    options.feeds = vec![Feed::Chats];
+    options.page_rows = 5;
     world.fake.set(Behaviour { continuation_ms: Some(-1), ..Behaviour::default() });
     let report = world.sync(&archive, &options);
     assert_eq!(report.outcome(), Outcome::Partial, "no chain came to its end");

@@ -3,7 +3,7 @@
 use chatvault_engine::Depth;
 use chatvault_fake_graph::{Behaviour, Faults, Paging, Setup};
 use chatvault_ingest::graph::Feed;
-use chatvault_ingest::sync::{self, Outcome, Plan, SyncOptions, Which};
+use chatvault_ingest::sync::{self, Outcome, Plan, Which};
 
 use serde_json::Value;
 
@@ -20,7 +20,8 @@ fn a_run_a_day_keeps_every_version_that_any_export_showed() {
         Behaviour { paging: Paging::untidy(), ..Behaviour::default() },
     );
     let archive = world.archive_of_all();
-    let options = SyncOptions { feeds: windowed(), ..world.options() };
+    let mut options = world.options();
+    options.feeds = windowed();
     for day in 1..=world.setup.days + AFTERMATH {
         world.set_day(day);
         let report = world.sync(&archive, &options);
@@ -80,7 +81,9 @@ fn fetching_once_gets_every_message_with_fewer_copies() {
         world.set_day(25);
         let archive = world.archive_of_all();
         let feeds = vec![Feed::Chats];
-        let options = SyncOptions { plan, feeds, ..world.options() };
+        let mut options = world.options();
+        options.plan = plan;
+        options.feeds = feeds;
         let report = world.sync(&archive, &options);
         let complete =
             report.accounts.into_iter().filter(|(_, account)| account.outcome == Outcome::Complete);
@@ -114,7 +117,8 @@ fn a_delta_feed_reads_what_changed_and_starts_anew_when_its_token_expired() {
     let world = World::new(setup, Behaviour::default());
     let archive = world.archive_of_all();
     let feeds = vec![Feed::ChatsDelta];
-    let options = SyncOptions { feeds, ..world.options() };
+    let mut options = world.options();
+    options.feeds = feeds;
     world.set_day(10);
     let first = world.sync(&archive, &options);
     world.set_day(12);

@@ -1,7 +1,7 @@
 //! What pages show: conversations by pages, messages with their versions, search, the archive.
 
 use chatvault_engine::{Archive, Host, MessageKey, Options, RecordKind, TimeRange, Timestamp};
-use chatvault_export::job::Viewer;
+use chatvault_export::entry::Viewer;
 use chatvault_query::Record;
 
 use super::kit::{Server, archive, encoded, message};

@@ -25,5 +25,7 @@ pub use time::{parse_time, stamp, stamp_ticks};
 
 /// An environment with a cache of so many bytes.
 pub fn with_cache(bytes: usize) -> Environment {
-    Environment::new(EnvironmentOptions { cache_bytes: bytes, ..EnvironmentOptions::default() })
+    let mut options = EnvironmentOptions::default();
+    options.cache_bytes = bytes;
+    Environment::new(options)
 }

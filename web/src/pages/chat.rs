@@ -6,9 +6,9 @@
 use askama::Template;
 use axum::response::Response;
 use chatvault_engine::{Scan, Snapshot, TimeRange, Timestamp};
+use chatvault_export::entry::Viewer;
 use chatvault_export::entry::{Chat, Context, Entry, NoObjects, RenderOptions, SystemEvents, Zone};
 use chatvault_export::format::html;
-use chatvault_export::job::Viewer;
 use chatvault_query::{Record, parse_time};
 
 use crate::call::{Call, page};

@@ -9,7 +9,7 @@ use chatvault_engine::{
     ContentAddress, Document, MessageKey, Snapshot, Stored, TimeRange, Timestamp,
 };
 use chatvault_export::entry::Entry;
-use chatvault_export::job::Viewer;
+use chatvault_export::entry::Viewer;
 use chatvault_ingest::sync::Why;
 use chatvault_query::Record;
 use chatvault_query::change::{Change, Mark, Piece, Side, What, reaction_log, text_change};

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use chatvault_engine::{Document, MessageKey};
 use chatvault_export::entry::Entry;
-use chatvault_export::job::Viewer;
+use chatvault_export::entry::Viewer;
 use chatvault_query::resolve::resolve;
 use chatvault_query::search::Index;
 use chatvault_query::statistics::{By, Statistics};

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chatvault_export::entry::{Guard, SystemEvents};
-use chatvault_export::{Format, Request, TimeField};
+use chatvault_export::request::TimeField;
+use chatvault_export::{Format, Request};
 use chatvault_query::{Commit, Record, Versions, parse_time};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};

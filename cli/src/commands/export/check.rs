@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use chatvault_engine::{Archive, Disk, Storage};
-use chatvault_export::check::{Proof, Report, Step, check};
-use chatvault_export::job::{Listed, foreign, list};
-use chatvault_export::{Export, PublicKey, Run, is_signed};
+use chatvault_export::check::{CheckReport, Proof, Step, check};
+use chatvault_export::folder::{Listed, foreign, list};
+use chatvault_export::sign::{PublicKey, is_signed};
+use chatvault_export::{Export, Run};
 use chatvault_ingest::sync::Why;
 use clap::Args;
 use serde::Serialize;
@@ -168,7 +169,7 @@ impl Against {
         (archive, export): (&Archive, &Export),
         folder: &Arc<dyn Storage>,
         console: &Console<'_>,
-    ) -> anyhow::Result<Report> {
+    ) -> anyhow::Result<CheckReport> {
         let place = tempfile::tempdir().context("cannot make a temporary folder")?;
         let scratch: Arc<dyn Storage> = Arc::new(Disk::new(place.path()));
         let why = Why::of(archive);
@@ -195,7 +196,7 @@ fn proof(proof: Proof) -> &'static str {
     }
 }
 
-fn as_json(name: String, report: &Report, signed: &'static str) -> One {
+fn as_json(name: String, report: &CheckReport, signed: &'static str) -> One {
     let mut findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     if report.more_findings > 0 {
         findings.push(format!("and {} more", report.more_findings));

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
-use chatvault_export::{PublicKey, SigningKey};
+use chatvault_export::sign::{PublicKey, SigningKey};
 
 /// More than any key in PEM has.
 const MOST_KEY_BYTES: u64 = 64 << 10;

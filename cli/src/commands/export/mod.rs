@@ -14,9 +14,10 @@ use std::sync::Arc;
 use chatvault_engine::{
     Archive, Clock, Custodian, Disk, Snapshot, Storage, SystemClock, Timestamp,
 };
-use chatvault_export::job::{foreign, list};
+use chatvault_export::folder::{foreign, list};
 use chatvault_export::manifest::Index;
-use chatvault_export::{Collected, Error, Export, Phase, Progress as Done, Request, Run};
+use chatvault_export::request::Collected;
+use chatvault_export::{Error, Export, Phase, Progress as Done, Request, Run};
 use chatvault_ingest::sync::{self, Why};
 
 use arguments::Action;

@@ -123,7 +123,7 @@ pub(super) fn plan(
 }
 
 fn planned<'a>(export: &'a Export, plan: &Plan) -> Planned<'a> {
-    let window = |one: &chatvault_export::job::PlannedWindow| Window {
+    let window = |one: &chatvault_export::PlannedWindow| Window {
         start: format_time(one.window.start),
         end: format_time(one.window.end),
         messages: one.messages - one.events,

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use chatvault_engine::Storage;
 use chatvault_export::Request;
-use chatvault_export::job::{Listed, list};
+use chatvault_export::folder::{Listed, list};
 use chatvault_export::manifest::Index;
 use chatvault_query::Commit;
 use serde::Deserialize;

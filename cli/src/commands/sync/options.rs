@@ -21,40 +21,38 @@ const SPOOL: &str = "incoming";
 pub(super) fn options(arguments: &Arguments, accounts: &[Account]) -> anyhow::Result<SyncOptions> {
     let Arguments { selection, range, .. } = arguments;
     let spool = arguments.archive.as_ref().map_or_else(PathBuf::new, |folder| folder.join(SPOOL));
-    let usual = SyncOptions::new(spool);
-    let start = time("start", range.start.as_deref())?.unwrap_or(usual.start);
+    let mut options = SyncOptions::new(spool);
+    let start = time("start", range.start.as_deref())?.unwrap_or(options.start);
     let (from, to) = (time("from", range.from.as_deref())?, time("to", range.to.as_deref())?);
     let once = from.is_some() || to.is_some();
-    Ok(SyncOptions {
-        feeds: feeds(selection)?,
-        directory: selection.feeds.iter().any(|name| name == DIRECTORY),
-        accounts: picked(selection, accounts)?,
-        activate_new: selection.activate_new.map(|who| match who {
-            NewAccounts::All => Rule::ALL,
-            NewAccounts::Users => Rule::USERS,
-            NewAccounts::Teams => Rule::TEAMS,
-        }),
-        discover: !selection.no_discover,
-        deleted: !selection.no_deleted,
-        content: content(selection),
-        start,
-        range: once.then(|| (from.unwrap_or(start), to.unwrap_or(Timestamp::MAX))),
-        overlap_hours: range.overlap_hours,
-        rescan_days: range.rescan_days,
-        page_rows: range.page_rows,
-        plan: match selection.plan {
-            PlanName::EveryCopy => Plan::EveryCopy,
-            PlanName::FetchOnce => Plan::FetchOnce,
-        },
-        filter: selection.filter.clone(),
-        app_classes: selection.app_classes.clone(),
-        model: selection.model.map(|model| match model {
-            ModelName::A => Model::A,
-            ModelName::B => Model::B,
-        }),
-        fresh: range.fresh,
-        ..usual
-    })
+    options.feeds = feeds(selection)?;
+    options.directory = selection.feeds.iter().any(|name| name == DIRECTORY);
+    options.accounts = picked(selection, accounts)?;
+    options.activate_new = selection.activate_new.map(|who| match who {
+        NewAccounts::All => Rule::ALL,
+        NewAccounts::Users => Rule::USERS,
+        NewAccounts::Teams => Rule::TEAMS,
+    });
+    options.discover = !selection.no_discover;
+    options.deleted = !selection.no_deleted;
+    options.content = content(selection);
+    options.start = start;
+    options.range = once.then(|| (from.unwrap_or(start), to.unwrap_or(Timestamp::MAX)));
+    options.overlap_hours = range.overlap_hours;
+    options.rescan_days = range.rescan_days;
+    options.page_rows = range.page_rows;
+    options.plan = match selection.plan {
+        PlanName::EveryCopy => Plan::EveryCopy,
+        PlanName::FetchOnce => Plan::FetchOnce,
+    };
+    options.filter.clone_from(&selection.filter);
+    options.app_classes.clone_from(&selection.app_classes);
+    options.model = selection.model.map(|model| match model {
+        ModelName::A => Model::A,
+        ModelName::B => Model::B,
+    });
+    options.fresh = range.fresh;
+    Ok(options)
 }
 
 fn time(option: &'static str, text: Option<&str>) -> anyhow::Result<Option<Timestamp>> {

@@ -35,6 +35,7 @@ pub enum Spare {
 
 /// What a repair did.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct RepairReport {
     /// The new archive's id.
     pub archive: [u8; 16],

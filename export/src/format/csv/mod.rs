@@ -26,13 +26,13 @@ use self::cell::Cells;
 /// What marks a file as UTF-8 to spreadsheets.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// What Excel shows of a cell, in units of UTF-16; it cuts or spreads what is longer.
-pub const MOST_UNITS: usize = 32_767;
+pub(crate) const MOST_UNITS: usize = 32_767;
 /// The last column.
 const GUARDED: &str = "guarded";
 const END: &[u8] = b"\r\n";
 
 /// The first line of every file, behind the byte order mark if one is wanted.
-pub fn header(options: &RenderOptions) -> Vec<u8> {
+pub(crate) fn header(options: &RenderOptions) -> Vec<u8> {
     let mut line = if options.bom { BYTE_ORDER_MARK.to_vec() } else { Vec::new() };
     for column in COLUMNS {
         line.extend_from_slice(column.name.as_bytes());
@@ -45,7 +45,7 @@ pub fn header(options: &RenderOptions) -> Vec<u8> {
 
 /// Writes the lines of one conversation's messages.
 #[derive(Debug)]
-pub struct Records<'a> {
+pub(crate) struct Records<'a> {
     rows: Rows<'a>,
     cells: RefCell<Cells>,
     participants: RefCell<Participants>,
@@ -61,14 +61,14 @@ struct Participants {
 
 impl<'a> Records<'a> {
     /// For the messages of one conversation.
-    pub fn new(context: Context<'a>) -> Self {
+    pub(crate) fn new(context: Context<'a>) -> Self {
         let (rows, cells) = (Rows::new(context), Cells::new(context.options.guard));
         Self { rows, cells: cells.into(), participants: RefCell::default() }
     }
 
     /// Attachments get lines of their own, behind the message that has them.
     #[must_use]
-    pub fn with_attachment_rows(mut self) -> Self {
+    pub(crate) fn with_attachment_rows(mut self) -> Self {
         self.rows = self.rows.with_attachments();
         self
     }
@@ -76,7 +76,7 @@ impl<'a> Records<'a> {
     /// Appends the lines of a message: they belong together and are never parted by a new file.
     /// Appends nothing for a system event that is to be left out. Tells how many cells are longer than
     /// [`MOST_UNITS`].
-    pub fn record(&self, entry: &Entry, out: &mut Vec<u8>) -> u64 {
+    pub(crate) fn record(&self, entry: &Entry, out: &mut Vec<u8>) -> u64 {
         let mut long = 0;
         let mut cells = self.cells.borrow_mut();
         self.rows.each(entry, &mut |row| long += self.line(row, &mut cells, out));

@@ -48,7 +48,7 @@ pub(super) const FIELDS: [&str; 30] = [
 
 /// How days are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Dates {
+pub(crate) enum Dates {
     /// `YYYYMMDD`: cannot be mistaken, and what load files have had for decades.
     #[default]
     Compact,
@@ -58,7 +58,7 @@ pub enum Dates {
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub(crate) struct Written {
     /// How many records there are.
     pub records: u64,
     /// How many characters were replaced because they are delimiters.
@@ -138,7 +138,7 @@ fn yes_or_no(is_so: bool) -> &'static str {
 }
 
 /// The first record of every file: the names of the fields, behind a byte order mark.
-pub fn header() -> Vec<u8> {
+pub(crate) fn header() -> Vec<u8> {
     let mut bytes = BYTE_ORDER_MARK.to_vec();
     Line::new(&mut bytes).record(&FIELDS);
     bytes

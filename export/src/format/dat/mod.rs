@@ -34,14 +34,14 @@ use crate::format::table::{Parsed, body_text, chat_type, last_text, person_words
 use crate::zone::calendar::{parts, write_date, write_digits};
 use crate::zone::rfc3339;
 
-pub use self::line::{Dates, Written, header};
+pub(crate) use self::line::{Dates, Written, header};
 
 /// The text of an attachment is not known here, and its size says whether there is a file.
 const ATTACHMENT: &str = "Attachment";
 
 /// Writes the records of one conversation's messages.
 #[derive(Debug)]
-pub struct Records<'a> {
+pub(crate) struct Records<'a> {
     context: Context<'a>,
     dates: Dates,
     titles: Vec<(Timestamp, String)>,
@@ -66,14 +66,14 @@ struct Family<'e> {
 
 impl<'a> Records<'a> {
     /// For the messages of one conversation.
-    pub fn new(context: Context<'a>, dates: Dates) -> Self {
+    pub(crate) fn new(context: Context<'a>, dates: Dates) -> Self {
         let titles = context.chat.titles();
         Self { context, dates, titles }
     }
 
     /// Appends the records of a message: a family that is never parted by a new file.
     /// Appends nothing for a system event that is to be left out.
-    pub fn record(&self, entry: &Entry, out: &mut Vec<u8>) -> Written {
+    pub(crate) fn record(&self, entry: &Entry, out: &mut Vec<u8>) -> Written {
         let versions = Parsed::all(entry);
         let Some((latest, earlier)) = versions.split_last() else { return Written::default() };
         if latest.is_event() && self.context.options.system_events == SystemEvents::Omit {
@@ -106,7 +106,7 @@ impl<'a> Records<'a> {
     }
 
     /// The natives that the records of a message name: paths and versions.
-    pub fn natives<'e>(&self, entry: &'e Entry) -> Vec<(String, &'e Version)> {
+    pub(crate) fn natives<'e>(&self, entry: &'e Entry) -> Vec<(String, &'e Version)> {
         if !self.context.options.raw_json {
             return Vec::new();
         }

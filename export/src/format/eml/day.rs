@@ -38,10 +38,10 @@ const WAITING_BYTES: usize = 64 << 20;
 const DAY_MS: i64 = 86_400_000;
 
 /// Takes what is finished.
-pub type Sink<'s> = dyn FnMut(Piece) -> io::Result<()> + 's;
+pub(crate) type Sink<'s> = dyn FnMut(Piece) -> io::Result<()> + 's;
 
 /// Writes the digests of one conversation, day by day.
-pub struct Days<'a> {
+pub(crate) struct Days<'a> {
     mails: Mails<'a>,
     context: Context<'a>,
     /// Days since 1970.
@@ -105,7 +105,7 @@ impl Slice {
 
 impl<'a> Days<'a> {
     /// For one conversation; its messages must come in the order in which they were sent.
-    pub fn new(context: Context<'a>) -> Self {
+    pub(crate) fn new(context: Context<'a>) -> Self {
         Self {
             mails: Mails::new(context),
             context,
@@ -117,7 +117,7 @@ impl<'a> Days<'a> {
     }
 
     /// Takes a message; mails of a day that is over go to `sink`.
-    pub fn push(&mut self, entry: &Entry, sink: &mut Sink<'_>) -> io::Result<()> {
+    pub(crate) fn push(&mut self, entry: &Entry, sink: &mut Sink<'_>) -> io::Result<()> {
         let views = self.mails.views(entry);
         if views.is_empty() {
             return Ok(());
@@ -137,7 +137,7 @@ impl<'a> Days<'a> {
     }
 
     /// Gives the last day to `sink`.
-    pub fn finish(mut self, sink: &mut Sink<'_>) -> io::Result<()> {
+    pub(crate) fn finish(mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         self.end_day(sink)
     }
 

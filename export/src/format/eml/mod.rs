@@ -32,27 +32,27 @@ use crate::format::markup::Places;
 use crate::zone::file_stamp;
 
 use body::{Body, View};
-pub use day::{Days, Sink};
+pub(crate) use day::Days;
 use fields::Fields;
 use identity::Identity;
 use mime::{Level, Part};
 
 /// Writes the mails of one conversation.
 #[derive(Debug)]
-pub struct Mails<'a> {
+pub(crate) struct Mails<'a> {
     context: Context<'a>,
     fields: Fields,
 }
 
 impl<'a> Mails<'a> {
     /// For one conversation: what its mails share is made once.
-    pub fn new(context: Context<'a>) -> Self {
+    pub(crate) fn new(context: Context<'a>) -> Self {
         Self { context, fields: Fields::of(&context) }
     }
 
     /// A message's mails: its latest version, or all of them if that was asked for. Empty for a
     /// system event that is to be left out.
-    pub fn pieces(&self, entry: &Entry) -> Vec<Piece> {
+    pub(crate) fn pieces(&self, entry: &Entry) -> Vec<Piece> {
         let views = self.views(entry);
         views.iter().map(|view| self.piece(view)).collect()
     }
@@ -111,11 +111,6 @@ impl<'a> Mails<'a> {
         let shown = if self.context.options.text_only { Vec::new() } else { view.files.clone() };
         Images { shown, identity: &self.fields.identity, context: &self.context }
     }
-}
-
-/// A message's mails: see [`Mails`], which is faster for many of one conversation.
-pub fn eml(entry: &Entry, context: &Context<'_>) -> Vec<Piece> {
-    Mails::new(*context).pieces(entry)
 }
 
 /// The inline images that go along, by their `cid:` addresses.

@@ -18,7 +18,7 @@ use crate::entry::{Chat, Content, Piece, RenderOptions, Window};
 use crate::zone::file_stamp;
 
 /// Chats on a page of the index.
-pub const INDEX_CHATS: u64 = 2_000;
+pub(crate) const INDEX_CHATS: u64 = 2_000;
 /// Participants named in the index; the chat's first page lists all.
 const NAMED: usize = 8;
 
@@ -53,7 +53,7 @@ struct Row {
 
 /// Writes the index of an export.
 #[derive(Debug)]
-pub struct Index<'a> {
+pub(crate) struct Index<'a> {
     tenant: &'a str,
     options: &'a RenderOptions,
     window: Window,
@@ -67,13 +67,18 @@ pub struct Index<'a> {
 
 impl<'a> Index<'a> {
     /// Starts with no chat.
-    pub fn new(tenant: &'a str, options: &'a RenderOptions, window: Window) -> Self {
+    pub(crate) fn new(tenant: &'a str, options: &'a RenderOptions, window: Window) -> Self {
         let (first, rows) = (Vec::new(), Vec::new());
         Self { tenant, options, window, first, rows, chats: 0, page: 1, total: Tally::default() }
     }
 
     /// Adds a chat whose pages are written. Chats appear in the order in which they are added.
-    pub fn add(&mut self, chat: &Chat, summary: &Summary, sink: &mut Sink<'_>) -> io::Result<()> {
+    pub(crate) fn add(
+        &mut self,
+        chat: &Chat,
+        summary: &Summary,
+        sink: &mut Sink<'_>,
+    ) -> io::Result<()> {
         if self.chats > 0 && self.chats.is_multiple_of(INDEX_CHATS) {
             self.turn(sink)?;
         }
@@ -84,7 +89,7 @@ impl<'a> Index<'a> {
     }
 
     /// Writes what is left, the first page last.
-    pub fn finish(mut self, sink: &mut Sink<'_>) -> io::Result<()> {
+    pub(crate) fn finish(mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         let pages = self.page;
         if pages > 1 {
             sink(self.piece(pages, None))?;

@@ -12,8 +12,8 @@
 //! Attachments/0003_report.pdf       written by others; pages link to it
 //! ```
 //!
-//! A [`Card`] is one message as HTML and needs nothing but its entry, so cards can be made on many
-//! threads; [`Transcript::place`] then lays them on pages, in order. Memory is one page, what is needed
+//! A `Card` is one message as HTML and needs nothing but its entry, so cards can be made on many
+//! threads; `Transcript::place` then lays them on pages, in order. Memory is one page, what is needed
 //! to link replies (bounded), and a note per page.
 
 #![expect(
@@ -41,9 +41,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use card::{Card, Scene};
+pub use card::Scene;
 pub use fragment::fragment;
-pub use index::{INDEX_CHATS, Index};
-pub use page::{POLICY, STYLE};
-pub use tally::Tally;
-pub use transcript::{PAGE_BYTES, PAGE_CARDS, PageNote, Sink, Summary, Transcript};
+pub use page::STYLE;
+
+pub(crate) use card::Card;
+pub(crate) use index::Index;
+pub(crate) use transcript::{Summary, Transcript};

@@ -9,7 +9,7 @@ use chatvault_query::people::ConversationKind;
 pub const STYLE: &str = include_str!("style.css");
 
 /// What a browser may do with a page: show it, its style, and pictures and sounds beside it.
-pub const POLICY: &str =
+pub(crate) const POLICY: &str =
     "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'";
 
 /// Everything before the body.

@@ -2,7 +2,7 @@
 
 /// Counts of one chat, or of several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Messages of people and applications, without those that are only context.
     pub messages: u64,
     /// System events that were written.
@@ -25,7 +25,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.messages += other.messages;
         self.events += other.events;
         self.events_omitted += other.events_omitted;

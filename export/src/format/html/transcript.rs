@@ -13,22 +13,22 @@ use super::clock::{Local, day_name};
 use super::leaf::{Around, Known, Leaf};
 use super::places::Places;
 use super::tally::Tally;
-use crate::entry::{Content, Entry, Piece, Window};
+use crate::entry::{Content, Piece, Window};
 use crate::zone::calendar::Date;
 
 /// Messages on a page at most.
-pub const PAGE_CARDS: usize = 1_000;
+pub(crate) const PAGE_CARDS: usize = 1_000;
 /// A page is turned when it has so many bytes, however few messages these are.
-pub const PAGE_BYTES: usize = 4 << 20;
+pub(crate) const PAGE_BYTES: usize = 4 << 20;
 
 /// What finished files are handed to.
-pub type Sink<'s> = dyn FnMut(Piece) -> io::Result<()> + 's;
+pub(crate) type Sink<'s> = dyn FnMut(Piece) -> io::Result<()> + 's;
 
 /// Writes one chat's pages for one window.
 ///
 /// Give it the chat's entries in export order; pages leave through the sink as they close.
 #[derive(Debug)]
-pub struct Transcript<'a> {
+pub(crate) struct Transcript<'a> {
     scene: &'a Scene<'a>,
     window: Window,
     leaf: Option<Leaf>,
@@ -39,7 +39,7 @@ pub struct Transcript<'a> {
 
 /// What was written of one chat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Its pages, in order.
     pub pages: Vec<PageNote>,
     /// What was counted.
@@ -48,7 +48,7 @@ pub struct Summary {
 
 /// One finished page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageNote {
+pub(crate) struct PageNote {
     /// Its path in the part.
     pub name: String,
     /// What it is called in lists: `June 2021` or `June 2021, page 2`.
@@ -70,18 +70,23 @@ pub(super) struct Month {
 
 impl<'a> Transcript<'a> {
     /// Starts with nothing written.
-    pub fn new(scene: &'a Scene<'a>, window: Window) -> Self {
+    pub(crate) fn new(scene: &'a Scene<'a>, window: Window) -> Self {
         let (pages, places) = (Vec::new(), Places::default());
         Self { scene, window, leaf: None, pages, places, tally: Tally::default() }
     }
 
     /// Makes and places one message.
-    pub fn push(&mut self, entry: &Entry, sink: &mut Sink<'_>) -> io::Result<()> {
+    #[cfg(test)]
+    pub(crate) fn push(
+        &mut self,
+        entry: &crate::entry::Entry,
+        sink: &mut Sink<'_>,
+    ) -> io::Result<()> {
         self.place(self.scene.card(entry), sink)
     }
 
     /// Places a card that was made before, perhaps on another thread. Cards come in export order.
-    pub fn place(&mut self, card: Card, sink: &mut Sink<'_>) -> io::Result<()> {
+    pub(crate) fn place(&mut self, card: Card, sink: &mut Sink<'_>) -> io::Result<()> {
         self.tally.add(&card.tally);
         if card.html.is_empty() {
             return Ok(());
@@ -104,7 +109,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// Closes the last page.
-    pub fn finish(mut self, sink: &mut Sink<'_>) -> io::Result<Summary> {
+    pub(crate) fn finish(mut self, sink: &mut Sink<'_>) -> io::Result<Summary> {
         self.close(None, sink)?;
         Ok(Summary { pages: self.pages, tally: self.tally })
     }

@@ -16,18 +16,18 @@ use crate::zone::calendar;
 
 /// Writes the records of one conversation.
 #[derive(Debug)]
-pub struct Mailbox<'a> {
+pub(crate) struct Mailbox<'a> {
     mails: Mails<'a>,
 }
 
 impl<'a> Mailbox<'a> {
     /// For one conversation.
-    pub fn new(context: Context<'a>) -> Self {
+    pub(crate) fn new(context: Context<'a>) -> Self {
         Self { mails: Mails::new(context) }
     }
 
     /// A message's mails as records. Without bytes for a system event that is to be left out.
-    pub fn record(&self, entry: &Entry) -> Content {
+    pub(crate) fn record(&self, entry: &Entry) -> Content {
         let mut spans = Vec::new();
         let mut bytes = Vec::new();
         for piece in self.mails.pieces(entry) {
@@ -60,11 +60,6 @@ impl<'a> Mailbox<'a> {
         spans.push(Span::Bytes(bytes));
         Content::Spans(spans)
     }
-}
-
-/// A message's records: see [`Mailbox`], which is faster for many of one conversation.
-pub fn record(entry: &Entry, context: &Context<'_>) -> Content {
-    Mailbox::new(*context).record(entry)
 }
 
 /// The line before a mail, with the time in the form of C's `asctime`.

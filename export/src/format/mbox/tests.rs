@@ -47,7 +47,9 @@ fn every_mail_of_a_mailbox_is_found_with_its_text_and_files() {
 #[test]
 fn a_record_without_files_is_in_memory() {
     let case = Case::text("hello");
-    let Content::Bytes(bytes) = record(&case.entry, &case.context()) else { panic!("a stream") };
+    let Content::Bytes(bytes) = Mailbox::new(case.context()).record(&case.entry) else {
+        panic!("a stream")
+    };
     assert!(bytes.starts_with(b"From teams-archive Thu Jun  3 23:22:47 2021\nDate: "));
     assert!(bytes.ends_with(b"hello\n\n"));
     assert_ne!(case.entry.versions[0].address, ContentAddress([0; 32]));

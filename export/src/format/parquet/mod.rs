@@ -31,11 +31,11 @@ use crate::entry::{Context, Entry, RenderOptions};
 use crate::format::table::{self, COLUMNS, Kind, WIDTH};
 
 /// The most rows of a row group.
-pub const GROUP_ROWS: u64 = 65_536;
+pub(crate) const GROUP_ROWS: u64 = 65_536;
 /// A row group is closed when its values take this much.
-pub const GROUP_BYTES: u64 = 16 << 20;
+pub(crate) const GROUP_BYTES: u64 = 16 << 20;
 /// A file that has reached this size should be finished: it is in memory until then.
-pub const FILE_BYTES: u64 = 64 << 20;
+pub(crate) const FILE_BYTES: u64 = 64 << 20;
 
 /// The most that the description of one column chunk takes: its name, statistics cut at 64 bytes,
 /// offsets, encodings.
@@ -45,17 +45,17 @@ const FRAME_BYTES: u64 = 6 << 10;
 
 /// Makes the rows of one conversation's messages, on any thread.
 #[derive(Debug)]
-pub struct Records<'a>(table::Rows<'a>);
+pub(crate) struct Records<'a>(table::Rows<'a>);
 
 /// The rows of one message.
 #[derive(Debug)]
-pub struct Rows {
+pub(crate) struct Rows {
     chunks: Vec<Chunk>,
     rows: u64,
 }
 
 /// A file that is being written.
-pub struct File {
+pub(crate) struct File {
     writer: SerializedFileWriter<Vec<u8>>,
     pending: Rows,
     groups: u64,
@@ -65,18 +65,18 @@ pub struct File {
 
 impl<'a> Records<'a> {
     /// For the messages of one conversation.
-    pub fn new(context: Context<'a>) -> Self {
+    pub(crate) fn new(context: Context<'a>) -> Self {
         Self(table::Rows::new(context))
     }
 
     /// Attachments get rows of their own, behind the message that has them.
     #[must_use]
-    pub fn with_attachment_rows(self) -> Self {
+    pub(crate) fn with_attachment_rows(self) -> Self {
         Self(self.0.with_attachments())
     }
 
     /// The rows of a message; none for a system event that is to be left out.
-    pub fn record(&self, entry: &Entry) -> Rows {
+    pub(crate) fn record(&self, entry: &Entry) -> Rows {
         let mut made = Rows::empty();
         self.0.each(entry, &mut |row| {
             made.rows += 1;
@@ -91,11 +91,6 @@ impl Rows {
         Self { chunks: COLUMNS.iter().map(|column| Chunk::new(column.kind)).collect(), rows: 0 }
     }
 
-    /// How many there are.
-    pub fn count(&self) -> u64 {
-        self.rows
-    }
-
     fn plain_bytes(&self) -> u64 {
         self.chunks.iter().map(Chunk::plain_bytes).sum()
     }
@@ -108,7 +103,7 @@ impl Rows {
 
 impl File {
     /// A file without rows. It names the export and the tenant it is from.
-    pub fn new(tenant: &str, options: &RenderOptions) -> io::Result<Self> {
+    pub(crate) fn new(tenant: &str, options: &RenderOptions) -> io::Result<Self> {
         let about = [
             ("export_id", options.export_id.clone()),
             ("as_of", crate::zone::rfc3339(options.as_of)),
@@ -132,7 +127,7 @@ impl File {
     }
 
     /// The most that the file has if these rows are added and nothing else.
-    pub fn size_with(&self, rows: &Rows) -> u64 {
+    pub(crate) fn size_with(&self, rows: &Rows) -> u64 {
         let is_open = self.pending.rows + rows.rows > 0;
         let chunks = (self.groups + u64::from(is_open)) * WIDTH as u64;
         let together = self.pending.chunks.iter().zip(&rows.chunks);
@@ -145,17 +140,12 @@ impl File {
     }
 
     /// Whether it is as large as files should become.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.writer.bytes_written() as u64 + self.pending.plain_bytes() >= FILE_BYTES
     }
 
-    /// How many rows it has.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
     /// Adds the rows of a message. Where row groups end depends on the rows alone.
-    pub fn push(&mut self, rows: &Rows) -> io::Result<()> {
+    pub(crate) fn push(&mut self, rows: &Rows) -> io::Result<()> {
         self.pending.append(rows);
         self.rows += rows.rows;
         let is_whole = self.pending.rows >= GROUP_ROWS || self.pending.plain_bytes() >= GROUP_BYTES;
@@ -163,7 +153,7 @@ impl File {
     }
 
     /// The whole file.
-    pub fn finish(mut self) -> io::Result<Vec<u8>> {
+    pub(crate) fn finish(mut self) -> io::Result<Vec<u8>> {
         if self.pending.rows > 0 {
             self.close_group().map_err(failed)?;
         }

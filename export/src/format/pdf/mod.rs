@@ -54,12 +54,12 @@ use self::shape::Shaper;
 use self::thread::{Placed, Threads};
 use crate::entry::{Context, Entry, Window};
 
-pub use self::entry::Counts;
-pub use self::font::{FontError, FontFolder, FontSkipped, FontUsed, Fonts};
+pub(crate) use self::entry::Counts;
+pub(crate) use self::font::{FontUsed, Fonts};
 
 /// How large files become, and how many threads make them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// A file with so many pages is ended; the next one goes on.
     pub pages_per_file: usize,
     /// About how many bytes a file may have. It is held in memory until it is whole. One picture, one
@@ -77,7 +77,7 @@ impl Default for Limits {
 
 /// What became of a transcript.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Files written.
     pub files: u32,
     /// Pages in them.
@@ -105,7 +105,7 @@ const BATCH_ENTRIES: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// What transcripts are made with: it remembers how words look, which is the same in all of them.
-pub struct Kit<'f> {
+pub(crate) struct Kit<'f> {
     fonts: &'f Fonts,
     shaper: Shaper<'f>,
     shapers: Vec<Shaper<'f>>,
@@ -113,7 +113,7 @@ pub struct Kit<'f> {
 
 impl<'f> Kit<'f> {
     /// With so many threads.
-    pub fn new(fonts: &'f Fonts, threads: usize) -> Self {
+    pub(crate) fn new(fonts: &'f Fonts, threads: usize) -> Self {
         let shapers = (0..threads.clamp(1, 64)).map(|_| Shaper::new(fonts)).collect();
         Self { fonts, shaper: Shaper::new(fonts), shapers }
     }
@@ -128,7 +128,7 @@ impl fmt::Debug for Kit<'_> {
 /// A transcript in the making.
 ///
 /// Files are handed to the sink as soon as they are whole, named below the conversation's folder.
-pub struct Transcript<'a> {
+pub(crate) struct Transcript<'a> {
     context: Context<'a>,
     pages: Pages<'a>,
     shapers: Vec<Shaper<'a>>,
@@ -140,12 +140,18 @@ pub struct Transcript<'a> {
 
 impl<'a> Transcript<'a> {
     /// Begins the transcript of a window.
-    pub fn new(fonts: &'a Fonts, context: Context<'a>, window: Window, limits: Limits) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(
+        fonts: &'a Fonts,
+        context: Context<'a>,
+        window: Window,
+        limits: Limits,
+    ) -> Self {
         Self::with(Kit::new(fonts, limits.threads), context, window, limits)
     }
 
     /// Begins the transcript of a window with the kit of another one, and its threads.
-    pub fn with(kit: Kit<'a>, context: Context<'a>, window: Window, limits: Limits) -> Self {
+    pub(crate) fn with(kit: Kit<'a>, context: Context<'a>, window: Window, limits: Limits) -> Self {
         let Kit { fonts, shaper, shapers } = kit;
         let pages = Pages::new((fonts, shaper), context, window, limits);
         let is_channel = context.chat.kind == ConversationKind::Channel;
@@ -154,7 +160,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// Takes the next entry, in the order of the export.
-    pub fn push(&mut self, entry: Entry, sink: Sink<'_>) -> io::Result<()> {
+    pub(crate) fn push(&mut self, entry: Entry, sink: Sink<'_>) -> io::Result<()> {
         let placed = match &mut self.threads {
             Some(threads) => threads.push(entry),
             None => vec![Placed { entry, is_under: false }],
@@ -173,17 +179,18 @@ impl<'a> Transcript<'a> {
     }
 
     /// Counts a system event that was left out.
-    pub fn leave_out_event(&mut self) {
+    pub(crate) fn leave_out_event(&mut self) {
         self.pages.count(Counts { events_omitted: 1, ..Counts::default() });
     }
 
     /// Ends the transcript.
-    pub fn finish(self, sink: Sink<'_>) -> io::Result<Summary> {
+    #[cfg(test)]
+    pub(crate) fn finish(self, sink: Sink<'_>) -> io::Result<Summary> {
         self.finish_with(sink).map(|(summary, _kit)| summary)
     }
 
     /// Ends the transcript, and gives the kit back.
-    pub fn finish_with(mut self, sink: Sink<'_>) -> io::Result<(Summary, Kit<'a>)> {
+    pub(crate) fn finish_with(mut self, sink: Sink<'_>) -> io::Result<(Summary, Kit<'a>)> {
         let last = self.threads.as_mut().map(Threads::finish).unwrap_or_default();
         last.into_iter().try_for_each(|placed| self.place(placed, sink))?;
         self.flush(sink)?;

@@ -10,7 +10,7 @@ use chatvault_engine::ContentAddress;
 
 use crate::content::{Objects, Stretch};
 use crate::zip::Method;
-use crate::zip::record::{End, Entry};
+use crate::zip::record::{End, ZipEntry};
 
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -73,7 +73,7 @@ pub(super) fn container(mut files: Vec<File>) -> io::Result<Vec<Stretch>> {
     for File { name, size, checksum: crc, content } in files {
         let _fits = u16::try_from(name.len()).map_err(io::Error::other)?;
         let (method, place) = (Some(Method::Stored), narrow(offset)?);
-        let entry = Entry { name, method, crc, packed: size, raw: size, offset: place };
+        let entry = ZipEntry { name, method, crc, packed: size, raw: size, offset: place };
         entry.put_central(&mut directory);
         let header = entry.local();
         offset += header.len() as u64 + u64::from(size);

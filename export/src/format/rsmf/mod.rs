@@ -40,7 +40,7 @@ const FRAME_BYTES: u64 = 8 << 10;
 
 /// How much may be in one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Events: more make review platforms slow.
     pub events: usize,
     /// Texts and custom properties: what a slice takes in memory.
@@ -60,7 +60,7 @@ impl Default for Limits {
 
 /// Takes the messages of one conversation in the order of their creation and gives files.
 #[derive(Debug)]
-pub struct Builder<'a> {
+pub(crate) struct Builder<'a> {
     context: Context<'a>,
     limits: Limits,
     span: Slot,
@@ -144,13 +144,13 @@ impl Slot {
 
 impl<'a> Builder<'a> {
     /// For one conversation.
-    pub fn new(context: Context<'a>, limits: Limits) -> Self {
+    pub(crate) fn new(context: Context<'a>, limits: Limits) -> Self {
         let span = Slot::day_of(0);
         Self { context, limits, span, units: Vec::new(), load: Load::default() }
     }
 
     /// Takes a message; gives the files that are complete by it.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         entry: &Entry,
         sink: &mut dyn FnMut(Piece) -> io::Result<()>,
@@ -172,7 +172,10 @@ impl<'a> Builder<'a> {
     }
 
     /// Gives the last file.
-    pub fn finish(mut self, sink: &mut dyn FnMut(Piece) -> io::Result<()>) -> io::Result<()> {
+    pub(crate) fn finish(
+        mut self,
+        sink: &mut dyn FnMut(Piece) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.close(sink)
     }
 

@@ -6,7 +6,7 @@
 use chatvault_engine::Timestamp;
 
 use super::parse::{Clause, Side, Tree};
-use super::{Filter, FilterError, Sender, TimeField, Window};
+use super::{Filter, FilterError, Sender, SentRange, TimeField};
 
 /// The filter that an expression is.
 pub(super) fn recognise(tree: Tree) -> Result<Filter, FilterError> {
@@ -69,8 +69,8 @@ impl Forms {
     /// A bound that was not given is the widest: the service wants both.
     fn finish(self) -> Filter {
         let Some(field) = self.field else { return self.filter };
-        let Window { from, to } = Window::WIDEST;
-        let window = Window { from: self.lower.unwrap_or(from), to: self.upper.unwrap_or(to) };
+        let SentRange { from, to } = SentRange::WIDEST;
+        let window = SentRange { from: self.lower.unwrap_or(from), to: self.upper.unwrap_or(to) };
         self.filter.over(field, window)
     }
 }

@@ -20,7 +20,7 @@ use std::str::FromStr;
 use chatvault_engine::Timestamp;
 
 pub(crate) use render::{one_sided, time};
-pub(crate) use window::Window;
+pub(crate) use window::SentRange;
 
 /// What of a user's or team's messages is asked for; everything, if it is empty.
 ///
@@ -125,7 +125,7 @@ impl ApplicationKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
     field: TimeField,
-    window: Window,
+    window: SentRange,
 }
 
 /// The field that a time range is about.
@@ -176,13 +176,13 @@ impl Filter {
     /// Messages changed last at or after `start` and before `end`.
     #[must_use]
     pub fn between(self, start: Timestamp, end: Timestamp) -> Self {
-        self.over(TimeField::Modified, Window::half_open(start, end))
+        self.over(TimeField::Modified, SentRange::half_open(start, end))
     }
 
     /// Copilot interactions made at or after `start` and before `end`.
     #[must_use]
     pub fn created_between(self, start: Timestamp, end: Timestamp) -> Self {
-        self.over(TimeField::Created, Window::half_open(start, end))
+        self.over(TimeField::Created, SentRange::half_open(start, end))
     }
 
     /// The clauses about senders.
@@ -201,7 +201,7 @@ impl Filter {
     }
 
     /// Its time range and the field that it is about.
-    pub(crate) fn range(&self) -> Option<(TimeField, Window)> {
+    pub(crate) fn range(&self) -> Option<(TimeField, SentRange)> {
         self.range.map(|range| (range.field, range.window))
     }
 
@@ -212,7 +212,7 @@ impl Filter {
 
     /// With this range instead of its own.
     #[must_use]
-    pub(crate) fn over(mut self, field: TimeField, window: Window) -> Self {
+    pub(crate) fn over(mut self, field: TimeField, window: SentRange) -> Self {
         self.range = Some(Range { field, window: window.whole() });
         self
     }
@@ -226,7 +226,7 @@ impl Filter {
     }
 
     /// Its time range, if it is about `field`.
-    pub(crate) fn window(&self, field: TimeField) -> Option<Window> {
+    pub(crate) fn window(&self, field: TimeField) -> Option<SentRange> {
         self.range.filter(|range| range.field == field).map(|range| range.window)
     }
 }

@@ -16,7 +16,7 @@ const RANGE: &str = "lastModifiedDateTime gt 2020-06-04T18:03:11.591Z \
     and lastModifiedDateTime lt 2020-06-05T21:00:09.413Z";
 
 fn range(filter: Filter) -> Filter {
-    let window = Window { from: at(1_591_293_791_591), to: at(1_591_390_809_413) };
+    let window = SentRange { from: at(1_591_293_791_591), to: at(1_591_390_809_413) };
     filter.over(TimeField::Modified, window)
 }
 
@@ -183,7 +183,7 @@ fn a_range_includes_its_start_and_excludes_its_end() {
     assert_eq!(filter.window(TimeField::Created), None);
     assert_eq!(
         filter.window(TimeField::Modified),
-        Some(Window { from: at(-1), to: at(86_400_000) })
+        Some(SentRange { from: at(-1), to: at(86_400_000) })
     );
 }
 

@@ -4,7 +4,7 @@ use chatvault_engine::Timestamp;
 
 /// Two bounds as they are sent: `gt from` and `lt to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Window {
+pub(crate) struct SentRange {
     /// Exclusive.
     pub(crate) from: Timestamp,
     /// Exclusive.
@@ -15,7 +15,7 @@ pub(crate) struct Window {
 const FIRST_MS: i64 = -62_135_596_800_000;
 const LAST_MS: i64 = 253_402_300_799_999;
 
-impl Window {
+impl SentRange {
     /// As wide as can be written.
     pub(crate) const WIDEST: Self = Self { from: Timestamp::MIN, to: Timestamp::MAX };
 
@@ -61,19 +61,19 @@ mod tests {
             (i64::MIN, i64::MAX, FIRST_MS, LAST_MS),
         ] {
             let [start, end] = [start, end].map(Timestamp::from_ticks);
-            let sent = Window::half_open(start, end);
+            let sent = SentRange::half_open(start, end);
             assert_eq!((sent.from.ms(), sent.to.ms()), (from, to), "{start:?} {end:?}");
             assert_eq!(sent.whole(), sent);
             let (first, end) = sent.half_opened();
-            assert_eq!(Window::half_open(first, end), sent);
+            assert_eq!(SentRange::half_open(first, end), sent);
         }
     }
 
     #[test]
     fn two_windows_let_through_what_is_in_both() {
         let window =
-            |from, to| Window { from: Timestamp::from_ms(from), to: Timestamp::from_ms(to) };
+            |from, to| SentRange { from: Timestamp::from_ms(from), to: Timestamp::from_ms(to) };
         assert_eq!(window(0, 9).and(window(5, 20)), window(5, 9));
-        assert_eq!(window(5, 9).and(Window::WIDEST), window(5, 9));
+        assert_eq!(window(5, 9).and(SentRange::WIDEST), window(5, 9));
     }
 }

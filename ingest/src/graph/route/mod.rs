@@ -12,7 +12,7 @@ mod tests;
 
 use super::cloud::Cloud;
 use super::failure::Failure;
-use super::filter::{Filter, Window, one_sided};
+use super::filter::{Filter, SentRange, one_sided};
 use super::link::Link;
 use encode::{query, quoted, segment};
 
@@ -32,7 +32,7 @@ pub(crate) struct Export<'a> {
     /// A team that was deleted: its feeds are somewhere else.
     pub(crate) deleted_team: bool,
     /// The time range. A delta of chats takes its lower bound; other deltas take none.
-    pub(crate) window: Option<Window>,
+    pub(crate) window: Option<SentRange>,
     /// Narrows the window; parts that a feed does not know are left out, so that the feed gives
     /// more then, never less.
     pub(crate) filter: &'a Filter,
@@ -97,7 +97,7 @@ fn meetings(id: &str, export: &Export<'_>, function: &str, delta: &str) -> Strin
         _ => ("onlineMeetings", "meetingOrganizerUserId"),
     };
     let organizer = format!("{organizer}={}", quoted(export.id));
-    let range = export.window.filter(|_| delta.is_empty()).map(Window::whole).map(|window| {
+    let range = export.window.filter(|_| delta.is_empty()).map(SentRange::whole).map(|window| {
         let [start, end] = [window.from, window.to].map(super::filter::time);
         format!(",startDateTime={start},endDateTime={end}")
     });

@@ -18,9 +18,9 @@ fn shown(link: Result<Link, Failure>) -> String {
     link.as_str().strip_prefix(ORIGIN).unwrap().to_owned()
 }
 
-fn window() -> Window {
+fn window() -> SentRange {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
-    Window { from: at("2020-06-04T18:03:11.591Z"), to: at("2020-06-05T21:00:09.413Z") }
+    SentRange { from: at("2020-06-04T18:03:11.591Z"), to: at("2020-06-05T21:00:09.413Z") }
 }
 
 fn export(feed: Feed, filter: &Filter) -> Export<'_> {

@@ -63,34 +63,8 @@ impl Notes {
     }
 
     fn read_with(&mut self, input: &[u8], cutter: &mut Cutter) -> Remarks {
-        let mut window = Window::open(Box::new(input), Vec::new());
-        match shape(&mut window, cutter) {
-            Shape::Documents => split_documents(&mut window, cutter, self),
-            Shape::Lines => {
-                let mut remarks = Remarks::default();
-                loop {
-                    let whole = window.whole_lines();
-                    let count = match lead(&window.bytes()[..whole], window.ended()) {
-                        Lead::Lines(0) => break,
-                        Lead::Lines(count) => count,
-                        Lead::Other => {
-                            remarks.join(split_documents(&mut window, cutter, self));
-                            break;
-                        }
-                        Lead::ReadOn if window.more() => continue,
-                        Lead::ReadOn => whole,
-                    };
-                    let lines = &window.bytes()[..count];
-                    if !offer_lines(lines, window.offset(), (self, &mut remarks)) {
-                        break;
-                    }
-                    window.consume(count);
-                }
-                remarks
-            }
-            Shape::Empty => Remarks { warning: Some("empty".to_owned()), ..Remarks::default() },
-            Shape::Stranger(why) => Remarks { failure: Some(why.to_owned()), ..Remarks::default() },
-        }
+        let mut window = ByteWindow::open(Box::new(input), Vec::new());
+        split(&mut window, cutter, self, &mut |_, _| ControlFlow::Continue(false))
     }
 
     fn documents(&self) -> Vec<&str> {
@@ -295,7 +269,7 @@ fn an_empty_page_is_fine_and_an_empty_file_is_remarked() {
         check(page, &[]);
     }
     for empty in ["", " \r\n", "\u{feff}"] {
-        assert_eq!(Notes::default().read(empty.as_bytes()).warning.as_deref(), Some("empty"));
+        assert_eq!(Notes::default().read(empty.as_bytes()).warning.as_deref(), Some("is empty"));
     }
 }
 
@@ -517,7 +491,7 @@ fn an_item_beyond_the_limit_is_quarantined_in_pieces_and_the_next_comes_in() {
 #[test]
 fn a_line_beyond_the_limit_is_quarantined_in_pieces_and_the_next_comes_in() {
     let text = format!("{}\n{{\"id\":\"2\"}}", "x".repeat(2 * crate::window::VALUE_BYTES));
-    let mut window = Window::open(Box::new(text.as_bytes()), Vec::new());
+    let mut window = ByteWindow::open(Box::new(text.as_bytes()), Vec::new());
     let mut notes = Notes::default();
     assert_eq!(window.whole_lines(), 0);
     assert!(quarantine_overlong(&mut window, &mut notes));

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use chatvault_engine::{Custodian, RecordKind, Timestamp};
 
 use super::content::{REFUSED_FILES, first_file};
-use super::directory::{Entry, List};
+use super::directory::{DirectoryEntry, List};
 use super::options::{Service, SyncOptions};
 use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
 use crate::graph::client::{Answer, Client, Request};
-use crate::graph::filter::Window;
+use crate::graph::filter::SentRange;
 use crate::graph::limits::Class;
 use crate::graph::link::Link;
 use crate::graph::meter::Meter;
@@ -58,7 +58,27 @@ impl Check {
 ///
 /// `accounts` are asked for their feeds; without one some of the directory are that are likely to
 /// have a mailbox.
+///
+/// Blocks the calling thread, and owns a tokio runtime while it does: called from async code it
+/// panics. [`check_async`] is for there.
+///
+/// # Errors
+///
+/// Only if the options make no sense or this machine cannot ask: what the service refuses is a step.
 pub fn check(
+    service: &Service,
+    options: &SyncOptions,
+    accounts: &[Custodian],
+) -> Result<Vec<Check>, SyncError> {
+    drive::start_runtime()?.block_on(check_async(service, options, accounts))
+}
+
+/// As [`check`], on the caller's tokio runtime, of which it needs the timer and the network.
+///
+/// # Errors
+///
+/// As [`check`].
+pub async fn check_async(
     service: &Service,
     options: &SyncOptions,
     accounts: &[Custodian],
@@ -67,7 +87,7 @@ pub fn check(
     let client = Client::new(service.app.clone(), &service.limits, Arc::clone(&service.clock))?;
     let now_ms = service.clock.now().ms();
     let checker = Checker { client, service, options, now_ms, meter: Meter::default() };
-    Ok(drive::start_runtime()?.block_on(checker.run(accounts)))
+    Ok(checker.run(accounts).await)
 }
 
 struct Checker<'a> {
@@ -153,7 +173,7 @@ impl Checker<'_> {
             let page = page(&answer, &link)?;
             entries += page.items.len();
             let likely = page.items.iter().filter_map(|item| serde_json::from_slice(item).ok());
-            let likely = likely.filter(|entry: &Entry| !named && entry.is_likely());
+            let likely = likely.filter(|entry: &DirectoryEntry| !named && entry.is_likely());
             let room = CANDIDATES.saturating_sub(found.len());
             found.extend(likely.map(|entry| list.custodian(&entry.id)).take(room));
             let next = page.next.as_deref().filter(|next| *next != link.as_str());
@@ -205,7 +225,7 @@ impl Checker<'_> {
             feed,
             id: id_of(custodian),
             deleted_team: false,
-            window: Some(Window::half_open(from, Timestamp::from_ms(self.now_ms))),
+            window: Some(SentRange::half_open(from, Timestamp::from_ms(self.now_ms))),
             filter: &Filter::default(),
             top: Some(SAMPLE_ROWS),
             model: self.options.model,

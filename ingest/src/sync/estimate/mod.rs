@@ -19,7 +19,7 @@ use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
 use crate::graph::client::{Answer, Client, Request};
-use crate::graph::filter::Window;
+use crate::graph::filter::SentRange;
 use crate::graph::limits::{Class, Limits};
 use crate::graph::link::Link;
 use crate::graph::meter::Meter;
@@ -70,7 +70,27 @@ pub struct Estimate {
 
 /// Asks a sample of accounts: those that are active, or without one all that the directory names and
 /// that are likely to have something.
+///
+/// Blocks the calling thread, and owns a tokio runtime while it does: called from async code it
+/// panics. [`estimate_async`] is for there.
+///
+/// # Errors
+///
+/// If the options make no sense, or the service refuses or cannot be reached.
 pub fn estimate(
+    service: &Service,
+    options: &SyncOptions,
+    known: &[Account],
+) -> Result<Estimate, SyncError> {
+    drive::start_runtime()?.block_on(estimate_async(service, options, known))
+}
+
+/// As [`estimate`], on the caller's tokio runtime, of which it needs the timer and the network.
+///
+/// # Errors
+///
+/// As [`estimate`].
+pub async fn estimate_async(
     service: &Service,
     options: &SyncOptions,
     known: &[Account],
@@ -79,7 +99,7 @@ pub fn estimate(
     let client = Client::new(service.app.clone(), &service.limits, Arc::clone(&service.clock))?;
     let now_ms = service.clock.now().ms();
     let estimator = Estimator { client, service, options, now_ms, meter: Meter::default() };
-    drive::start_runtime()?.block_on(estimator.run(known)).map_err(SyncError::Service)
+    estimator.run(known).await.map_err(SyncError::Service)
 }
 
 struct Estimator<'a> {
@@ -248,7 +268,7 @@ impl Estimator<'_> {
             feed,
             id: id_of(&whose.custodian),
             deleted_team: whose.deleted,
-            window: Some(Window::half_open(from, to)),
+            window: Some(SentRange::half_open(from, to)),
             filter: &Filter::default(),
             top: Some(self.options.page_rows),
             model: self.options.model,

@@ -43,7 +43,8 @@ struct Sample {
 impl Sample {
     fn new(seed: u64) -> Self {
         let storage: Arc<dyn Storage> = Arc::new(Memory::new());
-        let options = Options { background_compaction: false, ..Options::default() };
+        let mut options = Options::default();
+        options.background_compaction = false;
         let archive = Archive::create(Host::new(Arc::clone(&storage)), options).unwrap();
         Self { storage, archive, chance: Chance(AtomicU64::new(seed)) }
     }

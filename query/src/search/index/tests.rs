@@ -65,7 +65,8 @@ impl Sample {
     }
 
     fn create(storage: &Arc<dyn Storage>) -> Archive {
-        let options = Options { background_compaction: false, ..Options::default() };
+        let mut options = Options::default();
+        options.background_compaction = false;
         Archive::create(Host::new(Arc::clone(storage)), options).unwrap()
     }
 
@@ -329,7 +330,8 @@ fn the_index_of_another_archive_or_of_another_time_is_refused_and_replaced() {
     for file in sample.storage.list(FOLDER).unwrap() {
         copy(&sample.storage, &fork, &file.name);
     }
-    let options = Options { background_compaction: false, ..Options::default() };
+    let mut options = Options::default();
+    options.background_compaction = false;
     let archive = Archive::open(Host::new(Arc::clone(&fork)), options).unwrap();
     let restored = Sample { storage: fork, archive, chance: Chance(AtomicU64::new(1)) };
     let error = Index::open(&restored.storage, &restored.archive).unwrap_err();
@@ -364,7 +366,8 @@ fn the_index_of_another_past_is_refused_however_equal_the_numbers_are() {
         // Closed in order, so that both go on with the same numbers.
         sample.archive.clone().close().unwrap();
         let fork: Arc<dyn Storage> = Arc::new(memory.fork());
-        let options = Options { background_compaction: false, ..Options::default() };
+        let mut options = Options::default();
+        options.background_compaction = false;
         let open = |storage| Archive::open(Host::new(storage), options.clone()).unwrap();
         let sample = Sample { archive: open(Arc::clone(&sample.storage)), ..sample };
         sample.put("zebraone");

@@ -33,8 +33,10 @@ impl Source {
     fn of(setup: Setup, days: &[u32]) -> Self {
         let world = World::new(setup, Behaviour::default());
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            SyncOptions { feeds: windowed(), directory: true, content: ALL, ..world.options() };
+        let mut options = world.options();
+        options.feeds = windowed();
+        options.directory = true;
+        options.content = ALL;
         let archive = Archive::create(Host::disk(folder.path().join("a")), small()).unwrap();
         for day in days {
             world.set_day(*day);
@@ -45,7 +47,7 @@ impl Source {
         archive.close().unwrap();
         let port = world.fake.origin().rsplit(':').next().unwrap().parse().unwrap();
         let spool = folder.path().join("spool");
-        let options = SyncOptions { spool, ..options };
+        options.spool = spool;
         Self { folder, port, clock: Arc::clone(&world.clock), options }
     }
 
@@ -164,7 +166,9 @@ fn deltas_bring_the_newest_versions_and_then_what_has_come_in_since() {
     let source = Source::of(setup, &[3, 8]);
     let server = source.serve();
     let feeds = vec![Feed::ChatsDelta, Feed::RecordingsDelta, Feed::TranscriptsDelta];
-    let deltas = SyncOptions { feeds, directory: false, ..source.options.clone() };
+    let mut deltas = source.options.clone();
+    deltas.feeds = feeds;
+    deltas.directory = false;
     let archive = empty_archive();
     drop(source.sync(&server, &archive, &deltas));
     drop(sync::activate(&archive, &Which::All, true).unwrap());

@@ -67,14 +67,13 @@ impl Specimen {
 
 /// Few bytes, and nothing in the background.
 pub(super) fn options() -> Options {
-    Options {
-        environment: Some(crate::with_cache(32 << 20)),
-        memtable_bytes: 1 << 20,
-        recall_bytes: 1 << 16,
-        document_bytes: 1 << 20,
-        background_compaction: false,
-        ..Options::default()
-    }
+    let mut options = Options::default();
+    options.environment = Some(crate::with_cache(32 << 20));
+    options.memtable_bytes = 1 << 20;
+    options.recall_bytes = 1 << 16;
+    options.document_bytes = 1 << 20;
+    options.background_compaction = false;
+    options
 }
 
 /// An archive in memory, whose time goes in steps.

@@ -128,7 +128,9 @@ impl Trial {
     }
 
     fn salvage(&mut self, _: &Specimen, storage: &Memory) {
-        let opened = open_read_only(storage, Options { salvage: true, ..options() });
+        let mut salvaging = options();
+        salvaging.salvage = true;
+        let opened = open_read_only(storage, salvaging);
         let Some(archive) = self.take("open to salvage", opened) else { return };
         if let Some(snapshot) = self.take("snapshot to salvage", archive.snapshot()) {
             let whole = rows(&snapshot);

@@ -115,7 +115,8 @@ pub fn page(bytes: &[u8]) {
 fn import(archive: &Archive, file: &Path) -> Counts {
     let paths = vec![file.to_owned()];
     let source = Source::Files { custodian: Custodian::user("fuzz"), paths };
-    let options = ImportOptions { threads: NonZeroUsize::MIN, ..ImportOptions::default() };
+    let mut options = ImportOptions::default();
+    options.threads = NonZeroUsize::MIN;
     let go_on = &mut |_: &Progress| ControlFlow::Continue(());
     let summary = chatvault_ingest::import(archive, vec![source], &options, go_on).unwrap();
     assert!(summary.finished, "nobody stopped it");
@@ -131,14 +132,12 @@ fn rows(archive: &Archive) -> u64 {
 /// An archive in memory that does nothing behind the fuzzer's back.
 fn archive() -> Archive {
     let storage = Arc::new(Memory::default());
-    let options = Options {
-        environment: Some(crate::with_cache(1 << 20)),
-        memtable_bytes: 1 << 20,
-        recall_bytes: 1 << 20,
-        document_bytes: 1 << 20,
-        background_compaction: false,
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    options.environment = Some(crate::with_cache(1 << 20));
+    options.memtable_bytes = 1 << 20;
+    options.recall_bytes = 1 << 20;
+    options.document_bytes = 1 << 20;
+    options.background_compaction = false;
     let host = Host { storage, clock: Arc::new(SteppingClock::new(1)) };
     Archive::create(host, options).unwrap()
 }

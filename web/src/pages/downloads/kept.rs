@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chatvault_engine::{Disk, Storage};
-use chatvault_export::job::list;
+use chatvault_export::folder::list;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};

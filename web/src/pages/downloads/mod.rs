@@ -8,7 +8,7 @@ mod one;
 use askama::Template;
 use axum::response::Response;
 use chatvault_engine::{Clock, Disk, SystemClock};
-use chatvault_export::job::{Listed, list as list_folder};
+use chatvault_export::folder::{Listed, list as list_folder};
 
 pub(crate) use form::{form, generate};
 pub(crate) use one::{act, one, part};

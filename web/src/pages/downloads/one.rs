@@ -7,10 +7,11 @@ use std::sync::Arc;
 use askama::Template;
 use axum::response::Response;
 use chatvault_engine::{Clock, Disk, Storage, SystemClock};
-use chatvault_export::check::{Proof, Report, Step};
-use chatvault_export::job::{Listed, list};
+use chatvault_export::check::{CheckReport, Proof, Step};
+use chatvault_export::folder::{Listed, list};
 use chatvault_export::manifest::Index;
-use chatvault_export::{Error, Export, Phase, Progress, Run, is_signed};
+use chatvault_export::sign::is_signed;
+use chatvault_export::{Error, Export, Phase, Progress, Run};
 use chatvault_ingest::sync::Why;
 
 use super::kept::{self, Folder, Scratch, folder};
@@ -313,7 +314,7 @@ fn check(call: &Call, found: &Found, export: Export) -> Result<()> {
     call.site.works.start(org, (kind, title), job).map(drop)
 }
 
-fn proved(report: &Report, signed: bool, link: String) -> Ended {
+fn proved(report: &CheckReport, signed: bool, link: String) -> Ended {
     let said = match (report.is_good(), report.proof) {
         (false, _) => "Damaged".to_owned(),
         (true, Proof::Bytes) => "Sound: every byte is what the archive gives".to_owned(),

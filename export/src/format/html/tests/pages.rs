@@ -8,7 +8,9 @@ use super::kit::{
 };
 use super::safe::{assert_complete, assert_links_resolve, assert_safe};
 use crate::entry::{Content, Context, Entry, NoObjects, Piece, RenderOptions, Window};
-use crate::format::html::{INDEX_CHATS, Index, PAGE_CARDS, Scene, Summary, Transcript};
+use crate::format::html::index::INDEX_CHATS;
+use crate::format::html::transcript::PAGE_CARDS;
+use crate::format::html::{Index, Scene, Summary, Transcript};
 
 const FOLDER: &str = "meetings_1a2b3c4d";
 

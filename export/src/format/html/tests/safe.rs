@@ -7,7 +7,7 @@ use scraper::{ElementRef, Html, Selector};
 
 use super::kit::Pages;
 use crate::entry::Entry;
-use crate::format::html::POLICY;
+use crate::format::html::page::POLICY;
 use crate::format::html::page::STYLE;
 
 const ELEMENTS: &[&str] = &[

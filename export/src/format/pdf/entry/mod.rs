@@ -39,7 +39,7 @@ const ID_WIDTH: f32 = 64.0;
 
 /// What was counted, for the cover and the manifest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Messages that somebody or an app wrote, deleted ones included.
     pub messages: u64,
     /// System events that are shown.

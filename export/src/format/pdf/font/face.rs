@@ -1,7 +1,7 @@
 //! One face of a font file: what it can show, how wide, and what a document says about it.
 //!
-//! All measures are in thousandths of the type size, as PDF counts. Bytes are a host's: nothing here
-//! panics on them, and a face that cannot be embedded is refused when it is added, not on page 900.
+//! All measures are in thousandths of the type size, as PDF counts. Nothing here panics on a font's
+//! bytes, and a face that cannot be embedded is refused when it is loaded, not on page 900.
 
 use std::fmt;
 use std::io::Read as _;
@@ -13,9 +13,6 @@ use harfrust::font::{Blob, Font};
 use subsetter::GlyphRemapper;
 
 use super::FontError;
-
-/// Collections have at most this many faces for us; the largest known one has a few dozen.
-const MAX_FACES_IN_FILE: u32 = 128;
 
 /// What a PDF font descriptor says, in thousandths of the type size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +38,6 @@ pub(in super::super) struct Face {
     post_script: String,
     version: String,
     descriptor: Descriptor,
-    is_plain: bool,
     is_cff: bool,
     /// Of the file: found out when somebody asks, since most faces are never shown.
     sha256: OnceLock<[u8; 32]>,
@@ -53,23 +49,7 @@ impl Face {
         Self::new(Arc::new(unpack(gzip)?), 0)
     }
 
-    /// Every face of a file; an error only when it has none that can be used.
-    pub(super) fn all_of(bytes: Vec<u8>) -> Result<Vec<Self>, FontError> {
-        let count = face_count(&bytes).ok_or(FontError::Unreadable)?;
-        let bytes = Arc::new(bytes);
-        let mut refused = FontError::Unreadable;
-        let mut faces = Vec::new();
-        for index in 0..count.min(MAX_FACES_IN_FILE) {
-            match Self::new(Arc::clone(&bytes), index) {
-                Ok(face) => faces.push(face),
-                Err(error) => refused = error,
-            }
-        }
-        faces.sort_by_key(|face| !face.is_plain);
-        if faces.is_empty() { Err(refused) } else { Ok(faces) }
-    }
-
-    fn new(bytes: Arc<Vec<u8>>, index: u32) -> Result<Self, FontError> {
+    pub(super) fn new(bytes: Arc<Vec<u8>>, index: u32) -> Result<Self, FontError> {
         let shared: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::<Vec<u8>>::clone(&bytes);
         let font = Font::new(Blob::from(shared), index).ok_or(FontError::Unreadable)?;
         let tables = Tables::new(&bytes, index).ok_or(FontError::Unreadable)?;
@@ -82,7 +62,7 @@ impl Face {
         let text = |id| name(id).map(|name| name.name().to_string()).unwrap_or_default();
         let (name, version) = (text(NameId::FULL_NAME), text(NameId::VERSION_STRING));
         let post_script = safe_name(&text(NameId::POSTSCRIPT_NAME), &name);
-        let (descriptor, is_plain) = (tables.descriptor(), tables.is_plain());
+        let descriptor = tables.descriptor();
         let face = Self {
             font,
             bytes,
@@ -91,7 +71,6 @@ impl Face {
             post_script,
             version,
             descriptor,
-            is_plain,
             is_cff,
             sha256: OnceLock::new(),
         };
@@ -119,11 +98,6 @@ impl Face {
 
     pub(super) fn sha256(&self) -> [u8; 32] {
         *self.sha256.get_or_init(|| crate::digest::sha256(&self.bytes))
-    }
-
-    /// Upright, of normal weight.
-    pub(super) fn is_plain(&self) -> bool {
-        self.is_plain
     }
 
     /// Its outlines are PostScript ones.
@@ -200,14 +174,6 @@ fn safe_name(post_script: &str, full: &str) -> String {
     if name.is_empty() { "Font".to_owned() } else { name }
 }
 
-/// How many faces a file has.
-fn face_count(bytes: &[u8]) -> Option<u32> {
-    match bytes.first_chunk::<4>()? {
-        b"ttcf" => u32_at(bytes, 8),
-        _ => Some(1),
-    }
-}
-
 /// The tables of one face in a file.
 struct Tables<'a> {
     file: &'a [u8],
@@ -239,13 +205,6 @@ impl<'a> Tables<'a> {
     fn may_embed(&self) -> Result<(), FontError> {
         let bits = self.table(*b"OS/2").and_then(|table| u16_at(table, 8)).unwrap_or(0);
         if bits & 0xF == 2 || bits & 0x300 != 0 { Err(FontError::Forbidden) } else { Ok(()) }
-    }
-
-    fn is_plain(&self) -> bool {
-        let os2 = self.table(*b"OS/2");
-        let weight = os2.and_then(|table| u16_at(table, 4)).unwrap_or(400);
-        let selection = os2.and_then(|table| u16_at(table, 62)).unwrap_or(0);
-        (300..=500).contains(&weight) && selection & 1 == 0
     }
 
     fn descriptor(&self) -> Descriptor {

@@ -1,17 +1,14 @@
-//! The fonts a transcript may be set in: those that travel with the program, and those a host adds.
+//! The fonts a transcript is set in: those that travel with the program.
 //!
-//! Nothing is ever taken from the system by itself: two machines with the same program and the same
-//! added fonts make the same bytes. Every face that a file uses is embedded in it as a subset, and
+//! Nothing is ever taken from the system: two machines with the same program make the same bytes. Every face that a file uses is embedded in it as a subset, and
 //! [`FontUsed`] names it for the manifest.
 
 mod builtin;
 mod face;
-mod folder;
 
 use std::fmt;
 
 pub(super) use face::Face;
-pub use folder::{FontFolder, FontSkipped};
 
 /// In which hand a text is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,20 +30,18 @@ pub(super) const SLOTS: usize = 5;
 
 /// Where an embedded font comes from and which bytes it was.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FontUsed {
+pub(crate) struct FontUsed {
     /// Its full name, as the font says.
     pub name: String,
     /// Its version, as the font says.
     pub version: String,
     /// The SHA-256 of the font file.
     pub sha256: [u8; 32],
-    /// Added by the host, not part of the program.
-    pub added: bool,
 }
 
 /// Why a font cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FontError {
+pub(crate) enum FontError {
     /// It is no TrueType or OpenType font, or a damaged one.
     Unreadable,
     /// It has no outlines: a bitmap or colour font.
@@ -75,12 +70,10 @@ const MAX_FACES: usize = 512;
 
 /// The fonts of an export, in the order in which they are asked for a character.
 #[derive(Debug)]
-pub struct Fonts {
+pub(crate) struct Fonts {
     faces: Vec<Face>,
-    /// Behind the face of the slot itself: who is asked next, host fonts first.
+    /// Behind the face of the slot itself: who is asked next.
     order: Vec<u16>,
-    /// How many of `order` the host added.
-    added: usize,
     emoji: Option<u16>,
 }
 
@@ -90,8 +83,8 @@ impl Fonts {
     /// They cover Latin, Greek, Cyrillic, Arabic, Hebrew, Han, Kana, Hangul, the large scripts of
     /// India, Thai, Lao, Khmer, Burmese, Sinhala, Ethiopic, Armenian, Georgian, symbols and emoji
     /// (in one colour).
-    pub fn builtin() -> Result<Self, FontError> {
-        let mut fonts = Self { faces: Vec::new(), order: Vec::new(), added: 0, emoji: None };
+    pub(crate) fn builtin() -> Result<Self, FontError> {
+        let mut fonts = Self { faces: Vec::new(), order: Vec::new(), emoji: None };
         for bytes in builtin::SLOT_FONTS {
             fonts.faces.push(Face::packed(bytes)?);
         }
@@ -106,23 +99,6 @@ impl Fonts {
         fonts.order.push(Slot::Mono as u16);
         fonts.emoji = Some(emoji);
         Ok(fonts)
-    }
-
-    /// Adds the upright faces of normal weight in a font file or collection; they are asked before
-    /// the built-in ones for what running text's own font lacks. Returns how many were added.
-    pub fn add(&mut self, bytes: Vec<u8>) -> Result<usize, FontError> {
-        let mut added = 0;
-        for face in Face::all_of(bytes)? {
-            let is_only = added == 0;
-            if !face.is_plain() && !is_only {
-                continue;
-            }
-            let face = self.push(face)?;
-            self.order.insert(self.added, face);
-            self.added += 1;
-            added += 1;
-        }
-        Ok(added)
     }
 
     fn push(&mut self, face: Face) -> Result<u16, FontError> {
@@ -158,12 +134,10 @@ impl Fonts {
     /// What the manifest says about a face.
     pub(super) fn used(&self, number: u16) -> Option<FontUsed> {
         let face = self.face(number)?;
-        let added = self.order.iter().take(self.added).any(|added| *added == number);
         Some(FontUsed {
             name: face.name().to_owned(),
             version: face.version().to_owned(),
             sha256: face.sha256(),
-            added,
         })
     }
 }

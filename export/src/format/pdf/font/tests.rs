@@ -35,9 +35,7 @@ fn the_built_in_fonts_show_the_scripts_that_are_promised() {
 }
 
 #[test]
-fn what_is_no_font_is_refused_when_it_is_added() {
-    let mut fonts = Fonts::builtin().unwrap();
-    let before = fonts.len();
+fn what_is_no_font_is_refused() {
     let font = face::unpack(builtin::SLOT_FONTS[0]).unwrap();
     for bytes in [
         &b""[..],
@@ -46,9 +44,8 @@ fn what_is_no_font_is_refused_when_it_is_added() {
         &font[..200],
         b"ttcf\0\x01\0\0\xFF\xFF\xFF\xFF",
     ] {
-        assert!(fonts.add(bytes.to_vec()).is_err(), "{} bytes", bytes.len());
+        assert!(Face::new(bytes.to_vec().into(), 0).is_err(), "{} bytes", bytes.len());
     }
-    assert_eq!(fonts.len(), before);
 }
 
 #[test]
@@ -63,17 +60,7 @@ fn a_font_that_forbids_to_be_embedded_is_refused() {
         .iter()
         .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
     bytes[offset + 9] = 2;
-    assert_eq!(Fonts::builtin().unwrap().add(bytes), Err(FontError::Forbidden));
-}
-
-#[test]
-fn an_added_font_is_asked_first_and_named() {
-    let mut fonts = Fonts::builtin().unwrap();
-    assert_eq!(fonts.add(face::unpack(builtin::SLOT_FONTS[4]).unwrap()), Ok(1));
-    let number = fonts.candidates(Slot::Regular, false).nth(1).unwrap();
-    let used = fonts.used(number).unwrap();
-    assert!(used.added && used.name.contains("Mono"), "{used:?}");
-    assert!(!fonts.used(0).unwrap().added);
+    assert_eq!(Face::new(bytes.into(), 0).err(), Some(FontError::Forbidden));
 }
 
 #[test]
