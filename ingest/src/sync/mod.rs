@@ -58,7 +58,7 @@ mod turn;
 pub use account::{Account, FeedState, LastTurn, Rule, Which, accounts, activate};
 pub use asked::Asked;
 pub use check::{Check, check};
-pub use connection::{Connection, connection, save_connection};
+pub use connection::{Connection, ConnectionError, connection, save_connection};
 pub use content::{Missing, Why, missing};
 pub use drive::sync;
 pub use error::SyncError;
