@@ -52,7 +52,7 @@ impl Answer {
     ) -> Result<Self> {
         let (rest, left) = (Some(rest), limit.unwrap_or(u64::MAX));
         let more = Some((snapshot.clone(), stretches));
-        let mut answer = Self { rest, left, more, ..Self::empty() };
+        let mut answer = Self { more, rest, left, ..Self::empty() };
         let _is_some = answer.go_on()?;
         Ok(answer)
     }

@@ -162,10 +162,9 @@ impl Stretches {
             let mut on = |docs: &[DocId]| {
                 for doc in docs {
                     let time = created.first(*doc).unwrap_or(0);
-                    let is_wanted = best.may_be(time) && is_in(self.scan.created, time);
-                    if is_wanted && records.first(*doc) == record && chats.has(*doc) {
-                        best.push(time, Place::Known(segment, *doc));
-                    }
+                    let is_in_time = best.may_be(time) && is_in(self.scan.created, time);
+                    let is_wanted = is_in_time && records.first(*doc) == record && chats.has(*doc);
+                    best.offer(is_wanted, time, Place::Known(segment, *doc));
                 }
             };
             weight.for_each_no_score(reader, &mut on).map_err(failed)?;
@@ -328,7 +327,13 @@ impl Best {
     }
 
     fn push(&mut self, time: i64, place: Place) {
-        if !self.may_be(time) {
+        let may_be = self.may_be(time);
+        self.offer(may_be, time, place);
+    }
+
+    /// Takes a candidate whose time may be among the best, if it is wanted.
+    fn offer(&mut self, is_wanted: bool, time: i64, place: Place) {
+        if !is_wanted {
             return;
         }
         if self.rows.len() >= self.full {
