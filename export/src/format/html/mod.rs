@@ -44,6 +44,8 @@ mod tests;
 pub use card::{Card, Scene};
 pub use fragment::fragment;
 pub use index::{INDEX_CHATS, Index};
+pub use leaf::Elsewhere;
 pub use page::{POLICY, STYLE};
 pub use tally::Tally;
 pub use transcript::{PAGE_BYTES, PAGE_CARDS, PageNote, Sink, Summary, Transcript};
+pub use write::anchor;
