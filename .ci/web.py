@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 
 PROGRAM, FAKE, AXE = (pathlib.Path(name).resolve() for name in sys.argv[1:4])
+FILM = pathlib.Path(__file__).parent.parent / "tests/integration/web/film.mp4"
 FOLDER = pathlib.Path(sys.argv[4]).resolve()
 SHOTS = pathlib.Path(sys.argv[5]).resolve() if len(sys.argv) > 5 else None
 DRIVER = 9517
@@ -144,6 +145,7 @@ class Server:
 
 def fake():
     command = [FAKE, "--users", "8", "--days", "6", "--messages-per-day", "12", "--secret-file", FOLDER / "secret"]
+    command += ["--film", FILM]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
     while "--tenant" not in "".join(lines) or "--client-secret" not in "".join(lines):
@@ -194,7 +196,9 @@ def back_up(browser, org, service):
 
 def read(browser, org):
     browser.open(f"{org}/chats")
-    browser.until("conversations")
+    browser.until("Last message")
+    while "being read" in browser.text():
+        time.sleep(0.2)
     browser.axe("chats")
     browser.shoot("chats")
     browser.click(browser.find(".rows tbody th a"))
@@ -216,6 +220,33 @@ def read(browser, org):
     browser.click(browser.link("count by person, chat and month"))
     browser.until("Months")
     browser.axe("counts")
+
+
+def watch(browser, org, archive):
+    """A film that plays, and leads to where a line of its transcript was said."""
+    feeds = ["--feeds", "recordings,transcripts", "--no-limits"]
+    ran = subprocess.run([PROGRAM, "sync", archive, *feeds], stdout=subprocess.DEVNULL)
+    assert ran.returncode in (0, 3), "3: a transcript that the service does not have"
+    browser.open(f"{org}/meetings")
+    browser.axe("meetings with entries")
+    browser.click(browser.find(".rows tbody th a"))
+    browser.click(browser.find(".sheet a.t"))
+    browser.until("Transcript")
+    state = "const film = document.getElementById('film'); return [film.duration, film.currentTime, film.videoWidth]"
+    for _ in range(100):
+        if browser.script(state)[0]:
+            break
+        time.sleep(0.1)
+    length, _, width = browser.script(state)
+    assert (round(length), width) == (8, 16), f"the film is {length} seconds, {width} wide"
+    line = "const line = document.querySelectorAll('[data-seek]')[1]; line.click(); return Number(line.dataset.seek)"
+    second = browser.script(line)
+    time.sleep(0.5)
+    now = browser.script(state)[1]
+    assert min(second, length) <= now + 0.1, f"the film is at {now}, the line at {second}"
+    browser.script("document.getElementById('film').pause()")
+    browser.axe("a film and its transcript")
+    browser.shoot("film")
 
 
 def download(browser, org, name):
@@ -252,7 +283,7 @@ def without_scripts(server, org):
     browser = Browser(scripts=False)
     browser.open(server.link)
     browser.open(f"{org}/chats")
-    assert "conversations" in browser.text()
+    browser.until("Last message")
     browser.click(browser.find(".rows tbody th a"))
     browser.click(browser.find(".sheet a.t"))
     assert "Versions" in browser.text()
@@ -274,6 +305,7 @@ def main():
         org = f"{server.base}/a/team.cvault"
         back_up(browser, org, service)
         read(browser, org)
+        watch(browser, org, archive)
         pages = [download(browser, org, name) for name in ("html", "pdf", "csv")]
         with_keys(browser, org)
         browser.size(*NARROW)

@@ -3,17 +3,22 @@
 //! Invariants: memory is that of the engine's rows; a limit counts rows that are given, and the
 //! cursor never lies behind a row that was not looked at.
 
-use chatvault_engine::{Cursor, Row, Rows};
+use chatvault_engine::{Cursor, Row, Rows, Snapshot};
 
 use crate::error::{Error, Result};
 use crate::record::{Text, Texts};
 use crate::rest::Rest;
+use crate::search::Stretches;
 
 /// The rows that answer a query. It stays on its snapshot.
 #[derive(Debug)]
 pub struct Answer {
     /// None if no row can answer.
     rows: Option<Rows>,
+    /// Where the rows go on, if they are asked for in stretches.
+    more: Option<(Snapshot, Box<Stretches>)>,
+    /// The place behind the last row of the stretches before.
+    behind: Option<Cursor>,
     rest: Option<Rest>,
     left: u64,
     /// Where the texts of transcripts are, if they are searched.
@@ -39,10 +44,38 @@ impl Answer {
         Self { rows: Some(rows), rest, left, texts, ..Self::empty() }
     }
 
+    /// The rows of one stretch after the other.
+    pub(crate) fn in_stretches(
+        (snapshot, stretches): (&Snapshot, Box<Stretches>),
+        rest: Rest,
+        limit: Option<u64>,
+    ) -> Result<Self> {
+        let (rest, left) = (Some(rest), limit.unwrap_or(u64::MAX));
+        let more = Some((snapshot.clone(), stretches));
+        let mut answer = Self { more, rest, left, ..Self::empty() };
+        let _is_some = answer.go_on()?;
+        Ok(answer)
+    }
+
     /// No row.
     pub(crate) fn empty() -> Self {
         let (text, unread) = (Text::None, Unread::default());
-        Self { rows: None, rest: None, left: 0, texts: None, text, unread }
+        let (rows, more, behind, rest, texts) = (None, None, None, None, None);
+        Self { rows, more, behind, rest, left: 0, texts, text, unread }
+    }
+
+    /// Goes to the next stretch; false if there is none.
+    fn go_on(&mut self) -> Result<bool> {
+        let Some((snapshot, stretches)) = &mut self.more else { return Ok(false) };
+        let Some(next) = stretches.next()? else { return Ok(false) };
+        let rows = snapshot.scan(&next.scan).map_err(Error::Archive)?;
+        if let Some(rest) = &mut self.rest {
+            rest.narrow(next.candidates);
+        }
+        if let Some(last) = self.rows.replace(rows).and_then(|rows| rows.cursor()) {
+            self.behind = Some(last);
+        }
+        Ok(true)
     }
 
     /// The next row, or `None` at the end or limit. After an error there are only errors.
@@ -58,7 +91,8 @@ impl Answer {
     /// The place behind the last row that was looked at: a query that goes on there misses nothing
     /// and repeats nothing. `None` before the first.
     pub fn cursor(&self) -> Option<Cursor> {
-        self.rows.as_ref()?.cursor()
+        let last = self.rows.as_ref()?.cursor();
+        last.or_else(|| self.behind.clone())
     }
 
     /// The text of the last row, if it is a transcript and was searched.
@@ -73,7 +107,20 @@ impl Answer {
 
     /// Goes to the next row that meets the rest; false at the end.
     fn advance(&mut self) -> Result<bool> {
-        let Some(rows) = self.rows.as_mut().filter(|_| self.left > 0) else { return Ok(false) };
+        while self.left > 0 {
+            if self.advance_here()? {
+                return Ok(true);
+            }
+            if !self.go_on()? {
+                self.left = 0;
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same in the present stretch.
+    fn advance_here(&mut self) -> Result<bool> {
+        let Some(rows) = &mut self.rows else { return Ok(false) };
         while let Some(row) = rows.next().map_err(Error::Archive)? {
             let passes = match (&self.rest, &self.texts) {
                 (None, _) => true,
@@ -90,7 +137,6 @@ impl Answer {
                 return Ok(true);
             }
         }
-        self.left = 0;
         Ok(false)
     }
 }

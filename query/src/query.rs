@@ -12,7 +12,7 @@ use crate::filter::{Filter, Left};
 use crate::names::{Kind, Order, Record, Versions};
 use crate::plan::Plan;
 use crate::rest::Rest;
-use crate::search::{Index, Search};
+use crate::search::{Index, Search, Way};
 use crate::time::parse_time;
 
 /// Most values a list may have: a question, not a data set.
@@ -175,8 +175,22 @@ impl Query {
 
     /// Streams the rows that answer it, a search with the help of an index: the same rows, sooner.
     ///
-    /// The index's candidates take up to 32 MiB of memory.
+    /// The index's candidates take up to 32 MiB of memory. In order of the time of creation only those
+    /// of the next rows are looked for, so the first ones come soon, however many there are.
     pub fn run_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Answer> {
+        if let Some(index) = index.filter(|_| self.record.is_indexed())
+            && let Plan::Rows(rows) = self.checked_plan(snapshot)?
+            && let (scan, Some(rest)) = &*rows
+            && let Some(search) = rest.search()
+        {
+            match index.way(search, snapshot, scan)? {
+                Way::Stretches(stretches) => {
+                    return Answer::in_stretches((snapshot, stretches), rest.clone(), self.limit);
+                }
+                Way::EachRow => return Plan::Rows(rows).run(snapshot, self.limit),
+                Way::Together => {}
+            }
+        }
         self.plan_with(snapshot, index)?.run(snapshot, self.limit)
     }
 

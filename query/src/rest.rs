@@ -56,6 +56,16 @@ impl Rest {
         Ok(is_some)
     }
 
+    /// The words that are looked for.
+    pub(crate) fn search(&self) -> Option<&Search> {
+        self.search.as_ref()
+    }
+
+    /// Which rows may meet the search, in what is looked at now.
+    pub(crate) fn narrow(&mut self, candidates: Candidates) {
+        self.candidates = Some(candidates);
+    }
+
     /// Does a row meet it? Soon known, if an index was asked.
     pub(crate) fn passes(&self, row: &Row<'_>) -> Result<bool> {
         if !self.candidates.as_ref().is_none_or(|candidates| candidates.has(row)) {

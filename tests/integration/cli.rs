@@ -383,6 +383,28 @@ fn init_makes_an_archive_that_is_empty() {
     assert_eq!(done(&["compact", archive])["finished"], true);
 }
 
+/// Where a server says that it is: it ends when its address cannot be told.
+fn served(words: &[&str]) -> String {
+    struct Told(Vec<u8>);
+
+    impl std::io::Write for Told {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    let (mut told, mut err) = (Told(Vec::new()), Vec::new());
+    let code = chatvault_cli::run(["chatvault"].iter().chain(words), &mut told, &mut err);
+    // As for any reader that went away.
+    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&err));
+    String::from_utf8(told.0).unwrap()
+}
+
 #[test]
 fn the_demo_shows_what_was_saved_and_can_be_repeated() {
     let folder = tempfile::tempdir().unwrap();
@@ -403,6 +425,11 @@ fn the_demo_shows_what_was_saved_and_can_be_repeated() {
     assert!(next.len() > 5, "{demo}");
     for line in next {
         let words: Vec<&str> = line.split(' ').map(|word| word.trim_matches('\'')).collect();
+        if words[0] == "serve" {
+            let address = served(&[&words[..], &["--port", "0"]].concat());
+            assert!(address.starts_with("http://127.0.0.1:"), "{line}: {address}");
+            continue;
+        }
         let ran = chatvault(&words);
         // 3: the files that the made-up messages name are nowhere.
         assert!(matches!((words[0], ran.code), (_, 0) | ("export", 3)), "{line}: {ran:?}");

@@ -273,3 +273,57 @@ fn readers_search_while_a_writer_commits_and_an_index_is_updated() {
     });
     vault.verify();
 }
+
+/// Blocks that are read and decoded for the latest hits of a word, which each of so many messages has; and
+/// for all hits. The messages are in twenty chats, in turn.
+fn reads(messages: i64) -> (u64, u64) {
+    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+    let open = || Archive::open(Host::new(Arc::clone(&storage)), small()).unwrap();
+    let archive = Archive::create(Host::new(Arc::clone(&storage)), small()).unwrap();
+    let mut batch = archive.batch(archive.begin_run("test").unwrap());
+    for number in 0..messages {
+        let chat = format!("19:{}", number % 20);
+        let text = format!("the budget of week {number}");
+        let json =
+            Draft::chat(&chat, AT + number * 1_000).from_user("ada", "Ada").text(&text).json();
+        batch.offer(
+            &ada(),
+            chatvault_engine::RecordKind::Message,
+            json.as_bytes(),
+            crate::kit::ORIGIN,
+        );
+    }
+    assert_eq!(batch.commit().unwrap().counts.quarantined, 0);
+    assert!(
+        Index::update(&storage, &archive.snapshot().unwrap(), &mut |_, _| true).unwrap().finished
+    );
+    archive.close().unwrap();
+    let hits = |most: usize| {
+        let archive = open();
+        let index = Index::open(&storage, &archive).unwrap().unwrap();
+        let snapshot = archive.snapshot().unwrap();
+        let latest = Query {
+            search: Some("budget".to_owned()),
+            order: chatvault_query::Order::Created,
+            reverse: true,
+            ..Query::default()
+        };
+        let before = snapshot.cache_use().misses;
+        let mut answer = latest.run_with(&snapshot, Some(&index)).unwrap();
+        let mut found = 0;
+        while found < most && answer.next().unwrap().is_some() {
+            found += 1;
+        }
+        (found, snapshot.cache_use().misses - before)
+    };
+    let ((few, read), (all, whole)) = (hits(20), hits(usize::MAX));
+    assert_eq!((few, all), (20, usize::try_from(messages).unwrap()));
+    (read, whole)
+}
+
+#[test]
+fn the_latest_hits_of_a_common_word_read_no_more_of_a_large_archive() {
+    let (few, many) = (reads(20_000), reads(60_000));
+    assert!(many.0 <= few.0 * 2, "{} blocks instead of {}", many.0, few.0);
+    assert!(many.1 > many.0 * 4, "all hits read {} blocks, the latest {}", many.1, many.0);
+}

@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use chatvault_export::entry::Zone;
+use chatvault_export::entry::{SystemEvents, Zone};
 use tokio::task::spawn_blocking;
 
 use crate::failure::{Failure, Result};
@@ -104,6 +104,15 @@ impl Call {
     pub(crate) fn step(&self, name: &str) -> &str {
         let found = self.steps.iter().find(|(own, _)| own == name);
         found.map_or("", |(_, value)| value.as_str())
+    }
+
+    /// How system events are shown: as the address says, or else as the server was told.
+    pub(crate) fn system_events(&self) -> SystemEvents {
+        match self.query.get("events") {
+            Some("placeholder") => SystemEvents::Placeholder,
+            Some("text") => SystemEvents::Text,
+            _ => self.site.system_events(),
+        }
     }
 
     /// The conversation that the path names.

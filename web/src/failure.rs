@@ -4,10 +4,10 @@ use std::error::Error as Cause;
 
 use axum::http::StatusCode;
 use chatvault_engine::{Error as EngineError, ErrorKind};
-use chatvault_ingest::sync::SyncError;
+use chatvault_ingest::sync::{ConnectionError, SyncError};
 
 /// A page that could not be made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
     pub(crate) line: String,
@@ -115,6 +115,7 @@ macro_rules! told {
 told!(
     EngineError,
     SyncError,
+    ConnectionError,
     chatvault_query::Error,
     chatvault_query::resolve::Unresolved,
     chatvault_export::Error,

@@ -2,16 +2,17 @@
 //!
 //! A page never waits for it: it shows what was known before, and says that more is being read.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chatvault_engine::{Clock, Snapshot, SystemClock, Timestamp};
+use chatvault_engine::{Clock, Order, Scan, Snapshot, SystemClock, Timestamp};
 use chatvault_export::entry::{Chat, History, Person};
 use chatvault_query::event::Names;
 use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
 use chatvault_query::resolve::Candidate;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Result};
 
 /// What was read of an archive.
 #[derive(Debug, Default)]
@@ -20,6 +21,13 @@ pub(crate) struct Known {
     pub(crate) conversations: Conversations,
     /// The conversations as they are listed, the one with the latest message first.
     pub(crate) listed: Vec<Listed>,
+    /// Everybody and every conversation, to be found by what people type.
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) chat_candidates: Vec<Candidate>,
+    /// Names that a browser offers for a person, in order.
+    pub(crate) offered: Vec<String>,
+    /// The same of those whose exports there are.
+    pub(crate) custodians: Vec<String>,
     /// The commit up to which it was read; 0: nothing was.
     pub(crate) sequence: u64,
     /// Why it could not be read.
@@ -42,6 +50,10 @@ pub(crate) struct Listed {
 /// People of a conversation by whose names it is found: who takes part in one of very many is found by
 /// the person's own page.
 const FOUND_BY: usize = 200;
+/// Names that a browser offers.
+const OFFERED: usize = 500;
+/// Messages whose conversations are listed before all are known.
+const LATEST_ROWS: u64 = 500;
 
 /// What was read last, and whether more is being read.
 #[derive(Debug, Default)]
@@ -104,9 +116,12 @@ impl State {
         is_due
     }
 
-    /// Conversations first, where nothing was known: names take longer.
+    /// The latest conversations first, where nothing was known, then all: names take longer.
     fn read(&self, snapshot: &Snapshot) {
         let began_ms = SystemClock.now().ms();
+        if let (0, Ok(latest)) = (self.now().sequence, latest(snapshot)) {
+            self.publish(Known::of(People::default(), latest, 0));
+        }
         let conversations = Conversations::collect(snapshot, &[], &mut |_| true);
         let conversations = conversations.map(Option::unwrap_or_default);
         if let (Ok(conversations), 0) = (&conversations, self.now().sequence) {
@@ -116,7 +131,10 @@ impl State {
         let sequence = snapshot.sequence().0;
         self.publish(match (conversations, people) {
             (Ok(conversations), Ok(people)) => {
-                Known::of(people.unwrap_or_default(), conversations, sequence)
+                let known = Known::of(people.unwrap_or_default(), conversations, sequence);
+                let custodians = snapshot.custodians().unwrap_or_default();
+                let names = custodians.keys().map(|one| known.name(one.as_str()));
+                Known { custodians: names.take(OFFERED).collect(), ..known }
             }
             (Err(error), _) | (_, Err(error)) => {
                 let problem = Some(Failure::from(error).line);
@@ -134,10 +152,41 @@ impl State {
     }
 }
 
+/// The conversations of the latest messages: what the first page of the list has, and maybe more.
+fn latest(snapshot: &Snapshot) -> Result<Conversations> {
+    let limit = Some(LATEST_ROWS);
+    let scan = Scan { order: Order::Created, backwards: true, limit, ..Scan::default() };
+    let mut rows = snapshot.scan(&scan)?;
+    let mut ids = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let _is_new = ids.insert(row.conversation().to_owned());
+    }
+    let ids: Vec<String> = ids.into_iter().collect();
+    let latest =
+        if ids.is_empty() { None } else { Conversations::collect(snapshot, &ids, &mut |_| true)? };
+    Ok(latest.unwrap_or_default())
+}
+
 impl Known {
     fn of(people: People, conversations: Conversations, sequence: u64) -> Self {
         let mut known = Self { people, conversations, sequence, ..Self::default() };
         known.listed = known.list();
+        let person = |person: &chatvault_query::people::Person| Candidate {
+            id: person.id.clone(),
+            addresses: person.address().map(str::to_owned).into_iter().collect(),
+            names: person.names().iter().map(|known| known.name.clone()).collect(),
+        };
+        known.candidates = known.people.iter().map(person).collect();
+        let listed = |one: &Listed| Candidate {
+            id: one.id.clone(),
+            addresses: Vec::new(),
+            names: vec![one.title.clone()],
+        };
+        known.chat_candidates = known.listed.iter().map(listed).collect();
+        let called = known.people.iter().filter_map(|one| one.name().or_else(|| one.address()));
+        known.offered = called.take(OFFERED).map(str::to_owned).collect();
+        known.offered.sort_unstable();
+        known.offered.dedup();
         known
     }
 
@@ -167,11 +216,7 @@ impl Known {
 
     /// What a conversation is called.
     pub(crate) fn title(&self, id: &str) -> String {
-        self.conversations.get(id).map_or_else(|| id.to_owned(), |one| self.titled(one))
-    }
-
-    pub(crate) fn titled(&self, one: &Conversation) -> String {
-        self.chat(one).title()
+        self.conversations.get(id).map_or_else(|| id.to_owned(), |one| self.chat(one).title())
     }
 
     /// What somebody is called.
@@ -209,26 +254,6 @@ impl Known {
     pub(crate) fn chat_of(&self, id: &str) -> Chat {
         let known = self.conversations.get(id).map(|one| self.chat(one));
         known.unwrap_or_else(|| unknown_chat(id, ConversationKind::of(id)))
-    }
-
-    /// Everybody, to be found by what people type.
-    pub(crate) fn candidates(&self) -> Vec<Candidate> {
-        let candidate = |person: &chatvault_query::people::Person| Candidate {
-            id: person.id.clone(),
-            addresses: person.address().map(str::to_owned).into_iter().collect(),
-            names: person.names().iter().map(|known| known.name.clone()).collect(),
-        };
-        self.people.iter().map(candidate).collect()
-    }
-
-    /// All conversations, to be found by what people type.
-    pub(crate) fn chat_candidates(&self) -> Vec<Candidate> {
-        let candidate = |one: &Conversation| Candidate {
-            id: one.id.clone(),
-            addresses: Vec::new(),
-            names: vec![self.titled(one)],
-        };
-        self.conversations.iter().map(candidate).collect()
     }
 }
 

@@ -28,6 +28,7 @@ mod pages;
 mod routes;
 mod server;
 mod site;
+mod slow;
 mod text;
 mod work;
 

@@ -10,6 +10,10 @@ use chatvault_query::search::Index;
 use crate::failure::Result;
 use crate::fields::step;
 use crate::known::{Cache, Known};
+use crate::pages::archive::Numbers;
+use crate::pages::downloads::Planned;
+use crate::pages::search::Counts;
+use crate::slow::Slow;
 
 /// One archive.
 #[derive(Debug)]
@@ -21,6 +25,12 @@ pub(crate) struct Organisation {
     reader: Mutex<Option<Arc<Archive>>>,
     writer: Mutex<Weak<Archive>>,
     known: Cache,
+    /// What the archive holds, counted.
+    pub(crate) numbers: Slow<Numbers>,
+    /// Hits of searches, counted.
+    pub(crate) counts: Slow<Counts>,
+    /// Plans of downloads.
+    pub(crate) plans: Slow<Planned>,
     /// The search index that was opened last.
     index: Mutex<Option<Opened>>,
 }
@@ -45,7 +55,20 @@ impl Organisation {
     ) -> Self {
         let (reader, writer, index) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (name, known) = (name.to_owned(), Cache::default());
-        Self { name, folder, downloads, environment, reader, writer, known, index }
+        let (numbers, counts, plans) = (Slow::default(), Slow::default(), Slow::default());
+        Self {
+            name,
+            folder,
+            downloads,
+            environment,
+            reader,
+            writer,
+            known,
+            numbers,
+            counts,
+            plans,
+            index,
+        }
     }
 
     /// Where its pages are.

@@ -6,18 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand;
 use chatvault_engine::{Archive, Environment, EnvironmentOptions, Host, Options};
+use chatvault_export::entry::SystemEvents;
 
 use crate::failure::{Failure, Result};
 use crate::organisation::{Organisation, is_archive};
 use crate::work::Works;
 
 /// What to serve and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// An archive, or a folder that holds archives, one a tenant.
     pub place: PathBuf,
     /// Where downloads are made; a folder beside the archive if `None`.
     pub downloads: Option<PathBuf>,
+    /// How system events are shown, if a view does not choose.
+    pub system_events: SystemEvents,
     /// Names by which browsers may call the server, beside those of this machine.
     pub hosts: Vec<String>,
 }
@@ -79,6 +82,10 @@ impl Site {
 
     pub(crate) fn hosts(&self) -> &[String] {
         &self.settings.hosts
+    }
+
+    pub(crate) fn system_events(&self) -> SystemEvents {
+        self.settings.system_events
     }
 
     pub(crate) fn is_folder(&self) -> bool {

@@ -217,6 +217,7 @@ fn say_what_next(folder: &Path, found: &Found, console: &mut Console<'_>) -> any
     let Found { chat, id } = found;
     heading("4. What to try next", console)?;
     for rest in [
+        format!("serve {folder}"),
         format!("stat {folder}"),
         format!("query {folder} --chat '{chat}' --format table"),
         format!("query {folder} --kind system --order created --reverse --limit 5 --format table"),

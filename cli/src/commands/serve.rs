@@ -4,10 +4,12 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow};
+use chatvault_export::entry::SystemEvents;
 use chatvault_web::{Settings, Site, Tls, serve};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
@@ -39,6 +41,10 @@ pub(crate) struct Arguments {
     /// Where downloads are made
     #[arg(long, value_name = "DIR")]
     downloads: Option<PathBuf>,
+    /// Members added, calls, renamed chats: in words, or as the placeholder that some products have. A
+    /// view can choose the other
+    #[arg(long, value_enum, default_value_t = Events::Text)]
+    system_events: Events,
     /// The port; 0: one that is free
     #[arg(long, default_value_t = 8317)]
     port: u16,
@@ -56,6 +62,13 @@ pub(crate) struct Arguments {
     key: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Events {
+    #[value(alias = "words")]
+    Text,
+    Placeholder,
+}
+
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     if !arguments.address.is_loopback() && arguments.allow_remote.is_empty() {
         let line =
@@ -65,6 +78,10 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let settings = Settings {
         place: arguments.place.clone(),
         downloads: arguments.downloads.clone(),
+        system_events: match arguments.system_events {
+            Events::Text => SystemEvents::Text,
+            Events::Placeholder => SystemEvents::Placeholder,
+        },
         hosts: arguments.allow_remote.clone(),
     };
     let site = Site::open(settings).map_err(|line| anyhow!(line))?;
@@ -74,13 +91,17 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let address = SocketAddr::new(arguments.address, arguments.port);
     console.stop.heed();
     let stop = Arc::clone(&console.stop);
+    // Without its address nobody can open it.
+    let is_untold = AtomicBool::new(false);
     let mut told = Ok(());
     let ready = |listening: &chatvault_web::Listening| {
         let lines = [Some(listening.link.clone()), arguments.graph.then(|| graph(&listening.link))];
         let written = lines.iter().flatten().try_for_each(|line| console.line(line));
         told = written.and_then(|()| console.out.flush());
+        is_untold.store(told.is_err(), Ordering::Relaxed);
     };
-    let served = serve(&site, (address, tls.as_ref()), ready, &|| stop.asked());
+    let is_over = || stop.asked() || is_untold.load(Ordering::Relaxed);
+    let served = serve(&site, (address, tls.as_ref()), ready, &is_over);
     served.with_context(|| format!("cannot serve at {address}"))?;
     told?;
     Ok(Outcome::Done)

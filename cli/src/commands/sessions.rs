@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chatvault_engine::{Archive, Scan, Snapshot, Timestamp};
+use chatvault_engine::{Archive, Snapshot};
 use chatvault_ingest::sync;
-use chatvault_query::record::{Text, message};
+use chatvault_query::people::Session;
 use chatvault_query::{Record, format_time};
 use serde::Serialize;
 
@@ -29,36 +29,29 @@ struct Entry<'a> {
     last: String,
 }
 
-/// A session, or a meeting; all calls that were none are one.
-struct Session {
-    /// Whose it is.
-    person: Option<String>,
-    entries: u64,
-    first: Timestamp,
-    last: Timestamp,
-}
-
 /// Prints the sessions or meetings of one kind, those with these ids if any are given.
 pub(super) fn print(
     (archive, snapshot): (&Archive, &Snapshot),
     (record, ids): (Record, Vec<String>),
     (json, console): (bool, &mut Console<'_>),
 ) -> anyhow::Result<()> {
-    let all =
-        collect(snapshot, &Scan { record: record.into(), conversations: ids, ..Scan::default() })?;
+    let all = Session::collect(snapshot, record, ids)?;
+    let about = all.iter().map(|session| session.about(snapshot)).collect::<Result<Vec<_>, _>>()?;
+    let all: Vec<(Session, Option<String>)> =
+        all.into_iter().zip(about).map(|(session, about)| (session, about.person)).collect();
     let accounts = sync::accounts(archive)?.into_iter();
     let people = accounts.filter_map(|one| Some((one.custodian.to_string(), one.name?)));
     let names: BTreeMap<String, String> = people.collect();
-    let name = |session: &Session| {
-        let person = format!("user:{}", session.person.as_deref()?);
+    let name = |person: &Option<String>| {
+        let person = format!("user:{}", person.as_deref()?);
         names.get(&person).map(String::as_str)
     };
     if json {
-        let conversations = all.iter().map(|(id, session)| Entry {
-            id,
+        let conversations = all.iter().map(|(session, person)| Entry {
+            id: &session.id,
             record: record.name(),
-            person: session.person.as_deref(),
-            name: name(session),
+            person: person.as_deref(),
+            name: name(person),
             entries: session.entries,
             first: format_time(session.first),
             last: format_time(session.last),
@@ -66,14 +59,14 @@ pub(super) fn print(
         return console.json(&Report { conversations: conversations.collect() });
     }
     let mut listing = Listing::new(COLUMNS, console.width());
-    for (id, session) in &all {
+    for (session, person) in &all {
         let row = vec![
             record.name().to_owned(),
             text::count(session.entries),
             text::day(session.first),
             text::day(session.last),
-            name(session).or(session.person.as_deref()).unwrap_or("-").to_owned(),
-            if id.is_empty() { "(calls)".to_owned() } else { id.clone() },
+            name(person).or(person.as_deref()).unwrap_or("-").to_owned(),
+            if session.id.is_empty() { "(calls)".to_owned() } else { session.id.clone() },
         ];
         console.lines(listing.push(row))?;
     }
@@ -90,26 +83,3 @@ const COLUMNS: &[Column] = &[
     Column::text("person", 24),
     Column::rest("id"),
 ];
-
-/// By id. An id tells whose session it is, the first row whose meeting.
-fn collect(snapshot: &Snapshot, scan: &Scan) -> anyhow::Result<BTreeMap<String, Session>> {
-    let mut all: BTreeMap<String, Session> = BTreeMap::new();
-    let mut rows = snapshot.scan(scan)?;
-    while let Some(row) = rows.next()? {
-        let (id, at) = (row.conversation(), row.created());
-        if let Some(session) = all.get_mut(id) {
-            session.entries += 1;
-            (session.first, session.last) = (session.first.min(at), session.last.max(at));
-            continue;
-        }
-        let user =
-            id.strip_prefix("user:").and_then(|rest| Some(rest.split_once('/')?.0.to_owned()));
-        let document = row.document()?;
-        let organizer = || message(scan.record, &document, &Text::None).from;
-        let organizer = || organizer().map(|from| from.id.into_owned());
-        // Calls have many organizers.
-        let person = if id.is_empty() { None } else { user.or_else(organizer) };
-        let _new = all.insert(id.to_owned(), Session { person, entries: 1, first: at, last: at });
-    }
-    Ok(all)
-}

@@ -12,7 +12,7 @@ use super::key::Id;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
 use crate::snapshot::View;
-use crate::types::{CommitId, ContentAddress, Sequence};
+use crate::types::{CommitId, ContentAddress, Sequence, Timestamp};
 
 const FORMAT: u8 = 2;
 const BACKWARDS: u8 = 4;
@@ -47,6 +47,11 @@ impl Cursor {
             return Err(Error::invalid(message));
         }
         view.check_commit(&self.commit)
+    }
+
+    /// The time that the order goes by, of the row that it is behind.
+    pub fn time(&self) -> Timestamp {
+        Timestamp::from_ticks(self.time)
     }
 
     /// As text for people and scripts: URL-safe, and checked when it is read back.

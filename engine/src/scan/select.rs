@@ -20,6 +20,11 @@ use crate::types::ContentAddress;
 
 /// Rows that a pass selects: 65,536 take up to 8 MiB while they are being selected.
 const PASS_ROWS: usize = if cfg!(test) { 50 } else { 65_536 };
+/// Rows that the first pass selects if nobody says how many are wanted: zone maps soon rule out most of
+/// an archive for these.
+const FIRST_ROWS: usize = if cfg!(test) { 5 } else { 512 };
+/// So many times more selects each next pass.
+const GROWTH: usize = 16;
 
 /// Gives the rows of a scan in order of a time.
 #[derive(Debug)]
@@ -28,7 +33,7 @@ pub(super) struct Selection {
     /// The next one last.
     ready: Vec<RowId>,
     done: bool,
-    /// Rows that a pass selects.
+    /// Rows that the next pass selects.
     most: usize,
 }
 
@@ -53,7 +58,7 @@ impl Candidate {
 impl Selection {
     pub(super) fn new(query: &Query) -> Self {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let most = limit.clamp(1, PASS_ROWS);
+        let most = if limit < PASS_ROWS { limit.max(1) } else { FIRST_ROWS };
         Self { behind: query.cursor.clone(), ready: Vec::new(), done: false, most }
     }
 
@@ -73,6 +78,7 @@ impl Selection {
             true,
         );
         let mut best = Best::new(self.most, query.backwards);
+        self.most = self.most.saturating_mul(GROWTH).min(PASS_ROWS);
         let mut conversation = 0;
         while let Some(name) = walk.next_conversation(query)? {
             chooser.enter(name.text());

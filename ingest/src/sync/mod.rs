@@ -62,7 +62,7 @@ mod turn;
 pub use account::{Account, FeedState, LastTurn, Rule, Which, accounts, activate};
 pub use asked::Asked;
 pub use check::{Check, check, check_async};
-pub use connection::{Connection, connection, save_connection};
+pub use connection::{Connection, ConnectionError, connection, save_connection};
 pub use content::{Missing, Why, missing};
 pub use drive::{sync, sync_async};
 pub use error::SyncError;

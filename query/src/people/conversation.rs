@@ -220,6 +220,11 @@ impl Conversation {
         self.members.iter().map(|(id, presence)| presence.participant(id))
     }
 
+    /// Does somebody take part, or did?
+    pub fn has(&self, id: &str) -> bool {
+        self.members.contains_key(id)
+    }
+
     /// How many take or took part.
     pub fn participant_count(&self) -> usize {
         self.members.len()

@@ -14,6 +14,7 @@ mod kind;
 mod person;
 mod record;
 mod seen;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ pub use conversation::{Conversation, Participant};
 pub use conversations::Conversations;
 pub use kind::ConversationKind;
 pub use person::{KnownName, Person};
+pub use session::{About, Session};
 
 /// How far a collection is: rows read so far. False stops it.
 pub type OnProgress<'f> = &'f mut dyn FnMut(u64) -> bool;

@@ -17,8 +17,8 @@ mod tree;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use index::Candidates;
 pub use index::{Builder, Index, Update};
+pub(crate) use index::{Candidates, Stretches, Way};
 
 use chatvault_engine::{Document, RecordKind};
 

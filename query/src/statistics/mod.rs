@@ -89,11 +89,17 @@ impl Statistics {
     }
 
     /// The same, a search with the help of an index.
-    pub fn count_with(
+    pub fn count_with(query: &Query, by: By, held: (&Snapshot, Option<&Index>)) -> Result<Self> {
+        let counted = Self::count_each(query, &[by], held)?;
+        Ok(counted.into_iter().next().unwrap_or(Self { by, total: 0, groups: Vec::new() }))
+    }
+
+    /// The same by several things, each with its own groups, over the rows as they are looked at once.
+    pub fn count_each(
         query: &Query,
-        by: By,
+        each: &[By],
         (snapshot, index): (&Snapshot, Option<&Index>),
-    ) -> Result<Self> {
+    ) -> Result<Vec<Self>> {
         let conflict = "cuts what is to be counted in groups";
         if query.limit.is_some() {
             return Err(Error::Conflict { field: "limit", conflict });
@@ -101,42 +107,51 @@ impl Statistics {
         if query.cursor.is_some() {
             return Err(Error::Conflict { field: "cursor", conflict });
         }
-        if by == By::Custodian {
-            return of_custodians(query, (snapshot, index));
+        let held = (snapshot, index);
+        let of_rows = || each.iter().filter(|by| **by != By::Custodian);
+        let mut tallies: Vec<Tally> = of_rows().map(|by| Tally::new(*by)).collect();
+        let total = if tallies.is_empty() { 0 } else { count_rows(query, held, &mut tallies)? };
+        let mut counted: Vec<Self> = Vec::with_capacity(each.len());
+        let mut tallies = tallies.into_iter();
+        for by in each {
+            counted.push(match by {
+                By::Custodian => of_custodians(query, held)?,
+                by => {
+                    let groups = tallies.next().map(Tally::groups).unwrap_or_default();
+                    Self { by: *by, total, groups }
+                }
+            });
         }
-        let mut tally = Tally::new(by);
-        query.check_commits(snapshot)?;
-        let plan = query.plan()?;
-        let total = if let Plan::Rows(rows) = &plan
-            && let (scan, None) = &**rows
-        {
-            let mut on = |row: chatvault_engine::RowKeys<'_>| {
-                tally.add(&Keys {
-                    conversation: row.conversation(),
-                    sender: row.sender(),
-                    kind: row.kind(),
-                    created: row.created(),
-                });
-            };
-            snapshot.keys(scan, &mut on).map_err(Error::Archive)?
-        } else {
-            count_rows(query, (snapshot, index), &mut tally)?
-        };
-        Ok(Self { by, total, groups: tally.groups() })
+        Ok(counted)
     }
 }
 
-/// Counts rows that a filter or a search has to look at.
+/// Counts rows: without reading them, unless a filter or a search has to look at them.
 fn count_rows(
     query: &Query,
     (snapshot, index): (&Snapshot, Option<&Index>),
-    tally: &mut Tally,
+    tallies: &mut [Tally],
 ) -> Result<u64> {
+    query.check_commits(snapshot)?;
+    let mut add = |keys: &Keys<'_>| tallies.iter_mut().for_each(|tally| tally.add(keys));
+    if let Plan::Rows(rows) = &query.plan()?
+        && let (scan, None) = &**rows
+    {
+        let mut on = |row: chatvault_engine::RowKeys<'_>| {
+            add(&Keys {
+                conversation: row.conversation(),
+                sender: row.sender(),
+                kind: row.kind(),
+                created: row.created(),
+            });
+        };
+        return snapshot.keys(scan, &mut on).map_err(Error::Archive);
+    }
     let mut answer = query.run_with(snapshot, index)?;
     let mut total = 0;
     while let Some(row) = answer.next()? {
         total += 1;
-        tally.add(&Keys {
+        add(&Keys {
             conversation: row.conversation(),
             sender: row.sender(),
             kind: row.kind(),

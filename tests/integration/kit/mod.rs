@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod command;
 pub(crate) mod files;
+pub(crate) mod server;
 mod vault;
 
 use std::io::Write;

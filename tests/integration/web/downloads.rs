@@ -16,13 +16,13 @@ fn the_last_days_are_filled_in_and_the_plan_comes_first() {
     let form = server.page("/a/team/downloads/new");
     assert!(form.contains("id=\"from\" type=\"date\" name=\"from\" value=\"20"), "{form}");
     assert!(!form.contains("Generate download"));
-    let plan = server.page("/a/team/downloads/new?plan=1&format=csv&all=1");
+    let plan = server.page_with("/a/team/downloads/new?plan=1&format=csv&all=1", "The plan</h2>");
     assert!(
         plan.contains("Generate download") && plan.contains("<dt>Messages</dt><dd>5</dd>"),
         "{plan}"
     );
-    let none = server.page("/a/team/downloads/new?plan=1&format=csv&from=2020-01-01&to=2020-01-02");
-    assert!(none.contains("Nothing is selected"), "{none}");
+    let none = "/a/team/downloads/new?plan=1&format=csv&from=2020-01-01&to=2020-01-02";
+    let _page = server.page_with(none, "Nothing is selected");
     for (wrong, told) in [
         ("who=nobody", "no person is called"),
         ("zone=Mars", "The time zone is"),
@@ -32,6 +32,31 @@ fn the_last_days_are_filled_in_and_the_plan_comes_first() {
         let page = server.page(&format!("/a/team/downloads/new?plan=1&all=&{wrong}"));
         assert!(page.contains("role=\"alert\"") && page.contains(told), "{wrong}: {page}");
     }
+}
+
+#[test]
+fn what_is_generated_is_what_the_plan_said() {
+    let server = server(5);
+    // The messages are older than the days that are filled in: whoever empties them means all.
+    let asked = "/a/team/downloads/new?plan=1&format=csv&from=&to=";
+    let plan = server.page_with(asked, "The plan</h2>");
+    assert!(plan.contains("<dt>Messages</dt><dd>5</dd>"), "{plan}");
+    let form = plan.split("<form method=\"post\"").nth(1).unwrap().split("</form>").next().unwrap();
+    let part = |field: &'_ str, name: &str| {
+        let rest = field.split(&format!("{name}=\"")).nth(1).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let hidden = form.split("type=\"hidden\"").skip(1);
+    let fields: Vec<(String, String)> =
+        hidden.map(|field| (part(field, "name"), part(field, "value"))).collect();
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .filter(|(name, _)| name != "key")
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let page = server.done("/a/team/downloads", &fields);
+    let made = server.page_with(&page, "Finished");
+    assert!(made.contains("<dt>Messages</dt><dd>5</dd>"), "{made}");
 }
 
 #[test]

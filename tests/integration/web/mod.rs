@@ -5,5 +5,6 @@ mod backup;
 mod downloads;
 mod hostile;
 mod kit;
+mod meetings;
 mod remote;
 mod views;

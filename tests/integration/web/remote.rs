@@ -11,7 +11,7 @@ use crate::kit::command::chatvault;
 fn nobody_else_is_let_in_without_a_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let place = archive(&folder, "team", &[]);
-    let settings = Settings { place: place.clone(), downloads: None, hosts: Vec::new() };
+    let settings = Settings { place: place.clone(), ..Settings::default() };
     let site = Arc::new(Site::open(settings).unwrap());
     let everywhere = "0.0.0.0:0".parse().unwrap();
     let refused = serve(&site, (everywhere, None), |_| panic!("it listens"), &|| true);

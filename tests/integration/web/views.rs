@@ -1,8 +1,9 @@
 //! What pages show: conversations by pages, messages with their versions, search, the archive.
 
 use chatvault_engine::{Archive, Host, MessageKey, Options, RecordKind, TimeRange, Timestamp};
-use chatvault_export::entry::Viewer;
+use chatvault_export::entry::{SystemEvents, Viewer};
 use chatvault_query::Record;
+use chatvault_web::Settings;
 
 use super::kit::{Server, archive, encoded, message};
 
@@ -100,6 +101,64 @@ fn a_page_of_a_long_conversation_reads_no_more_than_one_of_a_short() {
 }
 
 #[test]
+fn a_reply_links_to_its_post_wherever_that_is() {
+    const CHANNEL: &str = "19:c@thread.tacv2";
+    let post = |minute: u32, root: Option<u32>| {
+        let text = message(CHANNEL, minute, "ada", &format!("<p>word{minute}</p>"));
+        let place = format!("\"channelIdentity\":{{\"teamId\":\"t\",\"channelId\":\"{CHANNEL}\"}}");
+        let text = text.replace(&format!("\"chatId\":\"{CHANNEL}\""), &place);
+        let id = |minute: u32| 1_772_438_400_000 + u64::from(minute) * 60_000;
+        let reply = root.map(|root| format!("{{\"replyToId\":\"{}\",", id(root)));
+        reply.map_or(text.clone(), |reply| text.replacen('{', &reply, 1))
+    };
+    let mut all: Vec<String> = (0..100).map(|minute| post(minute, None)).collect();
+    all.extend([post(101, Some(3)), post(102, Some(7_000))]);
+    let server = Server::with(&all);
+    let page = server.page(&format!("/a/team/chats/{}", encoded(CHANNEL)));
+    let stubs: Vec<&str> = page.split("Replies to ").skip(1).collect();
+    assert!(
+        stubs[1].starts_with("a post that is not on these pages"),
+        "it was not archived: {page}"
+    );
+    let link = stubs[0].strip_prefix("<a href=\"").unwrap().split('"').next().unwrap();
+    let (path, anchor) = link.split_once('#').unwrap();
+    let there = server.page(path);
+    assert_eq!(shown(&there)[0], 3);
+    assert!(there.contains(&format!("id=\"{anchor}\"")), "{there}");
+}
+
+#[test]
+fn system_events_are_shown_as_the_server_was_told_and_a_view_may_choose() {
+    let event = message(CHAT, 1, "ada", "<systemEventMessage/>")
+        .replace("\"messageType\":\"message\"", "\"messageType\":\"systemEventMessage\"")
+        .replacen(
+            '{',
+            "{\"eventDetail\":{\"@odata.type\":\"#microsoft.graph.chatRenamedEventMessageDetail\",\
+             \"chatDisplayName\":\"Budget\"},",
+            1,
+        );
+    for (system_events, usual) in [(SystemEvents::Text, true), (SystemEvents::Placeholder, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = archive(&folder, "team", std::slice::from_ref(&event));
+        let settings = Settings { place, system_events, ..Settings::default() };
+        let server = Server::start_as(folder, settings);
+        for (choice, in_words) in
+            [("", usual), ("?events=text", true), ("?events=placeholder", false)]
+        {
+            let page = server.page(&format!("{}{choice}", chat()));
+            let sheet = page.split("id=\"messages\"").nth(1).unwrap();
+            assert_eq!(sheet.contains("Budget"), in_words, "{system_events:?} {choice}: {sheet}");
+            let other = if in_words { "?events=placeholder" } else { "?events=text" };
+            assert!(page.contains(&format!("href=\"{other}\"")), "{page}");
+        }
+        let form = server.page("/a/team/downloads/new");
+        assert_eq!(form.contains("value=\"placeholder\" checked"), !usual, "{form}");
+        let asked = server.page("/a/team/downloads/new?plan=1&all=1");
+        assert!(!asked.contains("value=\"placeholder\" checked"), "it was not ticked: {asked}");
+    }
+}
+
+#[test]
 fn a_day_is_jumped_to_and_an_empty_chat_says_so() {
     let server = Server::with(&talk(3));
     let day = server.page(&format!("{}?at=2026-03-02", chat()));
@@ -156,8 +215,8 @@ fn a_search_is_in_the_address_and_says_when_the_index_is_missing() {
     assert_eq!(shown(&found), newest);
     let more = server.page(&format!("/a/team/search{}", link(&found, "next").unwrap()));
     assert_eq!(shown(&more), (0..10).rev().collect::<Vec<_>>());
-    let counts = server.page("/a/team/search/counts?q=word*");
-    assert!(counts.contains("30 hits") && counts.contains("2026-03"), "{counts}");
+    let counts = server.page_with("/a/team/search/counts?q=word*", "30 hits");
+    assert!(counts.contains("2026-03"), "{counts}");
     let wrong = server.page("/a/team/search?q=(open");
     assert!(wrong.contains("expected a closing bracket"), "{wrong}");
     let nobody = server.page("/a/team/search?person=nobody");
@@ -167,8 +226,7 @@ fn a_search_is_in_the_address_and_says_when_the_index_is_missing() {
 #[test]
 fn the_archive_says_what_it_holds_and_is_verified() {
     let server = Server::with(&talk(12));
-    let page = server.page("/a/team");
-    assert!(page.contains("<dt>Versions</dt><dd>12</dd>"), "{page}");
+    let _page = server.page_with("/a/team", "<dt>Versions</dt><dd>12</dd>");
     let work = server.done("/a/team/verify", &[("deep", "1")]);
     let page = server.page_with(&work, "Sound: ");
     assert!(page.contains("with 12 rows"), "{page}");

@@ -23,7 +23,7 @@ const HOSTED: &str = "hostedContents/";
 /// `GET …/messages/{id}/hostedContents`.
 pub(super) fn list(call: &Call, key: &MessageKey) -> Result<Response> {
     let snapshot = call.known.snapshot()?;
-    let mut page = Page::new("hostedContents");
+    let mut page = Page::new("hostedContents", call.select.clone());
     for (name, _) in snapshot.links(key)? {
         if let Some(id) = name.strip_prefix(HOSTED) {
             let item = json!({"id": id, "contentBytes": null, "contentType": null});
@@ -40,7 +40,7 @@ pub(super) fn hosted(call: &Call, key: &MessageKey, id: &str, is_value: bool) ->
     let found = named(&snapshot, key, &name)?.ok_or_else(|| Refusal::missing("hosted content"))?;
     if !is_value {
         let item = json!({"id": id, "contentBytes": null, "contentType": null});
-        return Ok(entity(item.to_string().into_bytes()));
+        return Ok(entity(call, item.to_string().as_bytes()));
     }
     let kind = kind_of(&snapshot, &found)?;
     bytes(call, &snapshot, (&found, kind))
@@ -95,7 +95,7 @@ pub(super) fn share(call: &Call, is_value: bool) -> Result<Response> {
         "id": address.to_string(), "name": name, "webUrl": url,
         "size": snapshot.object_bytes(&address)?, "file": {"mimeType": kind},
     });
-    Ok(entity(item.to_string().into_bytes()))
+    Ok(entity(call, item.to_string().as_bytes()))
 }
 
 /// An object, all of it or a range. Its address is its validator: what has changed has another.

@@ -77,7 +77,7 @@ pub(super) fn of_user(call: &Call) -> Result<Response> {
             let _new = names.insert(name.to_owned());
         }
     })?;
-    let mut page = Page::new("chats");
+    let mut page = Page::new("chats", question.select()?);
     let mut last = None;
     for name in names {
         if page.is_full(question.top) {
@@ -94,7 +94,8 @@ pub(super) fn of_user(call: &Call) -> Result<Response> {
 /// not describe is not there: a copy would keep what we make up as the service's word.
 pub(super) fn one(call: &Call, id: &str) -> Result<Response> {
     let json = call.known.snapshot()?.latest_json(&key_of(id))?;
-    Ok(entity(json.ok_or_else(|| Refusal::missing("conversation with a description"))?))
+    let json = json.ok_or_else(|| Refusal::missing("conversation with a description"))?;
+    Ok(entity(call, &json))
 }
 
 fn key_of(id: &str) -> MessageKey {
@@ -150,5 +151,5 @@ fn list(call: &Call, query: Query, keep: Option<Keep<'_>>) -> Result<Response> {
 pub(super) fn message(call: &Call, key: &MessageKey) -> Result<Response> {
     let snapshot = call.known.snapshot()?;
     let json = snapshot.latest_json(key)?.ok_or_else(|| Refusal::missing("message"))?;
-    Ok(entity(json))
+    Ok(entity(call, &json))
 }

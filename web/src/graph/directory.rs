@@ -121,7 +121,7 @@ impl List {
             _ => &directory.teams,
         };
         let start = question.behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut page = Page::new(self.context());
+        let mut page = Page::new(self.context(), question.select()?);
         let mut last = None;
         for (id, account) in all.range::<str, _>((start, Bound::Unbounded)) {
             if self.is_deleted() && !account.deleted {
@@ -161,7 +161,7 @@ impl List {
         let found = found.ok_or_else(missing)?;
         let id = found.as_str().split_once(':').map_or("", |(_, id)| id);
         let account = all.get(id).ok_or_else(missing)?;
-        Ok(entity(self.item(&snapshot, id, account)?))
+        Ok(entity(call, &self.item(&snapshot, id, account)?))
     }
 
     fn item(self, snapshot: &Snapshot, id: &str, account: &Account) -> Result<Vec<u8>> {

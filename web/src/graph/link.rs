@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Call;
 use super::refusal::{Refusal, Result};
+use super::select::Select;
 
 const MAC_BYTES: usize = 16;
 
@@ -28,6 +29,8 @@ pub(super) struct Question {
     since: Option<String>,
     pub(super) filter: Option<String>,
     pub(super) order: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    select: Option<String>,
     pub(super) top: usize,
     /// The row, or the id, that the last page ended with.
     pub(super) behind: Option<String>,
@@ -73,9 +76,15 @@ impl Question {
             since: None,
             filter: option("filter"),
             order: option("orderby"),
+            select: option("select"),
             top: top.min(size.most),
             behind: None,
         })
+    }
+
+    /// What is wanted of each document.
+    pub(super) fn select(&self) -> Result<Select> {
+        Select::of(self.select.as_deref())
     }
 
     fn commit(&self) -> Result<CommitId> {

@@ -24,7 +24,7 @@ pub(super) fn ask(call: &Call, words: &[&str]) -> Result<Response> {
         [_] => {
             let key = find(&snapshot, record, (event, id))?;
             let json = snapshot.latest_json(&key)?.ok_or_else(missing)?;
-            Ok(entity(json))
+            Ok(entity(call, &json))
         }
         [_, part @ ("content" | "metadatacontent")] => {
             let key = find(&snapshot, record, (event, id))?;

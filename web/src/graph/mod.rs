@@ -7,13 +7,14 @@
 //! ```
 //!
 //! What always holds:
-//! - A document is given as the bytes that came in first; nothing of it is written anew.
+//! - A document is given as the bytes that came in first, and so are members that `$select` names.
 //! - A chain of pages is of one commit: what comes in meanwhile is in the next chain, and nothing is
 //!   given twice or left out. A link names a row and a commit, never a count, and outlives a restart.
 //! - Nothing is written, and no page is larger than some MiB, whatever the archive holds.
 
 mod access;
 mod address;
+mod batch;
 mod content;
 mod conversation;
 mod directory;
@@ -23,6 +24,7 @@ mod meeting;
 mod page;
 mod refusal;
 mod rows;
+mod select;
 mod shares;
 mod state;
 
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::HeaderName;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{any, post};
 use chatvault_engine::{MessageKey, RecordKind};
@@ -42,6 +44,7 @@ use address::Address;
 use directory::List;
 use feed::Feed;
 use refusal::{Refusal, Result, guid};
+use select::Select;
 use state::{Graph, State as Known};
 
 /// What changes an answer and is not there: to leave it out in silence would give another one.
@@ -62,6 +65,8 @@ struct Call {
     /// The scheme and host by which the server was called, without a slash.
     origin: String,
     address: Address,
+    /// What is wanted of each document.
+    select: Select,
     headers: HeaderMap,
 }
 
@@ -90,18 +95,40 @@ fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 async fn answer(graph: &Arc<Graph>, request: Request) -> Result<Response> {
-    let origin = graph.origin(request.headers())?;
+    // Whoever calls it by another name is told so before anything else.
+    let _origin = graph.origin(request.headers())?;
     let organisation = access::bearer(graph, request.headers())?;
-    if request.method() != Method::GET {
-        let message = "An archive is only read";
-        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message));
+    let (parts, body) = request.into_parts();
+    let batched = parts.uri.path().strip_suffix("/$batch").map(|path| path.trim_matches('/'));
+    match batched {
+        Some(version) if parts.method == Method::POST => {
+            let (organisation, headers) = (organisation.as_str(), &parts.headers);
+            batch::answer(graph, batch::Envelope { version, organisation, headers }, body).await
+        }
+        _ if parts.method != Method::GET => Err(only_read()),
+        _ => read(graph, &organisation, &parts.uri, parts.headers).await,
     }
-    let address = Address::of(request.uri())?;
-    let (graph, headers) = (Arc::clone(graph), request.headers().clone());
+}
+
+fn only_read() -> Refusal {
+    let message = "An archive is only read";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message)
+}
+
+/// Answers what an address asks.
+async fn read(
+    graph: &Arc<Graph>,
+    organisation: &str,
+    uri: &Uri,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let (address, origin) = (Address::of(uri)?, graph.origin(&headers)?);
+    let select = Select::of(address.option("select"))?;
+    let (graph, organisation) = (Arc::clone(graph), organisation.to_owned());
     let room = graph.site().works.room().await;
     let made = spawn_blocking(move || {
         let known = graph.known(&organisation)?;
-        let made = route(&Call { known, origin, address, headers });
+        let made = route(&Call { known, origin, address, select, headers });
         drop(room);
         made
     });

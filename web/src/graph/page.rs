@@ -8,6 +8,7 @@ use chatvault_engine::Stored;
 use serde_json::{Value, json};
 
 use super::Call;
+use super::select::Select;
 
 /// A page that has so many bytes takes no more: short pages are normal.
 const FULL_BYTES: usize = 4 << 20;
@@ -18,6 +19,7 @@ const KIND: &str = "application/json;odata.metadata=minimal;odata.streaming=true
 pub(super) struct Page {
     /// What the items are, as the service's metadata calls it.
     context: String,
+    select: Select,
     value: Vec<u8>,
     count: usize,
     beyond: Vec<Value>,
@@ -27,8 +29,8 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(context: impl Into<String>) -> Self {
-        Self { context: context.into(), ..Self::default() }
+    pub(super) fn new(context: impl Into<String>, select: Select) -> Self {
+        Self { context: context.into(), select, ..Self::default() }
     }
 
     /// Has it room for another item, of so many?
@@ -40,7 +42,7 @@ impl Page {
         if self.count > 0 {
             self.value.push(b',');
         }
-        self.value.extend_from_slice(json);
+        self.value.extend_from_slice(&self.select.cut(json));
         self.count += 1;
     }
 
@@ -91,9 +93,9 @@ impl Page {
     }
 }
 
-/// One document, as it came.
-pub(super) fn entity(json: Vec<u8>) -> Response {
-    ([(CONTENT_TYPE, KIND)], json).into_response()
+/// One document, or what is wanted of it.
+pub(super) fn entity(call: &Call, json: &[u8]) -> Response {
+    ([(CONTENT_TYPE, KIND)], call.select.cut(json).into_owned()).into_response()
 }
 
 fn context(call: &Call, kind: &str) -> String {

@@ -27,7 +27,7 @@ impl Listing<'_> {
     /// The next page of it.
     pub(super) fn page(self, call: &Call, snapshot: &Snapshot) -> Result<Response> {
         let question = &self.question;
-        let mut page = Page::new(&self.context);
+        let mut page = Page::new(&self.context, question.select()?);
         if !question.is_over() {
             self.fill(call, snapshot, &mut page)?;
         }
@@ -64,5 +64,97 @@ impl Listing<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::to_bytes;
+    use chatvault_engine::{Archive, Custodian, Host, Options, Origin, RecordKind};
+    use serde_json::Value;
+
+    use super::super::address::Address;
+    use super::super::select::Select;
+    use super::super::state::Graph;
+    use super::super::{Call, route};
+    use crate::guard::Gate;
+    use crate::site::{Settings, Site};
+
+    const ROWS: u64 = 20_000;
+    const FIRST: u64 = 1_700_000_000_000;
+
+    /// One user's messages, in two chats.
+    fn archive(folder: &std::path::Path) {
+        let archive = Archive::create(Host::disk(folder), Options::default()).unwrap();
+        let mut batch = archive.batch(archive.begin_run("test").unwrap());
+        for number in 0..ROWS {
+            let id = FIRST + number * 1_000;
+            let at = chatvault_engine::Timestamp::from_ms(id.cast_signed());
+            let json = serde_json::json!({
+                "id": id.to_string(), "etag": id.to_string(), "messageType": "message",
+                "chatId": format!("19:{}@thread.v2", number % 2),
+                "createdDateTime": chatvault_query::format_time(at),
+                "body": {"content": format!("message {number} of many")},
+            });
+            let origin = Origin { source: "test", offset: 0 };
+            let json = json.to_string();
+            batch.offer(&Custodian::user("ada"), RecordKind::Message, json.as_bytes(), origin);
+        }
+        assert_eq!(batch.commit().unwrap().counts.quarantined, 0);
+        archive.close().unwrap();
+    }
+
+    /// A server that has read nothing of it yet.
+    fn served(folder: &std::path::Path) -> Arc<Graph> {
+        let settings = Settings { place: folder.to_owned(), ..Settings::default() };
+        let site = Arc::new(Site::open(settings).unwrap().as_graph());
+        let address = "127.0.0.1:1".parse().unwrap();
+        Arc::new(Graph::new(Gate { site, address, is_tls: false }))
+    }
+
+    /// A page, and the blocks that were read and decoded for it alone.
+    fn page(graph: &Arc<Graph>, path: &str) -> (Value, u64) {
+        let known = graph.known("").unwrap();
+        let snapshot = known.snapshot().unwrap();
+        // Who is there is read once and for all pages.
+        drop(known.directory(&snapshot).unwrap());
+        let before = snapshot.cache_use().misses;
+        let address = Address::of(&path.parse().unwrap()).unwrap();
+        let (origin, select) = (String::new(), Select::default());
+        let call = Call { known, origin, address, select, headers: axum::http::HeaderMap::new() };
+        let answer = route(&call).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let body = runtime.block_on(to_bytes(answer.into_body(), usize::MAX)).unwrap();
+        let read = snapshot.cache_use().misses - before;
+        (serde_json::from_slice(&body).unwrap(), read)
+    }
+
+    #[test]
+    fn a_page_far_behind_in_a_feed_reads_no_more_than_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("a");
+        archive(&folder);
+        for path in
+            ["/v1.0/users/ada/chats/getAllMessages?$top=200", "/v1.0/chats/19:1@thread.v2/messages"]
+        {
+            let walked = served(&folder);
+            let (mut links, mut next) = (vec![path.to_owned()], page(&walked, path).0);
+            while let Some(link) = next["@odata.nextLink"].as_str().filter(|_| links.len() < 40) {
+                links.push(link.to_owned());
+                next = page(&walked, link).0;
+            }
+            assert_eq!(links.len(), 40, "{path}");
+            // Each by a server that has nothing in its cache.
+            let first = page(&served(&folder), &links[0]).1;
+            for at in [1, 20, 39] {
+                let read = page(&served(&folder), &links[at]).1;
+                assert!(
+                    read <= first + 4,
+                    "{path}: page {at} reads {read} blocks, the first {first}"
+                );
+            }
+        }
     }
 }

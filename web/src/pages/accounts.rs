@@ -11,7 +11,6 @@ use chatvault_ingest::sync::{self, Account, Outcome, SyncOptions, SyncProgress, 
 use crate::call::{Call, go, page};
 use crate::failure::{Failure, Result};
 use crate::frame::Frame;
-use crate::pages::connection::service;
 use crate::pages::runs::outcome;
 use crate::text::{When, count, plural, size};
 use crate::work::{Ended, Kind, State, Work};
@@ -253,7 +252,7 @@ pub(crate) fn backup(call: &Call) -> Result<Response> {
             "Connect this organisation first: Accounts, Connection.",
         )
     })?;
-    let service = service(&connection)?;
+    let service = connection.service(None)?;
     let own = Arc::clone(&org);
     let job = move |work: &Work| {
         let options = SyncOptions::new(own.folder.join("incoming"));

@@ -1,15 +1,20 @@
 //! `/a/{org}`: what the archive holds, whether it is sound, and what it takes on disk.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::response::Response;
-use chatvault_engine::{Depth, Host, Options, RecordKind, Scan, Snapshot, VerifyReport};
+use chatvault_engine::{
+    Archive, Counts, Custodian, Depth, Host, Options, RecordKind, Scan, Snapshot, Stat,
+    VerifyReport,
+};
 use chatvault_query::search::Index;
 
 use crate::call::{Call, go, page};
 use crate::failure::Result;
 use crate::frame::Frame;
+use crate::known::Known;
 use crate::text::{When, count, plural, size};
 use crate::work::{Ended, Kind, Seen, State, Work};
 
@@ -18,16 +23,24 @@ use crate::work::{Ended, Kind, Seen, State, Work};
 struct View {
     frame: Frame,
     link: String,
-    holds: Vec<(&'static str, String)>,
-    space: Vec<(String, String)>,
-    facts: Vec<(&'static str, String)>,
+    /// What was counted, or why it could not be; `None` while it is being counted for the first time.
+    numbers: Option<std::result::Result<Shown, String>>,
     troubles: Vec<(&'static str, When, String)>,
-    quarantined: u64,
-    copies: Vec<Copies>,
-    more_copies: usize,
     index: String,
     verified: Option<(When, Seen)>,
     folder: String,
+}
+
+/// Numbers in words.
+struct Shown {
+    /// The commit that they are of, if there are later ones.
+    as_of: Option<u64>,
+    holds: Vec<(&'static str, String)>,
+    space: Vec<(String, String)>,
+    facts: Vec<(&'static str, String)>,
+    quarantined: u64,
+    copies: Vec<Copies>,
+    more_copies: usize,
 }
 
 struct Copies {
@@ -41,75 +54,110 @@ struct Copies {
 /// Custodians that are listed; more are counted.
 const LISTED: usize = 200;
 
-/// `GET /a/{org}`.
+/// What is counted over the whole archive.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    stat: Stat,
+    records: Vec<(&'static str, u64)>,
+    /// Those with the most copies, and how many there are beside.
+    custodians: Vec<(Custodian, Counts)>,
+    more: usize,
+}
+
+impl Numbers {
+    fn read(archive: &Archive, snapshot: &Snapshot) -> Result<Self> {
+        let mut records = Vec::new();
+        for (label, record) in [
+            ("Copilot interactions", RecordKind::CopilotInteraction),
+            ("Recordings", RecordKind::CallRecording),
+            ("Transcripts", RecordKind::CallTranscript),
+        ] {
+            records.push((label, snapshot.count(&Scan { record, ..Scan::default() })?));
+        }
+        let mut custodians: Vec<_> = snapshot.custodians()?.into_iter().collect();
+        custodians.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.offered));
+        let more = custodians.len().saturating_sub(LISTED);
+        custodians.truncate(LISTED);
+        Ok(Self { stat: archive.stat()?, records, custodians, more })
+    }
+
+    fn shown(&self, known: &Known) -> Shown {
+        let stat = &self.stat;
+        let mut holds = vec![
+            ("Conversations", count(stat.conversations)),
+            ("Messages and records", count(stat.messages)),
+            ("Versions", count(stat.versions)),
+            ("Variants", count(stat.variants)),
+            ("People who wrote", count(stat.senders)),
+            ("Custodians", count(stat.custodians)),
+            ("Images, files and films", count(stat.objects)),
+        ];
+        let some = self.records.iter().filter(|(_, number)| *number > 0);
+        holds.extend(some.map(|(label, number)| (*label, count(*number))));
+        let space = stat.bytes_by_part.iter().filter(|(_, bytes)| **bytes > 0);
+        let used: u64 = stat.bytes_by_part.values().sum();
+        let copies = self.custodians.iter().map(|(custodian, counts)| Copies {
+            who: known.name(custodian.as_str()),
+            offered: count(counts.offered),
+            stored: count(counts.stored),
+            duplicates: count(counts.duplicates),
+            quarantined: count(counts.quarantined),
+        });
+        Shown {
+            as_of: None,
+            holds,
+            space: space.map(|(part, bytes)| (part.clone(), size(*bytes))).collect(),
+            facts: vec![
+                ("As JSON", size(stat.raw_bytes)),
+                ("A version on disk", format!("{} bytes", ratio(used, stat.versions))),
+                ("Last commit", stat.commit.to_string()),
+                ("Copies delivered", count(stat.counts.offered)),
+                ("Not stored again", count(stat.counts.duplicates)),
+                ("Segments", count(stat.segments)),
+                ("Rows in the journal", count(stat.journal_rows)),
+            ],
+            quarantined: stat.counts.quarantined,
+            copies: copies.collect(),
+            more_copies: self.more,
+        }
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    let ratio = part as f64 / whole.max(1) as f64;
+    format!("{ratio:.1}")
+}
+
+/// `GET /a/{org}`. What is counted over the whole archive follows, if that takes longer than a page may.
 pub(crate) fn show(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
     let archive = org.reader()?;
     let (index, snapshot) = (org.index(), archive.snapshot()?);
     let known = org.known(&snapshot);
-    let stat = archive.stat()?;
-    let mut holds = vec![
-        ("Conversations", count(stat.conversations)),
-        ("Messages and records", count(stat.messages)),
-        ("Versions", count(stat.versions)),
-        ("Variants", count(stat.variants)),
-        ("People who wrote", count(stat.senders)),
-        ("Custodians", count(stat.custodians)),
-        ("Images, files and films", count(stat.objects)),
-    ];
-    for (label, record) in [
-        ("Copilot interactions", RecordKind::CopilotInteraction),
-        ("Recordings", RecordKind::CallRecording),
-        ("Transcripts", RecordKind::CallTranscript),
-    ] {
-        let number = snapshot.count(&Scan { record, ..Scan::default() })?;
-        holds.extend((number > 0).then(|| (label, count(number))));
-    }
-    let parts = stat.bytes_by_part.iter();
-    let some = parts.filter(|(_, bytes)| **bytes > 0);
-    let space = some.map(|(part, bytes)| (part.clone(), size(*bytes))).collect();
-    let ratio = |part: u64, whole: u64| {
-        #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-        let ratio = part as f64 / whole.max(1) as f64;
-        format!("{ratio:.1}")
-    };
-    let used: u64 = stat.bytes_by_part.values().sum();
-    let facts = vec![
-        ("As JSON", size(stat.raw_bytes)),
-        ("A version on disk", format!("{} bytes", ratio(used, stat.versions))),
-        ("Last commit", stat.commit.to_string()),
-        ("Copies delivered", count(stat.counts.offered)),
-        ("Not stored again", count(stat.counts.duplicates)),
-        ("Segments", count(stat.segments)),
-        ("Rows in the journal", count(stat.journal_rows)),
-    ];
-    let mut custodians: Vec<_> = snapshot.custodians()?.into_iter().collect();
-    custodians.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.offered));
-    let more_copies = custodians.len().saturating_sub(LISTED);
-    let copies = custodians.into_iter().take(LISTED).map(|(custodian, counts)| Copies {
-        who: known.name(custodian.as_str()),
-        offered: count(counts.offered),
-        stored: count(counts.stored),
-        duplicates: count(counts.duplicates),
-        quarantined: count(counts.quarantined),
+    let at = snapshot.sequence().0;
+    let (own, of) = (Arc::clone(&archive), snapshot.clone());
+    let counted = org.numbers.of("", at, move || Numbers::read(&own, &of));
+    let numbers = counted.map(|counted| match &*counted.read {
+        Ok(numbers) => {
+            let as_of = (counted.sequence < at).then_some(counted.sequence);
+            Ok(Shown { as_of, ..numbers.shown(&known) })
+        }
+        Err(failure) => Err(failure.line.clone()),
     });
-    let troubles = stat.health.troubles.into_iter();
+    let troubles = archive.health().troubles.into_iter();
     let verified = call.site.works.last(&org, &Kind::Verify);
+    let frame = call.frame("Archive", &org, "archive");
     page(&View {
+        frame: Frame { refresh: numbers.is_none().then_some(1), ..frame },
         link: org.link(),
-        holds,
-        space,
-        facts,
+        numbers,
         troubles: troubles
             .map(|one| (one.work.word(), When::new(call.zone, one.since), one.message))
             .collect(),
-        quarantined: stat.counts.quarantined,
-        copies: copies.collect(),
-        more_copies,
         index: index_words(index, &snapshot),
         verified: verified.map(|work| (When::new(call.zone, work.started), work.seen())),
         folder: org.folder.display().to_string(),
-        frame: call.frame("Archive", &org, "archive"),
     })
 }
 

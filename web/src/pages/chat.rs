@@ -5,7 +5,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use chatvault_engine::{Scan, Snapshot, TimeRange, Timestamp};
+use chatvault_engine::{MessageKey, Scan, Snapshot, TimeRange, Timestamp};
 use chatvault_export::entry::Viewer;
 use chatvault_export::entry::{Chat, Context, Entry, NoObjects, RenderOptions, SystemEvents, Zone};
 use chatvault_export::format::html;
@@ -43,12 +43,29 @@ struct View {
     last: Option<When>,
     html: String,
     is_thread: bool,
-    events: &'static str,
+    events: Option<Events>,
     earlier: Option<String>,
     later: Option<String>,
     latest: Option<String>,
     at: String,
     downloads: String,
+}
+
+/// How system events are shown, and the address that shows them the other way.
+struct Events {
+    now: &'static str,
+    other: &'static str,
+    link: String,
+}
+
+impl Events {
+    fn of(call: &Call) -> Self {
+        let (now, other, choice) = match call.system_events() {
+            SystemEvents::Placeholder => ("as a placeholder", "in words", "text"),
+            _ => ("in words", "as a placeholder", "placeholder"),
+        };
+        Self { now, other, link: format!("?{}", call.query.with("events", Some(choice))) }
+    }
 }
 
 /// What of a conversation is on a page, and what lies on both sides.
@@ -84,14 +101,16 @@ pub(crate) fn conversation(
     };
     let known = org.known(&snapshot);
     let link = format!("{}/{base}/{}", org.link(), conversation_step(id));
-    let events = if call.query.get("events") == Some("hidden") { "hidden" } else { "" };
+    // A choice in the address goes along.
+    let choice = call.query.get("events").map(step);
     let keep = |end: Option<Timestamp>, name: &str| {
         let ticks = end?.ticks().to_string();
-        let kept = if events.is_empty() { "" } else { "&events=hidden" };
-        Some(format!("{link}?{name}={ticks}{kept}"))
+        let kept = choice.as_ref().map(|choice| format!("&events={choice}"));
+        Some(format!("{link}?{name}={ticks}{}", kept.unwrap_or_default()))
     };
     let (from, to) = (stretch.range.from, stretch.range.to);
-    let shown = Shown { call, org: &org, known: &known, record, conversation: id };
+    let shown =
+        Shown { call, org: &org, snapshot: &snapshot, known: &known, record, conversation: id };
     let chat = shown.chat();
     let about = known.conversations.get(id).filter(|_| record == Record::Message);
     page(&View {
@@ -112,7 +131,7 @@ pub(crate) fn conversation(
         frame: call.frame(&chat.title(), &org, section),
         id: id.to_owned(),
         link,
-        events,
+        events: Some(Events::of(call)),
     })
 }
 
@@ -208,7 +227,8 @@ pub(crate) fn thread(call: &Call) -> Result<Response> {
     }
     let known = org.known(&snapshot);
     let record = Record::Message;
-    let shown = Shown { call, org: &org, known: &known, record, conversation: id };
+    let shown =
+        Shown { call, org: &org, snapshot: &snapshot, known: &known, record, conversation: id };
     let chat = shown.chat();
     let link = format!("{}/chats/{}", org.link(), step(id));
     page(&View {
@@ -221,7 +241,7 @@ pub(crate) fn thread(call: &Call) -> Result<Response> {
         last: None,
         html: shown.html(&chat, &entries),
         is_thread: true,
-        events: "",
+        events: None,
         earlier: None,
         later: None,
         latest: Some(link.clone()),
@@ -242,6 +262,7 @@ pub(crate) fn messages(org: &Organisation, record: Record, conversation: &str) -
 pub(crate) struct Shown<'s> {
     pub(crate) call: &'s Call,
     pub(crate) org: &'s Organisation,
+    pub(crate) snapshot: &'s Snapshot,
     pub(crate) known: &'s Known,
     pub(crate) record: Record,
     pub(crate) conversation: &'s str,
@@ -258,17 +279,32 @@ impl Shown<'_> {
 
     /// Messages of a conversation.
     pub(crate) fn html(&self, chat: &Chat, entries: &[Entry]) -> String {
-        let hides = self.call.query.get("events") == Some("hidden");
-        let events = if hides { SystemEvents::Placeholder } else { SystemEvents::Text };
         let options = RenderOptions {
             zone: self.call.zone,
-            system_events: events,
+            system_events: self.call.system_events(),
             ..RenderOptions::default()
         };
         let context =
             Context { tenant: "", chat, names: self.known, options: &options, objects: &NoObjects };
         let start = messages(self.org, self.record, self.conversation);
         let root = format!("{}/", self.org.link());
-        html::fragment(&html::Scene::new(context).opening(&root, &start), entries)
+        let elsewhere = |id: &str| self.elsewhere(id);
+        html::fragment(&html::Scene::new(context).opening(&root, &start), entries, &elsewhere)
+    }
+
+    /// Where the conversation shows a message that is not on this page. What cannot be read has no link.
+    fn elsewhere(&self, id: &str) -> Option<String> {
+        if self.record != Record::Message {
+            return None;
+        }
+        let key = MessageKey {
+            record: self.record.into(),
+            conversation: self.conversation.to_owned(),
+            reply_to: None,
+            id: id.to_owned(),
+        };
+        let at = self.snapshot.latest(&key).ok()??.created.ticks();
+        let chat = conversation_step(self.conversation);
+        Some(format!("{}/chats/{chat}?after={at}#{}", self.org.link(), html::anchor(id)))
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
     let takes_part = |one: &Listed| {
         let Some(person) = person else { return true };
         let conversation = known.conversations.get(&one.id);
-        conversation.is_some_and(|one| one.participants().any(|member| member.id == person))
+        conversation.is_some_and(|one| one.has(person))
     };
     let fits = |one: &&Listed| {
         one.has(&lower) && (kind.is_empty() || one.kind.name() == kind) && takes_part(one)
@@ -86,7 +86,11 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
         person: person.map(|id| known.name(id)),
         kind: kind.to_owned(),
         kinds: KINDS,
-        found: plural(found.len() as u64, "conversation"),
+        found: match (is_reading, plural(found.len() as u64, "conversation")) {
+            (true, _) if found.is_empty() => String::new(),
+            (true, so_far) => format!("at least {so_far}"),
+            (false, all) => all,
+        },
         rows,
         earlier: (from > 0).then(|| at(from.saturating_sub(ROWS))),
         later: (from + ROWS < found.len()).then(|| at(from + ROWS)),

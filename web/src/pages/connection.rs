@@ -1,21 +1,17 @@
 //! `/a/{org}/connection`: how the tenant is reached. The secret stays in its file.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use askama::Template;
 use axum::response::Response;
 use chatvault_engine::Timestamp;
-use chatvault_ingest::graph::{App, Cloud, Credential};
-use chatvault_ingest::sync::{self, Check, Connection, Service, SyncOptions};
+use chatvault_ingest::graph::Cloud;
+use chatvault_ingest::sync::{self, Check, Connection, SyncOptions};
 
 use crate::call::{Call, go, page};
 use crate::failure::{Failure, Result};
 use crate::fields::Fields;
 use crate::frame::Frame;
-
-/// The name of a cloud whose addresses are given.
-const CUSTOM: &str = "custom";
 
 #[derive(Template)]
 #[template(path = "connection.html")]
@@ -64,7 +60,10 @@ pub(crate) fn save(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
     let connection = read(&call.form)?;
     let options = SyncOptions::new(org.folder.join("incoming"));
-    let tested = service(&connection).and_then(|service| Ok(sync::check(&service, &options, &[])?));
+    let tested = connection
+        .service(None)
+        .map_err(Failure::from)
+        .and_then(|service| Ok(sync::check(&service, &options, &[])?));
     let set = Set::of(&connection);
     match tested {
         Err(failure) => view(call, set, (Vec::new(), Some(failure)), false),
@@ -89,7 +88,7 @@ fn view(
     page(&View {
         frame: call.frame("Connection", &org, "accounts"),
         link: org.link(),
-        clouds: Cloud::NAMES.into_iter().chain([CUSTOM]).collect(),
+        clouds: Cloud::NAMES.into_iter().chain([Connection::CUSTOM]).collect(),
         is_good: !checks.is_empty() && checks.iter().all(|check| check.outcome.is_ok()),
         findings: checks.into_iter().map(finding).collect(),
         set,
@@ -139,7 +138,7 @@ fn read(form: &Fields) -> Result<Connection> {
     let file = |name: &str| form.get(name).map(std::path::absolute).transpose();
     let expires = form.get("expires").map(|day| chatvault_query::parse_time("expires", day));
     let cloud = text("cloud").filter(|cloud| cloud != "global");
-    let is_custom = cloud.as_deref() == Some(CUSTOM);
+    let is_custom = cloud.as_deref() == Some(Connection::CUSTOM);
     Ok(Connection {
         tenant: text("tenant"),
         client_id: text("client_id"),
@@ -151,48 +150,4 @@ fn read(form: &Fields) -> Result<Connection> {
         certificate: file("certificate")?,
         secret_expires_ms: expires.transpose()?.map(Timestamp::ms),
     })
-}
-
-/// The service that a connection reaches.
-pub(crate) fn service(connection: &Connection) -> Result<Service> {
-    let named = |value: &Option<String>, what: &str| {
-        let value = value.as_deref().unwrap_or_default();
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        if value.is_empty() || !value.bytes().all(is_name) {
-            return Err(Failure::wrong(format!("Say {what}: letters, digits, dots and hyphens")));
-        }
-        Ok(value.to_owned())
-    };
-    let tenant = named(&connection.tenant, "the tenant's id or one of its domains")?;
-    let client_id = named(&connection.client_id, "the app registration's client id")?;
-    let credential = match (&connection.certificate, &connection.client_secret_file) {
-        (Some(file), _) => Credential::certificate_file(file),
-        (None, Some(file)) => Credential::secret_file(file),
-        (None, None) => {
-            return Err(Failure::wrong(
-                "Name the file of the client secret, or of the certificate",
-            ));
-        }
-    };
-    let credential = Arc::new(credential.map_err(|error| Failure::of(&error))?);
-    let app = App { tenant, client_id, credential, cloud: cloud(connection)? };
-    let secret_expires = connection.secret_expires_ms.map(Timestamp::from_ms);
-    Ok(Service { secret_expires, ..Service::new(app) })
-}
-
-fn cloud(connection: &Connection) -> Result<Cloud> {
-    let name = connection.cloud.as_deref().unwrap_or("global");
-    let cloud = match (&connection.login_url, &connection.graph_url) {
-        (Some(login), Some(graph)) if name == CUSTOM => {
-            Cloud::custom(login, graph).map_err(|error| Failure::of(&error))?
-        }
-        (None, None) if name != CUSTOM => {
-            Cloud::named(name).ok_or_else(|| Failure::wrong("There is no such cloud"))?
-        }
-        _ => return Err(Failure::wrong("A cloud of your own needs both of its addresses")),
-    };
-    match &connection.authorities {
-        Some(file) => cloud.with_authorities(file).map_err(|error| Failure::of(&error)),
-        None => Ok(cloud),
-    }
 }

@@ -1,14 +1,10 @@
 //! `/a/{org}/meetings` and `/a/{org}/copilot`: what is stored beside messages.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::response::Response;
-use chatvault_engine::{Scan, Snapshot, Timestamp};
 use chatvault_export::entry::{Chat, Person};
 use chatvault_query::Record;
-use chatvault_query::people::ConversationKind;
-use chatvault_query::record::{Text, message};
+use chatvault_query::people::{ConversationKind, Session};
 
 use crate::call::{Call, page};
 use crate::failure::Result;
@@ -25,6 +21,8 @@ struct View {
     title: &'static str,
     nothing: &'static str,
     rows: Vec<Row>,
+    earlier: Option<String>,
+    later: Option<String>,
 }
 
 struct Row {
@@ -36,14 +34,8 @@ struct Row {
     last: When,
 }
 
-/// A session with Copilot, or a meeting.
-struct Session {
-    person: Option<String>,
-    subject: Option<String>,
-    entries: u64,
-    first: Timestamp,
-    last: Timestamp,
-}
+/// Sessions of a page.
+const ROWS: usize = 100;
 
 /// `GET /a/{org}/meetings`.
 pub(crate) fn recordings(call: &Call) -> Result<Response> {
@@ -68,24 +60,38 @@ fn list(
     let known = org.known(&snapshot);
     let mut all = Vec::new();
     for record in records {
-        let sessions = sessions(&snapshot, *record)?;
-        all.extend(sessions.into_iter().map(|(id, session)| (*record, id, session)));
+        all.extend(Session::collect(&snapshot, *record, Vec::new())?);
     }
-    all.sort_by_key(|(_, _, session)| std::cmp::Reverse(session.last));
-    let row = |(record, id, session): (Record, String, Session)| {
-        let person = session.person.as_deref().map(|id| known.name(id));
-        let about = session.subject.or(person).unwrap_or_else(|| "Calls".to_owned());
-        Row {
-            link: format!("{}/meetings/{}/{}", org.link(), record.name(), conversation_step(&id)),
-            title: about,
-            what: word(record),
+    all.sort_by_key(|session| std::cmp::Reverse(session.last));
+    let from = call.query.number("from").and_then(|from| usize::try_from(from).ok());
+    let from = from.unwrap_or_default();
+    let row = |session: &Session| -> Result<Row> {
+        let about = session.about(&snapshot)?;
+        let person = about.person.map(|id| known.name(&id));
+        Ok(Row {
+            link: format!(
+                "{}/meetings/{}/{}",
+                org.link(),
+                session.record.name(),
+                conversation_step(&session.id)
+            ),
+            title: about.subject.or(person).unwrap_or_else(|| "Calls".to_owned()),
+            what: word(session.record),
             entries: count(session.entries),
             first: When::day(call.zone, session.first),
             last: When::new(call.zone, session.last),
-        }
+        })
     };
-    let rows = all.into_iter().map(row).collect();
-    page(&View { frame: call.frame(title, &org, section), title, nothing, rows })
+    let rows = all.iter().skip(from).take(ROWS).map(row).collect::<Result<_>>()?;
+    let at = |from: usize| format!("?{}", call.query.with("from", Some(&from.to_string())));
+    page(&View {
+        frame: call.frame(title, &org, section),
+        title,
+        nothing,
+        rows,
+        earlier: (from > 0).then(|| at(from.saturating_sub(ROWS))),
+        later: (from + ROWS < all.len()).then(|| at(from + ROWS)),
+    })
 }
 
 fn word(record: Record) -> &'static str {
@@ -96,38 +102,13 @@ fn word(record: Record) -> &'static str {
     }
 }
 
-/// By id. An id tells whose session it is, the first row whose meeting.
-fn sessions(snapshot: &Snapshot, record: Record) -> Result<BTreeMap<String, Session>> {
-    let mut all: BTreeMap<String, Session> = BTreeMap::new();
-    let scan = Scan { record: record.into(), ..Scan::default() };
-    let mut rows = snapshot.scan(&scan)?;
-    while let Some(row) = rows.next()? {
-        let (id, at) = (row.conversation(), row.created());
-        if let Some(session) = all.get_mut(id) {
-            session.entries += 1;
-            (session.first, session.last) = (session.first.min(at), session.last.max(at));
-            continue;
-        }
-        let document = row.document()?;
-        let read = message(scan.record, &document, &Text::None);
-        let organizer = || read.from.as_ref().map(|from| from.id.to_string());
-        let person = if id.is_empty() { None } else { user_of(id).or_else(organizer) };
-        let subject = read.subject.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
-        let _new =
-            all.insert(id.to_owned(), Session { person, subject, entries: 1, first: at, last: at });
-    }
-    Ok(all)
-}
-
-/// Whose session an id is of.
-fn user_of(id: &str) -> Option<String> {
-    Some(id.strip_prefix("user:")?.split_once('/')?.0.to_owned())
-}
-
 /// A session or meeting as renderers see it.
 pub(crate) fn chat(known: &Known, record: Record, id: &str) -> Chat {
-    let person =
-        user_of(id).map(|id| Person { name: Some(known.name(&id)), id, ..Person::default() });
+    let person = Session::user_of(id).map(|id| Person {
+        name: Some(known.name(id)),
+        id: id.to_owned(),
+        ..Person::default()
+    });
     let whose = person.as_ref().map(|person| format!(": {}", person.label()));
     Chat {
         kind: match record {

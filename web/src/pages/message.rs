@@ -32,6 +32,7 @@ const BESIDE_MS: i64 = 24 * 60 * 60 * 1_000;
 #[template(path = "message.html")]
 struct View {
     frame: Frame,
+    what: &'static str,
     title: String,
     chat: String,
     thread: Option<String>,
@@ -103,7 +104,7 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
     let mut viewer = Viewer::new(&snapshot, &reason);
     let entry = viewer.one(&key, record, newest.created)?;
     let conversation = key.conversation.as_str();
-    let shown = Shown { call, org: &org, known: &known, record, conversation };
+    let shown = Shown { call, org: &org, snapshot: &snapshot, known: &known, record, conversation };
     let chat = shown.chat();
     let html = entry.as_ref().map(|entry| shown.html(&chat, std::slice::from_ref(entry)));
     let runs = runs(&org, call)?;
@@ -119,8 +120,15 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
     let chat_link = format!("{}/{place}/{}", org.link(), conversation_step(conversation));
     let root = key.reply_to.as_deref().unwrap_or(&key.id);
     let is_channel = chat.kind == chatvault_query::people::ConversationKind::Channel;
+    let what = match record {
+        Record::Recording => "Recording",
+        Record::Transcript => "Transcript",
+        Record::Copilot => "Copilot interaction",
+        _ => "Message",
+    };
     page(&View {
-        frame: call.frame(&format!("Message in {}", chat.title()), &org, section(record)),
+        frame: call.frame(&format!("{what} in {}", chat.title()), &org, section(record)),
+        what,
         title: chat.title(),
         thread: is_channel.then(|| format!("{chat_link}/threads/{}", step(root))),
         chat: format!("{chat_link}?after={}", newest.created.ticks()),

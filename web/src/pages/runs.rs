@@ -1,5 +1,7 @@
 //! `/a/{org}/runs`: what ran, how it ended, and the report of each.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::response::Response;
 use chatvault_ingest::sync::{self, Outcome, SyncRun};
@@ -60,9 +62,9 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
     let archive = org.reader()?;
     let synced = sync::runs(&archive)?;
-    let is_sync = |run: u32| synced.iter().any(|one| one.run == run);
+    let of_syncs: BTreeSet<u32> = synced.iter().map(|one| one.run).collect();
     let others = archive.runs()?.into_iter().rev();
-    let others = others.filter(|run| run.counts.offered > 0 && !is_sync(run.run.0));
+    let others = others.filter(|run| run.counts.offered > 0 && !of_syncs.contains(&run.run.0));
     let other = |run: chatvault_engine::RunSummary| Other {
         run: run.run.0,
         label: run.label,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use chatvault_engine::{Document, MessageKey};
+use chatvault_engine::{Document, MessageKey, Snapshot};
 use chatvault_export::entry::Entry;
 use chatvault_export::entry::Viewer;
 use chatvault_query::resolve::resolve;
@@ -15,6 +15,7 @@ use crate::failure::{Failure, Result};
 use crate::fields::conversation_step;
 use crate::frame::Frame;
 use crate::known::Known;
+use crate::organisation::Organisation;
 use crate::pages::archive::index_words;
 use crate::pages::chat::{Shown, moment};
 use crate::text::{count, plural};
@@ -22,7 +23,7 @@ use crate::text::{count, plural};
 /// Hits of a page.
 const HITS: usize = 20;
 /// Rows that are looked at for one page, where a condition is none of the index's.
-const LOOKED_AT: u64 = 20_000;
+const LOOKED_AT: u64 = 1_000;
 /// An archive of more rows is not searched without an index.
 const FEW_ROWS: u64 = 50_000;
 /// Groups of each count.
@@ -63,8 +64,6 @@ const KINDS: [(&str, &str); 5] = [
     ("recording", "Recordings"),
     ("transcript", "Transcripts"),
 ];
-/// Names that a browser offers for a person.
-const OFFERED: usize = 500;
 
 /// `GET /a/{org}/search`.
 pub(crate) fn show(call: &Call) -> Result<Response> {
@@ -85,7 +84,7 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
     let found = if is_asked {
         let few = snapshot.content().0 <= FEW_ROWS || !fields.has("q");
         match index {
-            Ok(index) if index.is_some() || few => hits(call, &known, index.as_ref()),
+            Ok(index) if index.is_some() || few => hits(call, &known, (&snapshot, index.as_ref())),
             _ => Err(Failure::first(
                 "This archive needs a search index for words",
                 "Build it: that reads every message once, and is done in the background.",
@@ -98,10 +97,6 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
         Ok(found) => (found, None),
         Err(failure) => ((Vec::new(), None), Some(failure)),
     };
-    let people = known.people.iter().filter_map(|one| one.name().or_else(|| one.address()));
-    let mut people: Vec<String> = people.take(OFFERED).map(str::to_owned).collect();
-    people.sort_unstable();
-    people.dedup();
     let is_counted = is_asked && problem.is_none() && !found.0.is_empty();
     page(&View {
         frame: call.frame("Search", &org, "search"),
@@ -114,7 +109,7 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
         kind: text("kind"),
         has_file: fields.has("file"),
         kinds: KINDS,
-        people,
+        people: known.offered.clone(),
         is_asked,
         problem,
         index: told,
@@ -132,9 +127,8 @@ fn query(call: &Call, known: &Known) -> Result<Query> {
         let at = fields.get(name).map(|text| moment(name, text, call.zone)).transpose()?;
         Ok(at.map(chatvault_query::format_time))
     };
-    let (candidates, chats) = (known.candidates(), known.chat_candidates());
-    let person = fields.get("person").map(|text| resolve("person", text, &candidates));
-    let chat = fields.get("chat").map(|text| resolve("chat", text, &chats));
+    let person = fields.get("person").map(|text| resolve("person", text, &known.candidates));
+    let chat = fields.get("chat").map(|text| resolve("chat", text, &known.chat_candidates));
     let kind = fields.get("kind").unwrap_or_default();
     let mut query = Query {
         search: fields.get("q").map(str::to_owned),
@@ -157,13 +151,15 @@ fn query(call: &Call, known: &Known) -> Result<Query> {
 }
 
 /// Hits, and the cursor behind them if there are more.
-fn hits(call: &Call, known: &Known, index: Option<&Index>) -> Result<(Vec<Hit>, Option<String>)> {
-    let org = call.organisation()?;
-    let snapshot = org.snapshot()?;
+fn hits(
+    call: &Call,
+    known: &Known,
+    (snapshot, index): (&Snapshot, Option<&Index>),
+) -> Result<(Vec<Hit>, Option<String>)> {
     let query = query(call, known)?;
     let (record, has_file) = (query.record, call.query.has("file"));
-    let mut answer = query.run_with(&snapshot, index)?;
-    let mut viewer = Viewer::new(&snapshot, &|_, _| None);
+    let mut answer = query.run_with(snapshot, index)?;
+    let mut viewer = Viewer::new(snapshot, &|_, _| None);
     let (mut hits, mut looked) = (Vec::new(), 0);
     while hits.len() < HITS && looked < LOOKED_AT {
         let Some(row) = answer.next()? else { return Ok((hits, None)) };
@@ -179,7 +175,7 @@ fn hits(call: &Call, known: &Known, index: Option<&Index>) -> Result<(Vec<Hit>, 
         };
         let created = row.created();
         if let Some(entry) = viewer.one(&key, record, created)? {
-            hits.push(hit(call, known, record, &entry)?);
+            hits.push(hit(call, (known, snapshot), record, &entry)?);
         }
     }
     let cursor = answer.cursor().map(|cursor| cursor.to_text());
@@ -199,10 +195,15 @@ fn names_file(document: &Document<'_>) -> bool {
     has_file || body.is_some_and(|body| body.contains("hostedContents"))
 }
 
-fn hit(call: &Call, known: &Known, record: Record, entry: &Entry) -> Result<Hit> {
+fn hit(
+    call: &Call,
+    (known, snapshot): (&Known, &Snapshot),
+    record: Record,
+    entry: &Entry,
+) -> Result<Hit> {
     let org = call.organisation()?;
     let conversation = entry.key.conversation.as_str();
-    let shown = Shown { call, org: &org, known, record, conversation };
+    let shown = Shown { call, org: &org, snapshot, known, record, conversation };
     let chat = shown.chat();
     let place = match record {
         Record::Message => "chats".to_owned(),
@@ -221,7 +222,9 @@ fn hit(call: &Call, known: &Known, record: Record, entry: &Entry) -> Result<Hit>
 struct CountsView {
     frame: Frame,
     back: String,
-    total: String,
+    /// `None` while they are being counted.
+    total: Option<String>,
+    problem: Option<String>,
     tables: Vec<(&'static str, Vec<Group>)>,
 }
 
@@ -231,44 +234,84 @@ struct Group {
     count: String,
 }
 
+/// How many hits a search has.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    total: u64,
+    tables: Vec<Statistics>,
+}
+
+const COUNTED: [(&str, By); 3] =
+    [("People", By::Sender), ("Chats", By::Conversation), ("Months", By::Month)];
+
+impl Counts {
+    fn read(question: &Query, snapshot: &Snapshot, index: Option<&Index>) -> Result<Self> {
+        let by = COUNTED.map(|(_, by)| by);
+        let mut tables = Statistics::count_each(question, &by, (snapshot, index))?;
+        let total = tables.first().map_or(0, |one| one.total);
+        for table in &mut tables {
+            // Months are in order: the last ones are of most use.
+            if table.by == By::Month {
+                table.groups.reverse();
+            }
+            table.groups.truncate(GROUPS);
+        }
+        Ok(Self { total, tables })
+    }
+}
+
 /// `GET /a/{org}/search/counts`: how many hits by person, chat and month.
 pub(crate) fn counts(call: &Call) -> Result<Response> {
     let org = call.organisation()?;
     let index = org.index()?;
     let snapshot = org.snapshot()?;
     let known = org.known(&snapshot);
-    let question = Query { cursor: None, ..query(call, &known)? };
-    let mut tables = Vec::new();
-    let mut total = 0;
-    for (title, by) in [("People", By::Sender), ("Chats", By::Conversation), ("Months", By::Month)]
-    {
-        let counted = Statistics::count_with(&question, by, (&snapshot, index.as_ref()))?;
-        total = counted.total;
-        let groups = counted.groups.into_iter();
-        let group = |group: chatvault_query::statistics::Group| {
-            let key = group.key.unwrap_or_default();
-            let narrower = |field: &str| format!("?{}", call.query.with(field, Some(&key)));
-            let (label, link) = match by {
-                By::Sender if key.is_empty() => ("nobody".to_owned(), None),
-                By::Sender => (known.name(&key), Some(narrower("person"))),
-                By::Conversation => (known.title(&key), Some(narrower("chat"))),
-                _ => (key.clone(), None),
-            };
-            let link = link.map(|query| format!("{}/search{query}", org.link()));
-            Group { label, link, count: count(group.count) }
+    let question = query(call, &known)?;
+    // Counts have no order: that of the archive is the quickest.
+    let question = Query { cursor: None, order: Order::Conversation, reverse: false, ..question };
+    let (asked, at) = (format!("{question:?}"), snapshot.sequence().0);
+    let counted =
+        org.counts.of(&asked, at, move || Counts::read(&question, &snapshot, index.as_ref()));
+    let (counts, problem) = match counted.as_ref().map(|counted| counted.read.as_ref()) {
+        None => (None, None),
+        Some(Ok(counts)) => (Some(counts), None),
+        Some(Err(failure)) => (None, Some(failure.line.clone())),
+    };
+    let tables = counts.map(|counts| {
+        let table = |((title, by), table): (&(&'static str, By), &Statistics)| {
+            let groups = table.groups.iter().map(|group| linked(call, (&org, &known), *by, group));
+            (*title, groups.collect())
         };
-        // Months are in order: the last ones are of most use.
-        let groups: Vec<Group> = if by == By::Month {
-            groups.rev().take(GROUPS).map(group).collect()
-        } else {
-            groups.take(GROUPS).map(group).collect()
-        };
-        tables.push((title, groups));
-    }
+        COUNTED.iter().zip(&counts.tables).map(table).collect()
+    });
+    let frame = call.frame("Counts", &org, "search");
+    let is_counting = counts.is_none() && problem.is_none();
     page(&CountsView {
-        frame: call.frame("Counts", &org, "search"),
+        frame: Frame { refresh: is_counting.then_some(1), ..frame },
         back: format!("{}/search?{}", org.link(), call.query.with("cursor", None)),
-        total: plural(total, "hit"),
-        tables,
+        total: counts.map(|counts| plural(counts.total, "hit")),
+        problem,
+        tables: tables.unwrap_or_default(),
     })
+}
+
+/// A group, with the search that is narrowed to it.
+fn linked(
+    call: &Call,
+    (org, known): (&Organisation, &Known),
+    by: By,
+    group: &chatvault_query::statistics::Group,
+) -> Group {
+    let key = group.key.as_deref().unwrap_or_default();
+    let narrower = |field: &str| {
+        let query = call.query.with(field, Some(key));
+        Some(format!("{}/search?{query}", org.link()))
+    };
+    let (label, link) = match by {
+        By::Sender if key.is_empty() => ("nobody".to_owned(), None),
+        By::Sender => (known.name(key), narrower("person")),
+        By::Conversation => (known.title(key), narrower("chat")),
+        _ => (key.to_owned(), None),
+    };
+    Group { label, link, count: count(group.count) }
 }

@@ -102,11 +102,10 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Forgotten;
 
-/// The name of a cloud whose addresses are given.
-pub(super) const CUSTOM: &str = "custom";
-
 fn clouds() -> PossibleValuesParser {
-    PossibleValuesParser::new(Cloud::NAMES.into_iter().chain([CUSTOM]))
+    PossibleValuesParser::new(
+        Cloud::NAMES.into_iter().chain([chatvault_ingest::sync::Connection::CUSTOM]),
+    )
 }
 
 /// Whose and which messages, and what belongs to them.

@@ -3,19 +3,15 @@
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context;
 use chatvault_engine::Timestamp;
-use chatvault_ingest::graph::{App, Cloud, Credential, Limits, Secret};
-use chatvault_ingest::sync::{Connection, Service};
+use chatvault_ingest::graph::{InvalidCloud, Limits, Secret};
+use chatvault_ingest::sync::{Connection, ConnectionError, Service};
 use chatvault_query::parse_time;
 
-use super::arguments::{CUSTOM, Connection as Arguments, Pace};
+use super::arguments::{Connection as Arguments, Pace};
 use crate::failure::WrongUsage;
-
-/// Where most tenants are.
-const USUAL_CLOUD: &str = "global";
 
 /// The environment variable that may hold the secret.
 const SECRET_VARIABLE: &str = "CHATVAULT_CLIENT_SECRET";
@@ -29,13 +25,67 @@ pub(super) fn service(
     connection: &Connection,
     pace: &Pace,
 ) -> anyhow::Result<(Service, Vec<String>)> {
-    let (cloud, limits) = (cloud(connection)?, limits(pace, connection)?);
-    let (tenant, client_id) = identity(connection)?;
-    let secret = std::env::var_os(SECRET_VARIABLE);
-    let (credential, remarks) = credential(connection, secret)?;
-    let app = App { tenant, client_id, credential: Arc::new(credential), cloud };
-    let secret_expires = connection.secret_expires_ms.map(Timestamp::from_ms);
-    Ok((Service { limits, secret_expires, ..Service::new(app) }, remarks))
+    let limits = limits(pace, connection)?;
+    let mut told = Vec::new();
+    if let Some(file) = &connection.certificate {
+        told = remarks("--certificate", file)?;
+    } else if let Some(file) = &connection.client_secret_file {
+        told = remarks("--client-secret-file", file)?;
+    }
+    let proof = (&connection.certificate, &connection.client_secret_file);
+    let secret = match proof {
+        (None, None) => std::env::var_os(SECRET_VARIABLE).map(secret).transpose()?,
+        _ => None,
+    };
+    let service = connection.service(secret).map_err(|error| meant(connection, error))?;
+    Ok((Service { limits, ..service }, told))
+}
+
+/// The secret of the environment.
+fn secret(variable: OsString) -> Result<Secret, WrongUsage> {
+    let text = variable.into_string().ok();
+    let text = text.as_deref().map(|text| text.trim_end_matches(['\r', '\n']));
+    match text {
+        Some(text) if !text.is_empty() => Ok(Secret::new(text.to_owned())),
+        _ => Err(WrongUsage(format!("{SECRET_VARIABLE} is empty or no text"))),
+    }
+}
+
+/// What to say instead, in words of the command line.
+fn meant(connection: &Connection, error: ConnectionError) -> anyhow::Error {
+    let named = |value: &Option<String>, option: &str, variable: &str, what: &str| {
+        if value.as_deref().is_some_and(|value| !value.trim().is_empty()) {
+            return format!("{option} is not {what}: letters, digits, dots and hyphens only");
+        }
+        format!("say {what}: {option} ID, or set {variable}")
+    };
+    let line = match error {
+        ConnectionError::Tenant => {
+            let what = "the tenant's id or one of its domains";
+            named(&connection.tenant, "--tenant", "CHATVAULT_TENANT", what)
+        }
+        ConnectionError::ClientId => {
+            let what = "the app registration's application (client) id";
+            named(&connection.client_id, "--client-id", "CHATVAULT_CLIENT_ID", what)
+        }
+        ConnectionError::Addresses => {
+            "--cloud custom needs --login-url URL and --graph-url URL".to_owned()
+        }
+        ConnectionError::OwnAddresses => {
+            "--login-url and --graph-url are for --cloud custom".to_owned()
+        }
+        ConnectionError::NoProof => {
+            "say what proves the app: --client-secret-file FILE, --certificate FILE, or set \
+             CHATVAULT_CLIENT_SECRET"
+                .to_owned()
+        }
+        ConnectionError::Credential(cause) => return cause.into(),
+        ConnectionError::Unfit(
+            cause @ (InvalidCloud::Unreadable { .. } | InvalidCloud::NoCertificate { .. }),
+        ) => return cause.into(),
+        other => other.to_string(),
+    };
+    WrongUsage(line).into()
 }
 
 /// What the command line says, and for the rest what the archive keeps.
@@ -90,51 +140,6 @@ fn absolute(file: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(file).context("the working folder cannot be found")
 }
 
-/// Tenant and client id. A wrong one is not repeated: it could be a secret in the wrong place.
-fn identity(connection: &Connection) -> Result<(String, String), WrongUsage> {
-    let named = |value: &Option<String>, option: &str, variable: &str, what: &str| {
-        let value = value.as_deref().map(str::trim).unwrap_or_default();
-        if value.is_empty() {
-            let advice = format!("say {what}: {option} ID, or set {variable}");
-            return Err(WrongUsage(advice));
-        }
-        if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)) {
-            let advice = format!("{option} is not {what}: letters, digits, dots and hyphens only");
-            return Err(WrongUsage(advice));
-        }
-        Ok(value.to_owned())
-    };
-    let tenant = "the tenant's id or one of its domains";
-    let tenant = named(&connection.tenant, "--tenant", "CHATVAULT_TENANT", tenant)?;
-    let client = "the app registration's application (client) id";
-    let client = named(&connection.client_id, "--client-id", "CHATVAULT_CLIENT_ID", client)?;
-    Ok((tenant, client))
-}
-
-/// The cloud, trusting what the command line says.
-fn cloud(connection: &Connection) -> anyhow::Result<Cloud> {
-    let cloud = named_cloud(connection)?;
-    Ok(match &connection.authorities {
-        Some(file) => cloud.with_authorities(file)?,
-        None => cloud,
-    })
-}
-
-fn named_cloud(connection: &Connection) -> Result<Cloud, WrongUsage> {
-    let wrong = |text: &str| WrongUsage(text.to_owned());
-    let cloud = connection.cloud.as_deref().unwrap_or(USUAL_CLOUD);
-    match (&connection.login_url, &connection.graph_url) {
-        (Some(login), Some(graph)) if cloud == CUSTOM => {
-            Cloud::custom(login, graph).map_err(|error| WrongUsage(error.to_string()))
-        }
-        (None, None) if cloud != CUSTOM => {
-            Cloud::named(cloud).ok_or_else(|| wrong("there is no such cloud"))
-        }
-        (None, None) => Err(wrong("--cloud custom needs --login-url URL and --graph-url URL")),
-        _ => Err(wrong("--login-url and --graph-url are for --cloud custom")),
-    }
-}
-
 fn limits(pace: &Pace, connection: &Connection) -> Result<Limits, WrongUsage> {
     let usual = Limits::default();
     let at_once = pace.concurrency.map(usize::from);
@@ -151,7 +156,7 @@ fn limits(pace: &Pace, connection: &Connection) -> Result<Limits, WrongUsage> {
         attempts: pace.attempts,
         ..usual
     };
-    match (pace.no_limits, connection.cloud.as_deref() == Some(CUSTOM)) {
+    match (pace.no_limits, connection.cloud.as_deref() == Some(Connection::CUSTOM)) {
         (false, _) => Ok(limits),
         (true, true) => Ok(unlimited(limits)),
         (true, false) => Err(WrongUsage(
@@ -175,32 +180,6 @@ fn unlimited(mut limits: Limits) -> Limits {
         *rate = f64::INFINITY;
     }
     limits
-}
-
-/// The credential: what an option names comes before the environment.
-fn credential(
-    connection: &Connection,
-    variable: Option<OsString>,
-) -> anyhow::Result<(Credential, Vec<String>)> {
-    if let Some(file) = &connection.certificate {
-        let remarks = remarks("--certificate", file)?;
-        return Ok((Credential::certificate_file(file)?, remarks));
-    }
-    if let Some(file) = &connection.client_secret_file {
-        let remarks = remarks("--client-secret-file", file)?;
-        return Ok((Credential::secret_file(file)?, remarks));
-    }
-    let none = "say what proves the app: --client-secret-file FILE, --certificate FILE, or set \
-                CHATVAULT_CLIENT_SECRET";
-    let secret = variable.ok_or_else(|| WrongUsage(none.to_owned()))?;
-    let secret = secret.into_string().ok();
-    let secret = secret.as_deref().map(|text| text.trim_end_matches(['\r', '\n']));
-    match secret {
-        Some(text) if !text.is_empty() => {
-            Ok((Credential::Secret(Secret::new(text.to_owned())), Vec::new()))
-        }
-        _ => Err(WrongUsage(format!("{SECRET_VARIABLE} is empty or no text")).into()),
-    }
 }
 
 /// What is to be said about a file that holds a secret or a key.
@@ -303,16 +282,12 @@ mod tests {
     fn a_file_comes_before_the_environment_and_one_of_them_must_be_there() {
         let file = secret_file();
         let path = file.path().to_str().unwrap();
-        let of = |line: &[&str]| named(&parsed(line).connection, None).unwrap();
-        let named = of(&["a", "--client-secret-file", path]);
-        let plain = of(&["a"]);
-        assert!(matches!(credential(&named, None).unwrap().0, Credential::Secret(_)));
-        let (credential_of_variable, remarks) = credential(&plain, Some("x\n".into())).unwrap();
-        assert!(matches!(credential_of_variable, Credential::Secret(_)) && remarks.is_empty());
-        for (variable, told) in [(None, "--certificate FILE"), (Some(""), "is empty")] {
-            let error = credential(&plain, variable.map(OsString::from)).unwrap_err();
-            assert!(error.is::<WrongUsage>() && error.to_string().contains(told), "{error}");
-        }
+        let app = ["a", "--tenant", "t", "--client-id", "c"];
+        assert_eq!(refused(&[&app[..], &["--client-secret-file", path]].concat()), "accepted");
+        assert!(refused(&app).contains("--certificate FILE"));
+        let named = named(&parsed(&app).connection, None).unwrap();
+        assert!(named.service(Some(secret("x\n".into()).unwrap())).is_ok());
+        assert!(secret("\n".into()).unwrap_err().to_string().contains("is empty"));
     }
 
     #[cfg(unix)]
@@ -350,7 +325,7 @@ mod tests {
         let saved = Connection {
             tenant: text("t"),
             client_id: text("c"),
-            cloud: text(CUSTOM),
+            cloud: text(Connection::CUSTOM),
             login_url: text("https://l"),
             graph_url: text("https://g"),
             client_secret_file: Some("/etc/secret".into()),

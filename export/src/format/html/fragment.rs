@@ -2,7 +2,7 @@
 
 use super::card::Scene;
 use super::clock::Local;
-use super::leaf::{Known, Leaf};
+use super::leaf::{Elsewhere, Known, Leaf};
 use super::places::Places;
 use super::transcript::Month;
 use super::write::Html;
@@ -11,7 +11,10 @@ use crate::entry::Entry;
 /// Entries of one conversation, in export order, as a page of an export shows them: days and threads.
 ///
 /// It goes with [`STYLE`](super::STYLE), and may stand wherever an element of a page may.
-pub fn fragment(scene: &Scene<'_>, entries: &[Entry]) -> String {
+///
+/// `elsewhere` gives the address of a message that is not among them, if it is anywhere: a reply links
+/// to what it answers.
+pub fn fragment(scene: &Scene<'_>, entries: &[Entry], elsewhere: Elsewhere<'_>) -> String {
     let mut leaf = Leaf::new(String::new(), Month { year: 1970, month: 1 }, 1);
     let mut places = Places::default();
     for card in entries.iter().map(|entry| scene.card(entry)) {
@@ -20,7 +23,7 @@ pub fn fragment(scene: &Scene<'_>, entries: &[Entry]) -> String {
         }
         let zone = scene.context.options.zone;
         let local = card.is_dated.then(|| Local::of(zone, card.created)).flatten();
-        leaf.add(&card, local, &Known { places: &places, pages: &[] });
+        leaf.add(&card, local, &Known { places: &places, pages: &[], elsewhere });
         places.put(&card.id, 0);
     }
     let mut html = Html::default();

@@ -59,7 +59,12 @@ pub(super) struct Known<'k> {
     pub(super) places: &'k Places,
     /// The pages that are closed; a message on the open page has no note yet.
     pub(super) pages: &'k [PageNote],
+    /// The address of a message that is on none of them, where there is one.
+    pub(super) elsewhere: Elsewhere<'k>,
 }
+
+/// Where messages are that are on no page.
+pub type Elsewhere<'k> = &'k dyn Fn(&str) -> Option<String>;
 
 /// What surrounds a page when it closes.
 pub(super) struct Around<'p> {
@@ -303,6 +308,8 @@ fn fill(html: &mut Html, card: &Card, wanted: u64, known: &Known<'_>) {
 fn write_target(html: &mut Html, id: &str, known: &Known<'_>) {
     if let Some(file) = known.file(id) {
         html.raw(" href=\"").text(file).raw("#").text(&anchor(id)).raw("\"");
+    } else if let Some(address) = (known.elsewhere)(id) {
+        html.attribute("href", &address);
     }
 }
 
@@ -322,8 +329,13 @@ fn name_root(html: &mut Html, root: &str, known: &Known<'_>) {
             html.raw(">a post on an earlier page</a>");
         }
         (None, _) => {
-            html.raw("Replies to a post that is not on these pages (message <bdi>").text(root);
-            html.raw("</bdi>)");
+            if let Some(address) = (known.elsewhere)(root) {
+                html.raw("Replies to <a").attribute("href", &address);
+                html.raw(">a post that is not on this page</a>");
+            } else {
+                html.raw("Replies to a post that is not on these pages (message <bdi>").text(root);
+                html.raw("</bdi>)");
+            }
         }
     }
     html.raw("</p>\n");

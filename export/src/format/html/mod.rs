@@ -43,7 +43,9 @@ mod tests;
 
 pub use card::Scene;
 pub use fragment::fragment;
+pub use leaf::Elsewhere;
 pub use page::STYLE;
+pub use write::anchor;
 
 pub(crate) use card::Card;
 pub(crate) use index::Index;

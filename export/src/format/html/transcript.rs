@@ -99,7 +99,8 @@ impl<'a> Transcript<'a> {
         }
         let page = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
         if let Some(leaf) = &mut self.leaf {
-            leaf.add(&card, local, &Known { places: &self.places, pages: &self.pages });
+            let (places, pages, elsewhere) = (&self.places, &self.pages[..], &|_: &str| None);
+            leaf.add(&card, local, &Known { places, pages, elsewhere });
         }
         self.places.put(&card.id, page);
         if let Some(excerpt) = card.excerpt {

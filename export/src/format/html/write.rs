@@ -175,7 +175,7 @@ pub(crate) fn encoded(text: &str) -> String {
 ///
 /// Ids are digits in practice; what is not plain is written as its bytes, so that the name needs no
 /// encoding in a link and no two ids share one.
-pub(crate) fn anchor(id: &str) -> String {
+pub fn anchor(id: &str) -> String {
     let mut name = String::with_capacity(id.len() + 1);
     name.push('m');
     for byte in id.bytes() {

@@ -14,7 +14,7 @@ use tantivy::query::{
     AllQuery, BooleanQuery, EnableScoring, Occur, PhraseQuery, Query, RangeQuery, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption, Term};
-use tantivy::{DocId, SegmentReader};
+use tantivy::{DocId, Searcher, SegmentReader};
 
 use super::schema::{
     CONVERSATION, CREATED, Fields, RECORD, ROW, record_number, row_number, text_number,
@@ -25,9 +25,12 @@ use crate::search::Search;
 use crate::search::tree::{Phrase, Tree};
 
 /// Most rows held as candidates; a search for more looks at every row instead. 32 MiB.
-const MOST_ROWS: usize = if cfg!(test) { 40 } else { 4 << 20 };
+pub(super) const MOST_ROWS: usize = if cfg!(test) { 40 } else { 4 << 20 };
 /// Most conversations that a scan is narrowed to.
-const MOST_CONVERSATIONS: usize = if cfg!(test) { 3 } else { 10_000 };
+pub(super) const MOST_CONVERSATIONS: usize = if cfg!(test) { 3 } else { 10_000 };
+
+/// One row in so many has a word with a start that is common.
+const COMMON: u64 = 16;
 
 /// The rows that may meet a search.
 #[derive(Clone, Debug)]
@@ -47,6 +50,18 @@ enum Known {
 }
 
 impl Candidates {
+    /// All rows.
+    pub(super) fn all(known: Sequence) -> Self {
+        Self { rows: None, known: Known::UpTo(known) }
+    }
+
+    /// These rows, and those that arrived later than the index knows.
+    pub(super) fn some(mut rows: Vec<u64>, known: Sequence) -> Self {
+        rows.sort_unstable();
+        rows.dedup();
+        Self { rows: Some(rows), known: Known::UpTo(known) }
+    }
+
     /// May this row meet the search?
     pub(crate) fn has(&self, row: &Row<'_>) -> bool {
         match (&self.rows, &self.known) {
@@ -89,7 +104,7 @@ impl Index {
         // Of a transcript the search may be about single words in it: what is not in these may be
         // in others.
         let has_texts = scan.record == RecordKind::CallTranscript;
-        let compiler = Compiler { fields: &self.fields, excludes: !has_texts };
+        let compiler = Compiler { fields: &self.fields, excludes: !has_texts, common: None };
         let asked = compiler.compile(&search.tree);
         let mut found = Found::new(scan);
         match asked {
@@ -98,17 +113,17 @@ impl Index {
         }
         let sequence = self.sequence();
         if found.is_cut {
-            return Ok((Candidates { rows: None, known: Known::UpTo(sequence) }, true));
+            return Ok((Candidates::all(sequence), true));
         }
         if has_texts {
             // A text can come long after its row, so transcripts are looked at wherever they are.
             let known = Known::Texts(guarded(|| self.texts())?);
-            return Ok((Candidates { rows: Some(found.numbers()), known }, true));
+            return Ok((Candidates { known, ..Candidates::some(found.rows, sequence) }, true));
         }
         found.add_later(snapshot, sequence)?;
-        let rows = Some(found.numbers());
+        let rows = std::mem::take(&mut found.rows);
         let is_some = found.narrow(scan);
-        Ok((Candidates { rows, known: Known::UpTo(sequence) }, is_some))
+        Ok((Candidates::some(rows, sequence), is_some))
     }
 
     /// The numbers of transcripts with their texts, in order.
@@ -228,14 +243,6 @@ impl Found {
         snapshot.keys(&later, &mut on).map(drop).map_err(Error::Archive)
     }
 
-    /// Takes the rows, in order.
-    fn numbers(&mut self) -> Vec<u64> {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.sort_unstable();
-        rows.dedup();
-        rows
-    }
-
     fn is_wanted(&self, time: i64) -> bool {
         let time = Timestamp::from_ticks(time);
         self.created.from.is_none_or(|from| from <= time)
@@ -278,7 +285,7 @@ impl Found {
 }
 
 /// A part of a search as tantivy is asked for it.
-enum Asked {
+pub(super) enum Asked {
     /// Every row may be meant.
     Everything,
     /// These rows and no others are meant.
@@ -288,7 +295,7 @@ enum Asked {
 }
 
 impl Asked {
-    fn into_query(self) -> Box<dyn Query> {
+    pub(super) fn into_query(self) -> Box<dyn Query> {
         match self {
             Self::Everything => Box::new(AllQuery),
             Self::Exactly(query) | Self::AtLeast(query) => query,
@@ -304,15 +311,17 @@ impl Asked {
 type Clause = (Occur, Box<dyn Query>);
 
 /// Makes of a search what tantivy is asked.
-struct Compiler<'f> {
-    fields: &'f Fields,
+pub(super) struct Compiler<'f> {
+    pub(super) fields: &'f Fields,
     /// May a row be left out for a word that it has?
-    excludes: bool,
+    pub(super) excludes: bool,
+    /// Where words with a start are counted: one that most rows have is not asked for.
+    pub(super) common: Option<&'f Searcher>,
 }
 
 /// As deep as the tree, which the parser bounds.
 impl Compiler<'_> {
-    fn compile(&self, tree: &Tree) -> Asked {
+    pub(super) fn compile(&self, tree: &Tree) -> Asked {
         match tree {
             Tree::All(parts) => self.all(parts),
             Tree::Any(parts) => self.any(parts),
@@ -378,7 +387,14 @@ impl Compiler<'_> {
             [(_, only)] => Some(Box::new(TermQuery::new(only.clone(), IndexRecordOption::Basic))),
             _ => Some(Box::new(PhraseQuery::new_with_offset(whole))),
         };
-        match (words, prefix.map(|(_, start)| starts(field, start))) {
+        let prefix = prefix.map(|(_, start)| start);
+        let prefix = prefix.filter(|start| !self.is_common(field, start));
+        let is_left_out = phrase.split().1.is_some() && prefix.is_none();
+        let words = match words {
+            Some(query) if is_left_out => return Asked::AtLeast(query),
+            words => words,
+        };
+        match (words, prefix.map(|start| starts(field, start))) {
             (None, None) => Asked::Everything,
             (Some(query), None) | (None, Some(query)) => Asked::of(query, is_only_part),
             (Some(words), Some(start)) => {
@@ -386,6 +402,28 @@ impl Compiler<'_> {
                 Asked::AtLeast(Box::new(BooleanQuery::new(clauses)))
             }
         }
+    }
+}
+
+impl Compiler<'_> {
+    /// Has one row in a few a word with this start? To collect all of these takes longer than to look
+    /// at rows until there are hits.
+    fn is_common(&self, field: Field, start: &str) -> bool {
+        let Some(searcher) = self.common else { return false };
+        let (mut rows, most) = (0, searcher.num_docs() / COMMON);
+        let end = format!("{start}{}", char::MAX);
+        for reader in searcher.segment_readers() {
+            let Ok(inverted) = reader.inverted_index(field) else { return false };
+            let range = inverted.terms().range().ge(start.as_bytes()).lt(end.as_bytes());
+            let Ok(mut terms) = range.into_stream() else { return false };
+            while terms.advance() {
+                rows += u64::from(terms.value().doc_freq);
+                if rows > most {
+                    return true;
+                }
+            }
+        }
+        false
     }
 }
 

@@ -3,7 +3,7 @@
 //! It lives in `search/` on the archive's storage and is a tantivy index in checked blocks (`file`,
 //! `folder`). Each stored row of a message, Copilot interaction, recording or transcript is a document
 //! with its words and with what leads back to the row (`schema`). It is built from scans of a snapshot, never in the way of a commit (`update`,
-//! `builder`), and asked for rows that may meet a search (`ask`).
+//! `builder`), and asked for rows that may meet a search (`ask`), in order of time for a few of them at once (`stretch`).
 //!
 //! What always holds:
 //! * Each commit of the index says up to which commit of which archive it has every row. What came
@@ -24,6 +24,7 @@ mod folder;
 #[cfg(test)]
 mod kinds;
 mod schema;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -40,6 +41,7 @@ pub use builder::Builder;
 pub use update::Update;
 
 pub(crate) use ask::Candidates;
+pub(crate) use stretch::{Stretches, Way};
 
 use crate::error::{Error, Result};
 use contents::Contents;

@@ -1,53 +1,32 @@
 //! An archive behind a server that answers as Graph does, and a client that knows little of it.
 
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use chatvault_ingest::graph::{App, Cloud, Credential, Secret};
-use chatvault_web::{Listening, Settings, Site, serve};
+use chatvault_web::{Settings, Site};
 use serde_json::Value;
 
-/// A server that stops when it is dropped.
-#[derive(Debug)]
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
-    /// The token that was printed: every client's secret.
-    pub(super) secret: String,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
+use crate::kit::server::Answer;
 
-/// What came back.
+/// A server of archives as Graph.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: Vec<u8>,
+pub(super) struct Server(crate::kit::server::Server);
+
+impl std::ops::Deref for Server {
+    type Target = crate::kit::server::Server;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Server {
     /// Serves an archive, or a folder of them; port 0 is one that is free.
     pub(super) fn start(place: &Path, port: u16) -> Self {
-        let settings = Settings { place: place.to_owned(), downloads: None, hosts: Vec::new() };
-        let site = Arc::new(Site::open(settings).unwrap().as_graph());
-        let secret = site.token().to_owned();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (told, listening) = channel::<Listening>();
-        let asked = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let at = (SocketAddr::from(([127, 0, 0, 1], port)), None);
-            let ready = |listening: &Listening| told.send(listening.clone()).unwrap();
-            serve(&site, at, ready, &|| asked.load(Ordering::Relaxed)).unwrap();
-        });
-        let address = listening.recv().unwrap().address;
-        Self { address, secret, stop, thread: Some(thread) }
+        let settings = Settings { place: place.to_owned(), ..Settings::default() };
+        let site = Site::open(settings).unwrap().as_graph();
+        Self(crate::kit::server::Server::start(site, port))
     }
 
     pub(super) fn origin(&self) -> String {
@@ -59,7 +38,7 @@ impl Server {
         App {
             tenant: "any".to_owned(),
             client_id: "any".to_owned(),
-            credential: Arc::new(Credential::Secret(Secret::new(self.secret.clone()))),
+            credential: Arc::new(Credential::Secret(Secret::new(self.token.clone()))),
             cloud: Cloud::custom(&self.origin(), &self.origin()).unwrap(),
         }
     }
@@ -72,7 +51,7 @@ impl Server {
     }
 
     pub(super) fn token(&self) -> String {
-        let answer = self.token_of("any", &self.secret);
+        let answer = self.token_of("any", &self.token);
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
@@ -96,54 +75,9 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        let host = self.address.to_string();
-        let length = body.len().to_string();
-        let mut all = vec![("Connection", "close"), ("Content-Length", length.as_str())];
-        if !headers.iter().any(|(name, _)| *name == "Host") {
-            all.push(("Host", host.as_str()));
-        }
-        all.extend(headers);
-        let all = all.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
-        let text = format!("{method} {path} HTTP/1.1\r\n{}\r\n", all.collect::<Vec<_>>().concat());
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
-        stream.write_all(&[text.as_bytes(), body].concat()).unwrap();
-        let mut answer = Vec::new();
-        let _length = stream.read_to_end(&mut answer).unwrap();
-        Answer::of(&answer)
-    }
-}
-
-impl Answer {
-    fn of(bytes: &[u8]) -> Self {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let header = |line: &str| {
-            let (name, value) = line.split_once(": ").unwrap();
-            (name.to_lowercase(), value.to_owned())
-        };
-        let headers: BTreeMap<String, String> = lines.map(header).collect();
-        assert!(!headers.contains_key("transfer-encoding"), "its length is known");
-        Self { status, headers, body: bytes[end + 4..].to_vec() }
-    }
-
-    pub(super) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    /// The code of an error.
-    pub(super) fn code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+        let answer = self.0.send(method, path, headers, body);
+        assert!(answer.status > 0, "it answers");
+        assert_eq!(answer.header("transfer-encoding"), "", "its length is known");
+        answer
     }
 }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::kit::Server;
 
-const CHAT: &str = "19:a@thread.v2";
+pub(super) const CHAT: &str = "19:a@thread.v2";
 const CHANNEL: &str = "19:c@thread.tacv2";
 
 /// A document with spaces that a program would not write.
@@ -34,7 +34,7 @@ fn offer(archive: &Archive, documents: &[(&str, String)]) {
     assert_eq!(batch.commit().unwrap().counts.quarantined, 0);
 }
 
-const FIRST: u64 = 1_700_000_000_000;
+pub(super) const FIRST: u64 = 1_700_000_000_000;
 
 /// Ten messages of a chat that two people have, one of them edited, and a thread of a channel.
 fn documents() -> Vec<(&'static str, String)> {
@@ -52,7 +52,7 @@ fn documents() -> Vec<(&'static str, String)> {
     all
 }
 
-fn served() -> (TempDir, Server) {
+pub(super) fn served() -> (TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("a");
     let archive = Archive::create(Host::disk(&place), Options::default()).unwrap();
@@ -236,7 +236,7 @@ fn nobody_is_let_in_without_the_secret_or_by_another_name() {
     let mut changed = token.clone().into_bytes();
     let middle = changed.len() / 2;
     changed[middle] = if changed[middle] == b'A' { b'B' } else { b'A' };
-    for other in ["", "x", "a.b.c", &server.secret, &String::from_utf8(changed).unwrap()] {
+    for other in ["", "x", "a.b.c", &server.token, &String::from_utf8(changed).unwrap()] {
         let answer = server.get(other, "/v1.0/users");
         assert_eq!((answer.status, answer.code().as_str()), (401, "InvalidAuthenticationToken"));
         assert!(answer.headers["www-authenticate"].starts_with("Bearer"));
@@ -259,12 +259,12 @@ fn each_organisation_has_its_own_tokens() {
     }
     let server = Server::start(folder.path(), 0);
     for (name, has, has_not) in [("one", "ada", "ben"), ("two", "ben", "ada")] {
-        let token = server.token_of(name, &server.secret).json();
+        let token = server.token_of(name, &server.token).json();
         let token = token["access_token"].as_str().unwrap();
         let of = |whose| server.get(token, &format!("/v1.0/users/{whose}/chats/getAllMessages"));
         assert_eq!((of(has).status, of(has_not).status), (200, 404), "{name}");
     }
-    let unknown = server.token_of("three", &server.secret);
+    let unknown = server.token_of("three", &server.token);
     assert_eq!((unknown.status, &unknown.json()["error_codes"][0]), (400, &90_002.into()));
 }
 

@@ -78,6 +78,9 @@ pub(crate) struct Arguments {
     /// Size of each recording of a meeting of the made-up tenant
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
     recording_bytes: u64,
+    /// What every recording of the made-up tenant is
+    #[arg(long, value_name = "FILE")]
+    film: Option<PathBuf>,
     /// A certificate in PEM that the app may sign in with, besides the secret
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
@@ -158,7 +161,9 @@ fn source(arguments: &Arguments, now: Option<i64>, out: &mut impl Write) -> anyh
         writeln!(out, "{} items of {} users in memory", folders.items(), folders.len())?;
         return Ok(Source::Folders(folders));
     }
+    let film = arguments.film.as_ref().map(film).transpose()?;
     let setup = Setup {
+        film,
         seed: arguments.seed,
         users: arguments.users,
         teams: arguments.teams,
@@ -171,6 +176,11 @@ fn source(arguments: &Arguments, now: Option<i64>, out: &mut impl Write) -> anyh
     };
     writeln!(out, "a tenant whose life begins at {}", stamp(setup.from))?;
     Ok(Source::Tenant(Arc::new(Tenant::new(&setup))))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a film is outside of any archive")]
+fn film(file: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a person expects messages up to today")]

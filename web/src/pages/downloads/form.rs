@@ -21,6 +21,7 @@ use crate::frame::Frame;
 use crate::known::Known;
 use crate::organisation::Organisation;
 use crate::pages::chat::moment;
+use crate::slow::Answer;
 use crate::text::{When, count, plural, size};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -42,6 +43,7 @@ struct View {
     /// The fields of a plan that can be made.
     carried: Vec<(String, String)>,
     plan: Option<Planned>,
+    is_planning: bool,
     problem: Option<Failure>,
 }
 
@@ -63,7 +65,9 @@ struct Set {
     records: Vec<String>,
 }
 
-struct Planned {
+/// What an export would be.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
     name: String,
     range: (When, When),
     facts: Vec<(&'static str, String)>,
@@ -97,41 +101,62 @@ pub(crate) fn form(call: &Call) -> Result<Response> {
     let archive = org.reader()?;
     let accounts = sync::accounts(&archive)?;
     let now = SystemClock.now();
-    let made = if call.query.has("plan") {
-        let request = request(&call.query, (call, &known), (&archive, &snapshot), &accounts);
-        let export = request.and_then(|request| Ok(Export::new(&snapshot, request, now)?));
-        Some(export.and_then(|export| planned(call, &export)))
-    } else {
-        None
+    let is_asked = call.query.has("plan");
+    let (plan, problem) = match asked_plan(call, (&org, &known), &accounts, now) {
+        Ok(Some(made)) => match &*made.read {
+            Ok(plan) => (Some(plan.clone()), None),
+            Err(failure) => (None, Some(failure.clone())),
+        },
+        Ok(None) => (None, None),
+        Err(failure) => (None, Some(failure)),
     };
-    let (plan, problem) = match made {
-        None => (None, None),
-        Some(Ok(plan)) => (Some(plan), None),
-        Some(Err(failure)) => (None, Some(failure)),
-    };
+    let is_planning = is_asked && plan.is_none() && problem.is_none();
     let mut people: Vec<String> =
         accounts.iter().filter_map(|one| one.address.clone().or(one.name.clone())).collect();
     if people.is_empty() {
-        let custodians = snapshot.custodians()?;
-        people = custodians.keys().map(|one| known.name(one.as_str())).collect();
+        people.clone_from(&known.custodians);
     }
     people.truncate(OFFERED);
-    let pairs = call.query.pairs().filter(|(name, _)| *name != "plan");
+    let frame = call.frame("New download", &org, "downloads");
     page(&View {
-        frame: call.frame("New download", &org, "downloads"),
+        frame: Frame { refresh: is_planning.then_some(1), ..frame },
+        is_planning,
         link: org.link(),
         formats: FORMATS,
         records: RECORDS,
-        set: Set::of(&call.query, call.zone, now),
+        set: Set::of(&call.query, call, now),
         people,
-        carried: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        carried: call
+            .query
+            .pairs()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         plan,
         problem,
     })
 }
 
+/// The plan that an address asks for, once it is made: it counts what it is of, maybe the whole archive.
+fn asked_plan(
+    call: &Call,
+    (org, known): (&Organisation, &Known),
+    accounts: &[Account],
+    now: Timestamp,
+) -> Result<Option<Answer<Planned>>> {
+    if !call.query.has("plan") {
+        return Ok(None);
+    }
+    let (archive, snapshot) = (org.reader()?, org.snapshot()?);
+    let request = request(&call.query, (call, known), (&archive, &snapshot), accounts)?;
+    let (zone, at) = (call.zone, snapshot.sequence().0);
+    let asked = format!("{zone} {}", call.query.with("", None));
+    let plan = move || planned(zone, &Export::new(&snapshot, request, now)?);
+    Ok(org.plans.of(&asked, at, plan))
+}
+
 impl Set {
-    fn of(fields: &Fields, zone: Zone, now: Timestamp) -> Self {
+    fn of(fields: &Fields, call: &Call, now: Timestamp) -> Self {
+        let zone = call.zone;
         let text = |name: &str| fields.get(name).unwrap_or_default().to_owned();
         let day = |at: Timestamp| {
             let local = zone.local(at).map(|local| local.format("%Y-%m-%d").to_string());
@@ -153,7 +178,11 @@ impl Set {
             all: fields.has("all"),
             text_only: fields.get("content") == Some("text"),
             versions: fields.has("versions"),
-            placeholder: fields.get("events") == Some("placeholder"),
+            placeholder: match fields.get("events") {
+                Some(choice) => choice == "placeholder",
+                None if fields.has("plan") => false,
+                None => call.site.system_events() == SystemEvents::Placeholder,
+            },
             zone: fields.get("zone").map_or_else(|| zone.to_string(), str::to_owned),
             part_mb: fields.number("part").unwrap_or(1_000),
             days: text("days"),
@@ -177,7 +206,7 @@ fn request(
     (archive, snapshot): (&Archive, &Snapshot),
     accounts: &[Account],
 ) -> Result<Request> {
-    let set = Set::of(fields, call.zone, SystemClock.now());
+    let set = Set::of(fields, call, SystemClock.now());
     let zone: Zone = set.zone.parse().map_err(|_wrong| {
         Failure::wrong(
             "The time zone is UTC, an offset such as +02:00, or a name such as Europe/Berlin",
@@ -194,7 +223,12 @@ fn request(
         let all = fields.all(field).flat_map(|text| text.split([',', ';', '\n']));
         all.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
     };
-    let custodians = meant("person", &names("who"), &people(snapshot, known, accounts)?)?;
+    let asked = names("who");
+    let custodians = if asked.is_empty() {
+        Vec::new()
+    } else {
+        meant("person", &asked, &people(snapshot, known, accounts)?)?
+    };
     let asked: Vec<Custodian> = custodians.iter().map(|id| Custodian::parse(id)).collect();
     let is_asked = |one: &&Account| asked.is_empty() || asked.contains(&one.custodian);
     let collected = accounts.iter().filter(is_asked).map(|account| Collected {
@@ -206,7 +240,7 @@ fn request(
     Ok(Request {
         format: set.format.parse::<Format>()?,
         records: records.collect::<Result<Vec<_>>>()?,
-        chats: meant("chat", &names("chat"), &known.chat_candidates())?,
+        chats: meant("chat", &names("chat"), &known.chat_candidates)?,
         custodians,
         from: time("from", &set.from, 0)?,
         to: time("to", &set.to, 1)?,
@@ -248,7 +282,7 @@ fn meant(kind: &'static str, texts: &[String], candidates: &[Candidate]) -> Resu
     texts.iter().map(|text| Ok(resolve(kind, text, candidates)?.id.clone())).collect()
 }
 
-fn planned(call: &Call, export: &Export) -> Result<Planned> {
+fn planned(zone: Zone, export: &Export) -> Result<Planned> {
     let plan: Plan = export.plan()?;
     let about = if plan.is_exact { "" } else { "about " };
     let mut facts = vec![
@@ -274,7 +308,7 @@ fn planned(call: &Call, export: &Export) -> Result<Planned> {
     let request = export.request();
     let time = |text: &Option<String>| {
         let parsed = text.as_deref().map(|text| chatvault_query::parse_time("range", text));
-        Ok::<_, Failure>(When::new(call.zone, parsed.transpose()?.unwrap_or_default()))
+        Ok::<_, Failure>(When::new(zone, parsed.transpose()?.unwrap_or_default()))
     };
     let mut left_out = request.known_gaps.clone();
     if request.text_only {

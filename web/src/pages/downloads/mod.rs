@@ -10,7 +10,7 @@ use axum::response::Response;
 use chatvault_engine::{Clock, Disk, SystemClock};
 use chatvault_export::folder::{Listed, list as list_folder};
 
-pub(crate) use form::{form, generate};
+pub(crate) use form::{Planned, form, generate};
 pub(crate) use one::{act, one, part};
 
 use crate::call::{Call, go, page};

@@ -81,10 +81,10 @@ fn recording(maker: &mut Maker<'_>, meeting: &Meeting) {
     let id = artefact_id(maker, &meeting.user);
     let wanted = maker.setup.recording_bytes;
     let len = wanted - maker.random.below(wanted / 8 + 1);
-    let content = Content::Generated {
-        media_type: "video/mp4".to_owned(),
-        seed: maker.random.next_u64(),
-        len,
+    let (media_type, seed) = ("video/mp4".to_owned(), maker.random.next_u64());
+    let content = match &maker.setup.film {
+        Some(film) => Content::Bytes { media_type, bytes: film.clone() },
+        None => Content::Generated { media_type, seed, len },
     };
     let path = ContentPath::Recording {
         user: meeting.user.clone(),

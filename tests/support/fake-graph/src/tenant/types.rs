@@ -43,6 +43,8 @@ pub struct Setup {
     pub recordings: u32,
     /// Size of a recording; each is up to an eighth smaller.
     pub recording_bytes: u64,
+    /// What every recording is, instead of made-up bytes of that size.
+    pub film: Option<Vec<u8>>,
     /// Copilot prompts in a day, each with its answer.
     pub prompts_per_day: u32,
     /// Messages for one recipient only, in all the days together.
@@ -63,6 +65,7 @@ impl Default for Setup {
             looks: true,
             recordings: 3,
             recording_bytes: 1 << 20,
+            film: None,
             prompts_per_day: 3,
             targeted: 6,
         }
