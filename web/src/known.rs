@@ -18,7 +18,7 @@ use crate::failure::{Failure, Result};
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) people: People,
-    pub(crate) conversations: Conversations,
+    pub(crate) conversations: Arc<Conversations>,
     /// The conversations as they are listed, the one with the latest message first.
     pub(crate) listed: Vec<Listed>,
     /// Everybody and every conversation, to be found by what people type.
@@ -120,12 +120,12 @@ impl State {
     fn read(&self, snapshot: &Snapshot) {
         let began_ms = SystemClock.now().ms();
         if let (0, Ok(latest)) = (self.now().sequence, latest(snapshot)) {
-            self.publish(Known::of(People::default(), latest, 0));
+            self.publish(Known::of(People::default(), Arc::new(latest), 0));
         }
         let conversations = Conversations::collect(snapshot, &[], &mut |_| true);
-        let conversations = conversations.map(Option::unwrap_or_default);
+        let conversations = conversations.map(Option::unwrap_or_default).map(Arc::new);
         if let (Ok(conversations), 0) = (&conversations, self.now().sequence) {
-            self.publish(Known::of(People::default(), conversations.clone(), 0));
+            self.publish(Known::of(People::default(), Arc::clone(conversations), 0));
         }
         let people = People::collect(snapshot, &[], &mut |_| true);
         let sequence = snapshot.sequence().0;
@@ -168,7 +168,7 @@ fn latest(snapshot: &Snapshot) -> Result<Conversations> {
 }
 
 impl Known {
-    fn of(people: People, conversations: Conversations, sequence: u64) -> Self {
+    fn of(people: People, conversations: Arc<Conversations>, sequence: u64) -> Self {
         let mut known = Self { people, conversations, sequence, ..Self::default() };
         known.listed = known.list();
         let person = |person: &chatvault_query::people::Person| Candidate {

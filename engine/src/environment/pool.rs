@@ -208,12 +208,12 @@ mod tests {
         let pool = Arc::new(Pool::new(1));
         let (first, second) = (Jobs::within(&pool), Jobs::within(&pool));
         let ((go, wait), (tell, told)) = (mpsc::channel::<()>(), mpsc::channel());
-        let (begin, begun) = mpsc::channel();
+        let (started, start) = mpsc::channel();
         first.run(Urgency::Soon, move || {
-            begin.send(()).unwrap();
+            started.send(()).unwrap();
             wait.recv().unwrap();
         });
-        begun.recv().unwrap();
+        start.recv().unwrap();
         let (held, kept) = (Arc::new(()), Arc::new(()));
         let (in_first, in_second) = (Arc::clone(&held), Arc::clone(&kept));
         first.run(Urgency::Late, move || panic!("{in_first:?} was dropped"));
