@@ -188,7 +188,8 @@ fn a_torn_tail_is_told_with_its_place_and_is_no_damage() {
     let mut bytes = read_whole(&disk, &path).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     let start = end.next_multiple_of(8);
-    bytes[start..start + 100].fill(7);
+    bytes.truncate(start);
+    bytes.resize(start + 100, 7);
     let storage = disk.fork().storage();
     write_whole(&*storage, &path, &bytes).unwrap();
     for open in WAYS {
