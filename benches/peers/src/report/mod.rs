@@ -52,7 +52,7 @@ pub fn write(options: &Options, source: &Source, results: &Results) -> Result<()
     } else {
         (home.join("../../BENCHMARKS.md"), home.join("plots"))
     };
-    let mut out = opening(options, source, results)?;
+    let mut out = opening(options, source)?;
     for (size, questions) in &results.corpora {
         out.push_str(&of_size(results, *size, questions, &options.peers));
     }
@@ -65,7 +65,7 @@ pub fn write(options: &Options, source: &Source, results: &Results) -> Result<()
     Ok(())
 }
 
-fn opening(options: &Options, source: &Source, results: &Results) -> Result<String> {
+fn opening(options: &Options, source: &Source) -> Result<String> {
     let mut out = String::from(
         "# Benchmarks beside other stores\n\n\
          Written by `cargo run --release` in `benches/peers`, never by hand: see \
