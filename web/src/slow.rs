@@ -57,9 +57,8 @@ impl<T: Send + Sync + 'static> Slow<T> {
         sequence: u64,
         read: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Option<Answer<T>> {
-        let known = self.answer(question);
-        let is_fresh = known.as_ref().is_some_and(|known| known.sequence == sequence);
-        if is_fresh || !self.begin(question) {
+        let (known, is_own) = self.ask(question, sequence);
+        if !is_own {
             return known;
         }
         let (own, asked) = (Self(Arc::clone(&self.0)), question.to_owned());
@@ -85,13 +84,16 @@ impl<T: Send + Sync + 'static> Slow<T> {
         all.iter().find(|one| one.question == question)?.answer.clone()
     }
 
-    /// Shall this caller read it?
-    fn begin(&self, question: &str) -> bool {
+    /// What is known, and whether this caller is to read it: one look, so that nothing is read twice.
+    fn ask(&self, question: &str, sequence: u64) -> (Option<Answer<T>>, bool) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = all.iter().position(|one| one.question == question);
-        let is_busy = at.and_then(|at| all.get(at)).is_some_and(|one| one.is_busy);
-        if is_busy || all.iter().filter(|one| one.is_busy).count() >= AT_ONCE {
-            return false;
+        let known = at.and_then(|at| all.get(at));
+        let answer = known.and_then(|one| one.answer.clone());
+        let is_fresh = answer.as_ref().is_some_and(|answer| answer.sequence == sequence);
+        let is_busy = known.is_some_and(|one| one.is_busy);
+        if is_fresh || is_busy || all.iter().filter(|one| one.is_busy).count() >= AT_ONCE {
+            return (answer, false);
         }
         let question = question.to_owned();
         let mut entry = match at {
@@ -105,7 +107,7 @@ impl<T: Send + Sync + 'static> Slow<T> {
             drop(all.remove(old));
         }
         all.push(entry);
-        true
+        (answer, true)
     }
 
     fn end(&self, question: &str, answer: Option<Answer<T>>) {
