@@ -73,7 +73,7 @@ const HARD_LEVEL: u8 = TOP_LEVEL + 1;
 const TOLD_EVERY: Duration = Duration::from_millis(50);
 const WATCHED_ROWS: u64 = 4096;
 /// For what is merged again soon.
-const LIGHT: Effort = Effort { group_rows: 1024, level: 3, text_level: 6, chunk_bytes: 32 << 10 };
+const LIGHT: Effort = Effort { group_rows: 256, level: 3, text_level: 6, chunk_bytes: 16 << 10 };
 
 fn bytes(state: &State) -> u64 {
     let kinds = [FileKind::Segment, FileKind::Ledger, FileKind::Dictionary];

@@ -5,13 +5,14 @@
 //! each text chunk, let any row be reached in a few steps.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use super::bind::Context;
 use super::bound::Bound;
 use super::columns::{FIRST_ENTRY, INLINE, PREDICTED};
 use super::keys::Keys;
 use super::layout::Chunk;
-use super::program::{Column, Move, Own, Program, Programs, Run, Step, Use, Varying};
+use super::program::{Column, Made, Move, Own, Program, Programs, Run, Step, Use};
 use super::recent::{Key, Recent};
 use super::stream::{self, Numbers};
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ const MIN_NUMBERS: usize = 1 << 20;
 const MAX_NUMBERS: usize = 1 << 31;
 /// Places in columns that the marks of a group remember at most.
 const MAX_MARKED: usize = 1 << 22;
+/// Of a column whose numbers do not differ.
+const NO_SLOT: u32 = u32::MAX;
 /// Arrays nested deeper than any parsed document could be.
 const MAX_DEPTH: usize = 256;
 
@@ -47,7 +50,6 @@ pub(crate) struct Literal {
     pub(super) text: Arc<[u8]>,
     /// Its number among those that are shared, from 1 on; 0 if it is its group's own.
     pub(super) number: u32,
-    pub(super) is_new: bool,
 }
 
 /// What rendering needs of a segment besides the row group. While a segment is built it is in
@@ -56,6 +58,10 @@ pub(crate) trait Lookup {
     fn templates(&self) -> &[Bound];
     /// What each column's predictions go with.
     fn contexts(&self) -> &[Context];
+    /// Does what some column predicts go with this one?
+    fn is_context(&self, column: u32) -> bool;
+    /// The program that is made so, shared if it was asked for before.
+    fn program(&self, made: Made) -> Result<Arc<Program>>;
     /// An entry of a column by its code.
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]>;
     /// These bytes, shared if they were asked for before.
@@ -104,11 +110,15 @@ pub(crate) struct Block {
     inner: Numbers,
     /// Columns whose numbers differ, by slot.
     varying: Vec<Numbers>,
+    /// The slot of each column that has one, by column; `u32::MAX` for none.
+    slots: Vec<u32>,
     chunks: Vec<Chunk>,
     marks: Vec<Mark>,
     /// Numbers of each slot before each mark.
     marked: Vec<u32>,
     programs: Programs,
+    /// Literal bytes that its programs may still take.
+    room: AtomicUsize,
 }
 
 /// Where a row's values are, but for those of slots.
@@ -169,7 +179,7 @@ impl Block {
         let inner_count = counted(reader)?;
         let inner = stream::read_numbers(reader, inner_count)?;
         let mut columns = vec![Column::Absent; view.contexts().len()];
-        let mut varying: Vec<Numbers> = Vec::new();
+        let (mut varying, mut slots): (Vec<Numbers>, Vec<u32>) = (Vec::new(), Vec::new());
         let mut number = 0_usize;
         loop {
             let gap = reader.varint32().ok_or_else(damaged)? as usize;
@@ -188,8 +198,10 @@ impl Block {
                         own if own > numbers.len() / 16 => Own::Often,
                         _ => Own::Seldom,
                     };
+                    slots.resize(number - 1, NO_SLOT);
+                    slots.push(narrow(varying.len()));
                     varying.push(numbers);
-                    Column::Varying(narrow(varying.len() - 1), own)
+                    Column::Varying(own)
                 }
             };
         }
@@ -203,10 +215,12 @@ impl Block {
             roots,
             inner,
             varying,
+            slots,
             chunks: chunks.to_vec(),
             marks: Vec::new(),
             marked: Vec::new(),
             programs: Programs::default(),
+            room: AtomicUsize::new(decoded::LITERALS),
         };
         block.programs = Programs::of(view, &columns, block.templates(rows, inner_count))?;
         let end = block.mark(rows, inner_count)?;
@@ -257,14 +271,14 @@ impl Block {
         let damaged = || Error::corrupt("row group's columns are damaged");
         for step in &root.moves {
             match step {
-                Move::Text(slot) => {
-                    let code = self.code(*slot, cursor).ok_or_else(damaged)?;
+                Move::Text(column) => {
+                    let code = self.code(*column, cursor).ok_or_else(damaged)?;
                     cursor.at.text = cursor.at.text.saturating_add(u32::from(code == INLINE));
                 }
                 Move::Own(pieces) => cursor.at.text = cursor.at.text.saturating_add(*pieces),
                 // At the end each slot must have given as many as it has.
-                Move::Number(slot) => {
-                    let next = cursor.next.get_mut(*slot as usize).ok_or_else(damaged)?;
+                Move::Number(column) => {
+                    let next = cursor.next.get_mut(self.slot(*column)).ok_or_else(damaged)?;
                     *next = next.wrapping_add(1);
                 }
                 Move::Array => {
@@ -281,10 +295,16 @@ impl Block {
         Ok(())
     }
 
-    /// The next number of a slot.
-    fn code(&self, slot: u32, cursor: &mut Cursor) -> Option<u64> {
-        let next = cursor.next.get_mut(slot as usize)?;
-        let code = self.varying.get(slot as usize)?.get(*next as usize)?;
+    /// The slot of a column, above all slots if it has none.
+    fn slot(&self, column: u32) -> usize {
+        self.slots.get(column as usize).copied().unwrap_or(NO_SLOT) as usize
+    }
+
+    /// The next number of a column.
+    fn code(&self, column: u32, cursor: &mut Cursor) -> Option<u64> {
+        let slot = self.slot(column);
+        let next = cursor.next.get_mut(slot)?;
+        let code = self.varying.get(slot)?.get(*next as usize)?;
         *next += 1;
         Some(code)
     }
@@ -298,6 +318,7 @@ impl Block {
     pub(crate) fn bytes(&self) -> usize {
         let columns = self.varying.iter().map(Numbers::bytes).sum::<usize>();
         let checkpoints = size_of_val(&*self.marks) + size_of_val(&*self.marked);
+        let columns = columns + self.slots.capacity() * 4;
         let programs = self.programs.bytes();
         columns + self.roots.bytes() + self.inner.bytes() + checkpoints + programs
     }
@@ -353,7 +374,8 @@ impl Block {
         cursor.last.clear();
         let root = self.programs.get(self.roots.at(row))?;
         let limit = out.len() + decoded::DOCUMENT;
-        Walk { block: self, view, keys, text, cursor, row, limit }.node(root.steps(view), out)?;
+        let steps = root.steps(view, &self.room)?;
+        Walk { block: self, view, keys, text, cursor, row, limit }.node(steps, out)?;
         self.step_row(cursor);
         Ok(())
     }
@@ -379,11 +401,11 @@ impl<'w, V: Lookup> Walk<'w, V> {
             match step {
                 Step::Literal(bytes, _) => out.extend_from_slice(bytes),
                 Step::Text(place, context) => {
-                    let text = self.value(*place, *context)?;
+                    let text = self.value(place.column, *context)?;
                     out.extend_from_slice(text);
                 }
                 Step::Time(place, fraction) => {
-                    let ticks = unzigzag(self.code(*place)?);
+                    let ticks = unzigzag(self.code(place.column)?);
                     self.time(ticks, *fraction, out);
                 }
                 Step::Ticks(ticks, fraction) => self.time(*ticks, *fraction, out),
@@ -397,7 +419,8 @@ impl<'w, V: Lookup> Walk<'w, V> {
                 Step::Array => {
                     for _ in 0..self.block.take_inner(self.cursor) {
                         let element = self.block.take_inner(self.cursor);
-                        self.node(self.block.programs.get(element)?.steps(self.view), out)?;
+                        let element = self.block.programs.get(element)?;
+                        self.node(element.steps(self.view, &self.block.room)?, out)?;
                     }
                 }
                 Step::Predicted(column) => {
@@ -422,9 +445,10 @@ impl<'w, V: Lookup> Walk<'w, V> {
         if run.by_sender {
             key.sender = self.keys.sender(self.row);
         }
-        for (code, place) in key.codes.iter_mut().zip(&run.slots) {
-            let next = self.cursor.next.get(place.slot as usize).copied().unwrap_or(u32::MAX);
-            let column = self.block.varying.get(place.slot as usize);
+        for (code, place) in key.codes.iter_mut().zip(&run.columns) {
+            let slot = self.block.slot(place.column);
+            let next = self.cursor.next.get(slot).copied().unwrap_or(u32::MAX);
+            let column = self.block.varying.get(slot);
             let there = column.and_then(|column| column.get(next as usize)).unwrap_or(INLINE);
             let elsewhere = there == PREDICTED && (place.is_apart || place.is_context);
             match u32::try_from(there) {
@@ -434,8 +458,8 @@ impl<'w, V: Lookup> Walk<'w, V> {
         }
         if let Some(text) = self.cursor.recent.get(&key) {
             out.extend_from_slice(text);
-            for (code, place) in key.codes.iter().zip(&run.slots) {
-                self.cursor.next[place.slot as usize] += 1;
+            for (code, place) in key.codes.iter().zip(&run.columns) {
+                self.cursor.next[self.block.slot(place.column)] += 1;
                 if place.is_context {
                     self.cursor.last.push((place.column, u64::from(*code)));
                 }
@@ -487,15 +511,15 @@ impl<'w, V: Lookup> Walk<'w, V> {
         Ok(self.cursor.conversation.number)
     }
 
-    fn code(&mut self, place: Varying) -> Result<u64> {
-        let code = self.block.code(place.slot, self.cursor);
+    fn code(&mut self, column: u32) -> Result<u64> {
+        let code = self.block.code(column, self.cursor);
         code.ok_or_else(|| Error::corrupt("column ends too early"))
     }
 
     /// The next value of a text column.
-    fn value(&mut self, place: Varying, context: bool) -> Result<&'w [u8]> {
-        let (view, column) = (self.view, place.column);
-        let mut code = self.code(place)?;
+    fn value(&mut self, column: u32, context: bool) -> Result<&'w [u8]> {
+        let view = self.view;
+        let mut code = self.code(column)?;
         if code == PREDICTED {
             code = self.predicted(column)?;
         }

@@ -3,6 +3,9 @@
 //! The first pass counts which values repeat and gathers samples; the second encodes row groups,
 //! renders every row of a group back and compares. A row that differs is kept whole.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
@@ -14,6 +17,7 @@ use super::dictionary::{TextPacker, Trained};
 use super::keys::{Keys, KeysBuilder};
 use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
 use super::pages::{self, Directory, LISTS, List, custodian_name};
+use super::program::{Made, Program};
 use super::sets::put_set;
 use super::stream::Packer;
 use super::{NewRow, Source};
@@ -26,6 +30,8 @@ use crate::format::multiset::Multiset;
 
 /// Documents of a group together: bounds memory where documents are huge.
 const GROUP_DOCUMENT_BYTES: usize = 32 << 20;
+/// Programs that are kept for the next groups.
+const KEPT_PROGRAMS: usize = 4096;
 
 /// How hard to pack.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +50,10 @@ pub(crate) struct Effort {
 impl Effort {
     /// For what was just ingested: fast.
     pub(crate) const FRESH: Self =
-        Self { group_rows: 1024, level: 3, text_level: 4, chunk_bytes: 32 << 10 };
+        Self { group_rows: 256, level: 3, text_level: 5, chunk_bytes: 16 << 10 };
     /// For background merges.
     pub(crate) const MERGE: Self =
-        Self { group_rows: 1024, level: 9, text_level: 9, chunk_bytes: 32 << 10 };
+        Self { group_rows: 256, level: 9, text_level: 9, chunk_bytes: 16 << 10 };
     /// For a compaction that was asked for: small.
     pub(crate) const HARD: Self =
         Self { group_rows: layout::GROUP_ROWS, level: 19, text_level: 19, chunk_bytes: 32 << 10 };
@@ -142,6 +148,8 @@ struct Writer<'d> {
     meta: Meta,
     multiset: Multiset,
     tree: merkle::Builder,
+    /// Of the groups so far.
+    programs: RefCell<HashMap<(u32, u64), Arc<Program>, RandomState>>,
 }
 
 impl<'d> Writer<'d> {
@@ -182,6 +190,7 @@ impl<'d> Writer<'d> {
             meta,
             multiset: Multiset::default(),
             tree: merkle::Builder::default(),
+            programs: RefCell::default(),
         })
     }
 
@@ -495,6 +504,25 @@ impl Lookup for Building<'_> {
         &self.0.binder.contexts
     }
 
+    fn is_context(&self, column: u32) -> bool {
+        self.0.binder.contexts.contains(&Context::Column(column))
+    }
+
+    fn program(&self, made: Made) -> Result<Arc<Program>> {
+        let (key, mut known) = (made.hash(), self.0.programs.borrow_mut());
+        if let Some(program) = known.get(&key)
+            && program.made == made
+        {
+            return Ok(Arc::clone(program));
+        }
+        let program = Arc::new(Program::new(self, made)?);
+        if known.len() == KEPT_PROGRAMS {
+            known.clear();
+        }
+        let _replaced = known.insert(key, Arc::clone(&program));
+        Ok(program)
+    }
+
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]> {
         let place = code.checked_sub(columns::FIRST_ENTRY);
         let place = place.and_then(|place| usize::try_from(place).ok());
@@ -504,7 +532,7 @@ impl Lookup for Building<'_> {
     }
 
     fn literal(&self, bytes: &[u8]) -> Literal {
-        Literal { text: bytes.into(), number: 0, is_new: true }
+        Literal { text: bytes.into(), number: 0 }
     }
 
     fn run(&self, _steps: &[u32]) -> Option<u32> {

@@ -13,6 +13,7 @@ use super::columns::{ColumnHead, predicted_code};
 use super::dictionary::Decoder;
 use super::open::Segment;
 use super::pages::{LISTS, List, ListPage, custodian_name};
+use super::program::{Made, Program};
 use super::sets::{read_set, read_sets_of};
 use crate::error::{Error, Result};
 
@@ -21,6 +22,8 @@ pub(crate) struct Forms {
     templates: Vec<Bound>,
     columns: Vec<ColumnHead>,
     contexts: Vec<Context>,
+    /// By column: does another one's prediction go with it?
+    is_context: Vec<bool>,
     /// Once text was read.
     pub(super) dictionary: OnceLock<Arc<Decoder>>,
     bytes: usize,
@@ -66,9 +69,17 @@ impl Forms {
         (columns, contexts): (Vec<ColumnHead>, Vec<Context>),
     ) -> Self {
         let bytes = templates.iter().map(|template| template.bytes() + 128).sum::<usize>()
-            + columns.len() * (size_of::<ColumnHead>() + size_of::<Context>());
+            + columns.len() * (size_of::<ColumnHead>() + size_of::<Context>() + 1);
         let (dictionary, literals) = (OnceLock::new(), Mutex::default());
-        Self { templates, columns, contexts, dictionary, bytes, literals }
+        let mut is_context = vec![false; contexts.len()];
+        for context in &contexts {
+            if let Context::Column(id) = context
+                && let Some(flag) = is_context.get_mut(*id as usize)
+            {
+                *flag = true;
+            }
+        }
+        Self { templates, columns, contexts, is_context, dictionary, bytes, literals }
     }
 
     fn literals(&self) -> MutexGuard<'_, Literals> {
@@ -216,6 +227,14 @@ impl Lookup for Forming<'_> {
         &self.forms.contexts
     }
 
+    fn is_context(&self, column: u32) -> bool {
+        self.forms.is_context.get(column as usize).copied().unwrap_or(false)
+    }
+
+    fn program(&self, made: Made) -> Result<Arc<Program>> {
+        self.lists.segment().program(self, made)
+    }
+
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]> {
         let place = self.column(column)?.entry(code);
         let place = place.ok_or_else(|| Error::corrupt("value of an unknown entry"))?;
@@ -225,14 +244,14 @@ impl Lookup for Forming<'_> {
     fn literal(&self, bytes: &[u8]) -> Literal {
         let literals = &mut *self.forms.literals();
         if let Some((text, number)) = literals.known.get_key_value(bytes) {
-            return Literal { text: Arc::clone(text), number: *number, is_new: false };
+            return Literal { text: Arc::clone(text), number: *number };
         }
         let text: Arc<[u8]> = bytes.into();
         let number = literals.next(text.len()).unwrap_or(0);
         if number > 0 {
             let _ = literals.known.insert(Arc::clone(&text), number);
         }
-        Literal { text, number, is_new: true }
+        Literal { text, number }
     }
 
     fn run(&self, steps: &[u32]) -> Option<u32> {

@@ -34,6 +34,7 @@ pub(crate) use layout::{Bounds, Group};
 pub(crate) use lists::{Forms, Lists};
 pub(crate) use open::{RowReader, Segment, Tables, tag_number};
 pub(crate) use pages::{List, ListPage, border};
+pub(crate) use program::Program;
 
 use crate::error::Result;
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};

@@ -1,13 +1,19 @@
-//! Templates compiled for a row group.
+//! Templates compiled for row groups.
 //!
 //! A column that has the same value in the whole group is literal text, so a row takes a handful
-//! of steps instead of forty.
+//! of steps instead of forty. What a template becomes follows from what its columns have in the group,
+//! and mostly that is the same in many groups of a segment: such groups share the program, and none is
+//! compiled before a row is rendered by it.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use foldhash::fast::FixedState;
 
 use super::bind::Context;
 use super::block::Lookup;
-use super::bound::Binding;
+use super::bound::{Binding, Bound};
 use super::columns::{INLINE, PREDICTED};
 use crate::error::{Error, Result};
 use crate::format::bytes::unzigzag;
@@ -18,12 +24,11 @@ use crate::row::time::Fraction;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Varying {
     pub(super) column: u32,
-    pub(super) slot: u32,
     pub(super) own: Own,
 }
 
 /// How often numbers of a column say that text of the row's own follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Own {
     Never,
     Seldom,
@@ -61,8 +66,7 @@ pub(super) enum Step {
 
 /// A text column of a run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RunSlot {
-    pub(super) slot: u32,
+pub(super) struct RunColumn {
     pub(super) column: u32,
     /// Others are predicted by it.
     pub(super) is_context: bool,
@@ -70,10 +74,8 @@ pub(super) struct RunSlot {
     pub(super) is_apart: bool,
 }
 
-/// Bytes that the runs of a program take, about, few of them being joined ever.
-const JOINED_BYTES: usize = 48;
-/// Slots that a run has at most.
-pub(super) const RUN_SLOTS: usize = 8;
+/// Columns that a run has at most.
+pub(super) const RUN_COLUMNS: usize = 8;
 
 /// See [`Step::Run`].
 #[derive(Clone, Debug)]
@@ -82,68 +84,189 @@ pub(super) struct Run {
     pub(super) number: u32,
     /// Does its text follow from the sender?
     pub(super) by_sender: bool,
-    /// It takes the next numbers of these slots, each another one; where one of them says that text
+    /// It takes the next numbers of these columns, each another one; where one of them says that text
     /// of the row's own follows there is nothing to keep.
-    pub(super) slots: Box<[RunSlot]>,
+    pub(super) columns: Box<[RunColumn]>,
     pub(super) steps: Box<[Step]>,
 }
 
 /// What a row takes of the group's streams, so that it can be passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Move {
-    /// A number of this slot, and a piece of text if that says so.
+    /// A number of this column, and a piece of text if that says so.
     Text(u32),
-    /// A number of this slot, which says no such thing.
+    /// A number of this column, which says no such thing.
     Number(u32),
     /// So many pieces of text.
     Own(u32),
     Array,
 }
 
-/// A template, compiled.
-#[derive(Debug)]
-pub(super) struct Program {
-    /// As compiled, until a row is rendered: of most templates of a group few questions render one.
-    compiled: Mutex<Vec<Step>>,
-    joined: OnceLock<Box<[Step]>>,
-    pub(super) moves: Box<[Move]>,
-}
-
-impl Program {
-    fn new(steps: Vec<Step>) -> Self {
-        let moves = moves(&steps);
-        Self { compiled: Mutex::new(steps), joined: OnceLock::new(), moves }
-    }
-
-    /// Its steps, with runs.
-    pub(super) fn steps(&self, view: &impl Lookup) -> &[Step] {
-        self.joined.get_or_init(|| {
-            let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-            join_runs(view, std::mem::take(&mut *compiled))
-        })
-    }
-}
-
-/// What a column has in this group.
-#[derive(Clone, Copy, Debug)]
+/// What a column has in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Column {
     Absent,
     Same(u64),
-    /// The slot of its numbers.
-    Varying(u32, Own),
+    Varying(Own),
 }
 
-/// What compiling knows of the columns.
-#[derive(Clone, Copy)]
-struct Known<'k> {
-    columns: &'k [Column],
-    is_context: &'k [bool],
+/// What a program is made of: a template, and what the columns of its holes have in the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    template: u32,
+    columns: Box<[Column]>,
 }
 
-impl Known<'_> {
-    fn column(&self, column: u32) -> Result<Column> {
-        let known = self.columns.get(column as usize).copied();
-        known.ok_or_else(|| Error::corrupt("template of an unknown column"))
+impl Made {
+    /// Of a group whose columns are given by number.
+    pub(super) fn of(view: &impl Lookup, number: u64, columns: &[Column]) -> Result<Self> {
+        let template = bound(view, number)?;
+        let there = template.holes.iter().filter_map(|hole| column_of(*hole));
+        let columns = there.map(|column| columns.get(column as usize).copied());
+        let columns = columns.collect::<Option<Box<[Column]>>>();
+        let columns = columns.ok_or_else(|| Error::corrupt("template of an unknown column"))?;
+        // `bound` found it, so it is a number of a list.
+        Ok(Self { template: u32::try_from(number).unwrap_or(u32::MAX), columns })
+    }
+
+    /// What it is found by among those of its segment.
+    pub(super) fn hash(&self) -> (u32, u64) {
+        (self.template, FixedState::default().hash_one(&self.columns))
+    }
+
+    /// Each hole with what its column has.
+    fn holes<'m>(&'m self, bound: &'m Bound) -> impl Iterator<Item = (Binding, Column)> + 'm {
+        let mut columns = self.columns.iter().copied();
+        bound.holes.iter().map(move |hole| {
+            let column = column_of(*hole).and_then(|_| columns.next());
+            (*hole, column.unwrap_or(Column::Absent))
+        })
+    }
+
+    fn moves(&self, bound: &Bound) -> Box<[Move]> {
+        let mut moves = Vec::new();
+        for hole in self.holes(bound) {
+            match hole {
+                (Binding::Text(_), Column::Absent | Column::Same(INLINE)) => match moves.last_mut()
+                {
+                    Some(Move::Own(count)) => *count += 1,
+                    _ => moves.push(Move::Own(1)),
+                },
+                (Binding::Text(column), Column::Varying(Own::Seldom | Own::Often)) => {
+                    moves.push(Move::Text(column));
+                }
+                (Binding::Text(column) | Binding::Time(column, _), Column::Varying(_)) => {
+                    moves.push(Move::Number(column));
+                }
+                (Binding::Array, _) => moves.push(Move::Array),
+                _ => {}
+            }
+        }
+        moves.into()
+    }
+}
+
+fn column_of(hole: Binding) -> Option<u32> {
+    match hole {
+        Binding::Text(column) | Binding::Time(column, _) => Some(column),
+        _ => None,
+    }
+}
+
+fn bound(view: &impl Lookup, number: u64) -> Result<&Bound> {
+    let place = usize::try_from(number).unwrap_or(usize::MAX);
+    view.templates().get(place).ok_or_else(unknown)
+}
+
+fn unknown() -> Error {
+    Error::corrupt("row of an unknown template")
+}
+
+/// A template, for the groups whose columns have the same.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(super) made: Made,
+    pub(super) moves: Box<[Move]>,
+    /// Once a row was rendered: of most templates few questions render one.
+    steps: OnceLock<Box<[Step]>>,
+    /// Bytes in memory, about, steps included.
+    bytes: usize,
+}
+
+impl Program {
+    pub(super) fn new(view: &impl Lookup, made: Made) -> Result<Self> {
+        let bound = bound(view, u64::from(made.template))?;
+        let moves = made.moves(bound);
+        let steps = (2 * bound.holes.len() + 1) * size_of::<Step>();
+        let held = size_of_val(&*made.columns) + size_of_val(&*moves);
+        Ok(Self { made, moves, steps: OnceLock::new(), bytes: held + steps + bound.bytes() })
+    }
+
+    /// Bytes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Its steps, with runs. What is compiled now takes its literal text from `room`.
+    pub(super) fn steps(&self, view: &impl Lookup, room: &AtomicUsize) -> Result<&[Step]> {
+        if let Some(steps) = self.steps.get() {
+            return Ok(steps);
+        }
+        let steps = join_runs(view, self.compile(view, room)?);
+        Ok(self.steps.get_or_init(|| steps))
+    }
+
+    fn compile(&self, view: &impl Lookup, room: &AtomicUsize) -> Result<Vec<Step>> {
+        let bound = bound(view, u64::from(self.made.template))?;
+        let mut open = Compiling { steps: Vec::new(), literal: Vec::new(), room };
+        for (index, (hole, column)) in self.made.holes(bound).enumerate() {
+            open.literal.extend_from_slice(bound.piece(index));
+            open.hole(view, hole, column)?;
+        }
+        open.literal.extend_from_slice(bound.piece(bound.holes.len()));
+        open.end_literal(view)?;
+        Ok(open.steps)
+    }
+}
+
+/// The programs of the templates that a group uses, by template.
+#[derive(Debug, Default)]
+pub(super) struct Programs(Box<[(u32, Arc<Program>)]>);
+
+impl Programs {
+    /// Of the templates that are named; a group's columns are by number.
+    pub(super) fn of(
+        view: &impl Lookup,
+        columns: &[Column],
+        used: impl Iterator<Item = (u64, Use)>,
+    ) -> Result<Self> {
+        let mut seen = vec![false; view.templates().len()];
+        let mut list = Vec::new();
+        for (number, how) in used {
+            let place = usize::try_from(number).unwrap_or(usize::MAX);
+            match (seen.get_mut(place), how) {
+                (None, Use::Perhaps) | (Some(true), _) => {}
+                (None, Use::Root) => return Err(unknown()),
+                (Some(seen), _) => {
+                    *seen = true;
+                    let program = view.program(Made::of(view, number, columns)?)?;
+                    list.push((program.made.template, program));
+                }
+            }
+        }
+        list.sort_unstable_by_key(|(template, _)| *template);
+        Ok(Self(list.into()))
+    }
+
+    pub(super) fn get(&self, number: u64) -> Result<&Program> {
+        let place = self.0.binary_search_by_key(&number, |(template, _)| u64::from(*template));
+        let program = place.ok().and_then(|place| self.0.get(place));
+        Ok(&program.ok_or_else(unknown)?.1)
+    }
+
+    /// Bytes in memory, about, without what groups share.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.0)
     }
 }
 
@@ -155,136 +278,51 @@ pub(super) enum Use {
     Perhaps,
 }
 
-/// The steps of every template that a group uses.
-#[derive(Debug, Default)]
-pub(super) struct Programs {
-    /// By template: 1 + its place in the list, 0 for one that is not used.
-    places: Vec<u32>,
-    list: Vec<Program>,
-    /// Bytes of all steps and moves.
-    step_bytes: usize,
-    /// Bytes of all literals, of those that other groups have too as well.
-    literal_bytes: usize,
-    /// Bytes of the literals that no group had before.
-    own_bytes: usize,
-}
-
 /// A template while it is compiled.
-#[derive(Default)]
-struct Compiling {
+struct Compiling<'r> {
     steps: Vec<Step>,
     /// Literal bytes behind the last step.
     literal: Vec<u8>,
+    /// Literal bytes that the group may still take.
+    room: &'r AtomicUsize,
 }
 
-impl Programs {
-    /// Compiles the templates that are named; a group's columns are by number.
-    pub(super) fn of(
-        view: &impl Lookup,
-        columns: &[Column],
-        used: impl Iterator<Item = (u64, Use)>,
-    ) -> Result<Self> {
-        let mut is_context = vec![false; view.contexts().len()];
-        for context in view.contexts() {
-            if let Context::Column(id) = context
-                && let Some(flag) = is_context.get_mut(*id as usize)
-            {
-                *flag = true;
-            }
-        }
-        let known = Known { columns, is_context: &is_context };
-        let mut programs = Self::default();
-        programs.places.resize(view.templates().len(), 0);
-        let mut before = None;
-        for (number, how) in used {
-            if before.replace(number) == Some(number) {
-                continue;
-            }
-            if how == Use::Root || number < view.templates().len() as u64 {
-                programs.compile(view, number, known)?;
-            }
-        }
-        Ok(programs)
-    }
-
-    pub(super) fn get(&self, number: u64) -> Result<&Program> {
-        let place = self.places.get(usize::try_from(number).unwrap_or(usize::MAX));
-        let program = place.and_then(|place| self.list.get(place.checked_sub(1)? as usize));
-        program.ok_or_else(|| Error::corrupt("row of an unknown template"))
-    }
-
-    /// Bytes in memory, about.
-    pub(super) fn bytes(&self) -> usize {
-        let joined = self.list.len() * JOINED_BYTES;
-        let held = size_of_val(&*self.list) + size_of_val(&*self.places);
-        held + joined + self.step_bytes + self.own_bytes
-    }
-
-    fn compile(&mut self, view: &impl Lookup, number: u64, known: Known<'_>) -> Result<()> {
-        let place = usize::try_from(number).unwrap_or(usize::MAX);
-        let unknown = || Error::corrupt("row of an unknown template");
-        let template = view.templates().get(place).ok_or_else(unknown)?;
-        if self.places.get(place).is_some_and(|place| *place > 0) {
+impl Compiling<'_> {
+    /// Makes a step of the literal bytes so far.
+    fn end_literal(&mut self, view: &impl Lookup) -> Result<()> {
+        if self.literal.is_empty() {
             return Ok(());
         }
-        let mut compiling = Compiling::default();
-        for (index, hole) in template.holes.iter().enumerate() {
-            compiling.literal.extend_from_slice(template.piece(index));
-            self.compile_hole(view, *hole, known, &mut compiling)?;
-        }
-        compiling.literal.extend_from_slice(template.piece(template.holes.len()));
-        self.end_literal(view, &mut compiling, true)?;
-        compiling.steps.shrink_to_fit();
-        let steps = size_of_val(&*compiling.steps);
-        let program = Program::new(compiling.steps);
-        self.step_bytes += steps + size_of_val(&*program.moves);
-        self.list.push(program);
-        self.places[place] = u32::try_from(self.list.len()).unwrap_or(0);
+        let take = |room: usize| room.checked_sub(self.literal.len());
+        let taken = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        let _ = taken.map_err(|_room| over())?;
+        let literal = view.literal(&self.literal);
+        self.steps.push(Step::Literal(literal.text, literal.number));
+        self.literal.clear();
         Ok(())
     }
 
-    /// Makes a step of the literal bytes so far. A program has at least one step.
-    fn end_literal(&mut self, view: &impl Lookup, open: &mut Compiling, last: bool) -> Result<()> {
-        if open.literal.is_empty() && !(last && open.steps.is_empty()) {
-            return Ok(());
-        }
-        self.literal_bytes = self.literal_bytes.saturating_add(open.literal.len());
-        if self.literal_bytes > decoded::LITERALS {
-            return Err(Error::corrupt("templates are over the limit"));
-        }
-        let literal = view.literal(&open.literal);
-        self.own_bytes += if literal.is_new { literal.text.len() } else { 0 };
-        open.steps.push(Step::Literal(literal.text, literal.number));
-        open.literal.clear();
-        Ok(())
-    }
-
-    fn compile_hole(
-        &mut self,
-        view: &impl Lookup,
-        hole: Binding,
-        known: Known<'_>,
-        open: &mut Compiling,
-    ) -> Result<()> {
+    fn hole(&mut self, view: &impl Lookup, hole: Binding, there: Column) -> Result<()> {
         let step = match hole {
             Binding::Text(column) => {
-                let context = known.is_context.get(column as usize).copied().unwrap_or(false);
-                match known.column(column)? {
+                let context = view.is_context(column);
+                match there {
                     Column::Same(INLINE) | Column::Absent => Step::Own(column, context),
                     Column::Same(PREDICTED) => Step::Predicted(column),
                     Column::Same(code) => {
-                        open.literal.extend_from_slice(view.entry(column, code)?);
+                        self.literal.extend_from_slice(view.entry(column, code)?);
+                        if self.literal.len() > decoded::LITERALS {
+                            return Err(over());
+                        }
                         // It puts nothing out, so the literal goes on behind it.
-                        open.steps.extend(context.then_some(Step::Remember(column, code)));
+                        self.steps.extend(context.then_some(Step::Remember(column, code)));
                         return Ok(());
                     }
-                    Column::Varying(slot, own) => {
-                        Step::Text(Varying { column, slot, own }, context)
-                    }
+                    Column::Varying(own) => Step::Text(Varying { column, own }, context),
                 }
             }
-            Binding::Time(column, fraction) => match known.column(column)? {
-                Column::Varying(slot, own) => Step::Time(Varying { column, slot, own }, fraction),
+            Binding::Time(column, fraction) => match there {
+                Column::Varying(own) => Step::Time(Varying { column, own }, fraction),
                 Column::Same(ticks) => Step::Ticks(unzigzag(ticks), fraction),
                 // No row has the template, or it would have values: a count is taken for its number.
                 Column::Absent => Step::Ticks(0, fraction),
@@ -298,10 +336,14 @@ impl Programs {
             Binding::Sender => Step::Sender,
             Binding::Array => Step::Array,
         };
-        self.end_literal(view, open, false)?;
-        open.steps.push(step);
+        self.end_literal(view)?;
+        self.steps.push(step);
         Ok(())
     }
+}
+
+fn over() -> Error {
+    Error::corrupt("templates are over the limit")
 }
 
 /// Makes one step of those that follow from the sender and codes.
@@ -330,15 +372,15 @@ struct Joined {
 
 impl Joined {
     /// The text columns of the run.
-    fn slots<'s>(&'s self, view: &'s impl Lookup) -> impl Iterator<Item = RunSlot> + 's {
+    fn columns<'s>(&'s self, view: &'s impl Lookup) -> impl Iterator<Item = RunColumn> + 's {
         let run = self.steps.get(self.start..).unwrap_or_default();
         run.iter().enumerate().filter_map(move |(at, step)| {
-            let Step::Text(Varying { slot, column, .. }, is_context) = *step else { return None };
+            let Step::Text(Varying { column, .. }, is_context) = *step else { return None };
             let is_apart = match context(view, column) {
                 Context::Column(id) => !has_context(&run[..at], id),
                 Context::Sender | Context::None => false,
             };
-            Some(RunSlot { slot, column, is_context, is_apart })
+            Some(RunColumn { column, is_context, is_apart })
         })
     }
 
@@ -355,8 +397,8 @@ impl Joined {
                 Context::None => false,
             },
             Step::Text(place, _) if place.own != Own::Often => {
-                self.slots(view).count() < RUN_SLOTS
-                    && self.slots(view).all(|other| other.slot != place.slot)
+                self.columns(view).count() < RUN_COLUMNS
+                    && self.columns(view).all(|other| other.column != place.column)
             }
             _ => false,
         }
@@ -375,9 +417,9 @@ impl Joined {
                 }
                 _ => false,
             });
-            let slots = self.slots(view).collect();
+            let columns = self.columns(view).collect();
             let steps: Box<[Step]> = self.steps.drain(self.start..).collect();
-            self.steps.push(Step::Run(Box::new(Run { number, by_sender, slots, steps })));
+            self.steps.push(Step::Run(Box::new(Run { number, by_sender, columns, steps })));
         }
         self.start = self.steps.len();
     }
@@ -400,23 +442,4 @@ fn context(view: &impl Lookup, column: u32) -> Context {
 /// Has one of the steps the column that predicts others?
 fn has_context(steps: &[Step], id: u32) -> bool {
     steps.iter().any(|step| matches!(step, Step::Text(place, true) if place.column == id))
-}
-
-fn moves(steps: &[Step]) -> Box<[Move]> {
-    let mut moves = Vec::new();
-    for step in steps {
-        match (step, moves.last_mut()) {
-            (Step::Own(..), Some(Move::Own(count))) => *count += 1,
-            (Step::Own(..), _) => moves.push(Move::Own(1)),
-            (Step::Text(place, _), _) if place.own != Own::Never => {
-                moves.push(Move::Text(place.slot));
-            }
-            (Step::Text(place, _) | Step::Time(place, _), _) => {
-                moves.push(Move::Number(place.slot));
-            }
-            (Step::Array, _) => moves.push(Move::Array),
-            _ => {}
-        }
-    }
-    moves.into()
 }

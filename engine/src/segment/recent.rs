@@ -2,7 +2,7 @@
 //!
 //! Invariant: it holds a bounded number of bytes, and what it gives is what was put under that key.
 
-use super::program::RUN_SLOTS;
+use super::program::RUN_COLUMNS;
 
 /// What a text follows from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) struct Key {
     /// The sender's code.
     pub(super) sender: u32,
     /// Codes that the run takes.
-    pub(super) codes: [u32; RUN_SLOTS],
+    pub(super) codes: [u32; RUN_COLUMNS],
 }
 
 /// A power of two.
@@ -71,7 +71,7 @@ mod tests {
         for _ in 0..50_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let part = |shift: u32| u32::try_from(state >> shift & 15).unwrap();
-            let key = Key { run: part(60), sender: part(50), codes: [part(40); RUN_SLOTS] };
+            let key = Key { run: part(60), sender: part(50), codes: [part(40); RUN_COLUMNS] };
             let text = format!("{key:?}").repeat(4);
             match recent.get(&key) {
                 Some(there) => {
