@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Guard, RenderOptions, SystemEvents, Window, Zone};
 use crate::error::{Error, Result};
 use crate::part::Settings;
-use crate::zone::calendar::write_date;
 use crate::zone::rfc3339;
+use chatvault_base::time::calendar::write_date;
 
 pub use crate::told::Collected;
 

@@ -330,7 +330,7 @@ fn what_cannot_work_is_told_in_a_line_with_what_to_fix() {
     let empty = desk.sync(&["--from", "2024-02", "--to", "2024-01"]);
     assert_told(&empty, 2, &["range of time is empty"]);
     let misspelt = desk.sync(&["--filter", "from/user/id eq 'x' orr messageType eq 'y'"]);
-    assert!(misspelt.code == 2 && misspelt.err.contains("at byte 20"), "{misspelt:?}");
+    assert!(misspelt.code == 2 && misspelt.err.contains("character 21"), "{misspelt:?}");
     let songs = desk.sync(&["--feeds", "chats,songs"]);
     assert!(songs.code == 2 && songs.err.contains("'songs'"), "{songs:?}");
     for open in [&["--client-secret", SECRET][..], &[&*format!("--client-secret={SECRET}")]] {

@@ -8,7 +8,7 @@
 
 use crate::format::bytes::{Reader, put_block, put_varint};
 use crate::format::limits::list;
-use crate::row::time::Fraction;
+use chatvault_base::time::text::Fraction;
 
 /// Where a hole's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

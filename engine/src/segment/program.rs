@@ -12,7 +12,7 @@ use super::columns::{INLINE, PREDICTED};
 use crate::error::{Error, Result};
 use crate::format::bytes::unzigzag;
 use crate::format::limits::decoded;
-use crate::row::time::Fraction;
+use chatvault_base::time::text::Fraction;
 
 /// A column whose numbers differ in the group.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use crate::names::Kind;
 use crate::plan::Plan;
 use crate::query::Query;
 use crate::search::Index;
-use crate::time::format_time;
+use chatvault_base::time::format_time;
 
 const TICKS_PER_DAY: i64 = 86_400 * 10_000_000;
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::entry::{Context, Entry, RenderOptions};
 use crate::format::table::{COLUMNS, Cell, Items, PARTICIPANTS, Row, Rows};
-use crate::zone::calendar::write_time;
+use chatvault_base::time::calendar::write_time;
 
 use self::cell::Cells;
 

@@ -31,8 +31,8 @@ use crate::entry::{
     Attached, AttachedState, Context, Entry, Person, SystemEvents, Then, Version, holding,
 };
 use crate::format::table::{Parsed, body_text, chat_type, last_text, person_words};
-use crate::zone::calendar::{parts, write_date, write_digits};
 use crate::zone::rfc3339;
+use chatvault_base::time::calendar::{parts, write_date, write_digits};
 
 pub(crate) use self::line::{Dates, Written, header};
 

@@ -8,7 +8,8 @@ use chatvault_query::message::{Identity as Sender, IdentityKind, Importance, Mes
 
 use crate::entry::{AttachedState, Context, Person, Version, holding};
 use crate::format::table::chat_type;
-use crate::zone::{calendar, rfc3339};
+use crate::zone::rfc3339;
+use chatvault_base::time::calendar;
 
 use super::body::{View, grouped};
 use super::header::{Headers, clean, mailbox};

@@ -4,7 +4,7 @@ use chatvault_engine::Timestamp;
 
 use super::write::Html;
 use crate::entry::Zone;
-use crate::zone::calendar::Date;
+use chatvault_base::time::calendar::Date;
 
 /// An instant as the clocks of a zone show it.
 #[derive(Clone, Copy, Debug)]

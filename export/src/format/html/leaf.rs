@@ -15,7 +15,7 @@ use super::places::Places;
 use super::transcript::{Month, PAGE_BYTES, PAGE_CARDS, PageNote};
 use super::write::{Html, anchor, relative_link};
 use crate::entry::{Window, Zone};
-use crate::zone::calendar::Date;
+use chatvault_base::time::calendar::Date;
 
 /// What opens a thread on a page of an export.
 const THREAD: &str = "<section class=\"thread\" aria-label=\"Thread\">\n";

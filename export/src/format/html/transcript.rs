@@ -14,7 +14,7 @@ use super::leaf::{Around, Known, Leaf};
 use super::places::Places;
 use super::tally::Tally;
 use crate::entry::{Content, Piece, Window};
-use crate::zone::calendar::Date;
+use chatvault_base::time::calendar::Date;
 
 /// Messages on a page at most.
 pub(crate) const PAGE_CARDS: usize = 1_000;

@@ -12,7 +12,7 @@ use memchr::memchr;
 use crate::content::LineEnd;
 use crate::entry::{Content, Context, Entry, Span};
 use crate::format::eml::Mails;
-use crate::zone::calendar;
+use chatvault_base::time::calendar;
 
 /// Writes the records of one conversation.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::line::{Ink, Item, Line, Mark, Reach, Style};
 use super::paragraph::{Align, Span};
 use super::shape::Shaper;
 use crate::entry::Context;
-use crate::zone::calendar::Date;
+use chatvault_base::time::calendar::Date;
 
 /// Where the number of the page ends and the form with their total begins.
 pub(super) const SEAM: f32 = 440.0;

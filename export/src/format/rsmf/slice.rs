@@ -21,8 +21,8 @@ use crate::entry::{Attached, AttachedState, Context, Person, holding};
 use crate::format::eml::header::Headers;
 use crate::format::table::chat_type;
 use crate::name::safe;
-use crate::zone::calendar::mail_date;
 use crate::zone::rfc3339;
+use chatvault_base::time::calendar::mail_date;
 
 /// A slice that is complete.
 #[derive(Debug)]

@@ -8,7 +8,6 @@
 //! because one alone is answered with 400; both are exclusive, whole milliseconds, and of one field.
 
 mod forms;
-mod parse;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -17,7 +16,8 @@ mod window;
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use chatvault_engine::Timestamp;
+use chatvault_base::Timestamp;
+pub use chatvault_base::filter::Unexpected as FilterError;
 
 pub(crate) use render::{one_sided, time};
 pub(crate) use window::SentRange;
@@ -137,16 +137,6 @@ pub(crate) enum TimeField {
     Created,
 }
 
-/// Where a text stopped being a documented filter, and what would have been.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("filter, at byte {at}: {message}")]
-pub struct FilterError {
-    /// The byte of the text.
-    pub at: usize,
-    /// What is expected there.
-    pub message: String,
-}
-
 impl Filter {
     /// What a user wrote, by object id.
     pub fn from_user(id: &str) -> Self {
@@ -235,7 +225,7 @@ impl FromStr for Filter {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
-        parse::parse(text)
+        forms::recognise(text)
     }
 }
 

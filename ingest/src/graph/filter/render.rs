@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use chatvault_engine::Timestamp;
-use chrono::{DateTime, SecondsFormat};
+use chatvault_base::Timestamp;
+use chatvault_base::filter::quoted;
+use chatvault_base::time::text::{Fraction, rendered};
 
 use super::{Filter, Range, Sender, TimeField};
 
@@ -63,8 +64,7 @@ pub(crate) fn one_sided(field: TimeField, from: Timestamp) -> String {
 
 /// A time literal: no quotes, always three digits of the second's fraction.
 pub(crate) fn time(at: Timestamp) -> String {
-    let at = DateTime::from_timestamp_millis(at.ms()).unwrap_or_default();
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+    rendered(at, Fraction::Three)
 }
 
 fn joined(clauses: impl Iterator<Item = String>) -> String {
@@ -73,9 +73,4 @@ fn joined(clauses: impl Iterator<Item = String>) -> String {
 
 fn bracketed(group: &String) -> String {
     format!("({group})")
-}
-
-/// A string literal: quotes inside are doubled.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

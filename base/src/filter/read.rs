@@ -10,15 +10,15 @@
 //! Recursion is bounded by [`DEEPEST`], the rest by the length of the text. `not` takes brackets:
 //! without them OData reads `not a eq b` as `(not a) eq b`, which nobody means.
 
-use chatvault_engine::Timestamp;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
-use super::field::{self, Field, Type};
-use super::tree::{Comparison, Operand, Operator, Tree};
-use crate::error::{Error, Result};
-use crate::time::parse_time;
+use super::tree::{Comparison, Field, Operand, Operator, Tree, Type};
+use crate::time::{Timestamp, parse_time};
 
 /// Brackets inside brackets; documented forms have two.
-pub(super) const DEEPEST: u32 = 32;
+const DEEPEST: u32 = 32;
 /// Longest text: room for ten thousand senders.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -26,8 +26,47 @@ const OPERATOR: &str = "eq, ne, gt, ge, lt or le (in lower case)";
 const TEXT: &str = "a value in single quotes, such as 'text', or null";
 const TIME: &str = "a time without quotes, such as 2020-06-04T18:03:11.591Z, or null";
 
-pub(super) fn parse(text: &str) -> Result<Tree> {
-    let mut reader = Reader { text, at: 0 };
+type Result<T> = std::result::Result<T, Unexpected>;
+
+/// Where a text is no filter, and what could stand there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unexpected {
+    /// Which character, from 1.
+    pub at: usize,
+    /// What could stand there.
+    pub expected: Cow<'static, str>,
+    /// What stands there, shortened.
+    pub found: String,
+}
+
+impl Unexpected {
+    /// What stands at a byte of a text, where something else should.
+    pub fn at_byte(text: &str, byte: usize, expected: impl Into<Cow<'static, str>>) -> Self {
+        /// Enough to find the place.
+        const SHOWN_CHARS: usize = 24;
+        let (before, rest) = text.split_at_checked(byte).unwrap_or((text, ""));
+        let found: String = rest.chars().take(SHOWN_CHARS).collect();
+        let found = if found.is_empty() { "the end".to_owned() } else { format!("{found:?}") };
+        Self { at: before.chars().count() + 1, expected: expected.into(), found }
+    }
+}
+
+impl fmt::Display for Unexpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, expected, found } = self;
+        write!(f, "filter: character {at}: expected {expected}, found {found}")
+    }
+}
+
+impl std::error::Error for Unexpected {}
+
+/// The tree of a text of at most a MiB.
+///
+/// # Errors
+///
+/// Names the first character that cannot stand where it does.
+pub fn read<F: Field>(text: &str) -> Result<Tree<F>> {
+    let mut reader = Reader { text, at: 0, fields: PhantomData };
     if text.len() > MAX_BYTES {
         return Err(reader.expected("at most 1 MiB of text"));
     }
@@ -36,13 +75,14 @@ pub(super) fn parse(text: &str) -> Result<Tree> {
     if reader.rest().is_empty() { Ok(tree) } else { Err(reader.expected("and, or, or the end")) }
 }
 
-struct Reader<'t> {
+struct Reader<'t, F> {
     text: &'t str,
     at: usize,
+    fields: PhantomData<F>,
 }
 
-impl<'t> Reader<'t> {
-    fn any(&mut self, depth: u32) -> Result<Tree> {
+impl<'t, F: Field> Reader<'t, F> {
+    fn any(&mut self, depth: u32) -> Result<Tree<F>> {
         let mut parts = vec![self.all(depth)?];
         while self.eat("or") {
             parts.push(self.all(depth)?);
@@ -50,7 +90,7 @@ impl<'t> Reader<'t> {
         Ok(single_or(parts, Tree::Any))
     }
 
-    fn all(&mut self, depth: u32) -> Result<Tree> {
+    fn all(&mut self, depth: u32) -> Result<Tree<F>> {
         let mut parts = vec![self.unit(depth)?];
         while self.eat("and") {
             parts.push(self.unit(depth)?);
@@ -58,7 +98,7 @@ impl<'t> Reader<'t> {
         Ok(single_or(parts, Tree::All))
     }
 
-    fn unit(&mut self, depth: u32) -> Result<Tree> {
+    fn unit(&mut self, depth: u32) -> Result<Tree<F>> {
         self.skip_space();
         let start = self.at;
         if self.rest().starts_with('(') {
@@ -79,7 +119,7 @@ impl<'t> Reader<'t> {
         Ok(Tree::Not(Box::new(inside)))
     }
 
-    fn brackets(&mut self, depth: u32) -> Result<Tree> {
+    fn brackets(&mut self, depth: u32) -> Result<Tree<F>> {
         let Some(depth) = depth.checked_sub(1) else { return Err(self.too_deep(self.at)) };
         self.at += 1;
         let inside = self.any(depth)?;
@@ -91,24 +131,25 @@ impl<'t> Reader<'t> {
         Ok(inside)
     }
 
-    fn comparison(&mut self) -> Result<Comparison> {
+    fn comparison(&mut self) -> Result<Comparison<F>> {
+        let at = self.at;
         let left = self.operand(None)?;
         let value_type = value_type(&left);
         let operator = self.operator()?;
         self.skip_space();
         let middle = self.at;
         let right = self.operand(Some(&left))?;
-        let is_field = |side: &Operand| matches!(side, Operand::Field(_));
+        let is_field = |side: &Operand<F>| matches!(side, Operand::Field(_));
         if !is_field(&left) && !is_field(&right) {
             self.at = middle;
-            return Err(self.expected(field::EXPECTED));
+            return Err(self.expected(F::EXPECTED));
         }
         match (value_type, self::value_type(&right)) {
             (Some(left), Some(right)) if left != right => {
                 self.at = middle;
                 Err(self.expected("two values of one kind: texts or times"))
             }
-            _ => Ok(Comparison { left, operator, right }),
+            _ => Ok(Comparison { at, left, operator, right }),
         }
     }
 
@@ -121,12 +162,12 @@ impl<'t> Reader<'t> {
     }
 
     /// `beside` is the left side, if this is the right one.
-    fn operand(&mut self, beside: Option<&Operand>) -> Result<Operand> {
+    fn operand(&mut self, beside: Option<&Operand<F>>) -> Result<Operand<F>> {
         self.skip_space();
         let expected = match beside {
             Some(Operand::Field(field)) if field.value_type() == Type::Time => TIME,
             Some(Operand::Field(_)) => TEXT,
-            _ => field::EXPECTED,
+            _ => F::EXPECTED,
         };
         if self.rest().starts_with('\'') {
             if expected == TIME {
@@ -135,7 +176,7 @@ impl<'t> Reader<'t> {
             return self.quoted().map(Operand::Text);
         }
         let word = self.peek_word();
-        let operand = match Field::named(word) {
+        let operand = match F::named(word) {
             Some(field) => Some(Operand::Field(field)),
             None if word == "null" => Some(Operand::Null),
             None if word.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -201,19 +242,14 @@ impl<'t> Reader<'t> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn too_deep(&mut self, at: usize) -> Error {
+    fn too_deep(&mut self, at: usize) -> Unexpected {
         self.at = at;
         self.expected("at most 32 brackets inside each other")
     }
 
     /// The error that names the character where the reader is.
-    fn expected(&self, expected: &'static str) -> Error {
-        /// Enough to find the place.
-        const SHOWN_CHARS: usize = 24;
-        let before = self.text.get(..self.at).unwrap_or_default();
-        let found: String = self.rest().chars().take(SHOWN_CHARS).collect();
-        let found = if found.is_empty() { "the end".to_owned() } else { format!("{found:?}") };
-        Error::Filter { at: before.chars().count() + 1, expected, found }
+    fn expected(&self, expected: &'static str) -> Unexpected {
+        Unexpected::at_byte(self.text, self.at, expected)
     }
 }
 
@@ -225,7 +261,7 @@ fn is_offset(word: &str, plus: usize) -> bool {
     starts_as_time && hours.ends_with(':') && digits
 }
 
-fn single_or(mut parts: Vec<Tree>, list: fn(Vec<Tree>) -> Tree) -> Tree {
+fn single_or<F>(mut parts: Vec<Tree<F>>, list: fn(Vec<Tree<F>>) -> Tree<F>) -> Tree<F> {
     match parts.pop() {
         Some(only) if parts.is_empty() => only,
         popped => {
@@ -235,7 +271,7 @@ fn single_or(mut parts: Vec<Tree>, list: fn(Vec<Tree>) -> Tree) -> Tree {
     }
 }
 
-fn value_type(operand: &Operand) -> Option<Type> {
+fn value_type<F: Field>(operand: &Operand<F>) -> Option<Type> {
     match operand {
         Operand::Field(field) => Some(field.value_type()),
         Operand::Null => None,
@@ -253,7 +289,7 @@ fn time(word: &str) -> Option<Timestamp> {
     }
     let (minutes, rest) = word.split_at_checked(TO_MINUTES).unwrap_or((word, ""));
     if rest.starts_with(['Z', 'z', '+', '-']) {
-        return parse_time("filter", &format!("{minutes}:00{rest}")).ok();
+        return parse_time(&format!("{minutes}:00{rest}"));
     }
-    parse_time("filter", word).ok()
+    parse_time(word)
 }

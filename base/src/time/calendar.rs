@@ -2,7 +2,8 @@
 //!
 //! Written without a general formatter: that would be most of a record's time.
 
-use chatvault_engine::Timestamp;
+use super::Timestamp;
+use crate::decimal::put_digits;
 
 const MS_PER_DAY: i64 = 86_400_000;
 
@@ -26,28 +27,33 @@ const WEEKDAYS: [&str; 7] =
 
 /// A day of the Gregorian calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Date {
-    pub(crate) year: i64,
-    pub(crate) month: i64,
-    pub(crate) day: i64,
+pub struct Date {
+    /// From 0 to 9999.
+    pub year: i64,
+    /// From 1.
+    pub month: i64,
+    /// From 1.
+    pub day: i64,
 }
 
 /// A time in its parts, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Parts {
-    pub(crate) date: Date,
-    pub(crate) ms_of_day: i64,
+pub struct Parts {
+    /// Its day.
+    pub date: Date,
+    /// Milliseconds since its midnight.
+    pub ms_of_day: i64,
 }
 
 impl Date {
     /// `June`.
-    pub(crate) fn month_name(self) -> &'static str {
+    pub fn month_name(self) -> &'static str {
         let index = usize::try_from(self.month - 1).ok();
         index.and_then(|index| MONTHS.get(index)).copied().unwrap_or_default()
     }
 
     /// `Thursday`.
-    pub(crate) fn weekday(self) -> &'static str {
+    pub fn weekday(self) -> &'static str {
         let midnight = Timestamp::midnight(self.year, self.month, self.day);
         // 1970-01-01 was a Thursday.
         let index = midnight.and_then(|at| usize::try_from((at.day() + 3).rem_euclid(7)).ok());
@@ -57,14 +63,14 @@ impl Date {
 
 impl Parts {
     /// The hour, the minute and the second.
-    pub(crate) fn clock(self) -> [i64; 3] {
+    pub fn clock(self) -> [i64; 3] {
         let seconds = self.ms_of_day / 1_000;
         [seconds / 3_600, seconds / 60 % 60, seconds % 60]
     }
 }
 
 /// The parts of a time; `None` outside the years 0 to 9999, which are all that RFC 3339 has.
-pub(crate) fn parts(time: Timestamp) -> Option<Parts> {
+pub fn parts(time: Timestamp) -> Option<Parts> {
     let ms_of_day = time.ms().rem_euclid(MS_PER_DAY);
     let (year, month, day) = time.date();
     let date = Date { year, month, day };
@@ -72,7 +78,7 @@ pub(crate) fn parts(time: Timestamp) -> Option<Parts> {
 }
 
 /// Appends `YYYY-MM-DDTHH:MM:SS.mmmZ`. A time that RFC 3339 cannot say is written in words.
-pub(crate) fn write_time(time: Timestamp, out: &mut Vec<u8>) {
+pub fn write_time(time: Timestamp, out: &mut Vec<u8>) {
     let Some(Parts { date, ms_of_day }) = parts(time) else {
         out.extend_from_slice(format!("{} ticks", time.ticks()).as_bytes());
         return;
@@ -92,7 +98,7 @@ pub(crate) fn write_time(time: Timestamp, out: &mut Vec<u8>) {
 }
 
 /// Appends a day with `between` its parts.
-pub(crate) fn write_date(date: Date, between: &[u8], out: &mut Vec<u8>) {
+pub fn write_date(date: Date, between: &[u8], out: &mut Vec<u8>) {
     write_digits(date.year, 4, out);
     out.extend_from_slice(between);
     write_digits(date.month, 2, out);
@@ -101,7 +107,7 @@ pub(crate) fn write_date(date: Date, between: &[u8], out: &mut Vec<u8>) {
 }
 
 /// `Thu, 03 Jun 2021 23:22:47 +0000`. Mail has no years before 1900: such a time has no date there.
-pub(crate) fn mail_date(time: Timestamp) -> Option<String> {
+pub fn mail_date(time: Timestamp) -> Option<String> {
     let parts = parts(time).filter(|parts| parts.date.year >= 1_900)?;
     let short = |name: &'static str| name.as_bytes().get(..3).unwrap_or_default();
     let mut text = Vec::with_capacity(31);
@@ -118,7 +124,7 @@ pub(crate) fn mail_date(time: Timestamp) -> Option<String> {
 }
 
 /// `Thu Jun  3 23:22:47 2021`, as C's `asctime` has it; from 1900 on.
-pub(crate) fn mbox_date(time: Timestamp) -> Option<String> {
+pub fn mbox_date(time: Timestamp) -> Option<String> {
     let parts = parts(time).filter(|parts| parts.date.year >= 1_900)?;
     let short = |name: &'static str| name.get(..3).unwrap_or_default();
     let (Date { year, day, .. }, [hour, minute, second]) = (parts.date, parts.clock());
@@ -135,14 +141,33 @@ fn write_clock(parts: Parts, out: &mut Vec<u8>) {
 }
 
 /// Appends a number that is not negative, with leading zeros.
-pub(crate) fn write_digits(value: i64, width: u32, out: &mut Vec<u8>) {
+pub fn write_digits(value: i64, width: usize, out: &mut Vec<u8>) {
     let start = out.len();
-    let mut left = value;
-    for _ in 0..width {
-        out.push(b'0' + u8::try_from(left % 10).unwrap_or(0));
-        left /= 10;
-    }
-    out.get_mut(start..).unwrap_or_default().reverse();
+    out.resize(start + width, b'0');
+    let places = out.get_mut(start..).unwrap_or_default();
+    put_digits(places, u32::try_from(value).unwrap_or(0));
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar (Hinnant's `days_from_civil`).
+pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+pub(super) fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 #[cfg(test)]
@@ -150,7 +175,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::zone::rfc3339 as utc;
+
+    fn utc(time: Timestamp) -> String {
+        let mut text = Vec::new();
+        write_time(time, &mut text);
+        String::from_utf8(text).unwrap()
+    }
 
     #[test]
     fn times_have_milliseconds_and_a_zone() {

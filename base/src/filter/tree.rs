@@ -6,48 +6,103 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use chatvault_engine::Timestamp;
+use crate::time::{Timestamp, format_time};
 
-use super::field::Field;
-use crate::time::format_time;
+/// A field that a filter can name.
+pub trait Field: Copy {
+    /// All fields, for errors.
+    const EXPECTED: &'static str;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tree {
-    All(Vec<Tree>),
-    Any(Vec<Tree>),
-    Not(Box<Tree>),
-    Compare(Comparison),
+    /// The field of this path; case matters, as in OData.
+    fn named(path: &str) -> Option<Self>;
+
+    /// Its path.
+    fn path(self) -> &'static str;
+
+    /// What kind of value it has.
+    fn value_type(self) -> Type;
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Comparison {
-    pub(super) left: Operand,
-    pub(super) operator: Operator,
-    pub(super) right: Operand,
+/// What kind of value a field has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Written in single quotes.
+    Text,
+    /// Written without quotes.
+    Time,
 }
 
+/// A filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Operand {
-    Field(Field),
+pub enum Tree<F> {
+    /// Joined by `and`.
+    All(Vec<Self>),
+    /// Joined by `or`.
+    Any(Vec<Self>),
+    /// What does not hold.
+    Not(Box<Self>),
+    /// A leaf.
+    Compare(Comparison<F>),
+}
+
+/// Two sides and how they are compared. It stands somewhere in a text, which says nothing of what it
+/// means: two that differ in their places are equal.
+#[derive(Clone, Debug)]
+pub struct Comparison<F> {
+    /// The byte of the text at which it begins.
+    pub at: usize,
+    /// The left side.
+    pub left: Operand<F>,
+    /// How.
+    pub operator: Operator,
+    /// The right side.
+    pub right: Operand<F>,
+}
+
+impl<F: PartialEq> PartialEq for Comparison<F> {
+    fn eq(&self, other: &Self) -> bool {
+        let sides = |one: &Self, other: &Self| one.left == other.left && one.right == other.right;
+        self.operator == other.operator && sides(self, other)
+    }
+}
+
+impl<F: Eq> Eq for Comparison<F> {}
+
+/// A side of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operand<F> {
+    /// What a row has there.
+    Field(F),
+    /// No value.
     Null,
+    /// A text in single quotes.
     Text(String),
+    /// A time without quotes.
     Time(Timestamp),
 }
 
+/// How two values are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub enum Operator {
+    /// The same.
     Eq,
+    /// Not the same.
     Ne,
+    /// Behind it.
     Gt,
+    /// Not before it.
     Ge,
+    /// Before it.
     Lt,
+    /// Not behind it.
     Le,
 }
 
 impl Operator {
-    pub(super) const ALL: [Self; 6] = [Self::Eq, Self::Ne, Self::Gt, Self::Ge, Self::Lt, Self::Le];
+    const ALL: [Self; 6] = [Self::Eq, Self::Ne, Self::Gt, Self::Ge, Self::Lt, Self::Le];
 
-    pub(super) fn name(self) -> &'static str {
+    /// Its word.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Eq => "eq",
             Self::Ne => "ne",
@@ -63,7 +118,7 @@ impl Operator {
     }
 
     /// Does it hold between two values that compare like this?
-    pub(super) fn holds(self, order: Ordering) -> bool {
+    pub fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Eq => order.is_eq(),
             Self::Ne => order.is_ne(),
@@ -74,8 +129,14 @@ impl Operator {
         }
     }
 
+    /// Does it ask whether two values are the same?
+    pub fn is_equality(self) -> bool {
+        matches!(self, Self::Eq | Self::Ne)
+    }
+
     /// The same with the sides changed.
-    pub(super) fn mirrored(self) -> Self {
+    #[must_use]
+    pub fn mirrored(self) -> Self {
         match self {
             Self::Gt => Self::Lt,
             Self::Ge => Self::Le,
@@ -86,7 +147,8 @@ impl Operator {
     }
 
     /// What holds where this does not, between two values that are there.
-    pub(super) fn inverted(self) -> Self {
+    #[must_use]
+    pub fn inverted(self) -> Self {
         match self {
             Self::Eq => Self::Ne,
             Self::Ne => Self::Eq,
@@ -98,9 +160,9 @@ impl Operator {
     }
 }
 
-impl Comparison {
+impl<F: Field> Comparison<F> {
     /// With the field at the left, if one side is a value.
-    pub(super) fn of_field(&self) -> Option<(Field, Operator, &Operand)> {
+    pub fn of_field(&self) -> Option<(F, Operator, &Operand<F>)> {
         match (&self.left, &self.right) {
             (Operand::Field(_), Operand::Field(_)) => None,
             (Operand::Field(field), value) => Some((*field, self.operator, value)),
@@ -109,7 +171,7 @@ impl Comparison {
         }
     }
 
-    fn fields(&self) -> impl Iterator<Item = Field> {
+    fn fields(&self) -> impl Iterator<Item = F> {
         [&self.left, &self.right].into_iter().filter_map(|side| match side {
             Operand::Field(field) => Some(*field),
             _ => None,
@@ -117,9 +179,9 @@ impl Comparison {
     }
 }
 
-impl Tree {
+impl<F: Field> Tree<F> {
     /// Calls `on` for each field that the tree names.
-    pub(super) fn each_field(&self, on: &mut dyn FnMut(Field)) {
+    pub fn each_field(&self, on: &mut dyn FnMut(F)) {
         match self {
             Self::All(parts) | Self::Any(parts) => {
                 for part in parts {
@@ -132,13 +194,13 @@ impl Tree {
     }
 }
 
-impl fmt::Display for Tree {
+impl<F: Field> fmt::Display for Tree<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All(parts) => joined(f, parts, "and"),
             Self::Any(parts) => joined(f, parts, "or"),
             Self::Not(inside) => write!(f, "not ({inside})"),
-            Self::Compare(Comparison { left, operator, right }) => {
+            Self::Compare(Comparison { left, operator, right, .. }) => {
                 write!(f, "{left} {} {right}", operator.name())
             }
         }
@@ -146,7 +208,7 @@ impl fmt::Display for Tree {
 }
 
 /// Lists inside lists stand in brackets, so that the text has the tree's shape.
-fn joined(f: &mut fmt::Formatter<'_>, parts: &[Tree], word: &str) -> fmt::Result {
+fn joined<F: Field>(f: &mut fmt::Formatter<'_>, parts: &[Tree<F>], word: &str) -> fmt::Result {
     for (at, part) in parts.iter().enumerate() {
         if at > 0 {
             write!(f, " {word} ")?;
@@ -159,13 +221,18 @@ fn joined(f: &mut fmt::Formatter<'_>, parts: &[Tree], word: &str) -> fmt::Result
     Ok(())
 }
 
-impl fmt::Display for Operand {
+impl<F: Field> fmt::Display for Operand<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(field) => f.write_str(field.path()),
             Self::Null => f.write_str("null"),
-            Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Self::Text(text) => f.write_str(&quoted(text)),
             Self::Time(time) => f.write_str(&format_time(*time)),
         }
     }
+}
+
+/// A text as a filter has it: in single quotes, of which one inside is written twice.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }

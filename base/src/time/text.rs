@@ -4,19 +4,15 @@
 //! digits (more are cut), and `Z`, `z`, `±HH:MM` or nothing (UTC). Rendered: the service's own
 //! form, `Z` with trailing zeros of the fraction cut, and the two fixed-width forms.
 
-use std::fmt;
-use std::str::FromStr;
+use super::calendar::{civil_from_days, days_from_civil};
+use super::{TICKS_PER_MS, TICKS_PER_SECOND, Timestamp};
+use crate::decimal::put_digits;
 
-use crate::error::{Error, Result};
-use crate::format::decimal::put_digits;
-use crate::types::{TICKS_PER_MS, Timestamp};
-
-const TICKS_PER_SECOND: i64 = 10_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// How many fraction digits a rendered time has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Fraction {
+pub enum Fraction {
     /// As few as are needed, none for a whole second.
     Trimmed,
     /// Always three.
@@ -26,11 +22,12 @@ pub(crate) enum Fraction {
 }
 
 impl Fraction {
-    pub(crate) const ALL: [Self; 3] = [Self::Trimmed, Self::Three, Self::Seven];
+    /// All forms, in the order of their codes on disk.
+    pub const ALL: [Self; 3] = [Self::Trimmed, Self::Three, Self::Seven];
 }
 
 /// Reads a timestamp leniently; `None` if it is none.
-pub(crate) fn parse(text: &[u8]) -> Option<Timestamp> {
+pub fn parse(text: &[u8]) -> Option<Timestamp> {
     let (date, rest) = text.split_first_chunk::<10>()?;
     let (year, month, day) = parse_date(date)?;
     let rest = match rest.split_first()? {
@@ -90,38 +87,23 @@ fn digits(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// Days since 1970-01-01 in the proleptic Gregorian calendar (Hinnant's `days_from_civil`).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
-}
-
 /// Appends the service's form of a time. Years outside 0..=9999 are clamped to the nearest
 /// printable time: such a value never came out of [`parse`].
-pub(crate) fn render(at: Timestamp, fraction: Fraction, out: &mut Vec<u8>) {
+pub fn render(at: Timestamp, fraction: Fraction, out: &mut Vec<u8>) {
     Printer::default().print(at, fraction, out);
+}
+
+/// What [`render`] appends.
+pub fn rendered(at: Timestamp, fraction: Fraction) -> String {
+    let mut text = Vec::with_capacity(28);
+    render(at, fraction, &mut text);
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// Prints times of rows that follow each other: mostly they are of one day, and many stand in a row
 /// twice. So it keeps the day and the text that it printed last.
 #[derive(Clone, Debug)]
-pub(crate) struct Printer {
+pub struct Printer {
     last: Option<(Timestamp, Fraction)>,
     day: i64,
     text: [u8; 28],
@@ -136,7 +118,7 @@ impl Default for Printer {
 
 impl Printer {
     /// Appends what [`render`] appends.
-    pub(crate) fn print(&mut self, at: Timestamp, fraction: Fraction, out: &mut Vec<u8>) {
+    pub fn print(&mut self, at: Timestamp, fraction: Fraction, out: &mut Vec<u8>) {
         if self.last != Some((at, fraction)) {
             self.set(at, fraction);
         }
@@ -179,53 +161,13 @@ fn put(out: &mut [u8], value: i64) {
 }
 
 /// Reads a timestamp that one of the [`Fraction`] forms renders back to exactly these bytes.
-pub(crate) fn parse_exact(text: &[u8], scratch: &mut Vec<u8>) -> Option<(Timestamp, Fraction)> {
+pub fn parse_exact(text: &[u8], scratch: &mut Vec<u8>) -> Option<(Timestamp, Fraction)> {
     let at = parse(text)?;
     Fraction::ALL.into_iter().find_map(|fraction| {
         scratch.clear();
         render(at, fraction, scratch);
         (scratch == text).then_some((at, fraction))
     })
-}
-
-impl Timestamp {
-    /// Year, month and day of the Gregorian calendar, in UTC.
-    pub fn date(self) -> (i64, i64, i64) {
-        civil_from_days(self.day())
-    }
-
-    /// The first moment of a day, in UTC; `None` if the year is none of 0 to 9999 or the day is none.
-    pub fn midnight(year: i64, month: i64, day: i64) -> Option<Self> {
-        if !(0..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-            return None;
-        }
-        let days = days_from_civil(year, month, day);
-        let midnight = Self(days * SECONDS_PER_DAY * TICKS_PER_SECOND);
-        (midnight.date() == (year, month, day)).then_some(midnight)
-    }
-
-    /// Days since 1970-01-01 in UTC, a Thursday.
-    pub fn day(self) -> i64 {
-        self.0.div_euclid(TICKS_PER_SECOND * SECONDS_PER_DAY)
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::with_capacity(28);
-        render(*self, Fraction::Trimmed, &mut text);
-        f.write_str(&String::from_utf8_lossy(&text))
-    }
-}
-
-impl FromStr for Timestamp {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        parse(text.as_bytes()).ok_or_else(|| {
-            Error::invalid(format!("{text:?} is no timestamp such as 2026-01-31T12:00:00.5Z"))
-        })
-    }
 }
 
 #[cfg(test)]
@@ -271,25 +213,5 @@ mod tests {
         assert_eq!(form("2021-02-31T20:12:14Z"), None);
         assert_eq!(form("2021-05-25T20:12:14z"), None);
         assert_eq!(form("2021-05-25T20:12:60Z"), None);
-    }
-
-    #[test]
-    fn every_day_of_eight_centuries_comes_back() {
-        for day in -150_000..150_000 {
-            let (year, month, date) = civil_from_days(day);
-            let midnight = Timestamp::midnight(year, month, date).unwrap();
-            assert_eq!((midnight.day(), midnight.date()), (day, (year, month, date)));
-        }
-    }
-
-    #[test]
-    fn a_day_that_is_none_has_no_midnight() {
-        for (year, month, day) in
-            [(2021, 2, 29), (1900, 2, 29), (2021, 4, 31), (2021, 0, 1), (2021, 13, 1), (2021, 1, 0)]
-        {
-            assert_eq!(Timestamp::midnight(year, month, day), None, "{year}-{month}-{day}");
-        }
-        assert_eq!(Timestamp::midnight(i64::MAX, 1, 1), None);
-        assert_eq!(Timestamp::midnight(-1, 1, 1), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers as decimal digits, two at a time: each division waits for the one before.
 
 /// Appends a number's digits, as few as it has.
-pub(crate) fn put_decimal(out: &mut Vec<u8>, number: u64) {
+pub fn put_decimal(out: &mut Vec<u8>, number: u64) {
     const HALF: u64 = 100_000_000;
     let mut text = [0; 24];
     let (high, low) = (number / HALF, narrow(number % HALF));
@@ -13,7 +13,7 @@ pub(crate) fn put_decimal(out: &mut Vec<u8>, number: u64) {
 }
 
 /// Fills `out` with the last digits of a number.
-pub(crate) fn put_digits(out: &mut [u8], mut number: u32) {
+pub fn put_digits(out: &mut [u8], mut number: u32) {
     for places in out.rchunks_mut(2) {
         let pair = u8::try_from(number % 100).unwrap_or(0);
         number /= 100;
