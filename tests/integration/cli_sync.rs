@@ -362,7 +362,7 @@ fn a_permission_that_is_missing_is_named_and_the_rest_comes_in() {
 
 #[test]
 fn a_certificate_signs_in_without_a_secret() {
-    let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/../ingest/src/graph/testing/app.pem");
+    let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/../graph/src/testing/app.pem");
     let registered = String::from_utf8(files::read(Path::new(pem))).unwrap();
     let access = Access { certificate: Some(registered), ..Access::default() };
     let behaviour = Behaviour { access, ..Behaviour::default() };

@@ -11,7 +11,7 @@ use super::plan::Position;
 use super::report::{Outcome, Tally, Trouble};
 use super::turn::Refused;
 use super::{Asked, SyncError, content, store, switch};
-use crate::graph::Feed;
+use chatvault_graph::Feed;
 
 /// A user or team of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]

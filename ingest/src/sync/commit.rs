@@ -15,10 +15,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::cut::Cutter;
-use crate::graph::client::Answer;
 use crate::sink::{BatchSink, Sink};
 use crate::split::{Shape, shape, split_documents};
 use crate::window::ByteWindow;
+use chatvault_graph::Answer;
 
 /// A batch is committed when it has taken so many bytes of pages.
 const BATCH_BYTES: usize = 8 << 20;

@@ -7,7 +7,7 @@ use chatvault_engine::{Archive, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Service, SyncError, store};
-use crate::graph::{App, Cloud, Credential, CredentialError, InvalidCloud, Secret};
+use chatvault_graph::{App, Cloud, Credential, CredentialError, InvalidCloud, Secret};
 
 /// What a run has to be told to reach its tenant. A secret is none of it: only its file is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

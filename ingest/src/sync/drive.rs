@@ -32,9 +32,7 @@ use super::run::{Halt, Run};
 use super::settle::settle;
 use super::turn::Turn;
 use super::{Asked, SyncError, store, switch};
-use crate::graph::Feed;
-use crate::graph::client::Client;
-use crate::graph::meter::Meter;
+use chatvault_graph::{Client, Feed, Meter};
 
 /// Time between two calls of the progress callback.
 const TICK: Duration = Duration::from_millis(50);
@@ -83,7 +81,7 @@ struct Outcomes {
 /// Blocks the calling thread, and owns a tokio runtime while it does: called from async code it
 /// panics, as starting a runtime inside of another does; [`sync_async`] is for there. Beside the
 /// runtime's two network threads and up to sixteen that read the archive, a thread for each core
-/// commits. Memory is bounded by the pages in flight ([`Limits`](crate::graph::Limits)).
+/// commits. Memory is bounded by the pages in flight ([`Limits`](chatvault_graph::Limits)).
 ///
 /// `progress` is called from the calling thread, about twenty times a second and once at the end;
 /// when it breaks, the run ends at its next safe place and [`SyncReport::finished`] is false. What

@@ -7,7 +7,7 @@ use chatvault_engine::Counts;
 use serde::{Deserialize, Serialize};
 
 use super::Asked;
-use crate::graph::{Failure, FailureKind, Feed, Traffic};
+use chatvault_graph::{Failure, FailureKind, Feed, Traffic};
 
 /// Troubles that are kept of one account; more are only counted.
 const TROUBLES: usize = 20;

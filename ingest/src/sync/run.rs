@@ -13,8 +13,7 @@ use super::plan::Pace;
 use super::progress::Counters;
 use super::report::Trouble;
 use super::{Service, SyncError, SyncOptions};
-use crate::graph::client::Client;
-use crate::graph::{Failure, FailureKind, Feed};
+use chatvault_graph::{Client, Failure, FailureKind, Feed};
 
 /// So many failures to reach the service, with no answer between them: the network is gone.
 const UNREACHABLE: u32 = 4;

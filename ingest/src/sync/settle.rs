@@ -2,7 +2,7 @@
 
 use super::SyncError;
 use super::options::SyncOptions;
-use crate::graph::{Feed, Filter};
+use chatvault_graph::{Feed, Filter};
 
 /// The options with the filter's range of time as their own.
 pub(super) fn settle(options: &SyncOptions) -> Result<SyncOptions, SyncError> {

@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::SyncError;
-use crate::graph::Feed;
+use chatvault_graph::Feed;
 
 pub(super) const TENANT: &str = "graph/tenant";
 pub(super) const CONNECTION: &str = "graph/connection";

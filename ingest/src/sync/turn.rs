@@ -15,13 +15,10 @@ use super::plan::{Position, Restarts, Round, Scope, Window};
 use super::report::{AccountReport, Outcome, Trouble};
 use super::run::{Halt, Run};
 use super::{Plan, SyncError, store};
-use crate::graph::client::Request;
-use crate::graph::filter::{SentRange, fetch_once};
-use crate::graph::limits::Class;
-use crate::graph::link::Link;
-use crate::graph::meter::Meter;
-use crate::graph::route::{Export, first_page};
-use crate::graph::{Failure, FailureKind, Feed, Filter};
+use chatvault_graph::{
+    Class, Failure, FailureKind, Feed, Filter, Link, Meter, Request, SentRange, fetch_once,
+    route::{Export, first_page},
+};
 
 /// The plan's filter, by name.
 const FETCH_ONCE: &str = "fetch-once";

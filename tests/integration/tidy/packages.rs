@@ -4,10 +4,11 @@ use super::check;
 use super::source::Source;
 
 /// Our packages by their folders, and which of ours each may use.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("base", &[]),
+    ("graph", &["base"]),
     ("engine", &["base"]),
-    ("ingest", &["base", "engine"]),
+    ("ingest", &["base", "engine", "graph"]),
     ("query", &["base", "engine"]),
     ("export", &["base", "engine", "query"]),
     ("web", &["engine", "ingest", "query", "export"]),

@@ -8,7 +8,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::references::Kind;
-use crate::graph::{Failure, FailureKind};
+use chatvault_graph::{Failure, FailureKind};
 
 /// Refusals in a row, before anything worked, that close a kind.
 const REFUSALS: u32 = 20;

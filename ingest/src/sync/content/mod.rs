@@ -34,10 +34,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chatvault_engine::{Archive, Clock, Custodian, MessageKey, RunId};
 use tokio::sync::watch;
 
-use crate::graph::Failure;
-use crate::graph::client::Client;
-use crate::graph::meter::{Meter, Traffic};
 use crate::sync::{SyncError, Trouble};
+use chatvault_graph::{Client, Failure, Meter, Traffic};
 use flights::Flights;
 use gates::Gates;
 use spool::Spool;

@@ -16,8 +16,8 @@ use super::missing::{self, Now, Record};
 use super::positions::Positions;
 use super::references::{self, Kind, Reference};
 use super::{Contents, Item};
-use crate::graph::Cloud;
 use crate::sync::SyncError;
+use chatvault_graph::Cloud;
 
 /// Contents in one piece.
 const PIECE: usize = 256;

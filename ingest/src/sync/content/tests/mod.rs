@@ -9,8 +9,8 @@ use std::time::Duration;
 use chatvault_engine::{ContentAddress, RecordKind};
 
 use super::Kind;
-use crate::graph::FailureKind;
 use crate::sync::SyncError;
+use chatvault_graph::FailureKind;
 use service::{Content, made};
 use world::{World, file, finish, key, meeting, message, picture, share};
 
