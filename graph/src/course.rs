@@ -7,6 +7,7 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, Url};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 use super::assertion::uuid;
 use super::body;
@@ -98,6 +99,7 @@ impl<'a> Course<'a> {
         self.token = Some(token);
         self.pools = Some(pools.clone());
         self.meter.request();
+        debug!(path = self.request.link.path(), attempt = self.tried.attempts + 1, "request");
         chat.leave();
         self.sent = Some(Instant::now());
         let answer = request.send().await.map_err(|error| self.broken(&error))?;
@@ -152,6 +154,7 @@ impl<'a> Course<'a> {
             Stumble::Final(failure) => return Err(self.placed(failure)),
             Stumble::Passing(outcome, failure) => (outcome, failure),
         };
+        debug!(path = self.request.link.path(), %failure, "attempt failed");
         let client = self.client;
         if let Outcome::Broken | Outcome::Status(503, _) = outcome
             && let Some(pools) = self.pools.take()

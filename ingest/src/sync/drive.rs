@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tracing::{Instrument, debug_span};
 
 use super::account::{self, Kept, LastTurn};
 use super::beside;
@@ -129,7 +130,8 @@ pub async fn sync_async<F: FnMut(&SyncProgress) -> ControlFlow<()>>(
     let run = Arc::new(Run::new((id, archive.clone()), service, client, options, committer));
     let started_ms = run.started_ms;
     let ends_with_caller = EndsWithCaller(Arc::clone(&run));
-    let work = tokio::spawn(drive(Arc::clone(&run), bind));
+    let span = debug_span!("sync", tenant = service.app.tenant);
+    let work = tokio::spawn(drive(Arc::clone(&run), bind).instrument(span));
     let outcomes = watch(&run, work, progress).await;
     // The last way to the committing threads goes with the run, and they with it.
     drop((ends_with_caller, run));
@@ -362,11 +364,13 @@ async fn take_turns(
         while halted.is_ok() && !run.is_stopped() && running.len() < run.at_once() {
             let Some((custodian, kept)) = waiting.next() else { break };
             let run = Arc::clone(run);
-            let _handle = running.spawn(async move {
+            let span = debug_span!("turn", account = custodian.as_str());
+            let turn = async move {
                 let mut turn = Turn::new(&run, custodian.clone(), &kept);
                 let ended = turn.take().await;
                 (custodian, turn.end(), ended)
-            });
+            };
+            let _handle = running.spawn(turn.instrument(span));
         }
         let Ok(turn) = timeout(LOOK, running.join_next()).await else { continue };
         let Some(turn) = turn else { break };
