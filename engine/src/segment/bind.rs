@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use chatvault_base::decimal::put_decimal;
+use chatvault_base::time::text::{self as time, Fraction};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -13,8 +15,6 @@ use super::bound::{Binding, Bound};
 use crate::format::limits::{decoded, list};
 use crate::row::{Hole, HoleKind, Limits, Parser, PathId, Role, Shape, TemplateId, Templates};
 use crate::types::Timestamp;
-use chatvault_base::decimal::put_decimal;
-use chatvault_base::time::text::{self as time, Fraction};
 
 /// What the value of a text column usually goes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

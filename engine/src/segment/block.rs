@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+use chatvault_base::decimal::put_decimal;
+use chatvault_base::time::text::{Fraction, Printer};
+
 use super::bind::Context;
 use super::bound::Bound;
 use super::columns::{FIRST_ENTRY, INLINE, PREDICTED};
@@ -18,8 +21,6 @@ use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, unzigzag};
 use crate::format::limits::decoded;
 use crate::types::Timestamp;
-use chatvault_base::decimal::put_decimal;
-use chatvault_base::time::text::{Fraction, Printer};
 
 /// A mark every so many rows: a row is reached by walking half as many on average.
 const MARK_ROWS: u32 = 32;

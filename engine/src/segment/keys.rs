@@ -5,13 +5,14 @@
 //!
 //! Bytes: FORMAT.md, "Keys".
 
+use chatvault_base::decimal::put_decimal;
+
 use super::stream::{self, Numbers, Packer};
 use super::{NewRow, TAG_BYTES};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint, unzigzag, zigzag};
 use crate::format::limits::list;
 use crate::types::{MessageKind, RecordKind, TICKS_PER_MS, Timestamp};
-use chatvault_base::decimal::put_decimal;
 
 /// An id that is a number's shortest decimal form, as nearly all are.
 pub(crate) fn numeric(id: &str) -> Option<i64> {

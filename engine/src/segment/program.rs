@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use chatvault_base::time::text::Fraction;
+
 use super::bind::Context;
 use super::block::Lookup;
 use super::bound::Binding;
@@ -12,7 +14,6 @@ use super::columns::{INLINE, PREDICTED};
 use crate::error::{Error, Result};
 use crate::format::bytes::unzigzag;
 use crate::format::limits::decoded;
-use chatvault_base::time::text::Fraction;
 
 /// A column whose numbers differ in the group.
 #[derive(Clone, Copy, Debug)]

@@ -189,7 +189,7 @@ impl Work<'_, '_> {
         } else {
             String::new()
         };
-        self.attachments.begin_window((!request.format.embeds()).then_some(prefix));
+        self.attachments.begin_window((!request.format.nature().embeds).then_some(prefix));
         let (snapshot, slices) = (&self.export.snapshot, self.export.slices(window, survey)?);
         let known = (&self.known, self.fonts.as_ref());
         let shop = Workshop::new(snapshot, (&self.request, window), &self.stage, known);

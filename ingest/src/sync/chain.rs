@@ -5,13 +5,14 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use chatvault_engine::RecordKind;
+use chatvault_graph::{Answer, Failure, Feed, Items, Link, read_page};
+
 use super::SyncError;
 use super::commit::{Page, Work};
 use super::plan::Position;
 use super::run::Halt;
 use super::turn::Turn;
-use chatvault_engine::RecordKind;
-use chatvault_graph::{Answer, Failure, Feed, Items, Link, read_page};
 
 /// An answer that is no page is asked for so often before what it holds is saved.
 const BROKEN_TRIES: u32 = 3;

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatvault_engine::{Archive, Batch, Counts, Custodian, Origin, RecordKind, RunId};
+use chatvault_graph::Answer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -18,7 +19,6 @@ use crate::cut::Cutter;
 use crate::sink::{BatchSink, Sink};
 use crate::split::{Shape, shape, split_documents};
 use crate::window::ByteWindow;
-use chatvault_graph::Answer;
 
 /// A batch is committed when it has taken so many bytes of pages.
 const BATCH_BYTES: usize = 8 << 20;

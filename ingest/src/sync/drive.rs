@@ -11,6 +11,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use chatvault_engine::{Archive, Custodian, RunId};
+use chatvault_graph::{Client, Feed, Meter};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
@@ -33,7 +34,6 @@ use super::run::{Halt, Run};
 use super::settle::settle;
 use super::turn::Turn;
 use super::{Asked, SyncError, store, switch};
-use chatvault_graph::{Client, Feed, Meter};
 
 /// Time between two calls of the progress callback.
 const TICK: Duration = Duration::from_millis(50);

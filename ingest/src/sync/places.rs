@@ -7,6 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chatvault_engine::{Archive, Custodian, RecordKind, Scan, Sequence, Versions};
+use chatvault_graph::{
+    Answer, Class, Failure, FailureKind, Items, Link, Meter, Request, read_page, route,
+};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -16,9 +19,6 @@ use super::drive::{blocking, broken_task};
 use super::report::Trouble;
 use super::run::{Halt, Run};
 use super::{SyncError, store};
-use chatvault_graph::{
-    Answer, Class, Failure, FailureKind, Items, Link, Meter, Request, read_page, route,
-};
 
 /// So many refusals before anything worked are a permission that is missing.
 const REFUSALS: u32 = 5;

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use chatvault_base::filter::Operator;
 use chatvault_engine::{MessageKind, Scan, TimeRange, Timestamp};
 
 use super::field::Field;
-use chatvault_base::filter::Operator;
-
 use super::{Comparison, Operand, Tree};
 use super::{Filter, Left};
 use crate::query::{MAX_ID_BYTES, MAX_VALUES};

@@ -6,7 +6,6 @@
 //! | `getAllRetainedMessages`, targeted, Copilot | every version, and each content that one came with |
 //! | recordings and transcripts, their deltas | the newest entry |
 
-use axum::response::Response;
 use chatvault_engine::{Custodian, Document, Path, Row, Snapshot, Value};
 use chatvault_query::{Query, Record, Versions};
 
@@ -14,6 +13,7 @@ use super::Call;
 use super::link::{Question, Size};
 use super::refusal::{Refusal, Result};
 use super::rows::Listing;
+use axum::response::Response;
 
 const USUAL: Size = Size { usual: 100, most: 999, is_strict: false };
 const DELTA: Size = Size { usual: 50, most: 50, is_strict: false };

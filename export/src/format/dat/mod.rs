@@ -21,6 +21,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+use chatvault_base::time::calendar::{parts, write_date, write_digits};
 use chatvault_engine::{MessageKey, RecordKind, Timestamp};
 use chatvault_query::event::{Names, who};
 use chatvault_query::message::Message;
@@ -32,7 +33,6 @@ use crate::entry::{
 };
 use crate::format::table::{Parsed, body_text, chat_type, last_text, person_words};
 use crate::zone::rfc3339;
-use chatvault_base::time::calendar::{parts, write_date, write_digits};
 
 pub(crate) use self::line::{Dates, Written, header};
 

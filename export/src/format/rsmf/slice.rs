@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use chatvault_base::time::calendar::mail_date;
 use chatvault_engine::Timestamp;
 use chatvault_query::people::ConversationKind;
 
@@ -22,7 +23,6 @@ use crate::format::eml::header::Headers;
 use crate::format::table::chat_type;
 use crate::name::safe;
 use crate::zone::rfc3339;
-use chatvault_base::time::calendar::mail_date;
 
 /// A slice that is complete.
 #[derive(Debug)]

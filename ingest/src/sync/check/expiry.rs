@@ -3,10 +3,10 @@
 use std::fmt;
 
 use chatvault_engine::Timestamp;
+use chatvault_graph::{Credential, Failure, FailureKind};
 use serde::Deserialize;
 
 use crate::sync::{Check, Service};
-use chatvault_graph::{Credential, Failure, FailureKind};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// So long before its end a credential is told.

@@ -6,6 +6,11 @@ mod needs;
 use std::sync::Arc;
 
 use chatvault_engine::{Custodian, Timestamp};
+use chatvault_graph::{
+    Answer, Class, Client, Failure, FailureKind, Feed, Filter, Items, Link, Meter, Page, Request,
+    SentRange, read_page,
+    route::{self, Export, first_page},
+};
 
 use super::content::{REFUSED_FILES, first_file};
 use super::directory::{DirectoryEntry, List};
@@ -13,11 +18,6 @@ use super::options::{Service, SyncOptions};
 use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
-use chatvault_graph::{
-    Answer, Class, Client, Failure, FailureKind, Feed, Filter, Items, Link, Meter, Page, Request,
-    SentRange, read_page,
-    route::{self, Export, first_page},
-};
 pub(super) use expiry::Expiry;
 use expiry::Registration;
 

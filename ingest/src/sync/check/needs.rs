@@ -1,7 +1,8 @@
 //! The application permissions that a run needs, and what each is for.
 
-use crate::sync::{Check, SyncOptions};
 use chatvault_graph::{Failure, FailureKind};
+
+use crate::sync::{Check, SyncOptions};
 
 /// Permissions of which one is enough, and what for.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use chatvault_graph::{
+    Class, Failure, FailureKind, Link, Request,
+    download::Downloaded,
+    route::{self, HostedPlace},
+};
 use tokio::sync::mpsc;
 
 use super::commit::{Outcome, Refusal, Stored};
@@ -12,11 +17,6 @@ use super::spool::Download;
 use super::walk::Wanted;
 use super::{Contents, Item, blocking};
 use crate::sync::SyncError;
-use chatvault_graph::{
-    Class, Failure, FailureKind, Link, Request,
-    download::Downloaded,
-    route::{self, HostedPlace},
-};
 
 const NOTHING: &str = "nothing to do: the service itself does not say more";
 

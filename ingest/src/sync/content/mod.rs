@@ -32,10 +32,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatvault_engine::{Archive, Clock, Custodian, MessageKey, RunId};
+use chatvault_graph::{Client, Failure, Meter, Traffic};
 use tokio::sync::watch;
 
 use crate::sync::{SyncError, Trouble};
-use chatvault_graph::{Client, Failure, Meter, Traffic};
 use flights::Flights;
 use gates::Gates;
 use spool::Spool;

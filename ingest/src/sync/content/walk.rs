@@ -11,13 +11,13 @@ use std::sync::Arc;
 use chatvault_engine::{
     Cursor, Custodian, MessageKey, RecordKind, Row, Scan, Sequence, Snapshot, Stored, Versions,
 };
+use chatvault_graph::Cloud;
 
 use super::missing::{self, Now, Record};
 use super::positions::Positions;
 use super::references::{self, Kind, Reference};
 use super::{Contents, Item};
 use crate::sync::SyncError;
-use chatvault_graph::Cloud;
 
 /// Contents in one piece.
 const PIECE: usize = 256;

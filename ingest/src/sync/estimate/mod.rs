@@ -9,6 +9,11 @@ mod numbers;
 use std::sync::Arc;
 
 use chatvault_engine::{Clock, Custodian, Timestamp};
+use chatvault_graph::{
+    Answer, Class, Client, Failure, Feed, Filter, Items, Limits, Link, Meter, Request, SentRange,
+    read_page,
+    route::{self, Export, first_page, hosted_in},
+};
 use tokio::time::Instant;
 
 use super::account::{Account, Rule};
@@ -18,11 +23,6 @@ use super::options::{Service, SyncOptions};
 use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
-use chatvault_graph::{
-    Answer, Class, Client, Failure, Feed, Filter, Items, Limits, Link, Meter, Request, SentRange,
-    read_page,
-    route::{self, Export, first_page, hosted_in},
-};
 pub use numbers::Bounds;
 use numbers::{Sample, float, scaled};
 

@@ -9,13 +9,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chatvault_engine::RecordKind;
-use serde_json::value::RawValue;
-
-use super::lenient;
 use chatvault_graph::{
     Cloud,
     route::{self, Event, HostedContent},
 };
+use serde_json::value::RawValue;
+
+use super::lenient;
 
 /// What is fetched, in the words of the options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,12 +9,12 @@ use chatvault_engine::{
     Archive, Clock, ContentAddress, Custodian, Host, MessageKey, Options, Origin, RecordKind,
     Timestamp,
 };
+use chatvault_graph::{App, Client, Cloud, Credential, Limits, Secret};
 use tokio::sync::watch;
 
 use super::super::{Contents, Kind, Missing, Pass, Settings, missing};
 use super::service::Service;
 use crate::sync::SyncError;
-use chatvault_graph::{App, Client, Cloud, Credential, Limits, Secret};
 
 pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
