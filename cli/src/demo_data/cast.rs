@@ -62,7 +62,7 @@ pub(super) fn people(chance: &mut Chance) -> Vec<Person> {
 
 /// Where a conversation takes place.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Venue {
     Chat { id: String },
     Meeting { id: String },
     Channel { team: String, channel: String },
@@ -71,7 +71,7 @@ pub(super) enum Place {
 /// A conversation before anything was said in it.
 #[derive(Debug)]
 pub(super) struct Conversation {
-    pub(super) place: Place,
+    pub(super) place: Venue,
     pub(super) members: Vec<usize>,
     pub(super) voice: &'static Voice,
     pub(super) title: Option<&'static str>,
@@ -107,7 +107,7 @@ fn one_to_one<'a>(
     PAIRS.into_iter().map(|(a, b, voice)| {
         let (first, second) = (&people[a].id, &people[b].id);
         Conversation {
-            place: Place::Chat { id: format!("19:{first}_{second}@unq.gbl.spaces") },
+            place: Venue::Chat { id: format!("19:{first}_{second}@unq.gbl.spaces") },
             members: vec![a, b],
             voice,
             title: None,
@@ -130,7 +130,7 @@ const GROUPS: [(&str, &[usize], &Voice); 9] = [
 
 fn groups(chance: &mut Chance) -> impl Iterator<Item = Conversation> {
     GROUPS.into_iter().map(|(title, members, voice)| Conversation {
-        place: Place::Chat { id: format!("19:{}@thread.v2", chance.hex()) },
+        place: Venue::Chat { id: format!("19:{}@thread.v2", chance.hex()) },
         members: members.to_vec(),
         voice,
         title: Some(title),
@@ -149,7 +149,7 @@ const MEETINGS: [(&str, &[usize]); 6] = [
 
 fn meetings(chance: &mut Chance) -> impl Iterator<Item = Conversation> {
     MEETINGS.into_iter().map(|(title, members)| Conversation {
-        place: Place::Meeting { id: format!("19:meeting_{}@thread.v2", chance.hex()) },
+        place: Venue::Meeting { id: format!("19:meeting_{}@thread.v2", chance.hex()) },
         members: members.to_vec(),
         voice: &ENGLISH,
         title: Some(title),
@@ -160,7 +160,7 @@ fn meetings(chance: &mut Chance) -> impl Iterator<Item = Conversation> {
 fn channel(everybody: usize, chance: &mut Chance) -> Conversation {
     let channel = format!("19:{}@thread.tacv2", chance.hex());
     Conversation {
-        place: Place::Channel { team: chance.guid(), channel },
+        place: Venue::Channel { team: chance.guid(), channel },
         members: (0..everybody).collect(),
         voice: &ENGLISH,
         title: Some("General"),
