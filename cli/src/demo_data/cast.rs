@@ -1,5 +1,7 @@
 //! Who talks where: twelve people of a maker of cargo bikes, their chats and their channel.
 
+use std::sync::LazyLock;
+
 use super::chance::Chance;
 use super::graph::{IdentitySet, User};
 use super::voice::{
@@ -87,7 +89,7 @@ pub(super) fn conversations(people: &[Person], chance: &mut Chance) -> Vec<Conve
 }
 
 /// Pairs by their places in [`people`], and the language they share.
-const PAIRS: [(usize, usize, &Voice); 10] = [
+const PAIRS: [(usize, usize, &LazyLock<Voice>); 10] = [
     (0, 9, &GERMAN),
     (1, 10, &SPANISH),
     (2, 6, &ENGLISH),
@@ -116,7 +118,7 @@ fn one_to_one<'a>(
     })
 }
 
-const GROUPS: [(&str, &[usize], &Voice); 9] = [
+const GROUPS: [(&str, &[usize], &LazyLock<Voice>); 9] = [
     ("Workshop Lisbon", &[1, 4, 6, 8, 10, 11], &ENGLISH),
     ("Brakes and batteries 🔋", &[0, 2, 4, 6, 8, 9, 11], &ENGLISH),
     ("Werkstatt Kiel", &[0, 3, 7, 9], &GERMAN),
