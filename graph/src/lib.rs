@@ -60,3 +60,9 @@ pub use link::{Link, check_link};
 pub use meter::{Meter, Traffic};
 pub use page::{Broken, Page, read as read_page};
 pub use route::{Feed, Items, Model};
+
+/// What other threads may have.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<(App, Client, Answer, Link, Filter, Failure, Meter, Traffic)>();
+};
