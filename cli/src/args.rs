@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing::Level;
 
 use crate::commands::{
     account, catalog, chats, compact, completions, copy, demo, export, exports, get, history,
@@ -10,6 +12,7 @@ use crate::commands::{
 };
 use crate::console::Console;
 use crate::failure::Outcome;
+use crate::log;
 use crate::progress::Show;
 
 const EXAMPLES: &str = "\
@@ -59,6 +62,17 @@ pub(crate) struct Arguments {
     /// No progress and no advice: results, what is missing and errors only
     #[arg(short, long, global = true, display_order = 991)]
     pub(crate) quiet: bool,
+    /// What the program says of its work on standard error: debug tells every commit, scan and request
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "CHATVAULT_LOG",
+        hide_env_values = true,
+        value_parser = PossibleValuesParser::new(log::LEVELS).try_map(|name| name.parse::<Level>()),
+        display_order = 992
+    )]
+    pub(crate) log: Option<Level>,
 }
 
 impl Arguments {

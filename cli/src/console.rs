@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::Arguments;
 use crate::failure;
+use crate::log;
 use crate::progress::Show;
 use crate::stop::Stop;
 use crate::text;
@@ -79,6 +80,7 @@ impl<'a> Console<'a> {
         let result = match Arguments::of(args) {
             Ok(arguments) => {
                 self.quiet = arguments.quiet;
+                arguments.log.into_iter().for_each(log::start);
                 if self.quiet {
                     self.progress = Show::None;
                 } else if self.progress != Show::None {

@@ -17,6 +17,7 @@ mod console;
 mod demo_data;
 mod empty;
 mod failure;
+mod log;
 mod meant;
 mod missing;
 mod progress;

@@ -63,6 +63,11 @@
 //! - **Damage.** Bytes from disk or caller never panic. What is damaged is an error that names file and
 //!   offset, never a shorter answer; with [`Options::salvage`] it is left out and named.
 //!
+//! - **Traces.** Opening, committing, sealing, merging, compacting, copying, verifying and repairing are
+//!   `tracing` spans of level `debug`, of targets that begin with `chatvault`, as are the other crates';
+//!   background work that fails is a `warn`. None has the text of a message. Without a subscriber they
+//!   cost a look at a number.
+//!
 //! The bytes on disk are described in `FORMAT.md`.
 
 /// Is a fault planted here? Only in a build whose tests must find it: see `planted.rs`.

@@ -1,12 +1,12 @@
 //! What a caller can choose, and what holds an archive to the world: place, clock, chance.
 
-use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use chatvault_base::{Clock, SystemClock};
+
 use crate::environment::Environment;
 use crate::storage::{Disk, Storage};
-use crate::types::Timestamp;
 
 /// Bounds of an open archive. Memory stays within these, and those of its environment, whatever the
 /// archive's size.
@@ -63,34 +63,5 @@ impl Host {
     /// Any storage with the system's clock.
     pub fn new(storage: Arc<dyn Storage>) -> Self {
         Self { storage, clock: Arc::new(SystemClock) }
-    }
-}
-
-/// Time and chance, passed in so that tests can repeat a run.
-pub trait Clock: Send + Sync + Debug {
-    /// The time now, UTC.
-    fn now(&self) -> Timestamp;
-    /// Sixteen bytes that nobody can guess.
-    fn random(&self) -> [u8; 16];
-}
-
-/// The system's clock and randomness.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is where `Clock` meets the system")]
-    fn now(&self) -> Timestamp {
-        Timestamp::from_ms(chrono::Utc::now().timestamp_millis())
-    }
-
-    fn random(&self) -> [u8; 16] {
-        use std::hash::{BuildHasher, Hasher, RandomState};
-        let half = || RandomState::new().build_hasher().finish().to_le_bytes();
-        let mut out = [0; 16];
-        let (low, high) = out.split_at_mut(8);
-        low.copy_from_slice(&half());
-        high.copy_from_slice(&half());
-        out
     }
 }

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use tracing::debug;
+
 use crate::archive::{
     Committed, Counts, Damage, Delivered, Folded, Key, Known, Quarantine, RowId, Shared, State,
 };
@@ -177,6 +179,7 @@ impl Snapshot {
     ///
     /// `InvalidInput` if the scan's cursor is of another order or direction.
     pub fn scan(&self, scan: &Scan) -> Result<Rows> {
+        debug!(?scan, "scan");
         scan::rows(Arc::clone(&self.view), scan)
     }
 

@@ -4,41 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use chatvault_base::Timestamp;
+pub(crate) use chatvault_base::time::TICKS_PER_MS;
+
 use crate::error::{Error, Result};
-
-/// A point in time, UTC, in ticks of 100 ns since 1970-01-01: what Graph's seven digits can say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(pub(crate) i64);
-
-/// Ticks in a millisecond.
-pub(crate) const TICKS_PER_MS: i64 = 10_000;
-
-impl Timestamp {
-    /// The earliest and latest times that an archive can hold.
-    pub const MIN: Self = Self(i64::MIN);
-    /// See [`Timestamp::MIN`].
-    pub const MAX: Self = Self(i64::MAX);
-
-    /// From milliseconds since 1970.
-    pub fn from_ms(ms: i64) -> Self {
-        Self(ms.saturating_mul(TICKS_PER_MS))
-    }
-
-    /// Whole milliseconds since 1970, rounded down.
-    pub fn ms(self) -> i64 {
-        self.0.div_euclid(TICKS_PER_MS)
-    }
-
-    /// Ticks of 100 ns since 1970.
-    pub fn ticks(self) -> i64 {
-        self.0
-    }
-
-    /// From ticks of 100 ns since 1970.
-    pub fn from_ticks(ticks: i64) -> Self {
-        Self(ticks)
-    }
-}
 
 /// The number of a commit; every row carries the one that stored it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

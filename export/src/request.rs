@@ -5,8 +5,7 @@
 //! the first message) by what it is now: a pinned request and the archive decide about every byte.
 //! It lies in the manifest, so an export can be resumed and checked without being told again.
 
-use std::str::FromStr;
-
+use chatvault_base::time::calendar::write_date;
 use chatvault_engine::{CommitId, Custodian, RowKeys, Scan, Sequence, Snapshot, Timestamp};
 use chatvault_query::{Commit, Query, Record, parse_time, record};
 use serde::{Deserialize, Serialize};
@@ -14,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Guard, RenderOptions, SystemEvents, Window, Zone};
 use crate::error::{Error, Result};
 use crate::part::Settings;
-use crate::zone::calendar::write_date;
 use crate::zone::rfc3339;
 
+pub use crate::format::list::Format;
 pub use crate::told::Collected;
 
 /// How long the range is that an export has if none is given.
@@ -24,73 +23,6 @@ const DEFAULT_DAYS: u32 = 90;
 const DAY_MS: i64 = 86_400_000;
 /// 9999-12-31T23:59:59.999Z.
 const LAST_MS: i64 = 253_402_300_799_999;
-
-/// What is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// A mail for each message.
-    #[default]
-    Eml,
-    /// The same mails, one mailbox file for each conversation.
-    Mbox,
-    /// Transcripts with pages.
-    Pdf,
-    /// A table.
-    Csv,
-    /// Transcripts for a browser.
-    Html,
-    /// The stored documents, one a line.
-    Jsonl,
-    /// Relativity's short message format, a file for each conversation and day.
-    Rsmf,
-    /// A Concordance load file.
-    Dat,
-    /// A typed table.
-    Parquet,
-}
-
-impl Format {
-    /// Every name, for help texts and errors.
-    pub const NAMES: [&'static str; 9] =
-        ["eml", "mbox", "pdf", "csv", "html", "jsonl", "rsmf", "dat", "parquet"];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Self::NAMES.get(self as usize).copied().unwrap_or_default()
-    }
-
-    /// Do its files hold attachments themselves, so that they are no members of their own?
-    pub(crate) fn embeds(self) -> bool {
-        matches!(self, Self::Eml | Self::Mbox | Self::Rsmf)
-    }
-
-    /// Does it say how people are called and who takes part?
-    pub(crate) fn names_people(self) -> bool {
-        self != Self::Jsonl
-    }
-}
-
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let all = [
-            Self::Eml,
-            Self::Mbox,
-            Self::Pdf,
-            Self::Csv,
-            Self::Html,
-            Self::Jsonl,
-            Self::Rsmf,
-            Self::Dat,
-            Self::Parquet,
-        ];
-        let found = all.into_iter().find(|format| format.name() == text);
-        let accepted = "eml, mbox, pdf, csv, html, jsonl, rsmf, dat or parquet";
-        found.ok_or_else(|| setting("format", text.to_owned(), accepted))
-    }
-}
 
 /// Which of a message's times decides whether it is in the range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -477,11 +409,7 @@ impl Request {
 
     /// Is there a document, or a file of records, for each conversation?
     pub(crate) fn is_by_chat(&self) -> bool {
-        match self.format {
-            Format::Mbox | Format::Pdf | Format::Html | Format::Rsmf => true,
-            Format::Eml => self.chat_day,
-            Format::Csv | Format::Jsonl | Format::Dat | Format::Parquet => false,
-        }
+        self.format.nature().is_by_chat || (self.format == Format::Eml && self.chat_day)
     }
 
     /// Can nothing have arrived since the commit that is named?

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use chatvault_engine::Archive;
+use tracing::debug_span;
 
 use crate::error::Error;
 use crate::queue::Queue;
@@ -27,6 +28,7 @@ pub fn import(
     options: &ImportOptions,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Summary, Error> {
+    let span = debug_span!("import", label = options.label).entered();
     let (places, rest) = source::places(sources)?;
     let run = archive.begin_run(&options.label).map_err(Error::Archive)?;
     let shared = Shared::new(archive, run, options, Queue::new(places, options.threads.get()));
@@ -34,6 +36,7 @@ pub fn import(
     std::thread::scope(|scope| {
         for _ in 0..options.threads.get() {
             let _joined_by_the_scope = scope.spawn(|| {
+                let _span = span.clone().entered();
                 let _leaving = Leaving(&shared);
                 Worker::new(&shared).run();
             });

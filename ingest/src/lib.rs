@@ -46,7 +46,6 @@ mod copies;
 mod cut;
 mod decode;
 mod error;
-pub mod graph;
 mod import;
 mod page;
 mod queue;
@@ -62,6 +61,7 @@ mod window;
 mod worker;
 
 pub use chatvault_engine::ErrorKind;
+pub use chatvault_graph as graph;
 pub use error::Error;
 pub use import::import;
 pub use page::offer_page;

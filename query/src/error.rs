@@ -28,15 +28,8 @@ pub enum Error {
         conflict: &'static str,
     },
     /// The filter is not in the `$filter` language: correct it at the character named.
-    #[error("filter: character {at}: expected {expected}, found {found}")]
-    Filter {
-        /// Which character, from 1.
-        at: usize,
-        /// What could stand there.
-        expected: &'static str,
-        /// What stands there, shortened.
-        found: String,
-    },
+    #[error(transparent)]
+    Filter(#[from] chatvault_base::filter::Unexpected),
     /// The search is not in our language: correct it at the character named.
     #[error("search: character {at}: expected {expected}, found {found}")]
     Search {

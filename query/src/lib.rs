@@ -76,6 +76,7 @@ pub mod statistics;
 mod time;
 
 pub use answer::{Answer, Unread};
+pub use chatvault_base::time::format_time;
 pub use chatvault_engine::ErrorKind;
 pub use commit::Commit;
 pub use empty::Without;
@@ -85,7 +86,7 @@ pub use names::{Kind, Order, Record, Versions};
 pub use plan::Plan;
 pub use query::Query;
 pub use rest::Rest;
-pub use time::{format_time, parse_time};
+pub use time::parse_time;
 
 /// What other threads may have.
 const _: fn() = || {

@@ -4,6 +4,7 @@ use chatvault_engine::{
     Cursor, Custodian, Explain, Scan, Sequence, Snapshot, Stretch, TimeRange, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use tracing::debug_span;
 
 use crate::answer::Answer;
 use crate::commit::Commit;
@@ -178,6 +179,7 @@ impl Query {
     /// The index's candidates take up to 32 MiB of memory. In order of the time of creation only those
     /// of the next rows are looked for, so the first ones come soon, however many there are.
     pub fn run_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Answer> {
+        let _span = debug_span!("query", has_index = index.is_some()).entered();
         if let Some(index) = index.filter(|_| self.record.is_indexed())
             && let Plan::Rows(rows) = self.checked_plan(snapshot)?
             && let (scan, Some(rest)) = &*rows

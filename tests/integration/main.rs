@@ -43,6 +43,7 @@ mod search;
 mod simulate;
 mod sync;
 mod tidy;
+mod traces;
 mod versions;
 mod web;
 mod write;

@@ -67,11 +67,11 @@ const BESIDE: [&str; 3] = ["copilot", "recording", "transcript"];
 /// The documented fields.
 #[derive(Serialize)]
 struct Report<'a> {
-    conversations: Vec<Entry<'a>>,
+    conversations: Vec<ConversationRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct ConversationRow<'a> {
     id: &'a str,
     kind: &'static str,
     team: Option<&'a str>,
@@ -164,7 +164,7 @@ struct View {
 }
 
 impl View {
-    fn entry<'a>(&'a self, one: &'a Conversation) -> Entry<'a> {
+    fn entry<'a>(&'a self, one: &'a Conversation) -> ConversationRow<'a> {
         let members: Vec<Participant<'a>> = self.members(one);
         let participants = members.len();
         let topics = one.topics().map(|(at, topic)| Topic { since: format_time(at), topic });
@@ -172,7 +172,7 @@ impl View {
             topics: topics.collect(),
             members: members.into_iter().map(|member| self.member(member)).collect(),
         };
-        Entry {
+        ConversationRow {
             id: &one.id,
             kind: one.kind.name(),
             team: one.team.as_deref(),

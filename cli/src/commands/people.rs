@@ -57,11 +57,11 @@ pub(crate) struct Arguments {
 /// The documented fields.
 #[derive(Serialize)]
 struct Report<'a> {
-    people: Vec<Entry<'a>>,
+    people: Vec<PersonRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct PersonRow<'a> {
     id: &'a str,
     kind: Option<&'a str>,
     name: Option<&'a str>,
@@ -119,8 +119,8 @@ fn name(person: &Person, at: Option<Timestamp>) -> Option<&str> {
     at.map_or_else(|| person.name(), |at| person.name_at(at))
 }
 
-fn entry(person: &Person, at: Option<Timestamp>) -> Entry<'_> {
-    Entry {
+fn entry(person: &Person, at: Option<Timestamp>) -> PersonRow<'_> {
+    PersonRow {
         id: &person.id,
         kind: person.kind.as_deref(),
         name: name(person, at),

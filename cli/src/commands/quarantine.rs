@@ -61,13 +61,13 @@ fn entries<S: Serializer>(
     let mut list = serializer.serialize_seq(None)?;
     for (at, row) in quarantine.borrow_mut().by_ref().enumerate() {
         let row = row.map_err(S::Error::custom)?;
-        list.serialize_element(&Entry::new(at, &row))?;
+        list.serialize_element(&RefusedRow::new(at, &row))?;
     }
     list.end()
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct RefusedRow<'a> {
     number: usize,
     address: String,
     copies: u64,
@@ -81,7 +81,7 @@ struct Entry<'a> {
     reason: &'a str,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> RefusedRow<'a> {
     fn new(at: usize, row: &'a Quarantined) -> Self {
         let by_custodian = row.copies.iter().map(|(name, copies)| (name.as_str(), *copies));
         Self {
@@ -137,7 +137,7 @@ fn list(quarantine: &mut Quarantine, console: &mut Console<'_>) -> anyhow::Resul
     let mut listing = Listing::new(COLUMNS, console.width());
     for (at, row) in rows {
         let row = row?;
-        let entry = Entry::new(at, &row);
+        let entry = RefusedRow::new(at, &row);
         let line = vec![
             entry.number.to_string(),
             text::count(entry.copies),

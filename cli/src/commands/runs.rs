@@ -54,11 +54,11 @@ pub(crate) struct Arguments {
 /// The documented fields.
 #[derive(Serialize)]
 struct List<'a> {
-    runs: Vec<Entry<'a>>,
+    runs: Vec<RunRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct RunRow<'a> {
     run: u32,
     label: &'a str,
     asked: Option<AskedFacts<'a>>,
@@ -71,7 +71,7 @@ struct Entry<'a> {
     tally: Work,
 }
 
-impl<'a> From<&'a SyncRun> for Entry<'a> {
+impl<'a> From<&'a SyncRun> for RunRow<'a> {
     fn from(run: &'a SyncRun) -> Self {
         Self {
             run: run.run,
@@ -131,7 +131,7 @@ fn one(
 
 fn all(runs: &[SyncRun], json: bool, console: &mut Console<'_>) -> anyhow::Result<()> {
     if json {
-        return console.json(&List { runs: runs.iter().map(Entry::from).collect() });
+        return console.json(&List { runs: runs.iter().map(RunRow::from).collect() });
     }
     if runs.is_empty() {
         return Ok(console.line("no run of `chatvault sync` yet")?);
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn programs_get_times_and_numbers() {
         let killed = summary(None);
-        let value = serde_json::to_value(Entry::from(&killed)).unwrap();
+        let value = serde_json::to_value(RunRow::from(&killed)).unwrap();
         assert_eq!((&value["run"], &value["copies"]), (&12.into(), &310_000.into()));
         assert_eq!(value["started"], "2026-03-02T08:00:00Z");
         assert!(value["ended"].is_null() && value["outcome"].is_null());

@@ -15,11 +15,11 @@ use crate::text;
 /// The documented fields.
 #[derive(Serialize)]
 struct Report<'a> {
-    conversations: Vec<Entry<'a>>,
+    conversations: Vec<SessionRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct SessionRow<'a> {
     id: &'a str,
     record: &'static str,
     person: Option<&'a str>,
@@ -47,7 +47,7 @@ pub(super) fn print(
         names.get(&person).map(String::as_str)
     };
     if json {
-        let conversations = all.iter().map(|(session, person)| Entry {
+        let conversations = all.iter().map(|(session, person)| SessionRow {
             id: &session.id,
             record: record.name(),
             person: person.as_deref(),

@@ -1,5 +1,7 @@
 //! Who talks where: twelve people of a maker of cargo bikes, their chats and their channel.
 
+use std::sync::LazyLock;
+
 use super::chance::Chance;
 use super::graph::{IdentitySet, User};
 use super::voice::{
@@ -62,7 +64,7 @@ pub(super) fn people(chance: &mut Chance) -> Vec<Person> {
 
 /// Where a conversation takes place.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Venue {
     Chat { id: String },
     Meeting { id: String },
     Channel { team: String, channel: String },
@@ -71,7 +73,7 @@ pub(super) enum Place {
 /// A conversation before anything was said in it.
 #[derive(Debug)]
 pub(super) struct Conversation {
-    pub(super) place: Place,
+    pub(super) place: Venue,
     pub(super) members: Vec<usize>,
     pub(super) voice: &'static Voice,
     pub(super) title: Option<&'static str>,
@@ -87,7 +89,7 @@ pub(super) fn conversations(people: &[Person], chance: &mut Chance) -> Vec<Conve
 }
 
 /// Pairs by their places in [`people`], and the language they share.
-const PAIRS: [(usize, usize, &Voice); 10] = [
+const PAIRS: [(usize, usize, &LazyLock<Voice>); 10] = [
     (0, 9, &GERMAN),
     (1, 10, &SPANISH),
     (2, 6, &ENGLISH),
@@ -107,7 +109,7 @@ fn one_to_one<'a>(
     PAIRS.into_iter().map(|(a, b, voice)| {
         let (first, second) = (&people[a].id, &people[b].id);
         Conversation {
-            place: Place::Chat { id: format!("19:{first}_{second}@unq.gbl.spaces") },
+            place: Venue::Chat { id: format!("19:{first}_{second}@unq.gbl.spaces") },
             members: vec![a, b],
             voice,
             title: None,
@@ -116,7 +118,7 @@ fn one_to_one<'a>(
     })
 }
 
-const GROUPS: [(&str, &[usize], &Voice); 9] = [
+const GROUPS: [(&str, &[usize], &LazyLock<Voice>); 9] = [
     ("Workshop Lisbon", &[1, 4, 6, 8, 10, 11], &ENGLISH),
     ("Brakes and batteries 🔋", &[0, 2, 4, 6, 8, 9, 11], &ENGLISH),
     ("Werkstatt Kiel", &[0, 3, 7, 9], &GERMAN),
@@ -130,7 +132,7 @@ const GROUPS: [(&str, &[usize], &Voice); 9] = [
 
 fn groups(chance: &mut Chance) -> impl Iterator<Item = Conversation> {
     GROUPS.into_iter().map(|(title, members, voice)| Conversation {
-        place: Place::Chat { id: format!("19:{}@thread.v2", chance.hex()) },
+        place: Venue::Chat { id: format!("19:{}@thread.v2", chance.hex()) },
         members: members.to_vec(),
         voice,
         title: Some(title),
@@ -149,7 +151,7 @@ const MEETINGS: [(&str, &[usize]); 6] = [
 
 fn meetings(chance: &mut Chance) -> impl Iterator<Item = Conversation> {
     MEETINGS.into_iter().map(|(title, members)| Conversation {
-        place: Place::Meeting { id: format!("19:meeting_{}@thread.v2", chance.hex()) },
+        place: Venue::Meeting { id: format!("19:meeting_{}@thread.v2", chance.hex()) },
         members: members.to_vec(),
         voice: &ENGLISH,
         title: Some(title),
@@ -160,7 +162,7 @@ fn meetings(chance: &mut Chance) -> impl Iterator<Item = Conversation> {
 fn channel(everybody: usize, chance: &mut Chance) -> Conversation {
     let channel = format!("19:{}@thread.tacv2", chance.hex());
     Conversation {
-        place: Place::Channel { team: chance.guid(), channel },
+        place: Venue::Channel { team: chance.guid(), channel },
         members: (0..everybody).collect(),
         voice: &ENGLISH,
         title: Some("General"),

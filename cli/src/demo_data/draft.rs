@@ -1,6 +1,6 @@
 //! What a message looks like: plain text, mentions, emoji, files, cards, quotes, pictures.
 
-use super::cast::{Place, only};
+use super::cast::{Venue, only};
 use super::graph::{Attachment, Body, Mention};
 use super::story::Teller;
 
@@ -98,7 +98,7 @@ fn card(teller: &mut Teller<'_>, text: String) -> Draft {
 fn quote(teller: &mut Teller<'_>, text: String) -> Draft {
     let recent = teller.earlier.len().saturating_sub(12);
     let recent = teller.earlier.get(recent..).unwrap_or_default();
-    if recent.is_empty() || matches!(teller.conversation.place, Place::Channel { .. }) {
+    if recent.is_empty() || matches!(teller.conversation.place, Venue::Channel { .. }) {
         return Draft::html(format!("<p>{text}</p>"), text);
     }
     let earlier = teller.chance.pick(recent);
@@ -124,8 +124,8 @@ fn quote(teller: &mut Teller<'_>, text: String) -> Draft {
 fn picture(teller: &mut Teller<'_>, text: String) -> Draft {
     let hosted = teller.chance.hex();
     let place = match &teller.conversation.place {
-        Place::Chat { id } | Place::Meeting { id } => format!("chats/{id}"),
-        Place::Channel { team, channel } => format!("teams/{team}/channels/{channel}"),
+        Venue::Chat { id } | Venue::Meeting { id } => format!("chats/{id}"),
+        Venue::Channel { team, channel } => format!("teams/{team}/channels/{channel}"),
     };
     let (width, height) = (teller.chance.between(200, 900), teller.chance.between(150, 700));
     let content = format!(

@@ -14,7 +14,7 @@ mod story;
 mod time;
 mod voice;
 
-use cast::{Conversation, Person, Place};
+use cast::{Conversation, Person, Venue};
 use chance::Chance;
 use graph::{Message, Page};
 use story::{State, Told};
@@ -65,13 +65,13 @@ fn custodians(people: &[Person], conversations: &[Conversation]) -> Vec<Export> 
             custodian: format!("user:{}", person.id),
             path: format!("users('{}')/chats/getallMessages", person.id),
             conversations: numbers(conversations, |conversation| {
-                !matches!(conversation.place, Place::Channel { .. })
+                !matches!(conversation.place, Venue::Channel { .. })
                     && conversation.members.contains(&at)
             }),
         })
         .collect();
     for (at, conversation) in conversations.iter().enumerate() {
-        if let Place::Channel { team, .. } = &conversation.place {
+        if let Venue::Channel { team, .. } = &conversation.place {
             exports.push(Export {
                 custodian: format!("team:{team}"),
                 path: format!("teams('{team}')/channels/getallMessages"),

@@ -1,6 +1,6 @@
 //! What happens in a conversation: messages one after the other, each with all its later states.
 
-use super::cast::{Conversation, Person, Place, only};
+use super::cast::{Conversation, Person, Venue, only};
 use super::chance::Chance;
 use super::graph::{Body, ChannelIdentity, Event, IdentitySet, Message, Participant};
 use super::time::{self, DAY, HOUR, MINUTE, SECOND};
@@ -53,12 +53,12 @@ pub(super) fn tell(people: &[Person], conversation: &Conversation, chance: Chanc
     let mut told = teller.opening();
     while told.len() < conversation.messages {
         let happened = match &conversation.place {
-            Place::Meeting { .. } if teller.chance.one_in(18) => teller.call(),
+            Venue::Meeting { .. } if teller.chance.one_in(18) => teller.call(),
             _ => vec![teller.message()],
         };
         told.extend(happened);
     }
-    if matches!(conversation.place, Place::Chat { .. }) && conversation.title.is_some() {
+    if matches!(conversation.place, Venue::Chat { .. }) && conversation.title.is_some() {
         told.push(teller.farewell());
     }
     told
@@ -85,7 +85,7 @@ impl Teller<'_> {
     /// In a channel most messages answer a root post; the others are root posts with a subject.
     fn thread(&mut self, message: &mut Message, author: usize, preview: String) {
         let post = Earlier { id: self.clock, author, preview };
-        let Place::Channel { team, channel } = &self.conversation.place else {
+        let Venue::Channel { team, channel } = &self.conversation.place else {
             return self.earlier.push(post);
         };
         let recent = self.earlier.len().saturating_sub(4);
@@ -122,7 +122,7 @@ impl Teller<'_> {
     /// Group chats start with their members and a name; channels and pairs with the first message.
     fn opening(&mut self) -> Vec<Told> {
         let Some(title) = self.conversation.title else { return Vec::new() };
-        if matches!(self.conversation.place, Place::Channel { .. }) {
+        if matches!(self.conversation.place, Venue::Channel { .. }) {
             return Vec::new();
         }
         let members = self.conversation.members.iter().map(|&at| self.people[at].nameless());
@@ -186,17 +186,17 @@ impl Teller<'_> {
 
     pub(super) fn chat_id(&self) -> Option<String> {
         match &self.conversation.place {
-            Place::Chat { id } | Place::Meeting { id } => Some(id.clone()),
-            Place::Channel { .. } => None,
+            Venue::Chat { id } | Venue::Meeting { id } => Some(id.clone()),
+            Venue::Channel { .. } => None,
         }
     }
 
     fn channel_identity(&self) -> Option<ChannelIdentity> {
         match &self.conversation.place {
-            Place::Channel { team, channel } => {
+            Venue::Channel { team, channel } => {
                 Some(ChannelIdentity { team_id: team.clone(), channel_id: channel.clone() })
             }
-            Place::Chat { .. } | Place::Meeting { .. } => None,
+            Venue::Chat { .. } | Venue::Meeting { .. } => None,
         }
     }
 

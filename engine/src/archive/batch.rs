@@ -6,6 +6,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use tracing::{debug, debug_span};
+
 use super::book::Counts;
 use super::recall::Fingerprint;
 use super::slab::{RowRef, SlabRow};
@@ -223,7 +225,10 @@ impl Batch {
     /// not be compared.
     pub fn commit(mut self) -> Result<CommitReport> {
         let contents = std::mem::take(&mut self.contents);
-        self.shared.commit(self.run, contents)
+        let _span = debug_span!("commit", run = self.run.0).entered();
+        let report = self.shared.commit(self.run, contents)?;
+        debug!(sequence = report.sequence.0, stored = report.counts.stored, "committed");
+        Ok(report)
     }
 
     fn custodian(&mut self, name: &Custodian) -> u32 {

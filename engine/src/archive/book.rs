@@ -196,7 +196,7 @@ impl Book {
         for (number, run) in &self.runs {
             put_varint(out, u64::from(*number));
             put_block(out, run.label.as_bytes());
-            put_signed(out, run.started.0);
+            put_signed(out, run.started.ticks());
         }
         put_varint(out, self.counts.len() as u64);
         let mut before = 0;
@@ -236,7 +236,7 @@ impl Book {
         for _ in 0..reader.count(list::RUNS)? {
             let number = reader.varint32().filter(|run| *run <= limits::RUN)?;
             let label = reader.text()?.to_owned();
-            let started = Timestamp(reader.signed()?);
+            let started = Timestamp::from_ticks(reader.signed()?);
             drop(book.runs.insert(number, Run { label, started }));
         }
         let mut custodian = 0_i64;

@@ -12,6 +12,8 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use tracing::debug_span;
+
 use super::book::{Book, SegmentRanges};
 use super::dictionaries::{self, Chosen};
 use super::folded::{Folded, Folding};
@@ -45,6 +47,7 @@ impl Archive {
     /// anew it merges as many segments at once as there
     /// is room for; `NoSpace` says that some are left, and the archive goes on as it is.
     pub fn compact(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<CompactReport> {
+        let _span = debug_span!("compact").entered();
         // On a full disk this is the room for what follows.
         self.shared.free_trash()?;
         self.shared.seal_now()?;

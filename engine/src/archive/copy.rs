@@ -12,6 +12,8 @@
 use std::io::ErrorKind as IoKind;
 use std::sync::Arc;
 
+use tracing::debug_span;
+
 use super::disposal::TRASH;
 use super::open::{FOLDERS, in_the_way, lock};
 use super::{Archive, Shared, State};
@@ -71,6 +73,7 @@ impl Archive {
         options: CopyOptions,
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<CopyReport> {
+        let _span = debug_span!("copy").entered();
         self.shared.copy_to(to, options, progress)
     }
 }

@@ -195,8 +195,8 @@ mod tests {
 
     #[test]
     fn rows_leave_only_with_a_record_that_accounts_for_them() {
-        let first = Manifest::first([1; 16], Timestamp(0), 1);
-        let mut change = Change::none(&first, Timestamp(0));
+        let first = Manifest::first([1; 16], Timestamp::from_ticks(0), 1);
+        let mut change = Change::none(&first, Timestamp::from_ticks(0));
         folded().put_into(&mut change, &first);
         let sound = Manifest { records: change.records, disposed: change.disposed, ..first };
         assert!(Folded::check(&sound).is_ok());

@@ -10,6 +10,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
+use tracing::warn;
+
 use super::{Archive, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::HEALTH;
@@ -94,6 +96,7 @@ impl Shared {
             let since = troubles.get(&work).map(|before| before.since);
             let since = since.unwrap_or_else(|| self.host.clock.now());
             let trouble = Trouble { work, since, message: in_one_line(error) };
+            warn!("{trouble}");
             if troubles.insert(work, trouble.clone()) != Some(trouble) {
                 // In this process it is told in any case.
                 store(&*self.host.storage, &troubles).unwrap_or_default();

@@ -310,7 +310,7 @@ pub(crate) fn read_name(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Option<
 pub(crate) fn read_run(key: &mut Reader<'_>, value: &mut Reader<'_>) -> Option<(u32, Run)> {
     let number = take32(key).filter(|run| *run <= limits::RUN)?;
     let label = value.text()?.to_owned();
-    Some((number, Run { label, started: Timestamp(value.signed()?) }))
+    Some((number, Run { label, started: Timestamp::from_ticks(value.signed()?) }))
 }
 
 pub(crate) fn read_checkpoint(

@@ -424,7 +424,7 @@ mod tests {
         let all = dealt.concat();
         check(&Late::of(7, &ledgers, &missing), &all);
 
-        let mut manifest = Manifest::first(ARCHIVE, Timestamp(0), 1);
+        let mut manifest = Manifest::first(ARCHIVE, Timestamp::from_ticks(0), 1);
         let entry = FileEntry {
             kind: crate::format::names::FileKind::Segment,
             number: 7,

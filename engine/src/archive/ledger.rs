@@ -269,7 +269,7 @@ fn items(list: List, book: &Book, ranges: &SegmentRanges) -> Vec<Pair> {
             runs.map(|(number, run)| {
                 with(ordered32(*number).to_vec(), &|out| {
                     put_block(out, run.label.as_bytes());
-                    put_signed(out, run.started.0);
+                    put_signed(out, run.started.ticks());
                 })
             })
             .collect()

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tracing::{debug, debug_span};
+
 use super::commit::Writer;
 use super::health::Work;
 use super::state::Live;
@@ -192,13 +194,16 @@ impl Shared {
             return summed.map(|_| 0).or_else(only_of_storage);
         }
         let Some((inputs, level)) = self.next_merge(&without.segments) else { return Ok(0) };
+        let _span = debug_span!("merge", segments = inputs.len(), level).entered();
         let merged = self.attempt(Work::Merge, || self.merge_some((&inputs, level), progress));
         match merged {
             Ok(rows) => {
                 if rows.is_some() && without.segments.is_empty() && !self.merge_is_due() {
                     self.recovered(Work::Merge);
                 }
-                Ok(rows.unwrap_or(0))
+                let rows = rows.unwrap_or(0);
+                debug!(rows, "merged");
+                Ok(rows)
             }
             Err(error) => {
                 if !error.kind().is_of_storage() {

@@ -73,6 +73,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use tracing::debug_span;
+
 use crate::cache::Cache;
 use crate::catalog::Catalog;
 use crate::environment::Environment;
@@ -139,6 +141,7 @@ pub(crate) struct Shared {
 impl Archive {
     /// Makes a new archive and opens it for writing; `Exists` if there is one.
     pub fn create(host: Host, options: Options) -> Result<Self> {
+        let _span = debug_span!("open", how = "create").entered();
         let (host, options) = within(host, options);
         open::create(host, options).map(Self::start)
     }
@@ -148,6 +151,7 @@ impl Archive {
     /// Recovers what a crash left: every acknowledged commit is there afterwards, or the error is
     /// `Corrupt` and says what is lost.
     pub fn open(host: Host, options: Options) -> Result<Self> {
+        let _span = debug_span!("open", how = "write").entered();
         let (host, options) = within(host, options);
         open::open(host, options).map(Self::start)
     }
@@ -159,6 +163,7 @@ impl Archive {
     /// [`Options::salvage`] all questions are answered from what is whole, and [`Archive::missing`]
     /// says what was left out.
     pub fn open_read_only(host: Host, options: Options) -> Result<Self> {
+        let _span = debug_span!("open", how = "read").entered();
         let (host, options) = within(host, options);
         open::open_read_only(host, options).map(Self::start)
     }

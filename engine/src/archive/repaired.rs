@@ -109,7 +109,7 @@ mod tests {
         for cut in 0..record.bytes.len() {
             assert_eq!(Repaired::read(&record.bytes[..cut]), None, "cut at {cut}");
         }
-        let mut manifest = Manifest::first([1; 16], crate::types::Timestamp(0), 1);
+        let mut manifest = Manifest::first([1; 16], crate::types::Timestamp::from_ticks(0), 1);
         manifest.records = vec![Record { kind: 9, bytes: Vec::new() }, record];
         assert_eq!(Repaired::of(&manifest), [repaired]);
         assert!(Repaired::check(&manifest).is_ok());

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use tracing::debug_span;
+
 use super::book::{Book, Committed};
 use super::commit::Writer;
 use super::disposal::TRASH;
@@ -77,6 +79,7 @@ impl Shared {
         let number = writer.next_file;
         writer.next_file += 3;
         drop(writer);
+        let _span = debug_span!("seal", through = through.0, slabs = slabs.len()).entered();
         let sealed = self
             .build_sealed(number, &slabs)
             .and_then(|sealed| self.publish_sealed(sealed, through, journal_from));

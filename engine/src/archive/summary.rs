@@ -16,7 +16,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::state::{Live, State};
 use super::{Archive, Shared};
-use crate::catalog::{Catalog, Place, Stamp, Summary};
+use crate::catalog::{Catalog, CatalogFolder, Stamp, Summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Host;
 
@@ -138,7 +138,7 @@ impl Shared {
 fn open(host: &Host, stamp: &Stamp) -> Catalog {
     let folder = |name| host.storage.local_folder(name);
     let place = folder(FOLDER).zip(folder(super::disposal::TRASH));
-    let place = place.map(|(folder, trash)| Place { folder, trash });
+    let place = place.map(|(folder, trash)| CatalogFolder { folder, trash });
     // However it was found, the update that follows puts what is missing.
     let (catalog, _opened) = Catalog::open(place, stamp);
     catalog

@@ -37,8 +37,7 @@ pub(super) fn document(chat: usize, number: u64) -> String {
 }
 
 fn iso(time: Timestamp) -> String {
-    let time = chrono::DateTime::from_timestamp_millis(time.ms()).unwrap();
-    time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    chatvault_base::time::text::rendered(time, chatvault_base::time::text::Fraction::Three)
 }
 
 pub(super) fn offer(archive: &Archive, custodian: &str, documents: &[String]) -> u64 {

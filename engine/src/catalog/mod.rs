@@ -27,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use roaring::RoaringBitmap;
 
-pub(crate) use place::Place;
+pub(crate) use place::CatalogFolder;
 pub(crate) use store::disk_bytes;
 use store::{Key, Store};
 
@@ -73,7 +73,7 @@ pub(crate) struct Catalog {
 
 #[derive(Debug)]
 struct State {
-    place: Option<Place>,
+    place: Option<CatalogFolder>,
     keeper: Keeper,
     fault: Option<String>,
 }
@@ -87,7 +87,7 @@ enum Keeper {
 
 impl Catalog {
     /// Opens the catalog at a place, or one in memory. Never fails: see [`Opened`].
-    pub(crate) fn open(place: Option<Place>, stamp: &Stamp) -> (Self, Opened) {
+    pub(crate) fn open(place: Option<CatalogFolder>, stamp: &Stamp) -> (Self, Opened) {
         let (keeper, opened, fault) = match place.as_ref().map(|place| place.open(stamp)) {
             None => (Keeper::memory(), Opened::Fresh, None),
             Some(Ok((store, opened))) => (Keeper::Sled(store), opened, None),

@@ -19,12 +19,12 @@ const ASIDE_PREFIX: &str = "catalog-";
 
 /// Where a catalog is, and where it goes when it is of no use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct CatalogFolder {
     pub(crate) folder: PathBuf,
     pub(crate) trash: PathBuf,
 }
 
-impl Place {
+impl CatalogFolder {
     /// Opens what is there; if it is of no use, moves it aside and starts anew. An error means
     /// that this folder cannot be used at all for now.
     pub(super) fn open(&self, stamp: &Stamp) -> Result<(Store, Opened), String> {

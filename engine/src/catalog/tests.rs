@@ -13,8 +13,8 @@ use super::*;
 const STAMP: Stamp = Stamp { archive: [1; 16], manifest: 7, hash: [2; 32] };
 const LATER: Stamp = Stamp { archive: [1; 16], manifest: 8, hash: [3; 32] };
 
-fn place(folder: &Path) -> Place {
-    Place { folder: folder.join("catalog"), trash: folder.join("trash") }
+fn place(folder: &Path) -> CatalogFolder {
+    CatalogFolder { folder: folder.join("catalog"), trash: folder.join("trash") }
 }
 
 fn open(folder: &Path, stamp: &Stamp) -> (Catalog, Opened) {
@@ -309,7 +309,8 @@ fn no_more_than_three_are_kept_aside() {
 fn a_place_that_cannot_be_used_is_a_fault_and_memory() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), b"").unwrap();
-    let place = Place { folder: folder.path().join("file/c"), trash: folder.path().join("file/t") };
+    let place =
+        CatalogFolder { folder: folder.path().join("file/c"), trash: folder.path().join("file/t") };
     let (catalog, opened) = Catalog::open(Some(place), &STAMP);
     assert_eq!(opened, Opened::Fresh);
     assert!(catalog.fault().is_some());

@@ -1,7 +1,6 @@
 //! Bytes and values: how things look on disk. No file system here.
 
 pub(crate) mod bytes;
-pub(crate) mod decimal;
 #[cfg(test)]
 pub(crate) mod document;
 pub(crate) mod frame;

@@ -261,7 +261,7 @@ pub(super) struct Packed<'a> {
 
 /// What a frame says beside its payload.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct FrameLabel {
     pub(super) kind: Kind,
     pub(super) sequence: Sequence,
     pub(super) acknowledged: Sequence,
@@ -269,7 +269,12 @@ pub(super) struct Place {
 }
 
 /// Appends a frame, padded with zeros; gives the chain value behind it.
-pub(super) fn put(out: &mut Vec<u8>, nonce: &[u8; 16], place: Place, payload: Packed<'_>) -> Chain {
+pub(super) fn put(
+    out: &mut Vec<u8>,
+    nonce: &[u8; 16],
+    place: FrameLabel,
+    payload: Packed<'_>,
+) -> Chain {
     let header = FrameHeader {
         payload_sum: checksum(nonce, payload.stored),
         stored_bytes: payload.stored.len(),
@@ -354,7 +359,8 @@ mod tests {
     fn a_frame_header_comes_back_only_under_its_files_nonce() {
         let mut out = Vec::new();
         let (sequence, acknowledged) = (Sequence(5), Sequence(3));
-        let place = Place { kind: Kind::Commit, sequence, acknowledged, chain: Chain([2; 16]) };
+        let place =
+            FrameLabel { kind: Kind::Commit, sequence, acknowledged, chain: Chain([2; 16]) };
         let payload = Packed { codec: 0, raw_bytes: 3, stored: b"abc" };
         let chain = put(&mut out, &NONCE, place, payload);
         assert_eq!(out.len(), 64, "padded to the alignment");

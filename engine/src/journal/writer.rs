@@ -3,7 +3,9 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::MAX_IN_FLIGHT;
-use super::frames::{self, Chain, FILE_HEADER_BYTES, FileHeader, Kind, Packed, Place, Recorded};
+use super::frames::{
+    self, Chain, FILE_HEADER_BYTES, FileHeader, FrameLabel, Kind, Packed, Recorded,
+};
 use super::recover::{Recovery, Wanted};
 use super::walk::{Step, Walk};
 use crate::error::{Error, ErrorKind, Result};
@@ -229,7 +231,7 @@ impl Journal {
         assert!(!tail.sealed, "nothing follows the closing frame");
         assert!(kind != Kind::Commit || at > tail.last, "sequences ascend");
         let acknowledged = self.healthy()?.durable;
-        let place = Place { kind, sequence: at, acknowledged, chain: tail.chain };
+        let place = FrameLabel { kind, sequence: at, acknowledged, chain: tail.chain };
         let chain = frames::put(frame, &self.header.nonce, place, payload);
         let end = tail.offset + frame.len() as u64;
         if end > tail.allocated {

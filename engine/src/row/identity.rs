@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::escape;
 use super::parse::Shape;
 use super::template::{Role, Template, TemplateId, Templates};
-use super::time;
 use crate::types::{Custodian, MessageKind, RecordKind, Timestamp};
 
 /// The key, version and index values of a document.
@@ -133,7 +132,7 @@ impl<'d> Fields<'_, 'd> {
     }
 
     fn time(&self, role: Role) -> Option<Timestamp> {
-        time::parse(self.raw(role)?)
+        chatvault_base::time::text::parse(self.raw(role)?)
     }
 }
 

@@ -10,7 +10,6 @@ pub(crate) mod escape;
 mod identity;
 mod parse;
 mod template;
-pub(crate) mod time;
 
 pub(crate) use canonical::Canonical;
 pub(crate) use identity::{Identity, identify, stamped_modified};

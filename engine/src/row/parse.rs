@@ -251,7 +251,7 @@ impl Reading<'_, '_> {
         skeleton.clear();
         let base = self.parser.keys.len();
         self.separator();
-        self.value(&mut skeleton, &Place { path, base, depth })?;
+        self.value(&mut skeleton, &ValuePlace { path, base, depth })?;
         self.copy_to(self.at, &mut skeleton);
         let template = self.parser.templates.intern(path, &skeleton);
         let TemplateId(id) = template.ok_or("too many different shapes in one document")?;
@@ -267,7 +267,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn value(&mut self, skeleton: &mut Vec<u8>, place: &Place) -> Result<(), Refusal> {
+    fn value(&mut self, skeleton: &mut Vec<u8>, place: &ValuePlace) -> Result<(), Refusal> {
         match self.peek() {
             b'"' => self.string_hole(skeleton),
             b'{' => self.object(skeleton, &place.deeper()?),
@@ -280,7 +280,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn object(&mut self, skeleton: &mut Vec<u8>, place: &Place) -> Result<(), Refusal> {
+    fn object(&mut self, skeleton: &mut Vec<u8>, place: &ValuePlace) -> Result<(), Refusal> {
         self.at += 1;
         self.space();
         if self.eat(b'}') {
@@ -303,7 +303,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn array(&mut self, skeleton: &mut Vec<u8>, place: &Place) -> Result<(), Refusal> {
+    fn array(&mut self, skeleton: &mut Vec<u8>, place: &ValuePlace) -> Result<(), Refusal> {
         self.at += 1;
         let open = self.at;
         self.space();
@@ -346,7 +346,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn array_path(&mut self, place: &Place) -> PathId {
+    fn array_path(&mut self, place: &ValuePlace) -> PathId {
         let keys = self.parser.keys.get(place.base..).unwrap_or_default();
         let mut path = place.path;
         for key in keys {
@@ -478,13 +478,13 @@ impl Reading<'_, '_> {
 }
 
 /// Where a value is: the path of its node, the keys since that node, the levels left.
-struct Place {
+struct ValuePlace {
     path: PathId,
     base: usize,
     depth: usize,
 }
 
-impl Place {
+impl ValuePlace {
     fn deeper(&self) -> Result<Self, Refusal> {
         let depth = self.depth.checked_sub(1).ok_or("nested too deep")?;
         Ok(Self { path: self.path, base: self.base, depth })

@@ -49,14 +49,14 @@ impl Page {
     pub(super) fn created(&self, row: u32) -> i64 {
         match self {
             Self::Group { keys, first, .. } => keys.created[(row - first) as usize],
-            Self::Slab(slab) => Self::row(slab, row).created.0,
+            Self::Slab(slab) => Self::row(slab, row).created.ticks(),
         }
     }
 
     pub(super) fn modified(&self, row: u32) -> i64 {
         match self {
             Self::Group { keys, first, .. } => keys.modified[(row - first) as usize],
-            Self::Slab(slab) => Self::row(slab, row).modified.0,
+            Self::Slab(slab) => Self::row(slab, row).modified.ticks(),
         }
     }
 

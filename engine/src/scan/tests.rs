@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chatvault_base::time::text::{Fraction, parse, rendered};
+
 use super::*;
 use crate::archive::{Archive, Compare, Origin};
 use crate::environment::{Environment, EnvironmentOptions};
@@ -104,11 +106,7 @@ impl World {
 
     fn json(&mut self, key: &MessageKey, (created, modified): (Timestamp, Timestamp)) -> String {
         let dice = &mut self.dice;
-        let time = |at: Timestamp| {
-            let mut text = Vec::new();
-            crate::row::time::render(at, crate::row::time::Fraction::Three, &mut text);
-            String::from_utf8(text).unwrap()
-        };
+        let time = |at: Timestamp| rendered(at, Fraction::Three);
         let place = if key.conversation == "19:d" && key.record == RecordKind::Message {
             let reply_to = key.reply_to.as_ref().map_or("null".into(), |id| format!("\"{id}\""));
             let channel = &key.conversation;
@@ -270,7 +268,7 @@ fn order_key(order: Order, row: &Stored) -> OrderKey {
 fn read(record: RecordKind, json: &str, address: ContentAddress, sequence: Sequence) -> Stored {
     let value: serde_json::Value = serde_json::from_str(json).unwrap();
     let text = |place: &str| value.pointer(place).and_then(|text| text.as_str()).map(str::to_owned);
-    let time = |place: &str| crate::row::time::parse(text(place).unwrap().as_bytes()).unwrap();
+    let time = |place: &str| parse(text(place).unwrap().as_bytes()).unwrap();
     Stored {
         key: MessageKey {
             record,

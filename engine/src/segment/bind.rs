@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
+use chatvault_base::decimal::put_decimal;
+use chatvault_base::time::text::{self as time, Fraction};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::NewRow;
 use super::bound::{Binding, Bound};
-use crate::format::decimal::put_decimal;
 use crate::format::limits::{decoded, list};
-use crate::row::time::{self, Fraction};
 use crate::row::{Hole, HoleKind, Limits, Parser, PathId, Role, Shape, TemplateId, Templates};
 use crate::types::Timestamp;
 
@@ -201,7 +201,10 @@ impl Binder {
             }
             Special::Time => {
                 if let Some((at, fraction)) = time::parse_exact(value, &mut self.scratch) {
-                    sink.time(hole.time.unwrap_or(0), at.0.wrapping_sub(row.modified.0));
+                    sink.time(
+                        hole.time.unwrap_or(0),
+                        at.ticks().wrapping_sub(row.modified.ticks()),
+                    );
                     return 1 + fraction as u64;
                 }
             }

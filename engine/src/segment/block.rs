@@ -7,6 +7,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use chatvault_base::decimal::put_decimal;
+use chatvault_base::time::text::{Fraction, Printer};
+
 use super::bind::Context;
 use super::bound::Bound;
 use super::columns::{FIRST_ENTRY, INLINE, PREDICTED};
@@ -17,9 +20,7 @@ use super::recent::{Key, Recent};
 use super::stream::{self, Numbers};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, unzigzag};
-use crate::format::decimal::put_decimal;
 use crate::format::limits::decoded;
-use crate::row::time::{Fraction, Printer};
 use crate::types::Timestamp;
 
 /// A mark every so many rows: a row is reached by walking half as many on average.
@@ -437,7 +438,7 @@ impl<'w, V: Lookup> Walk<'w, V> {
 
     fn time(&mut self, ticks: i64, fraction: Fraction, out: &mut Vec<u8>) {
         let at = self.keys.modified[self.row].wrapping_add(ticks);
-        self.cursor.printer.print(Timestamp(at), fraction, out);
+        self.cursor.printer.print(Timestamp::from_ticks(at), fraction, out);
     }
 
     fn run(&mut self, run: &'w Run, out: &mut Vec<u8>) -> Result<()> {
@@ -477,10 +478,14 @@ impl<'w, V: Lookup> Walk<'w, V> {
         let (keys, row) = (self.keys, self.row);
         match step {
             Step::Created(fraction) => {
-                self.cursor.printer.print(Timestamp(keys.created[row]), *fraction, out);
+                self.cursor.printer.print(Timestamp::from_ticks(keys.created[row]), *fraction, out);
             }
             Step::Modified(fraction) => {
-                self.cursor.printer.print(Timestamp(keys.modified[row]), *fraction, out);
+                self.cursor.printer.print(
+                    Timestamp::from_ticks(keys.modified[row]),
+                    *fraction,
+                    out,
+                );
             }
             Step::Id => keys.put_id(row, out),
             Step::Version => put_decimal(out, keys.version(row)),

@@ -6,9 +6,10 @@
 //!
 //! Bytes: FORMAT.md, "Templates and columns".
 
+use chatvault_base::time::text::Fraction;
+
 use crate::format::bytes::{Reader, put_block, put_varint};
 use crate::format::limits::list;
-use crate::row::time::Fraction;
 
 /// Where a hole's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -212,8 +212,8 @@ impl<'d> Writer<'d> {
         self.documents.extend_from_slice(row.document);
         self.document_ends.push(self.documents.len());
         for (bounds, value) in self.bounds.iter_mut().zip([
-            row.created.0,
-            row.modified.0,
+            row.created.ticks(),
+            row.modified.ticks(),
             row.sequence.0.cast_signed(),
         ]) {
             bounds.add(value);

@@ -5,11 +5,12 @@
 //!
 //! Bytes: FORMAT.md, "Keys".
 
+use chatvault_base::decimal::put_decimal;
+
 use super::stream::{self, Numbers, Packer};
 use super::{NewRow, TAG_BYTES};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint, unzigzag, zigzag};
-use crate::format::decimal::put_decimal;
 use crate::format::limits::list;
 use crate::types::{MessageKind, RecordKind, TICKS_PER_MS, Timestamp};
 
@@ -64,8 +65,8 @@ impl KeysBuilder {
     pub(crate) fn push(&mut self, row: &NewRow<'_>, sender: u64, set: u64) {
         let number = u32::try_from(self.created.len()).unwrap_or(u32::MAX);
         let created_ms = row.created.ms();
-        self.created.push(row.created.0);
-        self.modified.push(row.modified.0.wrapping_sub(row.created.0));
+        self.created.push(row.created.ticks());
+        self.modified.push(row.modified.ticks().wrapping_sub(row.created.ticks()));
         self.version.push(row.version.cast_signed().wrapping_sub(row.modified.ms()));
         self.id.push(numeric(row.id).map_or(0, |id| id.wrapping_sub(created_ms)));
         if numeric(row.id).is_none() {
@@ -232,12 +233,12 @@ impl Keys {
     }
 
     pub(crate) fn version(&self, row: usize) -> u64 {
-        let ms = Timestamp(self.modified[row]).ms();
+        let ms = Timestamp::from_ticks(self.modified[row]).ms();
         self.version.signed(row).wrapping_add(ms).cast_unsigned()
     }
 
     fn id(&self, row: usize) -> i64 {
-        self.id.signed(row).wrapping_add(Timestamp(self.created[row]).ms())
+        self.id.signed(row).wrapping_add(Timestamp::from_ticks(self.created[row]).ms())
     }
 
     /// The id if it is a number.
@@ -263,7 +264,7 @@ impl Keys {
             }
             code => {
                 let age = unzigzag(code - 2);
-                let id = Timestamp(self.created[row]).ms().wrapping_sub(age);
+                let id = Timestamp::from_ticks(self.created[row]).ms().wrapping_sub(age);
                 put_decimal(out, id.cast_unsigned());
             }
         }

@@ -11,6 +11,8 @@ use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::FixedState;
 
+use chatvault_base::time::text::Fraction;
+
 use super::bind::Context;
 use super::block::Lookup;
 use super::bound::{Binding, Bound};
@@ -18,7 +20,6 @@ use super::columns::{INLINE, PREDICTED};
 use crate::error::{Error, Result};
 use crate::format::bytes::unzigzag;
 use crate::format::limits::decoded;
-use crate::row::time::Fraction;
 
 /// A column whose numbers differ in the group.
 #[derive(Clone, Copy, Debug)]

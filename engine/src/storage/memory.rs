@@ -22,11 +22,11 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Names {
     folders: BTreeSet<String>,
-    files: BTreeMap<String, Arc<Content>>,
+    files: BTreeMap<String, Arc<MemoryFile>>,
 }
 
 #[derive(Debug, Default)]
-struct Content {
+struct MemoryFile {
     bytes: RwLock<Vec<u8>>,
     locked: AtomicBool,
 }
@@ -138,7 +138,7 @@ impl Names {
         self.need_folder(split(path).0)
     }
 
-    fn add(&mut self, path: &str) -> Arc<Content> {
+    fn add(&mut self, path: &str) -> Arc<MemoryFile> {
         Arc::clone(self.files.entry(path.to_owned()).or_default())
     }
 }
@@ -148,7 +148,7 @@ fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-impl Content {
+impl MemoryFile {
     fn copy(&self) -> Arc<Self> {
         let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner).clone();
         Arc::new(Self { bytes: RwLock::new(bytes), locked: AtomicBool::new(false) })
@@ -165,7 +165,7 @@ impl Content {
 
 #[derive(Debug)]
 struct Guard {
-    content: Arc<Content>,
+    content: Arc<MemoryFile>,
     names: Arc<Mutex<Names>>,
     path: String,
 }
@@ -184,7 +184,7 @@ impl Drop for Guard {
 }
 
 #[derive(Debug)]
-struct Open(Arc<Content>);
+struct Open(Arc<MemoryFile>);
 
 impl WriteFile for Open {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {

@@ -48,12 +48,12 @@ pub(super) struct Attachments<'r> {
     /// Files are linked where they lie, and not read.
     is_view: bool,
     next: u64,
-    known: HashMap<ContentAddress, Content>,
+    known: HashMap<ContentAddress, ObjectFacts>,
 }
 
 /// What is known of an object after reading it once.
 #[derive(Clone, Copy)]
-struct Content {
+struct ObjectFacts {
     size: u64,
     sha256: [u8; 32],
     magic: [u8; MAGIC_BYTES],
@@ -135,7 +135,7 @@ impl<'r> Attachments<'r> {
         let name = file_name(&named.name, hosted.is_some(), content.as_ref());
         let state = match (object, content) {
             _ if self.text_only => AttachedState::Omitted,
-            (Some(address), Some(Content { size, sha256, .. })) => {
+            (Some(address), Some(ObjectFacts { size, sha256, .. })) => {
                 let path = self.path(&address, &name);
                 AttachedState::Stored { address, size, sha256, path }
             }
@@ -198,7 +198,7 @@ impl<'r> Attachments<'r> {
     }
 
     /// Length and SHA-256 of an object, which is read for it.
-    fn content(&mut self, address: &ContentAddress) -> Result<Option<Content>> {
+    fn content(&mut self, address: &ContentAddress) -> Result<Option<ObjectFacts>> {
         if let Some(known) = self.known.get(address) {
             return Ok(Some(*known));
         }
@@ -207,9 +207,9 @@ impl<'r> Attachments<'r> {
         };
         let content = if self.is_view {
             let size = self.snapshot.object_bytes(address).map_err(archive)?.unwrap_or_default();
-            Content::start(&mut *reader, size)
+            ObjectFacts::start(&mut *reader, size)
         } else {
-            Content::read(&mut *reader)
+            ObjectFacts::read(&mut *reader)
         };
         let content = content
             .map_err(|cause| archive_io(format!("the object {address} cannot be read"), cause))?;
@@ -238,7 +238,7 @@ fn archive_io(what: String, cause: std::io::Error) -> crate::error::Error {
     crate::error::Error::Content { path: what, cause }
 }
 
-impl Content {
+impl ObjectFacts {
     /// Of an object so large, by its first bytes.
     fn start(reader: &mut dyn Read, size: u64) -> std::io::Result<Self> {
         let mut magic = Vec::with_capacity(MAGIC_BYTES);
@@ -381,7 +381,7 @@ fn last_step(url: &str) -> Option<&str> {
 }
 
 /// A file's name with an ending that says what it is; pictures in bodies come without.
-fn file_name(named: &str, is_hosted: bool, content: Option<&Content>) -> String {
+fn file_name(named: &str, is_hosted: bool, content: Option<&ObjectFacts>) -> String {
     let name = match (named.trim(), is_hosted) {
         ("", true) => "image",
         ("", false) => "file",

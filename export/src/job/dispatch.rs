@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use super::attach::Attachments;
-use super::render::{Made, Stretch, Workshop};
+use super::made::Made;
+use super::render::{Stretch, Workshop};
 use super::scene::Scene;
 use super::slice::{Extent, Slice};
 use crate::entry::{AttachedState, Entry};

@@ -10,8 +10,9 @@ use memchr::memmem::Finder;
 
 use super::attach::Attachments;
 use super::facts::Facts;
+use super::made::Made;
 use super::read::Entries;
-use super::render::{Groups, Made, Workshop};
+use super::render::{Groups, Workshop};
 use super::slice::Slice;
 use crate::error::Result;
 use crate::format::jsonl;

@@ -14,11 +14,13 @@
 
 mod attach;
 mod beside;
+mod bind;
 mod check;
 mod dispatch;
 mod facts;
 mod lines;
 mod list;
+mod made;
 mod parent;
 mod place;
 mod plan;

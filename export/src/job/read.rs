@@ -81,7 +81,7 @@ impl Entries {
     ) -> Result<Self> {
         let until = request.as_of.as_deref().map(|text| time("as_of", text)).transpose()?;
         let query = request.query(record, request.range_of(window));
-        let sighted = history && request.format.names_people();
+        let sighted = history && request.format.nature().names_people;
         let past = if request.is_empty() { None } else { past(&query, request.all_variants)? };
         let record = record.into();
         let narrow = |scan: &mut Scan| slice.into_iter().for_each(|slice| slice.narrow(scan));

@@ -10,18 +10,20 @@ use chatvault_query::Record as Kind;
 use chatvault_query::record::Texts;
 
 use super::attach::Attachments;
+use super::bind::Binder;
 use super::facts::{Facts, member};
+use super::made::{Chat, Made};
 use super::parent::Parents;
-use super::place::{Binder, Ended};
 use super::read::Entries;
 use super::scene::{Known, Scene, Stage};
 use super::slice::{Extent, Slice};
-use crate::entry::{Entry, Piece, RenderOptions, Version, Window, Zone};
+use super::window::named;
+use crate::entry::{Entry, Piece, RenderOptions, Version, Window};
 use crate::error::Result;
-use crate::format::{csv, dat, eml, html, jsonl, mbox, parquet, pdf};
+use crate::format::{Item, csv, dat, eml, html, jsonl, mbox, parquet, pdf};
 use crate::name::{path, safe};
 use crate::part::{Content, Group, Member, Record, RecordFile, Settings};
-use crate::request::{Format, Request, day, wrong};
+use crate::request::{Format, Request, wrong};
 use crate::zone::file_stamp;
 
 /// The most records that lie in one group, in bytes.
@@ -57,46 +59,6 @@ pub(super) struct Files {
 /// Neighbours of one conversation.
 pub(super) type Stretch = (Arc<Scene>, Vec<Entry>);
 
-/// What messages became.
-#[derive(Debug)]
-pub(super) enum Made {
-    /// Ready for the part writer.
-    Groups(Vec<Group<'static>>),
-    /// Whole conversations, of which each has files of its own.
-    Chats(Vec<Chat>),
-    /// For a document that takes them one by one.
-    Items(Vec<(Item, Facts)>),
-}
-
-/// A conversation that is ready for the part writer.
-#[derive(Debug)]
-pub(super) struct Chat {
-    pub(super) groups: Vec<Group<'static>>,
-    pub(super) ended: Option<Ended>,
-}
-
-/// A message for a document.
-#[derive(Debug)]
-pub(super) enum Item {
-    /// Of a transcript in HTML.
-    Card(Box<html::Card>),
-    /// Of a typed table.
-    Rows(parquet::Rows),
-    /// As it is.
-    Entry(Box<Entry>),
-}
-
-impl Made {
-    /// Appends what the next messages became.
-    fn join(&mut self, next: Self, group_bytes: u64) {
-        match (self, next) {
-            (Self::Groups(all), Self::Groups(more)) => join(all, more, group_bytes),
-            (Self::Items(all), Self::Items(more)) => all.extend(more),
-            (made, next) => *made = next,
-        }
-    }
-}
-
 /// Messages of a slice that are read and rendered together: they stay in a processor's cache.
 const SOME: usize = 64;
 
@@ -119,7 +81,7 @@ impl Reading<'_> {
 
     /// The next messages, so many at most.
     fn some(&mut self, most: usize, attachments: &mut Attachments<'_>) -> Result<Vec<Stretch>> {
-        let names_people = self.shop.request.format.names_people();
+        let names_people = self.shop.request.format.nature().names_people;
         let mut stretches: Vec<Stretch> = Vec::new();
         for _ in 0..most {
             let Some(mut entry) = self.entries.next()? else { break };
@@ -199,7 +161,7 @@ impl Workshop {
 
     /// Reads the messages of a slice. `scene` is that of its conversation if it has one alone.
     pub(super) fn read(&self, slice: &Slice, scene: Option<Arc<Scene>>) -> Result<Reading<'_>> {
-        let (request, names_people) = (&*self.request, self.request.format.names_people());
+        let (request, names_people) = (&*self.request, self.request.format.nature().names_people);
         let at = (slice.record, self.window, Some(slice));
         Ok(Reading {
             shop: self,
@@ -305,7 +267,7 @@ impl Workshop {
     fn add_addresses(&self, entries: &mut [Entry]) {
         // A stored line is its own proof; only a note about it has to name it.
         let is_named = |version: &Version| {
-            self.request.format.names_people() || jsonl::has_breaks(version.document.json())
+            self.request.format.nature().names_people || jsonl::has_breaks(version.document.json())
         };
         let versions = entries.iter_mut().flat_map(|entry| &mut entry.versions);
         for version in versions.filter(|version| is_named(version)) {
@@ -419,26 +381,6 @@ impl Workshop {
     }
 }
 
-/// Appends groups; records of two small neighbours become one group.
-fn join(all: &mut Vec<Group<'static>>, more: Vec<Group<'static>>, most_bytes: u64) {
-    let bytes = |group: &Group<'_>| -> u64 {
-        group.records.iter().map(|record| record.bytes.len() as u64).sum()
-    };
-    let mut more = more.into_iter();
-    let joins = |last: &Group<'_>, next: &Group<'_>| {
-        last.members.is_empty()
-            && next.members.is_empty()
-            && bytes(last).saturating_add(bytes(next)) <= most_bytes
-    };
-    if let Some(next) = more.next() {
-        match all.last_mut() {
-            Some(last) if joins(last, &next) => last.join(next),
-            _ => all.push(next),
-        }
-    }
-    all.extend(more);
-}
-
 /// Groups of records: of several messages, unless files belong to one.
 pub(super) struct Groups {
     pub(super) all: Vec<Group<'static>>,
@@ -521,10 +463,4 @@ impl Files {
             attachments: file("attachments", "jsonl", Vec::new()),
         }
     }
-}
-
-/// The name of something of a window: all windows can be unpacked into one folder. Days are UTC's:
-/// a window of one day never begins twice on one, as it can where clocks are put back.
-pub(super) fn named(name: &str, window: Window) -> String {
-    if window.of > 1 { format!("{name}_{}", day(Zone::Utc, window.start)) } else { name.to_owned() }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use chatvault_engine::Storage;
+use tracing::debug_span;
 
 use super::attach::Attachments;
 use super::dispatch::{Dispatcher, Step};
@@ -96,6 +97,8 @@ impl Export {
         how: Run<'_>,
         on_progress: OnProgress<'_>,
     ) -> Result<Index> {
+        let format = self.request.format.name();
+        let _span = debug_span!("export", format, id = self.id()).entered();
         let mut watch = Watch::new(on_progress);
         let stopped = Arc::clone(&watch.stopped);
         writer.cancel_when(move || stopped.load(std::sync::atomic::Ordering::Relaxed));
@@ -186,7 +189,7 @@ impl Work<'_, '_> {
         } else {
             String::new()
         };
-        self.attachments.begin_window((!request.format.embeds()).then_some(prefix));
+        self.attachments.begin_window((!request.format.nature().embeds).then_some(prefix));
         let (snapshot, slices) = (&self.export.snapshot, self.export.slices(window, survey)?);
         let known = (&self.known, self.fonts.as_ref());
         let shop = Workshop::new(snapshot, (&self.request, window), &self.stage, known);

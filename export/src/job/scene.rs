@@ -10,9 +10,10 @@ use chatvault_query::Record;
 use chatvault_query::event::Names;
 use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
 
+use super::Watch;
 use super::beside::Beside;
 use super::plan::Survey;
-use super::{Watch, render};
+use super::window::named;
 use crate::entry::{Chat, Context, History, Objects, Person, RenderOptions, Window};
 use crate::error::{Error, Result};
 use crate::name::slug;
@@ -39,7 +40,7 @@ impl Known {
         survey: &Survey,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Self>> {
-        if !request.format.names_people() {
+        if !request.format.nature().names_people {
             return Ok(Some(Self::default()));
         }
         let (chats, beside) = (survey.chats(), Beside::collect(snapshot, survey)?);
@@ -164,7 +165,7 @@ impl Scene {
             _ => known.beside.chat((record, id), &names),
         };
         let slug = slug(&chat.title(), id);
-        let slug = if stage.parts_windows { render::named(&slug, window) } else { slug };
+        let slug = if stage.parts_windows { named(&slug, window) } else { slug };
         Self {
             tenant: Arc::clone(&stage.tenant),
             conversation: id.to_owned(),

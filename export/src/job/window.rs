@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use chatvault_engine::Timestamp;
 
-use crate::entry::Window;
+use crate::entry::{Window, Zone};
 use crate::error::{Error, Result};
+use crate::request::day;
 
 const DAY_MS: i64 = 86_400_000;
 /// More windows than this are a mistake in their length.
@@ -57,6 +58,12 @@ impl Grid {
         };
         Ok(places.iter().zip(1..).map(window).collect())
     }
+}
+
+/// The name of something of a window: all windows can be unpacked into one folder. Days are UTC's:
+/// a window of one day never begins twice on one, as it can where clocks are put back.
+pub(super) fn named(name: &str, window: Window) -> String {
+    if window.of > 1 { format!("{name}_{}", day(Zone::Utc, window.start)) } else { name.to_owned() }
 }
 
 #[cfg(test)]

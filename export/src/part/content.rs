@@ -11,7 +11,7 @@ use super::group::Slot;
 use crate::digest::{Hash, Sha256, hex, sha256};
 use crate::error::{Error, Result};
 use crate::pool::{Pool, Promise};
-use crate::zip::deflate::{CHUNK_BYTES, Inflater, LAST_BLOCK, Place, chunk};
+use crate::zip::deflate::{CHUNK_BYTES, ChunkPlace, Inflater, LAST_BLOCK, chunk};
 use crate::zip::read::Section;
 use crate::zip::{Method, is_compressed};
 
@@ -149,7 +149,7 @@ impl Press<'_> {
                 break;
             }
             meter.update(&buffer);
-            out.append(&chunk(&buffer, self.level, Place::Inside))?;
+            out.append(&chunk(&buffer, self.level, ChunkPlace::Inside))?;
             if meter.bytes >= TRIAL_BYTES && out.bytes() >= meter.bytes / 64 * 63 {
                 return Ok(as_is(stream, None));
             }
@@ -175,7 +175,7 @@ pub(super) fn pack(raw: Vec<u8>, level: u32, store: bool) -> Packed<'static> {
         let mut deflated = Vec::new();
         let mut chunks = raw.chunks(CHUNK_BYTES).peekable();
         while let Some(next) = chunks.next() {
-            let place = if chunks.peek().is_some() { Place::Inside } else { Place::Last };
+            let place = if chunks.peek().is_some() { ChunkPlace::Inside } else { ChunkPlace::Last };
             deflated.extend_from_slice(&chunk(next, level, place));
         }
         if deflated.len() < raw.len() {

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::manifest::more_digits;
 use crate::name;
 use crate::pool::{Pool, Promise};
-use crate::zip::deflate::{CHUNK_BYTES, LAST_BLOCK, Place, chunk, stored_bytes};
+use crate::zip::deflate::{CHUNK_BYTES, ChunkPlace, LAST_BLOCK, chunk, stored_bytes};
 use crate::zip::{Method, member_bytes};
 
 /// A chunk of records, deflated.
@@ -26,7 +26,7 @@ impl Chunk {
     pub(super) fn new(raw: Arc<Vec<u8>>, level: u32) -> Self {
         let mut crc = crc32fast::Hasher::new();
         crc.update(&raw);
-        Self { bytes: chunk(&raw, level, Place::Inside), raw, crc }
+        Self { bytes: chunk(&raw, level, ChunkPlace::Inside), raw, crc }
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use chatvault_engine::Storage;
+use tracing::debug;
 
 use super::content::{Content, Press};
 use super::file::PartFile;
@@ -410,6 +411,7 @@ impl<'a> Writer<'a> {
         self.index.digest = (&self.total).into();
         self.folder.publish(&self.index)?;
         let Some(part) = self.index.parts.last() else { return Ok(()) };
+        debug!(name = part.name, bytes = part.bytes, "part is finished");
         (self.on_part)(part).map_err(Error::folder("hand over", &part.name))
     }
 

@@ -29,7 +29,7 @@ const STORED_BLOCK_COST: u64 = 5;
 
 /// Where a chunk stands in its member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ChunkPlace {
     /// More follows.
     Inside,
     /// It ends the member.
@@ -49,7 +49,7 @@ thread_local! {
 }
 
 /// Deflates a chunk.
-pub(crate) fn chunk(raw: &[u8], level: u32, place: Place) -> Vec<u8> {
+pub(crate) fn chunk(raw: &[u8], level: u32, place: ChunkPlace) -> Vec<u8> {
     let deflated = DEFLATERS.with_borrow_mut(|kept| {
         kept.entry(level).or_insert_with(|| Deflater::new(level)).chunk(raw, place)
     });
@@ -77,7 +77,7 @@ impl Deflater {
     }
 
     /// `None` if the chunk would not be smaller than its stored form.
-    fn chunk(&mut self, raw: &[u8], place: Place) -> Option<Vec<u8>> {
+    fn chunk(&mut self, raw: &[u8], place: ChunkPlace) -> Option<Vec<u8>> {
         let limit = usize::try_from(stored_bytes(raw.len())).unwrap_or(usize::MAX);
         // A finder reads whole words, and a chunk that goes on ends with up to five bytes more.
         let room = limit.max(64) + 8;
@@ -86,7 +86,7 @@ impl Deflater {
         }
         let bytes =
             self.compressor.deflate_compress(raw, self.out.get_mut(..limit.max(64))?).ok()?;
-        let bytes = if place == Place::Inside { self.go_on(bytes)? } else { bytes };
+        let bytes = if place == ChunkPlace::Inside { self.go_on(bytes)? } else { bytes };
         let is_smaller = bytes < limit || raw.is_empty();
         self.out.get(..bytes).filter(|_| is_smaller).map(<[u8]>::to_vec)
     }
@@ -114,11 +114,11 @@ impl Deflater {
 }
 
 /// A chunk as stored blocks.
-fn stored(raw: &[u8], place: Place) -> Vec<u8> {
+fn stored(raw: &[u8], place: ChunkPlace) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len() + 64);
     let blocks = raw.len().div_ceil(STORED_BLOCK_BYTES);
     for (number, block) in raw.chunks(STORED_BLOCK_BYTES).enumerate() {
-        let last = place == Place::Last && number + 1 == blocks;
+        let last = place == ChunkPlace::Last && number + 1 == blocks;
         let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
         out.push(u8::from(last));
         out.extend_from_slice(&length.to_le_bytes());

@@ -7,7 +7,7 @@ use chatvault_engine::{Memory, ReadFile, Storage};
 use flate2::read::DeflateDecoder;
 use proptest::prelude::*;
 
-use super::deflate::{CHUNK_BYTES, Inflater, LAST_BLOCK, Place, chunk, stored_bytes};
+use super::deflate::{CHUNK_BYTES, ChunkPlace, Inflater, LAST_BLOCK, chunk, stored_bytes};
 use super::read::Archive;
 use super::record::{Central, End, Local, ZipEntry};
 use super::*;
@@ -45,8 +45,8 @@ fn inflate(packed: &[u8]) -> Vec<u8> {
 fn chunks_make_one_stream_that_anybody_inflates() {
     for level in [1, 2, 6, 9] {
         for (first, second) in [(text(1, 300_000), noise(2, 70_000)), (noise(3, 1), text(4, 5))] {
-            let mut packed = chunk(&first, level, Place::Inside);
-            packed.extend(chunk(&second, level, Place::Inside));
+            let mut packed = chunk(&first, level, ChunkPlace::Inside);
+            packed.extend(chunk(&second, level, ChunkPlace::Inside));
             packed.extend(LAST_BLOCK);
             let raw = [first.clone(), second.clone()].concat();
             assert_eq!(inflate(&packed), raw);
@@ -54,7 +54,7 @@ fn chunks_make_one_stream_that_anybody_inflates() {
             let _bytes = Inflater::new(packed.as_slice()).read_to_end(&mut ours).unwrap();
             assert_eq!(ours, raw);
         }
-        let last = chunk(&text(5, 9_000), level, Place::Last);
+        let last = chunk(&text(5, 9_000), level, ChunkPlace::Last);
         assert_eq!(inflate(&last), text(5, 9_000));
     }
 }
@@ -63,10 +63,10 @@ fn chunks_make_one_stream_that_anybody_inflates() {
 fn a_chunk_is_never_larger_than_its_bound() {
     for bytes in [1, 2, 100, 65_534, 65_535, 65_536, 131_070, CHUNK_BYTES, CHUNK_BYTES + 777] {
         for raw in [noise(bytes as u64, bytes), text(bytes as u64, bytes)] {
-            for place in [Place::Inside, Place::Last] {
+            for place in [ChunkPlace::Inside, ChunkPlace::Last] {
                 let packed = chunk(&raw, 2, place);
                 assert!(packed.len() as u64 <= stored_bytes(bytes), "{bytes} {place:?}");
-                let end: &[u8] = if place == Place::Inside { &LAST_BLOCK } else { &[] };
+                let end: &[u8] = if place == ChunkPlace::Inside { &LAST_BLOCK } else { &[] };
                 assert_eq!(inflate(&[&packed, end].concat()), raw);
             }
         }
@@ -75,19 +75,20 @@ fn a_chunk_is_never_larger_than_its_bound() {
 
 #[test]
 fn a_threads_earlier_chunks_leave_no_trace() {
-    let fresh = std::thread::spawn(|| chunk(&text(7, 50_000), 2, Place::Inside)).join().unwrap();
+    let fresh =
+        std::thread::spawn(|| chunk(&text(7, 50_000), 2, ChunkPlace::Inside)).join().unwrap();
     let used = std::thread::spawn(|| {
-        drop(chunk(&noise(1, 99_999), 2, Place::Inside));
-        drop(chunk(&text(2, 12_345), 9, Place::Last));
-        drop(chunk(&noise(3, 300_000), 2, Place::Last));
-        chunk(&text(7, 50_000), 2, Place::Inside)
+        drop(chunk(&noise(1, 99_999), 2, ChunkPlace::Inside));
+        drop(chunk(&text(2, 12_345), 9, ChunkPlace::Last));
+        drop(chunk(&noise(3, 300_000), 2, ChunkPlace::Last));
+        chunk(&text(7, 50_000), 2, ChunkPlace::Inside)
     });
     assert_eq!(used.join().unwrap(), fresh);
 }
 
 #[test]
 fn inflating_ends_where_the_stream_does_or_is_an_error() {
-    let packed = chunk(&text(1, 10_000), 2, Place::Last);
+    let packed = chunk(&text(1, 10_000), 2, ChunkPlace::Last);
     let read = |bytes: &[u8]| Inflater::new(bytes).read_to_end(&mut Vec::new());
     assert_eq!(read(&packed).unwrap(), 10_000);
     assert!(read(&packed[..packed.len() - 1]).is_err());
@@ -189,7 +190,7 @@ fn the_compressors_bytes_are_pinned() {
     // Other bytes here mean another compressor: exports that were begun with the old one cannot be
     // resumed. Then the renderer's version must go up too.
     let pinned = "8c6e8261a9c5a4fb8f4159ca32cad616f2503113f90111c66836d84e03ff88f3";
-    let places = [Place::Inside, Place::Last];
+    let places = [ChunkPlace::Inside, ChunkPlace::Last];
     let packed = [2, 6].map(|level| places.map(|at| chunk(&text(42, 100_000), level, at)).concat());
     assert_eq!(hex(&sha256(&packed.concat())), pinned);
 }
@@ -204,8 +205,8 @@ proptest! {
             if deflates { text(seed, bytes) } else { noise(seed, bytes) }
         };
         let raw: Vec<u8> = pieces.into_iter().flat_map(piece).collect();
-        let mut packed = chunk(&raw, level, Place::Inside);
-        packed.extend(chunk(b"and on", level, Place::Last));
+        let mut packed = chunk(&raw, level, ChunkPlace::Inside);
+        packed.extend(chunk(b"and on", level, ChunkPlace::Last));
         prop_assert_eq!(inflate(&packed), [&raw[..], b"and on"].concat());
     }
 

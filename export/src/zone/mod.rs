@@ -3,11 +3,10 @@
 //! A zone never decides what is selected or how things are ordered: that is UTC. It only moves the
 //! clock times that people read.
 
-pub(crate) mod calendar;
-
 use std::fmt;
 use std::str::FromStr;
 
+use chatvault_base::time::calendar;
 use chatvault_engine::Timestamp;
 use chrono::{
     DateTime, Datelike, FixedOffset, LocalResult, NaiveDateTime, Offset, TimeZone, Timelike, Utc,

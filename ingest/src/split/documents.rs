@@ -18,7 +18,7 @@ use crate::window::{ByteWindow, Endless, VALUE_BYTES};
 
 /// Where the walk stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum WalkState {
     /// Between documents at the top of the file.
     Top,
     /// In an array, in front of an item or of its end.
@@ -96,34 +96,34 @@ impl<'a, 'r> Splitter<'a, 'r> {
     }
 
     pub(super) fn run(mut self) -> Remarks {
-        let mut place = Place::Top;
-        while place != Place::Done {
+        let mut place = WalkState::Top;
+        while place != WalkState::Done {
             place = match place {
-                Place::Top => self.top(),
-                Place::Item => self.item(),
-                Place::Gap => self.gap(),
-                Place::Tail => self.tail(),
-                Place::Broken | Place::Done => self.recover(),
+                WalkState::Top => self.top(),
+                WalkState::Item => self.item(),
+                WalkState::Gap => self.gap(),
+                WalkState::Tail => self.tail(),
+                WalkState::Broken | WalkState::Done => self.recover(),
             };
         }
         self.remarks
     }
 
-    fn top(&mut self) -> Place {
+    fn top(&mut self) -> WalkState {
         match self.window.next_token() {
-            None => Place::Done,
+            None => WalkState::Done,
             Some(b'[') => self.enter(1, Kind::Array),
             Some(b'{') => self.object(),
             Some(b',') if !self.page.broken => {
                 self.window.consume(1);
-                Place::Top
+                WalkState::Top
             }
-            Some(_) => Place::Broken,
+            Some(_) => WalkState::Broken,
         }
     }
 
     /// An object that is no item of a page.
-    fn object(&mut self) -> Place {
+    fn object(&mut self) -> WalkState {
         match envelope::top(self.window) {
             Top::Page { bytes, count, strangers } => {
                 for stranger in &strangers {
@@ -136,37 +136,37 @@ impl<'a, 'r> Splitter<'a, 'r> {
             Top::Batch { bytes } => self.enter_inside(bytes, Kind::Batch),
             Top::Document { bytes } => self.document(bytes),
             Top::Error { bytes, message } => self.error_answer(bytes, &message),
-            Top::Broken => Place::Broken,
+            Top::Broken => WalkState::Broken,
         }
     }
 
-    fn enter(&mut self, bytes: usize, kind: Kind) -> Place {
+    fn enter(&mut self, bytes: usize, kind: Kind) -> WalkState {
         let start = self.window.offset();
         self.page = Page { start, open: kind != Kind::Answer, kind, ..Page::default() };
         self.window.consume(bytes);
-        Place::Item
+        WalkState::Item
     }
 
     /// The same, inside of the present one if that goes on.
-    fn enter_inside(&mut self, bytes: usize, kind: Kind) -> Place {
+    fn enter_inside(&mut self, bytes: usize, kind: Kind) -> WalkState {
         let goes_on = self.page.open || self.page.kind == Kind::Answer;
         if goes_on { self.enter_nested(bytes, kind) } else { self.enter(bytes, kind) }
     }
 
-    fn enter_nested(&mut self, bytes: usize, kind: Kind) -> Place {
+    fn enter_nested(&mut self, bytes: usize, kind: Kind) -> WalkState {
         self.outer.push(std::mem::take(&mut self.page));
         self.enter(bytes, kind)
     }
 
     /// Behind a document or page that is no item: what follows is told by what it stands in.
-    fn behind(&mut self) -> Place {
+    fn behind(&mut self) -> WalkState {
         match self.page.kind {
-            Kind::Answer => Place::Tail,
+            Kind::Answer => WalkState::Tail,
             _ if self.page.open => {
                 self.page.items += 1;
-                Place::Gap
+                WalkState::Gap
             }
-            _ => Place::Top,
+            _ => WalkState::Top,
         }
     }
 
@@ -177,7 +177,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
         self.sink.quarantine(bytes, "no member of a page", offset);
     }
 
-    fn document(&mut self, bytes: usize) -> Place {
+    fn document(&mut self, bytes: usize) -> WalkState {
         let json = self.window.bytes().get(..bytes).unwrap_or_default();
         if self.reaches_over_an_item(bytes) && !strict::is_valid(json) {
             return self.give_up(bytes);
@@ -185,7 +185,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
         self.sink.offer(json, self.window.offset());
         self.offer_replies(bytes);
         self.window.consume(bytes);
-        if self.sink.keep_going() { self.behind() } else { Place::Done }
+        if self.sink.keep_going() { self.behind() } else { WalkState::Done }
     }
 
     /// Replies that were fetched with their post are messages, too.
@@ -202,7 +202,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
         }
     }
 
-    fn error_answer(&mut self, bytes: usize, message: &str) -> Place {
+    fn error_answer(&mut self, bytes: usize, message: &str) -> WalkState {
         let offset = self.window.offset();
         self.remarks.fail(|| {
             format!(
@@ -213,13 +213,13 @@ impl<'a, 'r> Splitter<'a, 'r> {
         self.behind()
     }
 
-    fn item(&mut self) -> Place {
+    fn item(&mut self) -> WalkState {
         match self.window.next_token() {
             None => self.cut_short(),
             Some(b']') => {
                 self.window.consume(1);
                 self.page.open = false;
-                if self.page.kind == Kind::Array { self.leave() } else { Place::Tail }
+                if self.page.kind == Kind::Array { self.leave() } else { WalkState::Tail }
             }
             Some(b'{') if self.page.kind == Kind::Batch => self.answer(),
             Some(b'{') if self.is_page() => self.object(),
@@ -230,7 +230,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
     }
 
     /// An answer of a `$batch`: its body is a page, a document or an error.
-    fn answer(&mut self) -> Place {
+    fn answer(&mut self) -> WalkState {
         match envelope::body(self.window) {
             Some(body) if self.outer.len() < MOST_DEPTH => {
                 let _item = self.enter_nested(body, Kind::Answer);
@@ -263,7 +263,7 @@ impl<'a, 'r> Splitter<'a, 'r> {
     }
 
     /// The hot loop: items whose end was guessed and proven, up to one that has to be scanned.
-    fn objects(&mut self) -> Place {
+    fn objects(&mut self) -> WalkState {
         loop {
             let bytes = self.window.bytes();
             let guess = self.cutter.guess(bytes);
@@ -275,12 +275,12 @@ impl<'a, 'r> Splitter<'a, 'r> {
             self.page.items += 1;
             self.window.consume(end + self.cutter.separator_bytes());
             if !self.sink.keep_going() {
-                return Place::Done;
+                return WalkState::Done;
             }
         }
     }
 
-    fn scanned_object(&mut self, guess: Option<usize>) -> Place {
+    fn scanned_object(&mut self, guess: Option<usize>) -> WalkState {
         let end = match self.window.value_end(0) {
             Ok(end) => end,
             Err(Endless(seen)) => return self.give_up(seen),
@@ -336,81 +336,81 @@ impl<'a, 'r> Splitter<'a, 'r> {
         memmem::find(json, b"\"replies\"").is_none()
     }
 
-    fn no_object(&mut self) -> Place {
-        let Ok(end) = self.window.value_end(0) else { return Place::Broken };
+    fn no_object(&mut self) -> WalkState {
+        let Ok(end) = self.window.value_end(0) else { return WalkState::Broken };
         let next = self.window.token_at(end).map(|(_, byte)| byte);
         let stands_alone = matches!(next, None | Some(b',' | b']'));
         let value = self.window.bytes().get(..end).unwrap_or_default();
         if !stands_alone || !strict::is_valid(value) {
-            return Place::Broken;
+            return WalkState::Broken;
         }
         self.sink.quarantine(value, "an item that is no object", self.window.offset());
         self.passed(end)
     }
 
-    fn passed(&mut self, bytes: usize) -> Place {
+    fn passed(&mut self, bytes: usize) -> WalkState {
         self.page.items += 1;
         self.window.consume(bytes);
-        if self.sink.keep_going() { Place::Gap } else { Place::Done }
+        if self.sink.keep_going() { WalkState::Gap } else { WalkState::Done }
     }
 
-    fn gap(&mut self) -> Place {
+    fn gap(&mut self) -> WalkState {
         match self.window.next_token() {
             None => self.cut_short(),
             Some(b',') => {
                 self.window.consume(1);
-                Place::Item
+                WalkState::Item
             }
-            Some(b']') => Place::Item,
-            Some(b'{' | b'[') if !self.page.open && self.outer.is_empty() => Place::Top,
+            Some(b']') => WalkState::Item,
+            Some(b'{' | b'[') if !self.page.open && self.outer.is_empty() => WalkState::Top,
             Some(b'{') => self.missing_comma(),
-            Some(_) => Place::Broken,
+            Some(_) => WalkState::Broken,
         }
     }
 
-    fn missing_comma(&mut self) -> Place {
+    fn missing_comma(&mut self) -> WalkState {
         let offset = self.window.offset();
         self.page.broken = true;
         self.remarks.warn(|| format!("offset {offset}: a comma is missing between two items"));
-        Place::Item
+        WalkState::Item
     }
 
-    fn tail(&mut self) -> Place {
+    fn tail(&mut self) -> WalkState {
         match self.window.next_token() {
             None => self.cut_short(),
             Some(b'}') => {
                 self.window.consume(1);
                 self.leave()
             }
-            Some(b',') => self.tail_member().unwrap_or(Place::Broken),
-            Some(b'{' | b'[') if self.page.broken && self.outer.is_empty() => Place::Top,
+            Some(b',') => self.tail_member().unwrap_or(WalkState::Broken),
+            Some(b'{' | b'[') if self.page.broken && self.outer.is_empty() => WalkState::Top,
             Some(b'{') if self.cutter.may_start(self.window.bytes()) => self.open_again(),
-            Some(_) => Place::Broken,
+            Some(_) => WalkState::Broken,
         }
     }
 
-    fn open_again(&mut self) -> Place {
+    fn open_again(&mut self) -> WalkState {
         let offset = self.window.offset();
         (self.page.open, self.page.broken) = (true, true);
         self.remarks.warn(|| format!("offset {offset}: an item stands behind the page's end"));
-        Place::Item
+        WalkState::Item
     }
 
-    fn tail_member(&mut self) -> Option<Place> {
+    fn tail_member(&mut self) -> Option<WalkState> {
         let (key, _) = self.window.token_at(1)?;
         let mut envelope = Envelope::default();
         match envelope.member(self.window, key)? {
             Member::Items(bytes) if self.page.kind != Kind::Answer => {
                 self.window.consume(bytes);
                 self.page.open = true;
-                Some(Place::Item)
+                Some(WalkState::Item)
             }
             Member::Items(start) | Member::Responses(start) | Member::Body(start) => {
                 let end = self.window.value_end(start - 1).ok()?;
                 self.page.broken = true;
                 self.stranger(key..end);
                 self.window.consume(end);
-                Some(Place::Tail)
+                Some(WalkState::Tail)
             }
             Member::Other(end) => {
                 let bytes = self.window.bytes().get(key..end).unwrap_or_default();
@@ -424,13 +424,13 @@ impl<'a, 'r> Splitter<'a, 'r> {
                 if let Some(message) = envelope.error {
                     self.remarks.fail(|| format!("the page ends in an error ({message})"));
                 }
-                Some(Place::Tail)
+                Some(WalkState::Tail)
             }
         }
     }
 
     /// The end of a page: does the service's count agree?
-    fn leave(&mut self) -> Place {
+    fn leave(&mut self) -> WalkState {
         let (page, end) = (&self.page, self.window.offset());
         if let Some(count) = page.count.filter(|count| *count != page.items && !page.broken) {
             let (start, items) = (page.start, page.items);
@@ -444,24 +444,24 @@ impl<'a, 'r> Splitter<'a, 'r> {
                 self.page = outer;
                 self.behind()
             }
-            None => Place::Top,
+            None => WalkState::Top,
         }
     }
 
     /// The file ends inside a page. What is broken already was said to be so.
-    pub(super) fn cut_short(&mut self) -> Place {
+    pub(super) fn cut_short(&mut self) -> WalkState {
         if self.page.open || !self.page.broken {
             let offset = self.window.offset();
             self.remarks.fail(|| {
                 format!("offset {offset}: the file ends in the middle of a page: fetch it again")
             });
         }
-        Place::Done
+        WalkState::Done
     }
 
-    fn give_up(&mut self, scanned: usize) -> Place {
+    fn give_up(&mut self, scanned: usize) -> WalkState {
         self.patience = self.patience.saturating_sub(scanned);
-        Place::Broken
+        WalkState::Broken
     }
 
     fn reaches_over_an_item(&self, bytes: usize) -> bool {

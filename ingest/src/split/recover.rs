@@ -4,7 +4,7 @@ use memchr::memchr_iter;
 
 use crate::cut::Cutter;
 use crate::scan::{Scanner, Step, trim_end};
-use crate::split::documents::{Page, Place, Splitter};
+use crate::split::documents::{Page, Splitter, WalkState};
 use crate::window::{VALUE_BYTES, WINDOW_BYTES};
 
 /// Quarantined bytes are stored in pieces of at most about this size.
@@ -69,7 +69,7 @@ fn is_member(before: &[u8]) -> bool {
 
 impl Splitter<'_, '_> {
     /// Quarantines from here to the next item, which is not here.
-    pub(super) fn recover(&mut self) -> Place {
+    pub(super) fn recover(&mut self) -> WalkState {
         let offset = self.window.offset();
         if !self.page.open {
             self.page = Page::unknown();
@@ -81,7 +81,7 @@ impl Splitter<'_, '_> {
             match find(self.window.bytes(), skip, self.cutter, &mut self.patience) {
                 Found::Item(at) => {
                     self.set_aside(at, without_separator);
-                    return Place::Item;
+                    return WalkState::Item;
                 }
                 Found::Unsure(at) if self.may_grow() => skip = self.look_closer(at),
                 Found::Unsure(at) => skip = at + 1,
@@ -113,9 +113,9 @@ impl Splitter<'_, '_> {
         0
     }
 
-    fn give_up_the_rest(&mut self) -> Place {
+    fn give_up_the_rest(&mut self) -> WalkState {
         self.set_aside(self.window.bytes().len(), trim_end);
-        if self.page.open { self.cut_short() } else { Place::Done }
+        if self.page.open { self.cut_short() } else { WalkState::Done }
     }
 
     /// Quarantines what `bare` leaves of the first `count` bytes.

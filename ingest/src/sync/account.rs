@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 
 use chatvault_engine::{Archive, Custodian};
+use chatvault_graph::Feed;
 use serde::{Deserialize, Serialize};
 
 use super::plan::Position;
 use super::report::{Outcome, Tally, Trouble};
 use super::turn::Refused;
 use super::{Asked, SyncError, content, store, switch};
-use crate::graph::Feed;
 
 /// A user or team of the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! What a run was asked for, as its report keeps it: "complete" is true of this and of no more.
 
+use chatvault_graph::Feed;
 use serde::{Deserialize, Serialize};
 
 use super::options::{Plan, SyncOptions};
-use crate::graph::Feed;
 
 /// What a run was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,14 +5,14 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use chatvault_engine::RecordKind;
+use chatvault_graph::{Answer, Failure, Feed, Items, Link, read_page};
+
 use super::SyncError;
 use super::commit::{Page, Work};
 use super::plan::Position;
 use super::run::Halt;
 use super::turn::Turn;
-use crate::graph::client::Answer;
-use crate::graph::link::Link;
-use crate::graph::{Failure, Feed, read_page};
 
 /// An answer that is no page is asked for so often before what it holds is saved.
 const BROKEN_TRIES: u32 = 3;
@@ -209,7 +209,7 @@ impl Turn<'_> {
         let page = Page {
             conversation: None,
             custodian: self.custodian.clone(),
-            record: feed.record(),
+            record: record_of(feed),
             source,
             items: page.items,
             answer: page.answer,
@@ -217,5 +217,15 @@ impl Turn<'_> {
         self.run.commit(Work { page: Some(page), checkpoints }).await?;
         self.run.progress.add_page();
         Ok(())
+    }
+}
+
+/// What the archive calls the items of a feed.
+fn record_of(feed: Feed) -> RecordKind {
+    match feed.items() {
+        Items::Messages => RecordKind::Message,
+        Items::Interactions => RecordKind::CopilotInteraction,
+        Items::Recordings => RecordKind::CallRecording,
+        Items::Transcripts => RecordKind::CallTranscript,
     }
 }

@@ -11,11 +11,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatvault_engine::{Archive, Batch, Counts, Custodian, Origin, RecordKind, RunId};
+use chatvault_graph::Answer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::cut::Cutter;
-use crate::graph::client::Answer;
 use crate::sink::{BatchSink, Sink};
 use crate::split::{Shape, shape, split_documents};
 use crate::window::ByteWindow;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chatvault_engine::{Archive, Timestamp};
+use chatvault_graph::{App, Cloud, Credential, CredentialError, InvalidCloud, Secret};
 use serde::{Deserialize, Serialize};
 
 use super::{Service, SyncError, store};
-use crate::graph::{App, Cloud, Credential, CredentialError, InvalidCloud, Secret};
 
 /// What a run has to be told to reach its tenant. A secret is none of it: only its file is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chatvault_engine::{Custodian, RecordKind};
+use chatvault_graph::{Class, Cloud, Failure, FailureKind, Link, Meter, Request, read_page, route};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -13,11 +14,6 @@ use super::commit::{Page, Work};
 use super::report::Trouble;
 use super::run::{Halt, Run};
 use super::{SyncError, places, store};
-use crate::graph::client::Request;
-use crate::graph::limits::Class;
-use crate::graph::link::Link;
-use crate::graph::meter::Meter;
-use crate::graph::{Cloud, Failure, FailureKind, read_page, route};
 
 /// Entries asked for at once, and how many if that is too much.
 pub(super) const ROWS: [u32; 3] = [999, 100, 10];

@@ -11,10 +11,12 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use chatvault_engine::{Archive, Custodian, RunId};
+use chatvault_graph::{Client, Feed, Meter};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tracing::{Instrument, debug_span};
 
 use super::account::{self, Kept, LastTurn};
 use super::beside;
@@ -32,9 +34,6 @@ use super::run::{Halt, Run};
 use super::settle::settle;
 use super::turn::Turn;
 use super::{Asked, SyncError, store, switch};
-use crate::graph::Feed;
-use crate::graph::client::Client;
-use crate::graph::meter::Meter;
 
 /// Time between two calls of the progress callback.
 const TICK: Duration = Duration::from_millis(50);
@@ -83,7 +82,7 @@ struct Outcomes {
 /// Blocks the calling thread, and owns a tokio runtime while it does: called from async code it
 /// panics, as starting a runtime inside of another does; [`sync_async`] is for there. Beside the
 /// runtime's two network threads and up to sixteen that read the archive, a thread for each core
-/// commits. Memory is bounded by the pages in flight ([`Limits`](crate::graph::Limits)).
+/// commits. Memory is bounded by the pages in flight ([`Limits`](chatvault_graph::Limits)).
 ///
 /// `progress` is called from the calling thread, about twenty times a second and once at the end;
 /// when it breaks, the run ends at its next safe place and [`SyncReport::finished`] is false. What
@@ -131,7 +130,8 @@ pub async fn sync_async<F: FnMut(&SyncProgress) -> ControlFlow<()>>(
     let run = Arc::new(Run::new((id, archive.clone()), service, client, options, committer));
     let started_ms = run.started_ms;
     let ends_with_caller = EndsWithCaller(Arc::clone(&run));
-    let work = tokio::spawn(drive(Arc::clone(&run), bind));
+    let span = debug_span!("sync", tenant = service.app.tenant);
+    let work = tokio::spawn(drive(Arc::clone(&run), bind).instrument(span));
     let outcomes = watch(&run, work, progress).await;
     // The last way to the committing threads goes with the run, and they with it.
     drop((ends_with_caller, run));
@@ -364,11 +364,13 @@ async fn take_turns(
         while halted.is_ok() && !run.is_stopped() && running.len() < run.at_once() {
             let Some((custodian, kept)) = waiting.next() else { break };
             let run = Arc::clone(run);
-            let _handle = running.spawn(async move {
+            let span = debug_span!("turn", account = custodian.as_str());
+            let turn = async move {
                 let mut turn = Turn::new(&run, custodian.clone(), &kept);
                 let ended = turn.take().await;
                 (custodian, turn.end(), ended)
-            });
+            };
+            let _handle = running.spawn(turn.instrument(span));
         }
         let Ok(turn) = timeout(LOOK, running.join_next()).await else { continue };
         let Some(turn) = turn else { break };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chatvault_engine::ErrorKind;
 
-use crate::graph::{Failure, FailureKind};
+use chatvault_graph::{Failure, FailureKind};
 
 /// Why nothing more can be done. What was committed before stays; running again goes on there.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ impl SyncError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Archive(error) => error.kind(),
-            Self::Service(failure) => failure.kind.in_engines_words(),
+            Self::Service(failure) => in_engines_words(failure.kind),
             Self::WrongTenant { .. } | Self::Input(_) => ErrorKind::InvalidInput,
             Self::Kept { .. } => ErrorKind::Unsupported,
             Self::Local { cause, .. } => ErrorKind::of(cause).unwrap_or(ErrorKind::Io),
@@ -66,20 +66,20 @@ impl SyncError {
     }
 }
 
-impl FailureKind {
-    fn in_engines_words(self) -> ErrorKind {
-        match self {
-            Self::TimedOut | Self::Throttled | Self::Service | Self::Network | Self::Local => {
-                ErrorKind::Io
-            }
-            Self::Credentials
-            | Self::Permission
-            | Self::Payment
-            | Self::Licence
-            | Self::Delegated
-            | Self::Hostile => ErrorKind::Denied,
-            Self::NotFound | Self::Gone | Self::Refused | Self::TooLarge => ErrorKind::InvalidInput,
-        }
+fn in_engines_words(kind: FailureKind) -> ErrorKind {
+    match kind {
+        FailureKind::TimedOut
+        | FailureKind::Throttled
+        | FailureKind::Service
+        | FailureKind::Network
+        | FailureKind::Local => ErrorKind::Io,
+        FailureKind::Credentials
+        | FailureKind::Permission
+        | FailureKind::Payment
+        | FailureKind::Licence
+        | FailureKind::Delegated
+        | FailureKind::Hostile => ErrorKind::Denied,
+        _ => ErrorKind::InvalidInput,
     }
 }
 

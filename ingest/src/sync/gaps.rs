@@ -1,7 +1,7 @@
 //! What no run can bring in, although nothing failed: named in every report, so that nobody takes
 //! "complete" for more than it is.
 
-use crate::graph::Feed;
+use chatvault_graph::Feed;
 
 /// When private channels had moved to their teams' mailboxes: 2026-01-01.
 const MOVED_MS: i64 = 1_767_225_600_000;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chatvault_engine::{Clock, Custodian, SystemClock, Timestamp};
+use chatvault_graph::{App, Feed, Filter, Limits, Model};
 use serde::{Deserialize, Serialize};
 
 use super::account::Rule;
-use crate::graph::{App, Feed, Filter, Limits, Model};
 
 /// The day before which no Teams message can have been written: 2017-03-01.
 const FIRST_DAY_MS: i64 = 1_488_326_400_000;

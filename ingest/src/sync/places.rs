@@ -7,6 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chatvault_engine::{Archive, Custodian, RecordKind, Scan, Sequence, Versions};
+use chatvault_graph::{
+    Answer, Class, Failure, FailureKind, Items, Link, Meter, Request, read_page, route,
+};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -16,11 +19,6 @@ use super::drive::{blocking, broken_task};
 use super::report::Trouble;
 use super::run::{Halt, Run};
 use super::{SyncError, store};
-use crate::graph::client::{Answer, Request};
-use crate::graph::limits::Class;
-use crate::graph::link::Link;
-use crate::graph::meter::Meter;
-use crate::graph::{Failure, FailureKind, read_page, route};
 
 /// So many refusals before anything worked are a permission that is missing.
 const REFUSALS: u32 = 5;
@@ -103,8 +101,8 @@ impl What {
 
     fn is_wanted(self, run: &Run) -> bool {
         let mut feeds = run.options.feeds.iter();
-        let record = RecordKind::Message;
-        feeds.any(|feed| feed.record() == record && feed.of_team() == (self == Self::Channels))
+        let messages = Items::Messages;
+        feeds.any(|feed| feed.items() == messages && feed.of_team() == (self == Self::Channels))
     }
 
     async fn ask(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use chatvault_engine::Counts;
+use chatvault_graph::{Failure, FailureKind, Feed, Traffic};
 use serde::{Deserialize, Serialize};
 
 use super::Asked;
-use crate::graph::{Failure, FailureKind, Feed, Traffic};
 
 /// Troubles that are kept of one account; more are only counted.
 const TROUBLES: usize = 20;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatvault_engine::{Archive, Clock, Custodian, RunId};
+use chatvault_graph::{Client, Failure, FailureKind, Feed};
 use tokio::sync::watch;
 
 use super::commit::{Committer, Work};
@@ -13,8 +14,6 @@ use super::plan::Pace;
 use super::progress::Counters;
 use super::report::Trouble;
 use super::{Service, SyncError, SyncOptions};
-use crate::graph::client::Client;
-use crate::graph::{Failure, FailureKind, Feed};
 
 /// So many failures to reach the service, with no answer between them: the network is gone.
 const UNREACHABLE: u32 = 4;

@@ -1,8 +1,9 @@
 //! Options before a run, settled: what contradicts itself or cannot be asked is refused by name.
 
+use chatvault_graph::{Feed, Filter};
+
 use super::SyncError;
 use super::options::SyncOptions;
-use crate::graph::{Feed, Filter};
 
 /// The options with the filter's range of time as their own.
 pub(super) fn settle(options: &SyncOptions) -> Result<SyncOptions, SyncError> {

@@ -17,11 +17,11 @@
 //! A position is committed with the page that it follows, so that it never says more than is in.
 
 use chatvault_engine::{Archive, Batch, Custodian};
+use chatvault_graph::Feed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::SyncError;
-use crate::graph::Feed;
 
 pub(super) const TENANT: &str = "graph/tenant";
 pub(super) const CONNECTION: &str = "graph/connection";

@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chatvault_engine::{Custodian, Timestamp};
+use chatvault_graph::{
+    Class, Failure, FailureKind, Feed, Filter, Link, Meter, Request, SentRange, fetch_once,
+    route::{Export, first_page},
+};
 
 use super::account::Kept;
 use super::chain::{End, Fetched};
@@ -15,13 +19,6 @@ use super::plan::{Position, Restarts, Round, Scope, Window};
 use super::report::{AccountReport, Outcome, Trouble};
 use super::run::{Halt, Run};
 use super::{Plan, SyncError, store};
-use crate::graph::client::Request;
-use crate::graph::filter::{SentRange, fetch_once};
-use crate::graph::limits::Class;
-use crate::graph::link::Link;
-use crate::graph::meter::Meter;
-use crate::graph::route::{Export, first_page};
-use crate::graph::{Failure, FailureKind, Feed, Filter};
 
 /// The plan's filter, by name.
 const FETCH_ONCE: &str = "fetch-once";

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
+use chatvault_base::time::format_time;
 use chatvault_engine::Timestamp;
 
 use super::names::one_line;
 use super::{Detail, Event, Names, humanized, who};
 use crate::message::Identity;
-use crate::time::format_time;
 
 /// What stands for an event where its words are not wanted.
 pub const PLACEHOLDER: &str = "System Event Message can't be previewed";

@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 
+use chatvault_base::filter::{Field as _, Operator};
 use chatvault_engine::{Document, MessageKind, Path, Row, Timestamp};
 
 use super::field::Field;
-use super::tree::{Comparison, Operand, Operator, Tree};
+use super::{Comparison, Operand, Tree};
 
 /// What a filter looks at: a message, and what the archive's index says of it.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn compare(&self, Comparison { left, operator, right }: &Comparison) -> bool {
+    fn compare(&self, Comparison { left, operator, right, .. }: &Comparison) -> bool {
         match (self.value(left), self.value(right)) {
             (Some(left), Some(right)) => operator.holds(left.cmp(&right)),
             (None, None) => *operator == Operator::Eq,

@@ -1,5 +1,7 @@
 //! The fields of a message that a filter can name.
 
+use chatvault_base::filter::{self, Type};
+
 /// A scalar field of a chatMessage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
@@ -27,13 +29,7 @@ pub(super) enum Field {
     ApplicationName,
     ApplicationType,
     Device,
-}
-
-/// What kind of value a field has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
-    Text,
-    Time,
+    AppClass,
 }
 
 /// Every field under its path in a message. In the order of [`Field`].
@@ -62,35 +58,35 @@ const PATHS: [(Field, &str); Field::COUNT] = [
     (Field::ApplicationName, "from/application/displayName"),
     (Field::ApplicationType, "from/application/applicationIdentityType"),
     (Field::Device, "from/device/id"),
+    (Field::AppClass, "appClass"),
 ];
 
-/// The same for errors.
-pub(super) const EXPECTED: &str = "a field: lastModifiedDateTime, createdDateTime, \
-    lastEditedDateTime, deletedDateTime, messageType, from/user/id, from/user/displayName, \
-    from/user/userIdentityType, from/application/id, from/application/displayName, \
-    from/application/applicationIdentityType, from/device/id, chatId, channelIdentity/teamId, \
-    channelIdentity/channelId, replyToId, id, etag, subject, summary, importance, locale, webUrl \
-    or body/contentType (upper and lower case matter)";
+impl filter::Field for Field {
+    const EXPECTED: &'static str = "a field: lastModifiedDateTime, createdDateTime, \
+        lastEditedDateTime, deletedDateTime, messageType, from/user/id, from/user/displayName, \
+        from/user/userIdentityType, from/application/id, from/application/displayName, \
+        from/application/applicationIdentityType, from/device/id, chatId, channelIdentity/teamId, \
+        channelIdentity/channelId, replyToId, id, etag, subject, summary, importance, locale, \
+        webUrl, body/contentType or appClass (upper and lower case matter)";
 
-impl Field {
-    pub(super) const COUNT: usize = Self::Device as usize + 1;
-
-    /// The field of this path; case matters, as in OData.
-    pub(super) fn named(path: &str) -> Option<Self> {
+    fn named(path: &str) -> Option<Self> {
         PATHS.iter().find(|(_, known)| *known == path).map(|(field, _)| *field)
     }
 
-    /// Where it stands in a message.
-    pub(super) fn path(self) -> &'static str {
+    fn path(self) -> &'static str {
         PATHS.get(self as usize).map_or("", |(_, path)| path)
     }
 
-    pub(super) fn value_type(self) -> Type {
+    fn value_type(self) -> Type {
         match self {
             Self::Created | Self::Modified | Self::Edited | Self::Deleted => Type::Time,
             _ => Type::Text,
         }
     }
+}
+
+impl Field {
+    pub(super) const COUNT: usize = Self::AppClass as usize + 1;
 
     /// The archive knows these of every row, whatever the message says.
     pub(super) fn is_never_null(self) -> bool {
@@ -105,13 +101,15 @@ impl Field {
 
 #[cfg(test)]
 mod tests {
+    use filter::Field as _;
+
     use super::*;
 
     #[test]
     fn every_field_is_found_by_its_path_and_listed_in_the_error() {
         for (at, field) in Field::all().enumerate() {
             assert_eq!((field as usize, Field::named(field.path())), (at, Some(field)));
-            assert!(EXPECTED.contains(field.path()), "{field:?}");
+            assert!(Field::EXPECTED.contains(field.path()), "{field:?}");
         }
         assert_eq!(Field::named("messsageType"), None);
         assert_eq!(Field::named("lastmodifieddatetime"), None);

@@ -1,31 +1,34 @@
 //! The service's `$filter` language, asked of an archive.
 //!
-//! The filter of the ingest crate writes and reads the few forms that the export service takes, to
+//! The filter of the graph crate writes and reads the few forms that the export service takes, to
 //! send them there. This one is the language itself over what is stored: any field of a message,
 //! any nesting, and an answer that does not depend on what the service would have refused.
 //!
-//! A filter is parsed into a tree (`parse`, `tree`), what a scan can say of it becomes part of the
-//! scan (`narrow`), and what is left is decided on each row's JSON (`evaluate`).
+//! A filter is read as a tree (`chatvault_base::filter`), what a scan can say of it becomes part of
+//! the scan (`narrow`), and what is left is decided on each row's document (`evaluate`).
 //!
 //! Always: narrowing never leaves out a row that meets the filter.
 
 mod evaluate;
 mod field;
 mod narrow;
-mod parse;
 #[cfg(test)]
 mod tests;
-mod tree;
 
 use std::fmt;
 use std::str::FromStr;
 
+use chatvault_base::filter;
 use chatvault_engine::Scan;
 pub use evaluate::Facts;
 
 use crate::error::{Error, Result};
 use evaluate::Wanted;
-use tree::Tree;
+use field::Field;
+
+type Tree = filter::Tree<Field>;
+type Comparison = filter::Comparison<Field>;
+type Operand = filter::Operand<Field>;
 
 /// A condition on messages in the service's `$filter` language.
 ///
@@ -92,7 +95,7 @@ impl FromStr for Filter {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        parse::parse(text).map(Self::of)
+        Ok(Self::of(filter::read(text)?))
     }
 }
 

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use chatvault_base::filter::Operator;
 use chatvault_engine::{MessageKind, Scan, TimeRange, Timestamp};
 
 use super::field::Field;
-use super::tree::{Comparison, Operand, Operator, Tree};
+use super::{Comparison, Operand, Tree};
 use super::{Filter, Left};
 use crate::query::{MAX_ID_BYTES, MAX_VALUES};
 
@@ -74,8 +75,7 @@ fn of(tree: &Tree, negated: bool) -> Reach {
 fn of_comparison(comparison: &Comparison, negated: bool) -> Reach {
     let Some((field, operator, value)) = comparison.of_field() else { return Reach::ALL };
     // The opposite of `eq` is `ne` for null too; of the others only where both sides are there.
-    let has_opposite = matches!(operator, Operator::Eq | Operator::Ne)
-        || (field.is_never_null() && *value != Operand::Null);
+    let has_opposite = operator.is_equality() || (field.is_never_null() && *value != Operand::Null);
     if negated && !has_opposite {
         return Reach::ALL;
     }
@@ -266,14 +266,14 @@ fn narrow_list<T: Ord>(own: &mut Vec<T>, wanted: Option<BTreeSet<T>>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::parse;
     use super::*;
     use crate::parse_time;
+    use chatvault_base::filter::read;
 
     /// The narrowed scan and what is left to be checked; `None` if no row can meet the filter.
     fn narrowed(filter: &str, scan: &Scan) -> Option<(Scan, String)> {
         let mut scan = scan.clone();
-        match narrow(&parse(filter).unwrap(), &mut scan) {
+        match narrow(&read(filter).unwrap(), &mut scan) {
             Left::NoRow => None,
             Left::EveryRow => Some((scan, String::new())),
             Left::Rows(rest) => Some((scan, rest.to_string())),

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::time::parse_time;
 
-fn at(filter: &str) -> (usize, &'static str) {
+fn at(filter: &str) -> (usize, String) {
     match filter.parse::<Filter>() {
-        Err(Error::Filter { at, expected, .. }) => (at, expected),
+        Err(Error::Filter(error)) => (error.at, error.expected.into_owned()),
         other => panic!("{filter}: {other:?}"),
     }
 }
@@ -373,7 +373,7 @@ proptest! {
     fn no_text_is_too_odd(text in "[a-z'() +éTZ0-9:./-]{0,60}", junk in ".{0,40}") {
         for text in [text.clone(), format!("subject eq {text}"), junk] {
             if let Err(error) = text.parse::<Filter>() {
-                let is_named = matches!(error, Error::Filter { at, .. } if at <= text.chars().count() + 1);
+                let is_named = matches!(&error, Error::Filter(error) if error.at <= text.chars().count() + 1);
                 prop_assert!(is_named, "{}", error);
             }
         }

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
+use chatvault_base::time::format_time;
 use chatvault_engine::{Document, RecordKind, Timestamp, Value};
 
 use super::{Text, cues};
 use crate::message::{
     Attachment, Body, BodyKind, Fill, Identity, Message, MessageType, identity, object,
 };
-use crate::time::format_time;
 
 /// A row of a recording or transcript.
 #[derive(Default)]

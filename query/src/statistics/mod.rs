@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
+use chatvault_base::time::format_time;
 use chatvault_engine::{Custodian, MessageKind, Snapshot, Timestamp};
 
 use crate::error::{Error, Result};
@@ -13,7 +14,6 @@ use crate::names::Kind;
 use crate::plan::Plan;
 use crate::query::Query;
 use crate::search::Index;
-use crate::time::format_time;
 
 const TICKS_PER_DAY: i64 = 86_400 * 10_000_000;
 

@@ -48,7 +48,10 @@ fn is_our_path(name: &str) -> bool {
     if name.contains([' ', '*', '<', '{', '…', '$', ':', '(']) {
         return false;
     }
-    let ours = ["engine", "ingest", "query", "cli", "tests", "benches", "fuzz", ".ci"];
+    let ours = [
+        "base", "engine", "graph", "ingest", "query", "export", "web", "cli", "tests", "benches",
+        "fuzz", ".ci",
+    ];
     let first = name.split('/').next().unwrap_or_default();
     let extension = Path::new(name).extension().and_then(|found| found.to_str());
     (name.contains('/') && ours.contains(&first))

@@ -4,11 +4,13 @@ use super::check;
 use super::source::Source;
 
 /// Our packages by their folders, and which of ours each may use.
-const EDGES: [(&str, &[&str]); 11] = [
-    ("engine", &[]),
-    ("ingest", &["engine"]),
-    ("query", &["engine"]),
-    ("export", &["engine", "query"]),
+const EDGES: [(&str, &[&str]); 13] = [
+    ("base", &[]),
+    ("graph", &["base"]),
+    ("engine", &["base"]),
+    ("ingest", &["base", "engine", "graph"]),
+    ("query", &["base", "engine"]),
+    ("export", &["base", "engine", "query"]),
     ("web", &["engine", "ingest", "query", "export"]),
     ("cli", &["engine", "ingest", "query", "export", "web"]),
     ("tests/support", &["engine", "ingest", "query", "export"]),
@@ -55,7 +57,7 @@ fn edges(source: &Source) -> Vec<String> {
         let unknown = source.finding(1, "say in tidy what this package may depend on");
         return if inner { Vec::new() } else { vec![unknown] };
     };
-    let library = ["engine", "query"].contains(&folder);
+    let library = ["base", "engine", "query"].contains(&folder);
     let found = dependencies(&source.text).filter(|name| match name.strip_prefix("chatvault-") {
         Some(ours) => !allowed.contains(&ours),
         None => library && FOREIGN.contains(name),

@@ -6,15 +6,14 @@
 //! | `getAllRetainedMessages`, targeted, Copilot | every version, and each content that one came with |
 //! | recordings and transcripts, their deltas | the newest entry |
 
-use axum::response::Response;
 use chatvault_engine::{Custodian, Document, Path, Row, Snapshot, Value};
 use chatvault_query::{Query, Record, Versions};
 
 use super::Call;
-use super::address::literal;
 use super::link::{Question, Size};
 use super::refusal::{Refusal, Result};
 use super::rows::Listing;
+use axum::response::Response;
 
 const USUAL: Size = Size { usual: 100, most: 999, is_strict: false };
 const DELTA: Size = Size { usual: 50, most: 50, is_strict: false };
@@ -94,10 +93,9 @@ impl Feed {
         let size = if is_delta { DELTA } else { USUAL };
         let mut question = Question::of(call, &snapshot, size)?;
         let text = question.filter.clone().unwrap_or_default();
-        let (filter, classes) = match self {
-            Self::Copilot => of_copilot(&text)?,
-            Self::Current | Self::Retained | Self::Targeted => (text, Vec::new()),
-            _ => (of_meetings(&text, &owner)?, Vec::new()),
+        let filter = match self.record() {
+            Record::Message | Record::Copilot => text,
+            _ => of_meetings(&text, &owner)?,
         };
         // What the service took once and ignores.
         question.order = None;
@@ -110,23 +108,23 @@ impl Feed {
             created_to: call.address.argument("endDateTime").map(str::to_owned),
             ..Query::default()
         };
-        let fits = |row: &Row<'_>| self.has(row, &classes);
+        let fits = |row: &Row<'_>| self.has(row);
         let keep: Option<super::rows::Keep<'_>> =
-            if self.needs_look(&owner, &classes) { Some(&fits) } else { None };
+            if self.needs_look(&owner) { Some(&fits) } else { None };
         let context = self.context().to_owned();
         Listing { context, question, query, keep, is_delta }.page(call, &snapshot)
     }
 
-    fn needs_look(self, owner: &Custodian, classes: &[String]) -> bool {
+    fn needs_look(self, owner: &Custodian) -> bool {
         match self {
-            Self::Copilot => !classes.is_empty(),
+            Self::Copilot => false,
             Self::Current | Self::Retained => owner.as_str().starts_with("user:"),
             _ => true,
         }
     }
 
     /// Is a row of the record one of this feed?
-    fn has(self, row: &Row<'_>, classes: &[String]) -> Result<bool> {
+    fn has(self, row: &Row<'_>) -> Result<bool> {
         let document = row.document()?;
         let text = |path: &str| document.get(&Path::new(path)).and_then(Value::text);
         // As the client that reads them sees it: by the address, or by having no meeting.
@@ -140,9 +138,7 @@ impl Feed {
             Self::Targeted => is_targeted(&document),
             Self::Recordings | Self::Transcripts => !is_call(),
             Self::AdhocRecordings | Self::AdhocTranscripts => is_call(),
-            Self::Copilot => {
-                text("appClass").is_some_and(|own| classes.iter().any(|one| *one == own))
-            }
+            Self::Copilot => true,
         })
     }
 }
@@ -166,83 +162,20 @@ fn is_targeted(document: &Document<'_>) -> bool {
     document.get(&Path::new("recipient/id")).is_some_and(|id| !id.is_null())
 }
 
-/// Classes of apps and what is left, which is a filter like others.
-fn of_copilot(text: &str) -> Result<(String, Vec<String>)> {
-    let (mut rest, mut classes) = (Vec::new(), Vec::new());
-    for part in parts(text, " and ") {
-        if !part.contains("appClass") {
-            rest.push(part);
-            continue;
-        }
-        let bare = part.trim().trim_start_matches('(').trim_end_matches(')');
-        for clause in parts(bare, " or ") {
-            let class = clause.trim().strip_prefix("appClass eq ").and_then(literal);
-            classes.push(class.ok_or_else(|| Refusal::bad("Invalid filter clause"))?);
-        }
-    }
-    Ok((rest.join(" and "), classes))
-}
-
-/// Of meetings the filter can only name their organizer.
+/// Of meetings the filter can only name their organizer, whose feed it is.
 fn of_meetings(text: &str, owner: &Custodian) -> Result<String> {
-    let named = text
-        .split_once(" eq ")
-        .filter(|(field, _)| field.trim().to_lowercase() == "meetingorganizer/user/id");
-    let is_owner = |id: String| owner.as_str().strip_prefix("user:") == Some(id.as_str());
-    match named {
-        None if text.is_empty() => Ok(String::new()),
-        Some((_, id)) if literal(id).is_some_and(is_owner) => Ok(String::new()),
-        _ => Err(Refusal::bad("Invalid filter clause")),
+    let id = owner.as_str().strip_prefix("user:").unwrap_or_default();
+    let own = format!("meetingOrganizer/user/id eq '{id}'");
+    let spaced = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() || spaced.eq_ignore_ascii_case(&own) {
+        return Ok(String::new());
     }
-}
-
-/// The parts between a word that stands outside of brackets and quotes.
-fn parts<'t>(text: &'t str, word: &str) -> Vec<&'t str> {
-    let (mut all, mut start, mut depth, mut is_quoted) = (Vec::new(), 0, 0_i32, false);
-    let is_word = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(word));
-    for (at, c) in text.char_indices() {
-        match c {
-            '\'' => is_quoted = !is_quoted,
-            '(' if !is_quoted => depth += 1,
-            ')' if !is_quoted => depth -= 1,
-            ' ' if depth == 0 && !is_quoted && at >= start && is_word(at) => {
-                all.extend(text.get(start..at));
-                start = at + word.len();
-            }
-            _ => {}
-        }
-    }
-    all.extend(text.get(start..));
-    all
+    Err(Refusal::bad("Invalid filter clause"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_filter_of_copilot_is_classes_and_the_rest() {
-        let times =
-            "(createdDateTime gt 2024-01-01T00:00:00Z and createdDateTime lt 2024-02-01T00:00:00Z)";
-        for (text, rest, classes) in [
-            (String::new(), "", vec![]),
-            (times.to_owned(), times, vec![]),
-            ("appClass eq 'A'".to_owned(), "", vec!["A"]),
-            (
-                format!("(appClass eq 'A and (b' or appClass eq 'C') and {times}"),
-                times,
-                vec!["A and (b", "C"],
-            ),
-        ] {
-            let (left, found) = of_copilot(&text).unwrap();
-            assert_eq!(
-                (left.as_str(), found),
-                (rest, classes.iter().map(|&it| it.to_owned()).collect()),
-                "{text}"
-            );
-        }
-        assert!(of_copilot("appClass ne 'A'").is_err());
-    }
 
     #[test]
     fn addresses_are_feeds_in_every_spelling() {

@@ -101,7 +101,7 @@ impl From<chatvault_query::Error> for Refusal {
             chatvault_query::Error::Commit { .. } | chatvault_query::Error::Cursor(_) => {
                 Self::stale()
             }
-            chatvault_query::Error::Filter { .. } => {
+            chatvault_query::Error::Filter(_) => {
                 Self::bad(format!("Invalid $filter query. {error}"))
             }
             other => Failure::from(other).into(),

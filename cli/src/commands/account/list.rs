@@ -65,11 +65,11 @@ struct Only {
 /// The documented fields.
 #[derive(Serialize)]
 struct List<'a> {
-    accounts: Vec<Entry<'a>>,
+    accounts: Vec<AccountRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct AccountRow<'a> {
     account: &'a str,
     name: Option<&'a str>,
     address: Option<&'a str>,
@@ -104,7 +104,7 @@ struct Last<'a> {
     troubles: Vec<TroubleFacts<'a>>,
 }
 
-impl<'a> From<&'a Account> for Entry<'a> {
+impl<'a> From<&'a Account> for AccountRow<'a> {
     fn from(account: &'a Account) -> Self {
         Self {
             account: account.custodian.as_str(),
@@ -154,7 +154,7 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let chosen: Vec<&Account> =
         accounts.iter().filter(|account| is_wanted(account, &arguments.only)).collect();
     if arguments.json {
-        let accounts = chosen.into_iter().map(Entry::from).collect();
+        let accounts = chosen.into_iter().map(AccountRow::from).collect();
         console.json(&List { accounts })?;
     } else if accounts.is_empty() {
         console.line("no accounts yet: the first `chatvault sync` finds them")?;
@@ -385,13 +385,13 @@ mod tests {
     #[test]
     fn programs_get_times_and_numbers() {
         let account_run = account(true, Some(RunOutcome::Complete));
-        let value = serde_json::to_value(Entry::from(&account_run)).unwrap();
+        let value = serde_json::to_value(AccountRow::from(&account_run)).unwrap();
         assert_eq!(value["up_to"], "2026-03-02T07:55:00Z");
         assert_eq!(
             (&value["last"]["outcome"], &value["last"]["copies"]),
             (&"complete".into(), &12_345.into())
         );
         let never = account(false, None);
-        assert!(serde_json::to_value(Entry::from(&never)).unwrap()["last"].is_null());
+        assert!(serde_json::to_value(AccountRow::from(&never)).unwrap()["last"].is_null());
     }
 }

@@ -44,11 +44,11 @@ pub(super) struct Arguments {
 #[derive(Serialize)]
 struct List<'a> {
     missing: usize,
-    entries: Vec<Entry<'a>>,
+    entries: Vec<MissingRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct MissingRow<'a> {
     account: &'a str,
     conversation: &'a str,
     reply_to: Option<&'a str>,
@@ -63,7 +63,7 @@ struct Entry<'a> {
     given_up: bool,
 }
 
-impl<'a> From<&'a Missing> for Entry<'a> {
+impl<'a> From<&'a Missing> for MissingRow<'a> {
     fn from(missing: &'a Missing) -> Self {
         Self {
             account: missing.custodian.as_str(),
@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let account = account.transpose()?;
     let missing = sync::missing(&archive, account.map(|account| &account.custodian))?;
     if arguments.json {
-        let entries = missing.iter().map(Entry::from).collect();
+        let entries = missing.iter().map(MissingRow::from).collect();
         console.json(&List { missing: missing.len(), entries })?;
     } else if missing.is_empty() {
         console.line("nothing is missing")?;
@@ -167,7 +167,7 @@ mod tests {
                 "404 itemNotFound",
             ]
         );
-        let value = serde_json::to_value(Entry::from(&missing)).unwrap();
+        let value = serde_json::to_value(MissingRow::from(&missing)).unwrap();
         assert_eq!(value["first"], "2026-03-02T08:00:00Z");
         assert_eq!(value["given_up"], true);
     }

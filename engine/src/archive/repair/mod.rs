@@ -12,6 +12,8 @@ mod write;
 
 use std::sync::Arc;
 
+use tracing::debug_span;
+
 use super::disposal::TRASH;
 use super::open::{self, FOLDERS};
 use super::repaired::Repaired;
@@ -66,6 +68,7 @@ pub fn repair(
     spares: &[Spare],
     progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<RepairReport> {
+    let _span = debug_span!("repair").entered();
     let lock = claim(&*target.storage)?;
     let (mended, from_copies) = mend::mend(&source.storage, spares)?;
     let host = Host { storage: Arc::new(mended), clock: Arc::clone(&source.clock) };

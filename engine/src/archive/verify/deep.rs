@@ -34,7 +34,7 @@ pub(super) struct GroupRead {
     messages: u32,
     raw_bytes: u64,
     /// Order of the first and the last row.
-    edges: Option<(Place, Place)>,
+    edges: Option<(SortKey, SortKey)>,
     pub(super) damage: Option<Error>,
     /// All rows were read.
     pub(super) whole: bool,
@@ -42,7 +42,7 @@ pub(super) struct GroupRead {
 
 /// A row's place in the order of its segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct SortKey {
     conversation: usize,
     created: i64,
     id: Vec<u8>,
@@ -51,7 +51,7 @@ struct Place {
     record: RecordKind,
 }
 
-impl Place {
+impl SortKey {
     fn of(kept: Kept<'_>, address: ContentAddress) -> Self {
         let Kept { tables, keys, row, local } = kept;
         let mut id = Vec::new();
@@ -159,7 +159,7 @@ impl Reader {
         let touching = |error: Error| error.touching(group.touched(names()));
         let keys = segment.keys(index).map_err(touching)?;
         check_bounds(group, &keys).map_err(touching)?;
-        let (mut first, mut last) = (None, None::<Place>);
+        let (mut first, mut last) = (None, None::<SortKey>);
         let mut wrong = Wrong::default();
         let late = arrivals.late(segment.meta.number);
         let mut late = InOrder::of(&late);
@@ -174,7 +174,7 @@ impl Reader {
                 error.touching(Touched { rows: Some(1), ..group.touched(conversations) })
             };
             let (address, differs) = check.check(kept, document).map_err(one)?;
-            let place = Place::of(kept, address);
+            let place = SortKey::of(kept, address);
             let ordered = last.as_ref().is_none_or(|last| last.precedes(&place));
             let differs = differs.or((!ordered).then_some("place in the order"));
             let differs =
@@ -245,7 +245,7 @@ struct Sum {
     tree: merkle::Builder,
     messages: u64,
     raw_bytes: u64,
-    last: Option<Place>,
+    last: Option<SortKey>,
     incomplete: bool,
 }
 

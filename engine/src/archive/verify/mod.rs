@@ -26,6 +26,8 @@ use std::sync::{Arc, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use tracing::debug_span;
+
 use super::report::{Damage, Depth, VerifyReport};
 use super::state::State;
 use super::{Archive, Shared};
@@ -113,6 +115,7 @@ struct Settled {
 
 impl Check<'_> {
     fn run(&self, tell: &mut Tell<'_>) -> Result<VerifyReport> {
+        let _span = debug_span!("verify", depth = ?self.depth).entered();
         let storage = self.storage;
         let mut findings = Findings::default();
         let archive = self.check_head(&mut findings)?;

@@ -322,10 +322,10 @@ fn a_row_under_a_wrong_key_is_found_though_every_checksum_fits() {
         ("tag", |row| row.address.0[0] ^= 1),
         ("reply_to", |row| row.reply_to = Some("1699999999999")),
         ("version", |row| row.version += 1),
-        ("modified time", |row| row.modified.0 += 1),
+        ("modified time", |row| row.modified = Timestamp::from_ticks(row.modified.ticks() + 1)),
         ("sender", |row| row.sender = None),
         ("kind", |row| row.kind = MessageKind::System),
-        ("created time", |row| row.created.0 += 1),
+        ("created time", |row| row.created = Timestamp::from_ticks(row.created.ticks() + 1)),
         ("id", |row| row.id = "1700000005001"),
     ];
     for (key, change) in cases {

@@ -17,11 +17,11 @@ mod tests;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::entry::{Context, Entry, RenderOptions};
-use crate::format::table::{COLUMNS, Cell, Items, PARTICIPANTS, Row, Rows};
-use crate::zone::calendar::write_time;
+use chatvault_base::time::calendar::write_time;
 
 use self::cell::Cells;
+use crate::entry::{Context, Entry, RenderOptions};
+use crate::format::table::{COLUMNS, Cell, Items, PARTICIPANTS, Row, Rows};
 
 /// What marks a file as UTF-8 to spreadsheets.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

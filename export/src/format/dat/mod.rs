@@ -21,6 +21,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+use chatvault_base::time::calendar::{parts, write_date, write_digits};
 use chatvault_engine::{MessageKey, RecordKind, Timestamp};
 use chatvault_query::event::{Names, who};
 use chatvault_query::message::Message;
@@ -31,7 +32,6 @@ use crate::entry::{
     Attached, AttachedState, Context, Entry, Person, SystemEvents, Then, Version, holding,
 };
 use crate::format::table::{Parsed, body_text, chat_type, last_text, person_words};
-use crate::zone::calendar::{parts, write_date, write_digits};
 use crate::zone::rfc3339;
 
 pub(crate) use self::line::{Dates, Written, header};

@@ -18,6 +18,7 @@ use chatvault_query::event::who;
 use crate::digest::{hex, sha256};
 use crate::entry::{Context, Entry, Person, Piece};
 use crate::format::markup::{Nowhere, escape};
+use crate::format::{Item, Renderer, Sink, Tail};
 use crate::zone::rfc3339;
 
 use super::Mails;
@@ -36,9 +37,6 @@ const FILE_BYTES: u64 = 64 << 20;
 /// The most text that waits for the end of a day.
 const WAITING_BYTES: usize = 64 << 20;
 const DAY_MS: i64 = 86_400_000;
-
-/// Takes what is finished.
-pub(crate) type Sink<'s> = dyn FnMut(Piece) -> io::Result<()> + 's;
 
 /// Writes the digests of one conversation, day by day.
 pub(crate) struct Days<'a> {
@@ -100,6 +98,16 @@ impl Slice {
         self.messages >= MESSAGES
             || self.text_bytes() >= TEXT_BYTES
             || self.file_bytes >= FILE_BYTES
+    }
+}
+
+impl<'a> Renderer<'a> for Days<'a> {
+    fn push(&mut self, item: Item, sink: &mut Sink<'_>) -> io::Result<()> {
+        self.push(&item.entry()?, sink)
+    }
+
+    fn finish(self: Box<Self>, sink: &mut Sink<'_>) -> io::Result<Tail<'a>> {
+        (*self).finish(sink).map(|()| Tail::default())
     }
 }
 

@@ -3,16 +3,16 @@
 
 use std::borrow::Cow;
 
+use chatvault_base::time::calendar;
 use chatvault_engine::{ContentAddress, Timestamp};
 use chatvault_query::message::{Identity as Sender, IdentityKind, Importance, Message};
-
-use crate::entry::{AttachedState, Context, Person, Version, holding};
-use crate::format::table::chat_type;
-use crate::zone::{calendar, rfc3339};
 
 use super::body::{View, grouped};
 use super::header::{Headers, clean, mailbox};
 use super::identity::{Identity, thread_index};
+use crate::entry::{AttachedState, Context, Person, Version, holding};
+use crate::format::table::chat_type;
+use crate::zone::rfc3339;
 
 /// How many recipients a mail names: as many as mail servers take. How many more there are is said.
 const RECIPIENTS: usize = 1_000;

@@ -1,10 +1,10 @@
 //! Days and clock times as people read them in a transcript, in the zone of the export.
 
+use chatvault_base::time::calendar::Date;
 use chatvault_engine::Timestamp;
 
 use super::write::Html;
 use crate::entry::Zone;
-use crate::zone::calendar::Date;
 
 /// An instant as the clocks of a zone show it.
 #[derive(Clone, Copy, Debug)]

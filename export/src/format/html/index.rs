@@ -12,9 +12,10 @@ use chatvault_engine::Timestamp;
 use super::leaf::write_range;
 use super::page;
 use super::tally::Tally;
-use super::transcript::{Sink, Summary};
+use super::transcript::Summary;
 use super::write::{Html, relative_link};
 use crate::entry::{Chat, Content, Piece, RenderOptions, Window};
+use crate::format::Sink;
 use crate::zone::file_stamp;
 
 /// Chats on a page of the index.

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use chatvault_base::time::calendar::Date;
 use chatvault_engine::Timestamp;
 
 use super::card::{Card, Hole, Scene};
@@ -15,7 +16,6 @@ use super::places::Places;
 use super::transcript::{Month, PAGE_BYTES, PAGE_CARDS, PageNote};
 use super::write::{Html, anchor, relative_link};
 use crate::entry::{Window, Zone};
-use crate::zone::calendar::Date;
 
 /// What opens a thread on a page of an export.
 const THREAD: &str = "<section class=\"thread\" aria-label=\"Thread\">\n";

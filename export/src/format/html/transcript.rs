@@ -6,6 +6,7 @@
 
 use std::io;
 
+use chatvault_base::time::calendar::Date;
 use chatvault_engine::Timestamp;
 
 use super::card::{Card, Scene};
@@ -14,15 +15,12 @@ use super::leaf::{Around, Known, Leaf};
 use super::places::Places;
 use super::tally::Tally;
 use crate::entry::{Content, Piece, Window};
-use crate::zone::calendar::Date;
+use crate::format::{Item, Renderer, Sink, Tail};
 
 /// Messages on a page at most.
 pub(crate) const PAGE_CARDS: usize = 1_000;
 /// A page is turned when it has so many bytes, however few messages these are.
 pub(crate) const PAGE_BYTES: usize = 4 << 20;
-
-/// What finished files are handed to.
-pub(crate) type Sink<'s> = dyn FnMut(Piece) -> io::Result<()> + 's;
 
 /// Writes one chat's pages for one window.
 ///
@@ -66,6 +64,16 @@ pub(crate) struct PageNote {
 pub(super) struct Month {
     pub(super) year: i64,
     pub(super) month: i64,
+}
+
+impl<'a> Renderer<'a> for Transcript<'a> {
+    fn push(&mut self, item: Item, sink: &mut Sink<'_>) -> io::Result<()> {
+        self.place(item.card()?, sink)
+    }
+
+    fn finish(self: Box<Self>, sink: &mut Sink<'_>) -> io::Result<Tail<'a>> {
+        Ok(Tail { html: Some((*self).finish(sink)?), ..Tail::default() })
+    }
 }
 
 impl<'a> Transcript<'a> {

@@ -6,13 +6,13 @@
 //!
 //! A file is records one behind the other, without a head: it can end after any of them.
 
+use chatvault_base::time::calendar;
 use chatvault_engine::Timestamp;
 use memchr::memchr;
 
 use crate::content::LineEnd;
 use crate::entry::{Content, Context, Entry, Span};
 use crate::format::eml::Mails;
-use crate::zone::calendar;
 
 /// Writes the records of one conversation.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ impl std::fmt::Display for Id {
 #[derive(Debug)]
 pub(super) struct File {
     bytes: Vec<u8>,
-    places: Vec<Place>,
+    places: Vec<ObjectPlace>,
     /// Small objects that wait for more: their numbers and where they begin in the text.
     small: Vec<(u32, usize)>,
     small_text: String,
@@ -30,7 +30,7 @@ pub(super) struct File {
 
 /// Where an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ObjectPlace {
     /// Not written.
     Nowhere,
     At(u64),
@@ -69,7 +69,7 @@ impl File {
 
     /// A number for an object that will be written.
     pub(super) fn take(&mut self) -> Id {
-        self.places.push(Place::Nowhere);
+        self.places.push(ObjectPlace::Nowhere);
         Id(u32::try_from(self.places.len()).unwrap_or(u32::MAX))
     }
 
@@ -100,7 +100,7 @@ impl File {
         for ((number, start), index) in small.iter().zip(0_u16..) {
             // Writing to a `String` cannot fail.
             let _written = write!(content, "{number} {start} ");
-            self.put(Id(*number), Place::In(stream.0, index));
+            self.put(Id(*number), ObjectPlace::In(stream.0, index));
         }
         let dictionary = format!("/Type/ObjStm/N {}/First {}", small.len(), content.len());
         content.push_str(&text);
@@ -123,11 +123,11 @@ impl File {
     }
 
     fn begin(&mut self, id: Id) {
-        self.put(id, Place::At(self.bytes.len() as u64));
+        self.put(id, ObjectPlace::At(self.bytes.len() as u64));
         self.bytes.extend_from_slice(format!("{} 0 obj\n", id.0).as_bytes());
     }
 
-    fn put(&mut self, id: Id, place: Place) {
+    fn put(&mut self, id: Id, place: ObjectPlace) {
         let index = usize::try_from(id.0).ok().and_then(|id| id.checked_sub(1));
         if let Some(slot) = index.and_then(|index| self.places.get_mut(index)) {
             *slot = place;
@@ -139,13 +139,13 @@ impl File {
         self.write_small();
         let table = self.take();
         let start = self.bytes.len();
-        self.put(table, Place::At(start as u64));
+        self.put(table, ObjectPlace::At(start as u64));
         let mut rows = vec![0, 0, 0, 0, 0, 0, 0xFF, 0xFF];
         for place in &self.places {
             let (kind, number, index) = match *place {
-                Place::Nowhere => (0, 0, 0),
-                Place::At(offset) => (1, offset, 0),
-                Place::In(stream, index) => (2, u64::from(stream), index),
+                ObjectPlace::Nowhere => (0, 0, 0),
+                ObjectPlace::At(offset) => (1, offset, 0),
+                ObjectPlace::In(stream, index) => (2, u64::from(stream), index),
             };
             rows.push(kind);
             rows.extend([32, 24, 16, 8, 0].map(|shift| (number >> shift & 0xFF) as u8));

@@ -1,6 +1,7 @@
 //! What stands above and below the text of every page: the day and the zone, the conversation, the export
 //! and the page's number. To those who do not see the page it is nothing.
 
+use chatvault_base::time::calendar::Date;
 use chrono::{Datelike, NaiveDate};
 
 use super::entry::{PAGE_WIDTH, grouped};
@@ -10,7 +11,6 @@ use super::line::{Ink, Item, Line, Mark, Reach, Style};
 use super::paragraph::{Align, Span};
 use super::shape::Shaper;
 use crate::entry::Context;
-use crate::zone::calendar::Date;
 
 /// Where the number of the page ends and the form with their total begins.
 pub(super) const SEAM: f32 = 440.0;

@@ -49,10 +49,11 @@ use std::io;
 use chatvault_engine::ContentAddress;
 use chatvault_query::people::ConversationKind;
 
-use self::pages::{Pages, Sink};
+use self::pages::Pages;
 use self::shape::Shaper;
 use self::thread::{Placed, Threads};
 use crate::entry::{Context, Entry, Window};
+use crate::format::{Item, Renderer, Sink, Tail};
 
 pub(crate) use self::entry::Counts;
 pub(crate) use self::font::{FontUsed, Fonts};
@@ -138,6 +139,22 @@ pub(crate) struct Transcript<'a> {
     batch_bytes: usize,
 }
 
+impl<'a> Renderer<'a> for Transcript<'a> {
+    fn push(&mut self, item: Item, sink: &mut Sink<'_>) -> io::Result<()> {
+        self.push(item.entry()?, sink)
+    }
+
+    fn leave_out_event(&mut self) {
+        self.pages.count(Counts { events_omitted: 1, ..Counts::default() });
+    }
+
+    fn finish(self: Box<Self>, sink: &mut Sink<'_>) -> io::Result<Tail<'a>> {
+        let (summary, kit) = self.finish_with(sink)?;
+        let missing_glyphs = summary.missing.values().sum();
+        Ok(Tail { missing_glyphs, kit: Some(kit), ..Tail::default() })
+    }
+}
+
 impl<'a> Transcript<'a> {
     /// Begins the transcript of a window.
     #[cfg(test)]
@@ -160,7 +177,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// Takes the next entry, in the order of the export.
-    pub(crate) fn push(&mut self, entry: Entry, sink: Sink<'_>) -> io::Result<()> {
+    pub(crate) fn push(&mut self, entry: Entry, sink: &mut Sink<'_>) -> io::Result<()> {
         let placed = match &mut self.threads {
             Some(threads) => threads.push(entry),
             None => vec![Placed { entry, is_under: false }],
@@ -168,7 +185,7 @@ impl<'a> Transcript<'a> {
         placed.into_iter().try_for_each(|placed| self.place(placed, sink))
     }
 
-    fn place(&mut self, placed: Placed, sink: Sink<'_>) -> io::Result<()> {
+    fn place(&mut self, placed: Placed, sink: &mut Sink<'_>) -> io::Result<()> {
         let versions = placed.entry.versions.iter();
         self.batch_bytes += versions.map(|version| version.document.json().len()).sum::<usize>();
         self.batch.push(placed);
@@ -178,19 +195,14 @@ impl<'a> Transcript<'a> {
         Ok(())
     }
 
-    /// Counts a system event that was left out.
-    pub(crate) fn leave_out_event(&mut self) {
-        self.pages.count(Counts { events_omitted: 1, ..Counts::default() });
-    }
-
     /// Ends the transcript.
     #[cfg(test)]
-    pub(crate) fn finish(self, sink: Sink<'_>) -> io::Result<Summary> {
+    pub(crate) fn finish(self, sink: &mut Sink<'_>) -> io::Result<Summary> {
         self.finish_with(sink).map(|(summary, _kit)| summary)
     }
 
     /// Ends the transcript, and gives the kit back.
-    pub(crate) fn finish_with(mut self, sink: Sink<'_>) -> io::Result<(Summary, Kit<'a>)> {
+    pub(crate) fn finish_with(mut self, sink: &mut Sink<'_>) -> io::Result<(Summary, Kit<'a>)> {
         let last = self.threads.as_mut().map(Threads::finish).unwrap_or_default();
         last.into_iter().try_for_each(|placed| self.place(placed, sink))?;
         self.flush(sink)?;
@@ -198,7 +210,7 @@ impl<'a> Transcript<'a> {
         Ok((summary, Kit { fonts, shaper, shapers: self.shapers }))
     }
 
-    fn flush(&mut self, sink: Sink<'_>) -> io::Result<()> {
+    fn flush(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         let batch = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
         let context = self.context;

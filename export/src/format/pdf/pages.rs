@@ -24,6 +24,7 @@ use super::tag::{Elements, Role, Tag};
 use super::volume::{About, Bookmark, Content, Link, Page, Volume};
 use super::{Limits, Summary, cover};
 use crate::entry::{Content as Bytes, Context, Piece, Window};
+use crate::format::Sink;
 
 /// The left edge of the text.
 const LEFT: f32 = 56.0;
@@ -42,9 +43,6 @@ const MOMENT_MS: i64 = 5 * 60 * 1_000;
 /// Above a day, and the least room for it and what it announces: a name and two lines.
 const DAY_GAP: f32 = 14.0;
 const DAY_ROOM: f32 = 80.0;
-
-/// What goes out.
-pub(super) type Sink<'a> = &'a mut dyn FnMut(Piece) -> io::Result<()>;
 
 /// A page that is being filled.
 struct Open {
@@ -145,7 +143,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Puts an entry on the page, or on as many as it needs.
-    pub(super) fn entry(&mut self, mut laid: Laid, sink: Sink<'_>) -> io::Result<()> {
+    pub(super) fn entry(&mut self, mut laid: Laid, sink: &mut Sink<'_>) -> io::Result<()> {
         self.count(laid.counts);
         if laid.lines.is_empty() && laid.head.is_empty() {
             return Ok(());
@@ -209,13 +207,16 @@ impl<'a> Pages<'a> {
     }
 
     /// Ends the page, and the file if it is full.
-    fn turn_page(&mut self, sink: Sink<'_>) -> io::Result<()> {
+    fn turn_page(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         self.close_page();
         self.turn_file(sink)
     }
 
     /// Ends the transcript.
-    pub(super) fn finish(mut self, sink: Sink<'_>) -> io::Result<(Summary, &'a Fonts, Shaper<'a>)> {
+    pub(super) fn finish(
+        mut self,
+        sink: &mut Sink<'_>,
+    ) -> io::Result<(Summary, &'a Fonts, Shaper<'a>)> {
         self.close_page();
         self.end_file(true, sink)?;
         Ok((self.summary, self.fonts, self.shaper))
@@ -401,7 +402,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Begins the next file if this one is full.
-    fn turn_file(&mut self, sink: Sink<'_>) -> io::Result<()> {
+    fn turn_file(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         let is_full = self.volume.len() >= self.limits.pages_per_file
             || self.volume.estimate() >= self.limits.bytes_per_file;
         let has_entries = self.volume.len() > self.cover.len();
@@ -438,7 +439,7 @@ impl<'a> Pages<'a> {
         (cut(lines, TOP - BOTTOM), elements)
     }
 
-    fn end_file(&mut self, is_last: bool, sink: Sink<'_>) -> io::Result<()> {
+    fn end_file(&mut self, is_last: bool, sink: &mut Sink<'_>) -> io::Result<()> {
         self.volume.structure.write(&mut self.volume.file, &mut self.drawn);
         let entry = std::mem::take(&mut self.drawn);
         let (covers, elements) = self.cover_pages(is_last);

@@ -29,8 +29,8 @@ use chatvault_engine::Timestamp;
 
 use self::event::Unit;
 use self::slice::Slice;
-use crate::content::Piece;
 use crate::entry::{Context, Entry};
+use crate::format::{Item, Renderer, Sink, Tail};
 use crate::zone::rfc3339;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -142,6 +142,16 @@ impl Slot {
     }
 }
 
+impl<'a> Renderer<'a> for Builder<'a> {
+    fn push(&mut self, item: Item, sink: &mut Sink<'_>) -> io::Result<()> {
+        self.push(&item.entry()?, sink)
+    }
+
+    fn finish(self: Box<Self>, sink: &mut Sink<'_>) -> io::Result<Tail<'a>> {
+        (*self).finish(sink).map(|()| Tail::default())
+    }
+}
+
 impl<'a> Builder<'a> {
     /// For one conversation.
     pub(crate) fn new(context: Context<'a>, limits: Limits) -> Self {
@@ -150,11 +160,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes a message; gives the files that are complete by it.
-    pub(crate) fn push(
-        &mut self,
-        entry: &Entry,
-        sink: &mut dyn FnMut(Piece) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub(crate) fn push(&mut self, entry: &Entry, sink: &mut Sink<'_>) -> io::Result<()> {
         let Some(unit) = Unit::of(entry, &self.context) else { return Ok(()) };
         let (ms, load) = (unit.time.ms(), Load::of(&unit));
         if self.units.is_empty() && self.span.part == 1 {
@@ -172,15 +178,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Gives the last file.
-    pub(crate) fn finish(
-        mut self,
-        sink: &mut dyn FnMut(Piece) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub(crate) fn finish(mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         self.close(sink)
     }
 
     /// Makes room for a message at a time: by a shorter stretch if that helps, else by count.
-    fn cut(&mut self, ms: i64, sink: &mut dyn FnMut(Piece) -> io::Result<()>) -> io::Result<()> {
+    fn cut(&mut self, ms: i64, sink: &mut Sink<'_>) -> io::Result<()> {
         let Some(shorter) = self.span.shorter(ms) else {
             let name = self.name(true);
             let units = std::mem::take(&mut self.units);
@@ -200,7 +203,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Gives the file of the stretch, if there is anything in it.
-    fn close(&mut self, sink: &mut dyn FnMut(Piece) -> io::Result<()>) -> io::Result<()> {
+    fn close(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         let units = std::mem::take(&mut self.units);
         self.load = Load::default();
         if units.is_empty() {
@@ -210,12 +213,7 @@ impl<'a> Builder<'a> {
         self.give(name, units, sink)
     }
 
-    fn give(
-        &self,
-        name: String,
-        units: Vec<Unit>,
-        sink: &mut dyn FnMut(Piece) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn give(&self, name: String, units: Vec<Unit>, sink: &mut Sink<'_>) -> io::Result<()> {
         let slice = Slice {
             context: &self.context,
             name,

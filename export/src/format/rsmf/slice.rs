@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use chatvault_base::time::calendar::mail_date;
 use chatvault_engine::Timestamp;
 use chatvault_query::people::ConversationKind;
 
@@ -21,7 +22,6 @@ use crate::entry::{Attached, AttachedState, Context, Person, holding};
 use crate::format::eml::header::Headers;
 use crate::format::table::chat_type;
 use crate::name::safe;
-use crate::zone::calendar::mail_date;
 use crate::zone::rfc3339;
 
 /// A slice that is complete.
@@ -82,7 +82,7 @@ impl Slice<'_> {
             let Some(event) = unit.events.first_mut() else { continue };
             for (attachment, attached) in event.attachments.iter_mut().zip(&unit.files) {
                 let name = format!("{:04}_{}", files.len() + 1, safe(&attached.name, "file"));
-                let place = Place { name, slice: &self.name, most: self.file_bytes };
+                let place = FilePlace { name, slice: &self.name, most: self.file_bytes };
                 let (file, size) = place.file(attached, self.context, beside)?;
                 (attachment.id, attachment.size) = (file.name().to_owned(), size);
                 files.push(file);
@@ -244,13 +244,13 @@ impl Slice<'_> {
 }
 
 /// Where a file of the slice goes.
-struct Place<'p> {
+struct FilePlace<'p> {
     name: String,
     slice: &'p str,
     most: u64,
 }
 
-impl Place<'_> {
+impl FilePlace<'_> {
     /// The file of the container that stands for an attachment, and its size.
     fn file(
         self,

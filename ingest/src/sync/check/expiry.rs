@@ -3,9 +3,9 @@
 use std::fmt;
 
 use chatvault_engine::Timestamp;
+use chatvault_graph::{Credential, Failure, FailureKind};
 use serde::Deserialize;
 
-use crate::graph::{Credential, Failure, FailureKind};
 use crate::sync::{Check, Service};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -61,7 +61,7 @@ impl Expiry {
 
 impl fmt::Display for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ends = crate::graph::filter::time(self.ends);
+        let ends = chatvault_graph::time(self.ends);
         write!(f, "the {} ends on {}", self.what, ends.get(..10).unwrap_or_default())
     }
 }
@@ -95,7 +95,7 @@ impl Registration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Secret;
+    use chatvault_graph::Secret;
 
     #[test]
     fn an_end_is_told_thirty_days_ahead_and_fails_when_it_is_past() {

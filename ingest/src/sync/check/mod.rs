@@ -5,7 +5,12 @@ mod needs;
 
 use std::sync::Arc;
 
-use chatvault_engine::{Custodian, RecordKind, Timestamp};
+use chatvault_engine::{Custodian, Timestamp};
+use chatvault_graph::{
+    Answer, Class, Client, Failure, FailureKind, Feed, Filter, Items, Link, Meter, Page, Request,
+    SentRange, read_page,
+    route::{self, Export, first_page},
+};
 
 use super::content::{REFUSED_FILES, first_file};
 use super::directory::{DirectoryEntry, List};
@@ -13,13 +18,6 @@ use super::options::{Service, SyncOptions};
 use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
-use crate::graph::client::{Answer, Client, Request};
-use crate::graph::filter::SentRange;
-use crate::graph::limits::Class;
-use crate::graph::link::Link;
-use crate::graph::meter::Meter;
-use crate::graph::route::{self, Export, first_page};
-use crate::graph::{Failure, FailureKind, Feed, Filter, Page, read_page};
 pub(super) use expiry::Expiry;
 use expiry::Registration;
 
@@ -233,7 +231,7 @@ impl Checker<'_> {
         let link = first_page(self.client.cloud(), &export)?;
         let answer = self.get(&link, feed.class()).await?;
         let page = page(&answer, &link)?;
-        let wanted = self.options.content.files && feed.record() == RecordKind::Message;
+        let wanted = self.options.content.files && feed.items() == Items::Messages;
         let items = page.items.iter().filter(|_| wanted);
         let files = items.filter_map(|item| first_file(self.client.cloud(), item));
         Ok((page.items.len(), files.take(CANDIDATES).collect()))

@@ -1,6 +1,7 @@
 //! The application permissions that a run needs, and what each is for.
 
-use crate::graph::{Failure, FailureKind};
+use chatvault_graph::{Failure, FailureKind};
+
 use crate::sync::{Check, SyncOptions};
 
 /// Permissions of which one is enough, and what for.
@@ -80,8 +81,8 @@ fn covers(role: &str, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Feed;
     use crate::sync::Content;
+    use chatvault_graph::Feed;
 
     fn told(options: &SyncOptions, roles: &[&str]) -> Vec<(String, bool)> {
         let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();

@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use chatvault_graph::{
+    Class, Failure, FailureKind, Link, Request,
+    download::Downloaded,
+    route::{self, HostedPlace},
+};
 use tokio::sync::mpsc;
 
 use super::commit::{Outcome, Refusal, Stored};
@@ -11,12 +16,6 @@ use super::references::{Meeting, Part, Source};
 use super::spool::Download;
 use super::walk::Wanted;
 use super::{Contents, Item, blocking};
-use crate::graph::client::Request;
-use crate::graph::download::Downloaded;
-use crate::graph::limits::Class;
-use crate::graph::link::Link;
-use crate::graph::route::{self, HostedPlace};
-use crate::graph::{Failure, FailureKind};
 use crate::sync::SyncError;
 
 const NOTHING: &str = "nothing to do: the service itself does not say more";

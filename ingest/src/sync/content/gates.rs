@@ -7,8 +7,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use chatvault_graph::{Failure, FailureKind};
+
 use super::references::Kind;
-use crate::graph::{Failure, FailureKind};
 
 /// Refusals in a row, before anything worked, that close a kind.
 const REFUSALS: u32 = 20;

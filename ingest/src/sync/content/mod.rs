@@ -32,11 +32,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatvault_engine::{Archive, Clock, Custodian, MessageKey, RunId};
+use chatvault_graph::{Client, Failure, Meter, Traffic};
 use tokio::sync::watch;
 
-use crate::graph::Failure;
-use crate::graph::client::Client;
-use crate::graph::meter::{Meter, Traffic};
 use crate::sync::{SyncError, Trouble};
 use flights::Flights;
 use gates::Gates;

@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::commit::{self, Outcome};
 use super::fetch::{self, Halt};
 use super::references::Kind;
-use super::walk::{Job, Place, Walk, Wanted};
+use super::walk::{Job, ResumePoint, Walk, Wanted};
 use super::{Contents, blocking};
 use crate::sync::SyncError;
 
@@ -127,7 +127,7 @@ async fn distribute(work: Arc<Work>, mut jobs: mpsc::Receiver<Job>) -> Result<()
 async fn conversation(work: Arc<Work>, job: Job) -> Result<(), Halt> {
     match job {
         Job::Rows { record, conversation } => {
-            let mut place = Some(Place::default());
+            let mut place = Some(ResumePoint::default());
             while let Some(at) = place.take() {
                 let conversation = conversation.clone();
                 let read = move |walk: &Walk| walk.piece(record, &conversation, at);

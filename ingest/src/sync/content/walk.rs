@@ -11,12 +11,12 @@ use std::sync::Arc;
 use chatvault_engine::{
     Cursor, Custodian, MessageKey, RecordKind, Row, Scan, Sequence, Snapshot, Stored, Versions,
 };
+use chatvault_graph::Cloud;
 
 use super::missing::{self, Now, Record};
 use super::positions::Positions;
 use super::references::{self, Kind, Reference};
 use super::{Contents, Item};
-use crate::graph::Cloud;
 use crate::sync::SyncError;
 
 /// Contents in one piece.
@@ -49,13 +49,13 @@ pub(super) struct Wanted {
 
 /// Where in a conversation to go on.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(super) struct ResumePoint {
     behind: Option<Cursor>,
     /// Behind so many contents of a row, known by the hash of its bytes. Rows before it are done.
     inside: Option<(blake3::Hash, usize)>,
 }
 
-impl Place {
+impl ResumePoint {
     /// How many contents of this row were given; `None` if all were.
     fn given_of(&mut self, json: &[u8]) -> Option<usize> {
         let Some((hash, given)) = self.inside else { return Some(0) };
@@ -127,8 +127,8 @@ impl Walk {
         &self,
         record: RecordKind,
         conversation: &str,
-        mut place: Place,
-    ) -> Result<(Vec<Wanted>, Option<Place>), SyncError> {
+        mut place: ResumePoint,
+    ) -> Result<(Vec<Wanted>, Option<ResumePoint>), SyncError> {
         let Some(mut scan) = self.scan(record) else { return Ok((Vec::new(), None)) };
         scan.conversations = vec![conversation.to_owned()];
         scan.cursor.clone_from(&place.behind);

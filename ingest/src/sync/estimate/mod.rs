@@ -8,7 +8,12 @@ mod numbers;
 
 use std::sync::Arc;
 
-use chatvault_engine::{Clock, Custodian, RecordKind, Timestamp};
+use chatvault_engine::{Clock, Custodian, Timestamp};
+use chatvault_graph::{
+    Answer, Class, Client, Failure, Feed, Filter, Items, Limits, Link, Meter, Request, SentRange,
+    read_page,
+    route::{self, Export, first_page, hosted_in},
+};
 use tokio::time::Instant;
 
 use super::account::{Account, Rule};
@@ -18,13 +23,6 @@ use super::options::{Service, SyncOptions};
 use super::settle::settle;
 use super::turn::id_of;
 use super::{SyncError, drive};
-use crate::graph::client::{Answer, Client, Request};
-use crate::graph::filter::SentRange;
-use crate::graph::limits::{Class, Limits};
-use crate::graph::link::Link;
-use crate::graph::meter::Meter;
-use crate::graph::route::{self, Export, first_page, hosted_in};
-use crate::graph::{Failure, Feed, Filter, read_page};
 pub use numbers::Bounds;
 use numbers::{Sample, float, scaled};
 
@@ -201,7 +199,7 @@ impl Estimator<'_> {
         teams: bool,
         learned: &mut Learned,
     ) -> Result<Counted, Failure> {
-        let of_messages = |feed: &&Feed| feed.windowed() && feed.record() == RecordKind::Message;
+        let of_messages = |feed: &&Feed| feed.windowed() && feed.items() == Items::Messages;
         let feeds = self.options.feeds.iter().filter(of_messages);
         let mut sum = Counted::default();
         for feed in feeds.filter(|feed| feed.of_team() == teams) {

@@ -111,6 +111,7 @@ impl Index {
         snapshot: &Snapshot,
         on: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<Update> {
+        let _span = tracing::debug_span!("index").entered();
         update::update(&Folder(Arc::clone(storage)), snapshot, on)
     }
 

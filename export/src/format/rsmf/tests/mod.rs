@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use self::reader::Document;
 use super::*;
+use crate::content::Piece;
 use crate::entry::{Answered, AttachedState, SystemEvents};
 use crate::format::table::fixture::{HOSTILE, NOON, World, attached, changed, entry, event, said};
 

@@ -9,11 +9,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chatvault_engine::RecordKind;
+use chatvault_graph::{
+    Cloud,
+    route::{self, Event, HostedContent},
+};
 use serde_json::value::RawValue;
 
 use super::lenient;
-use crate::graph::Cloud;
-use crate::graph::route::{self, Event, HostedContent};
 
 /// What is fetched, in the words of the options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::download::Sink;
+use chatvault_graph::download::Sink;
 
 /// Contents of at most so many bytes go through memory.
 pub(super) const SMALL_BYTES: usize = 4 << 20;
@@ -197,7 +197,7 @@ enum Bytes {
 }
 
 impl Sink for Download {
-    fn len(&self) -> u64 {
+    fn kept(&self) -> u64 {
         self.bytes
     }
 

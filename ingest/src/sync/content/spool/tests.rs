@@ -45,7 +45,7 @@ fn a_small_content_never_touches_the_disk_and_gives_its_memory_back() {
         download.write(part).unwrap();
     }
     assert_eq!(spool.memory.load(Ordering::Relaxed), content.len());
-    assert_eq!(download.len(), content.len() as u64);
+    assert_eq!(download.kept(), content.len() as u64);
     assert!(read(download) == content);
     assert!(!spool.folder.exists());
     assert_eq!(spool.memory.load(Ordering::Relaxed), 0);
@@ -92,7 +92,7 @@ fn a_download_that_is_dropped_goes_on_where_it_was() {
     download.write(&content[..6 << 20]).unwrap();
     drop(download);
     let mut again = Spool::new(&spool.folder).open(ADDRESS).unwrap();
-    assert_eq!((again.len(), again.validator().as_deref()), (6 << 20, Some(TAG)));
+    assert_eq!((again.kept(), again.validator().as_deref()), (6 << 20, Some(TAG)));
     again.write(&content[6 << 20..]).unwrap();
     let whole = again.finish().unwrap();
     let left = whole.files.clone().unwrap();
@@ -112,7 +112,7 @@ fn one_that_is_killed_goes_on_behind_its_last_note() {
     // A killed process drops nothing.
     let _killed = std::mem::ManuallyDrop::new(download);
     let again = spool.open(ADDRESS).unwrap();
-    assert_eq!(again.len(), 4 << 20);
+    assert_eq!(again.kept(), 4 << 20);
     assert_eq!(again.hasher.finalize(), blake3::hash(&content[..4 << 20]));
     assert_eq!(fs::metadata(&again.files.bytes).unwrap().len(), 4 << 20);
 }
@@ -124,10 +124,10 @@ fn a_changed_content_starts_anew() {
     download.write(&bytes(5 << 20)).unwrap();
     drop(download);
     let mut again = spool.open(ADDRESS).unwrap();
-    assert_eq!(again.len(), 5 << 20);
+    assert_eq!(again.kept(), 5 << 20);
     again.begin(Some("\"v2\""), Some(3)).unwrap();
     again.write(b"new").unwrap();
-    assert_eq!((again.len(), again.validator().as_deref()), (3, Some("\"v2\"")));
+    assert_eq!((again.kept(), again.validator().as_deref()), (3, Some("\"v2\"")));
     assert_eq!(read(again), b"new");
     assert_eq!(files(&spool), 0);
 }
@@ -162,7 +162,7 @@ fn bytes_that_their_note_does_not_prove_are_not_trusted() {
         drop(download);
         harm(&files);
         let again = spool.open(ADDRESS).unwrap();
-        assert_eq!((again.len(), again.validator()), (0, None), "{what}");
+        assert_eq!((again.kept(), again.validator()), (0, None), "{what}");
     }
 }
 
@@ -174,7 +174,7 @@ fn a_whole_download_asks_for_its_last_byte_again() {
     download.write(&content).unwrap();
     drop(download.finish().unwrap());
     let mut again = spool.open(ADDRESS).unwrap();
-    assert_eq!(again.len(), content.len() as u64 - 1);
+    assert_eq!(again.kept(), content.len() as u64 - 1);
     again.write(&content[content.len() - 1..]).unwrap();
     assert!(read(again) == content);
 }
@@ -186,7 +186,7 @@ fn a_weak_tag_promises_nothing() {
     download.write(&bytes(5 << 20)).unwrap();
     assert_eq!(download.validator(), None);
     drop(download);
-    assert_eq!(spool.open(ADDRESS).unwrap().len(), 0);
+    assert_eq!(spool.open(ADDRESS).unwrap().kept(), 0);
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatvault_engine::{ContentAddress, RecordKind};
+use chatvault_graph::FailureKind;
 
 use super::Kind;
-use crate::graph::FailureKind;
 use crate::sync::SyncError;
 use service::{Content, made};
 use world::{World, file, finish, key, meeting, message, picture, share};

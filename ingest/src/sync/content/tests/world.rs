@@ -9,13 +9,11 @@ use chatvault_engine::{
     Archive, Clock, ContentAddress, Custodian, Host, MessageKey, Options, Origin, RecordKind,
     Timestamp,
 };
+use chatvault_graph::{App, Client, Cloud, Credential, Limits, Secret};
 use tokio::sync::watch;
 
 use super::super::{Contents, Kind, Missing, Pass, Settings, missing};
 use super::service::Service;
-use crate::graph::client::{App, Client};
-use crate::graph::retry::Backoff;
-use crate::graph::{Cloud, Credential, Limits, Secret};
 use crate::sync::SyncError;
 
 pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -84,11 +82,11 @@ impl World {
             other_per_second: endless,
             chat_per_second: endless,
             attempts: 2,
+            backoff: Duration::from_millis(1),
             ..Limits::default()
         };
-        let backoff = Backoff { first: Duration::from_millis(1), most: Duration::from_millis(2) };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let client = Client::with_backoff(app, &limits, Arc::clone(&clock), backoff).unwrap();
+        let client = Client::new(app, &limits, Arc::clone(&clock)).unwrap();
         Contents::new(Settings {
             archive: self.archive.clone(),
             client: Arc::new(client),
