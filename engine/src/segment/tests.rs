@@ -228,7 +228,7 @@ fn predictions_without_a_context_are_refused() {
 #[test]
 fn a_count_that_is_the_number_of_a_template_elsewhere_keeps_no_row_whole() {
     // The template of the last rows, which has a time, is the third: as long as the lists before.
-    let mut documents = vec![r#"{"list":[{"x":"u"},{"x":"u"},{"x":"u"}]}"#.to_owned(); 1024];
+    let mut documents = vec![r#"{"list":[{"x":"u"},{"x":"u"},{"x":"u"}]}"#.to_owned(); 256];
     documents.extend(vec![r#"{"editedDateTime":"2026-03-02T08:00:00Z"}"#.to_owned(); 3]);
     let built = build(ARCHIVE, 1, (Effort::FRESH, None), &mut Rows(documents.clone())).unwrap();
     assert_eq!((built.meta.groups.len(), built.meta.whole_rows), (2, 0));

@@ -90,9 +90,9 @@ fn damage_names_the_conversations_it_touches_and_hides_no_other() {
     let sound = bytes(&place, path);
     let state = archive.shared.state();
     let groups = &state.segments[0].segment().unwrap().meta.groups;
-    assert_eq!(groups.len(), 9);
+    assert_eq!(groups.len(), 36);
     let mut wrong = sound.clone();
-    for offset in [groups[0].columns.offset, groups[8].text] {
+    for offset in [groups[3].columns.offset, groups[35].text] {
         wrong[usize::try_from(offset).unwrap() + 20] ^= 1;
     }
     replace(&place, path, &wrong);
@@ -103,8 +103,8 @@ fn damage_names_the_conversations_it_touches_and_hides_no_other() {
             .iter()
             .map(|damage| (damage.offset, damage.conversations.len()))
             .collect();
-        // Chats 0 and 1 have rows in the first 1,024, chat 9 in those from 8,192 on.
-        assert_eq!(found, [(Some(groups[0].columns.offset), 2), (Some(groups[8].text), 1)]);
+        // Chats 0 and 1 have rows from 768 to 1,023, chat 9 those from 8,960 on.
+        assert_eq!(found, [(Some(groups[3].columns.offset), 2), (Some(groups[35].text), 1)]);
         assert_eq!(report.damages[1].conversations, ["19:chat0009@thread.v2"]);
         assert!(report.finished);
     }
