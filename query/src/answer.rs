@@ -47,10 +47,10 @@ impl Answer {
     /// The rows of one stretch after the other.
     pub(crate) fn in_stretches(
         (snapshot, stretches): (&Snapshot, Box<Stretches>),
-        rest: Rest,
+        rest: Option<Rest>,
         limit: Option<u64>,
     ) -> Result<Self> {
-        let (rest, left) = (Some(rest), limit.unwrap_or(u64::MAX));
+        let left = limit.unwrap_or(u64::MAX);
         let more = Some((snapshot.clone(), stretches));
         let mut answer = Self { more, rest, left, ..Self::empty() };
         let _is_some = answer.go_on()?;

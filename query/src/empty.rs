@@ -17,7 +17,7 @@ pub struct Without {
 
 type Ease = fn(&mut Query);
 
-const CONDITIONS: [(&str, Ease); 10] = [
+const CONDITIONS: [(&str, Ease); 11] = [
     ("chats", |query| query.chats.clear()),
     ("senders", |query| query.senders.clear()),
     ("custodians", |query| query.custodians.clear()),
@@ -26,6 +26,7 @@ const CONDITIONS: [(&str, Ease); 10] = [
     ("modified", |query| (query.modified_from, query.modified_to) = (None, None)),
     ("filter", |query| query.filter = None),
     ("search", |query| query.search = None),
+    ("has_file", |query| query.has_file = false),
     ("as_of", |query| query.as_of = None),
     ("since", |query| query.since = None),
 ];

@@ -13,7 +13,7 @@ use crate::filter::{Filter, Left};
 use crate::names::{Kind, Order, Record, Versions};
 use crate::plan::Plan;
 use crate::rest::Rest;
-use crate::search::{Index, Search, Way};
+use crate::search::{Index, Search, Sought};
 use crate::time::parse_time;
 
 /// Most values a list may have: a question, not a data set.
@@ -53,6 +53,8 @@ pub struct Query {
     pub filter: Option<String>,
     /// Words to be found in it: see [`Search`].
     pub search: Option<String>,
+    /// Only what has a file, or a picture in its text.
+    pub has_file: bool,
     /// Which versions of each message: `latest` (the default), `all`, `variants`.
     pub versions: Versions,
     /// The newest version that was not modified after this time, instead of the latest.
@@ -99,7 +101,7 @@ impl Query {
                 return Ok(Plan::Nothing(filter.collect()));
             }
         };
-        let rest = Rest::of(self.record.into(), filter, search);
+        let rest = Rest::of(self.record.into(), filter, search, self.has_file);
         if rest.is_some() {
             scan.limit = None;
         }
@@ -177,20 +179,20 @@ impl Query {
     /// Streams the rows that answer it, a search with the help of an index: the same rows, sooner.
     ///
     /// The index's candidates take up to 32 MiB of memory. In order of the time of creation only those
-    /// of the next rows are looked for, so the first ones come soon, however many there are.
+    /// of the next rows are looked for, so the first ones come soon, however many there are; the index
+    /// then finds senders, conversations, kinds and files, too, with words or without.
     pub fn run_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Answer> {
         let _span = debug_span!("query", has_index = index.is_some()).entered();
         if let Some(index) = index.filter(|_| self.record.is_indexed())
             && let Plan::Rows(rows) = self.checked_plan(snapshot)?
-            && let (scan, Some(rest)) = &*rows
-            && let Some(search) = rest.search()
         {
-            match index.way(search, snapshot, scan)? {
-                Way::Stretches(stretches) => {
-                    return Answer::in_stretches((snapshot, stretches), rest.clone(), self.limit);
-                }
-                Way::EachRow => return Plan::Rows(rows).run(snapshot, self.limit),
-                Way::Together => {}
+            let (scan, rest) = *rows;
+            let sought = Sought {
+                search: rest.as_ref().and_then(Rest::search).cloned(),
+                has_file: self.has_file,
+            };
+            if let Some(stretches) = index.stretches(sought, snapshot, &scan)? {
+                return Answer::in_stretches((snapshot, stretches), rest, self.limit);
             }
         }
         self.plan_with(snapshot, index)?.run(snapshot, self.limit)
@@ -326,6 +328,7 @@ mod tests {
             modified_to: Some("2016-07-02T00:00:00Z".into()),
             filter: Some("messageType ne 'message'".into()),
             search: None,
+            has_file: false,
             versions: Versions::All,
             as_of: None,
             as_of_sequence: Some(9.into()),

@@ -6,7 +6,7 @@ use chatvault_engine::{Document, MessageKey, RecordKind, Row, Scan, Snapshot};
 
 use crate::error::{Error, Result};
 use crate::filter::{Facts, Filter};
-use crate::record::{Text, Texts};
+use crate::record::{Text, Texts, has_file};
 use crate::search::{Candidates, Index, Search};
 
 /// What of a query is left to be checked row by row.
@@ -15,6 +15,7 @@ pub struct Rest {
     record: RecordKind,
     filter: Option<Filter>,
     search: Option<Search>,
+    has_file: bool,
     /// Rows that may meet the search, if an index was asked.
     candidates: Option<Candidates>,
 }
@@ -24,13 +25,15 @@ impl Rest {
         record: RecordKind,
         filter: Option<Filter>,
         search: Option<Search>,
+        has_file: bool,
     ) -> Option<Self> {
-        let is_some = filter.is_some() || search.is_some();
-        is_some.then_some(Self { record, filter, search, candidates: None })
+        let is_some = filter.is_some() || search.is_some() || has_file;
+        is_some.then_some(Self { record, filter, search, has_file, candidates: None })
     }
 
     fn meets_filter(&self, row: &Row<'_>, document: &Document<'_>) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.matches(Facts::of(row, document)))
+        (!self.has_file || has_file(document))
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(Facts::of(row, document)))
     }
 
     fn is_found(&self, document: &Document<'_>, text: &Text) -> bool {
@@ -102,18 +105,19 @@ impl Rest {
         let search = self.search.as_ref();
         let search =
             search.map(|search| format!("search: the words of {among} are checked: {search}"));
-        filter.into_iter().chain(search).collect()
+        let file =
+            self.has_file.then(|| "each row's message is checked: has it a file?".to_owned());
+        filter.into_iter().chain(file).chain(search).collect()
     }
 }
 
 impl fmt::Display for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.filter, &self.search) {
-            (Some(filter), Some(search)) => write!(f, "{filter}; search {search}"),
-            (Some(filter), None) => fmt::Display::fmt(filter, f),
-            (None, Some(search)) => write!(f, "search {search}"),
-            (None, None) => Ok(()),
-        }
+        let filter = self.filter.as_ref().map(ToString::to_string);
+        let file = self.has_file.then(|| "has a file".to_owned());
+        let search = self.search.as_ref().map(|search| format!("search {search}"));
+        let all: Vec<String> = filter.into_iter().chain(file).chain(search).collect();
+        f.write_str(&all.join("; "))
     }
 }
 

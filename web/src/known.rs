@@ -2,7 +2,7 @@
 //!
 //! A page never waits for it: it shows what was known before, and says that more is being read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(crate) struct Known {
     pub(crate) conversations: Arc<Conversations>,
     /// The conversations as they are listed, the one with the latest message first.
     pub(crate) listed: Vec<Listed>,
+    /// Where in the list the conversations of a person are, in its order.
+    listed_of: HashMap<String, Vec<usize>>,
     /// Everybody and every conversation, to be found by what people type.
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) chat_candidates: Vec<Candidate>,
@@ -171,6 +173,7 @@ impl Known {
     fn of(people: People, conversations: Arc<Conversations>, sequence: u64) -> Self {
         let mut known = Self { people, conversations, sequence, ..Self::default() };
         known.listed = known.list();
+        known.listed_of = known.places();
         let person = |person: &chatvault_query::people::Person| Candidate {
             id: person.id.clone(),
             addresses: person.address().map(str::to_owned).into_iter().collect(),
@@ -212,6 +215,27 @@ impl Known {
         let mut all: Vec<Listed> = self.conversations.iter().map(listed).collect();
         all.sort_by_key(|one| std::cmp::Reverse(one.last));
         all
+    }
+
+    fn places(&self) -> HashMap<String, Vec<usize>> {
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, listed) in self.listed.iter().enumerate() {
+            let conversation = self.conversations.get(&listed.id);
+            for person in conversation.iter().flat_map(|one| one.participants()) {
+                match places.get_mut(person.id) {
+                    Some(known) => known.push(at),
+                    None => drop(places.insert(person.id.to_owned(), vec![at])),
+                }
+            }
+        }
+        places
+    }
+
+    /// The conversations in which somebody takes part, as they are listed; all, if nobody is named.
+    pub(crate) fn listed_of(&self, person: Option<&str>) -> Vec<&Listed> {
+        let Some(person) = person else { return self.listed.iter().collect() };
+        let places = self.listed_of.get(person).into_iter().flatten();
+        places.filter_map(|at| self.listed.get(*at)).collect()
     }
 
     /// What a conversation is called.

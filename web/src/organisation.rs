@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use chatvault_engine::{Archive, Environment, FileName, Host, Options, Snapshot};
+use chatvault_engine::{Archive, Environment, FileName, Host, Options, RunSummary, Snapshot};
 use chatvault_ingest::sync;
 use chatvault_query::search::Index;
 
@@ -13,7 +13,7 @@ use crate::known::{Cache, Known};
 use crate::pages::archive::Numbers;
 use crate::pages::downloads::Planned;
 use crate::pages::search::Counts;
-use crate::slow::Slow;
+use crate::slow::{Answer, Slow};
 
 /// One archive.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(crate) struct Organisation {
     pub(crate) counts: Slow<Counts>,
     /// Plans of downloads.
     pub(crate) plans: Slow<Planned>,
+    runs: Slow<Vec<RunSummary>>,
     /// The search index that was opened last.
     index: Mutex<Option<Opened>>,
 }
@@ -55,7 +56,8 @@ impl Organisation {
     ) -> Self {
         let (reader, writer, index) = (Mutex::default(), Mutex::default(), Mutex::default());
         let (name, known) = (name.to_owned(), Cache::default());
-        let (numbers, counts, plans) = (Slow::default(), Slow::default(), Slow::default());
+        let (numbers, counts) = (Slow::default(), Slow::default());
+        let (plans, runs) = (Slow::default(), Slow::default());
         Self {
             name,
             folder,
@@ -67,6 +69,7 @@ impl Organisation {
             numbers,
             counts,
             plans,
+            runs,
             index,
         }
     }
@@ -129,6 +132,13 @@ impl Organisation {
     /// People and conversations, as far as they were read.
     pub(crate) fn known(&self, snapshot: &Snapshot) -> Arc<Known> {
         self.known.of(snapshot)
+    }
+
+    /// What ran, once that is read: what everybody was delivered is summed up for it.
+    pub(crate) fn runs(&self) -> Result<Option<Answer<Vec<RunSummary>>>> {
+        let archive = self.reader()?;
+        let at = archive.snapshot()?.sequence().0;
+        Ok(self.runs.of("", at, move || Ok(archive.runs()?)))
     }
 
     /// The search index, if there is one, for snapshots that are taken after this call.

@@ -8,6 +8,7 @@ use chatvault_engine::{MessageKind, RowKeys, Timestamp};
 
 use super::kind::ConversationKind;
 use super::seen::Event;
+use super::sorted::Sorted;
 
 /// A conversation, as its messages and events tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +30,10 @@ pub struct Conversation {
     /// What it was called before anything told of another name.
     original: Option<String>,
     /// What it was called from a time on; empty: nothing any more.
-    topics: BTreeMap<Timestamp, String>,
+    topics: Sorted<Timestamp, String>,
     /// What a channel's team was called from a time on; the first since ever.
     team_names: BTreeMap<Timestamp, String>,
-    members: BTreeMap<Arc<str>, Presence>,
+    members: Sorted<Arc<str>, Presence>,
 }
 
 /// Somebody who takes or took part.
@@ -55,7 +56,7 @@ pub struct Participant<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Presence {
     /// Came or left.
-    steps: BTreeMap<Timestamp, Step>,
+    steps: Sorted<Timestamp, Step>,
     sent: Option<(Timestamp, Timestamp)>,
 }
 
@@ -67,11 +68,9 @@ enum Step {
 
 impl Conversation {
     pub(super) fn new(id: &str) -> Self {
-        let mut members = BTreeMap::new();
-        if let Some((left, right)) = ConversationKind::pair(id) {
-            // The two of a chat of two are in its id, and stay.
-            members = [left, right].map(|who| (who.into(), Presence::default())).into();
-        }
+        // The two of a chat of two are in its id, and stay.
+        let pair = ConversationKind::pair(id).into_iter().flat_map(|(left, right)| [left, right]);
+        let members = pair.map(|who| (who.into(), Presence::default())).collect();
         Self {
             id: id.to_owned(),
             kind: ConversationKind::of(id),
@@ -81,7 +80,7 @@ impl Conversation {
             first: Timestamp::MAX,
             last: Timestamp::MIN,
             original: None,
-            topics: BTreeMap::new(),
+            topics: Sorted::default(),
             team_names: BTreeMap::new(),
             members,
         }
@@ -95,13 +94,22 @@ impl Conversation {
         self.first = self.first.min(at);
         self.last = self.last.max(at);
         let Some(sender) = row.sender() else { return };
-        if let Some(presence) = self.members.get_mut(sender) {
-            presence.send(at);
-        } else {
-            let mut presence = Presence::default();
-            presence.send(at);
-            drop(self.members.insert(intern(sender), presence));
+        self.change(sender, intern, |presence| presence.send(at));
+    }
+
+    /// Changes what is known of somebody's presence.
+    fn change(
+        &mut self,
+        id: &str,
+        intern: &mut dyn FnMut(&str) -> Arc<str>,
+        change: impl FnOnce(&mut Presence),
+    ) {
+        if let Some(presence) = self.members.get_mut(id) {
+            return change(presence);
         }
+        let mut presence = Presence::default();
+        change(&mut presence);
+        self.members.insert(intern(id), presence);
     }
 
     /// Adds what an event says of who takes part.
@@ -117,28 +125,24 @@ impl Conversation {
             _ => return,
         };
         for member in &event.members {
-            let presence = match self.members.get_mut(&**member) {
-                Some(presence) => presence,
-                None => self.members.entry(intern(member)).or_default(),
-            };
-            let _ = presence.steps.insert(at, step);
+            self.change(member, intern, |presence| presence.steps.insert(at, step));
         }
     }
 
     pub(super) fn add_topic(&mut self, topic: &str, at: Timestamp) {
-        drop(self.topics.insert(at, topic.trim().to_owned()));
+        self.topics.insert(at, topic.trim().to_owned());
     }
 
     /// Adds what its record said at a time: events tell when a name began, and a record tells those of
     /// which there is no event.
     pub(super) fn add_record(&mut self, topic: &str, at: Timestamp) {
         let topic = topic.trim();
-        let known = self.topics.range(..=at).next_back().is_some() || self.original.is_some();
+        let known = self.topics.last_up_to(&at).is_some() || self.original.is_some();
         if known && self.topic_at(at).unwrap_or_default() != topic {
             self.add_topic(topic, at);
         }
         // An event that gives it this name later says that it had another one before.
-        let is_given = || self.topics.range(at..).next().is_some_and(|(_, next)| next == topic);
+        let is_given = || self.topics.first_from(&at).is_some_and(|(_, next)| next == topic);
         if !known && !topic.is_empty() && !is_given() {
             self.original = Some(topic.to_owned());
         }
@@ -152,13 +156,12 @@ impl Conversation {
         intern: &mut dyn FnMut(&str) -> Arc<str>,
     ) {
         let began = self.first;
-        let presence = match self.members.get_mut(id) {
-            Some(presence) => presence,
-            None => self.members.entry(intern(id)).or_default(),
-        };
-        if let Some(from) = sees_from.filter(|from| *from > began && presence.steps.is_empty()) {
-            let _ = presence.steps.insert(from, Step::Came);
-        }
+        let came = sees_from.filter(|from| *from > began);
+        self.change(id, intern, |presence| {
+            if let Some(from) = came.filter(|_| presence.steps.is_empty()) {
+                presence.steps.insert(from, Step::Came);
+            }
+        });
     }
 
     pub(super) fn add_team_names(&mut self, names: &BTreeMap<Timestamp, String>) {
@@ -176,7 +179,7 @@ impl Conversation {
 
     /// What it was called at a time; `None` if it had no name, or nothing tells it.
     pub fn topic_at(&self, at: Timestamp) -> Option<&str> {
-        let topic = self.topics.range(..=at).next_back().map(|(_, topic)| topic);
+        let topic = self.topics.last_up_to(&at).map(|(_, topic)| topic);
         let topic = topic.or(self.original.as_ref()).map(String::as_str);
         topic.filter(|topic| !topic.is_empty())
     }
@@ -197,7 +200,8 @@ impl Conversation {
     /// Every title that it had and since when, ascending; the first since ever.
     pub fn titles(&self) -> Vec<(Timestamp, Option<String>)> {
         let mut times: Vec<Timestamp> = vec![Timestamp::MIN];
-        times.extend(self.topics.keys().chain(self.team_names.keys().skip(1)));
+        times.extend(self.topics.iter().map(|(at, _)| *at));
+        times.extend(self.team_names.keys().skip(1));
         times.sort_unstable();
         let title = |at: Timestamp| (at, self.title_at(at).map(Cow::into_owned));
         let mut titles: Vec<_> = times.into_iter().map(title).collect();
@@ -218,11 +222,6 @@ impl Conversation {
     /// Who takes or took part, by id.
     pub fn participants(&self) -> impl Iterator<Item = Participant<'_>> {
         self.members.iter().map(|(id, presence)| presence.participant(id))
-    }
-
-    /// Does somebody take part, or did?
-    pub fn has(&self, id: &str) -> bool {
-        self.members.contains_key(id)
     }
 
     /// How many take or took part.
@@ -263,7 +262,7 @@ impl Presence {
     }
 
     fn holds(&self, at: Timestamp) -> bool {
-        match self.steps.range(..=at).next_back() {
+        match self.steps.last_up_to(&at) {
             Some((_, Step::Came)) => true,
             Some((left, Step::Left)) => {
                 self.sent.is_some_and(|(_, last)| *left < last && last <= at)

@@ -15,6 +15,7 @@ mod person;
 mod record;
 mod seen;
 mod session;
+mod sorted;
 #[cfg(test)]
 mod tests;
 

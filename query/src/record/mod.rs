@@ -14,7 +14,7 @@ mod vtt;
 
 use std::sync::Arc;
 
-use chatvault_engine::{Document, RecordKind};
+use chatvault_engine::{Document, RecordKind, Value};
 
 use crate::message::Message;
 pub use text::{MOST_TEXT_BYTES, Texts};
@@ -43,4 +43,16 @@ pub fn message<'a>(record: RecordKind, document: &'a Document<'_>, text: &Text) 
         }
         _ => Message::of(document),
     }
+}
+
+/// Has a message a file, or a picture in its text?
+pub(crate) fn has_file(document: &Document<'_>) -> bool {
+    let root = document.root();
+    let is_file = |one: Value<'_>| {
+        let kind = one.get("contentType").and_then(Value::text);
+        kind.is_some_and(|kind| kind == "reference")
+    };
+    let body = root.get("body").and_then(|body| body.get("content")?.text());
+    root.get("attachments").is_some_and(|list| list.elements().any(is_file))
+        || body.is_some_and(|body| body.contains("hostedContents"))
 }

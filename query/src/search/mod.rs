@@ -18,7 +18,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use index::{Builder, Index, Update};
-pub(crate) use index::{Candidates, Stretches, Way};
+pub(crate) use index::{Candidates, Sought, Stretches};
 
 use chatvault_engine::{Document, RecordKind};
 

@@ -57,15 +57,8 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
     let lower = words.to_lowercase();
     let lower: Vec<&str> = lower.split_whitespace().collect();
     let (person, kind) = (call.query.get("person"), call.query.get("kind").unwrap_or_default());
-    let takes_part = |one: &Listed| {
-        let Some(person) = person else { return true };
-        let conversation = known.conversations.get(&one.id);
-        conversation.is_some_and(|one| one.has(person))
-    };
-    let fits = |one: &&Listed| {
-        one.has(&lower) && (kind.is_empty() || one.kind.name() == kind) && takes_part(one)
-    };
-    let found: Vec<&Listed> = known.listed.iter().filter(fits).collect();
+    let fits = |one: &&Listed| one.has(&lower) && (kind.is_empty() || one.kind.name() == kind);
+    let found: Vec<&Listed> = known.listed_of(person).into_iter().filter(fits).collect();
     let from = call.query.number("from").and_then(|from| usize::try_from(from).ok());
     let from = from.unwrap_or_default();
     let row = |one: &&Listed| Row {

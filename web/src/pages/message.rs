@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::response::Response;
 use chatvault_engine::{
-    ContentAddress, Document, MessageKey, Snapshot, Stored, TimeRange, Timestamp,
+    ContentAddress, Document, MessageKey, RunSummary, Snapshot, Stored, TimeRange, Timestamp,
 };
 use chatvault_export::entry::Entry;
 use chatvault_export::entry::Viewer;
@@ -151,10 +151,13 @@ fn section(record: Record) -> &'static str {
     }
 }
 
-/// The runs that delivered something: number, label, start.
+/// What ran, as far as it was read: number, label, start.
 fn runs(org: &Organisation, call: &Call) -> Result<BTreeMap<u32, (String, When)>> {
-    let runs = org.reader()?.runs()?.into_iter();
-    Ok(runs.map(|run| (run.run.0, (run.label, When::new(call.zone, run.started)))).collect())
+    let read = org.runs()?;
+    let runs = read.iter().filter_map(|read| read.read.as_ref().as_ref().ok()).flatten();
+    let one =
+        |run: &RunSummary| (run.run.0, (run.label.clone(), When::new(call.zone, run.started)));
+    Ok(runs.map(one).collect())
 }
 
 fn versions(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::response::Response;
+use chatvault_engine::RunSummary;
 use chatvault_ingest::sync::{self, Outcome, SyncRun};
 
 use crate::call::{Call, page};
@@ -21,6 +22,8 @@ struct View {
     link: String,
     rows: Vec<Row>,
     others: Vec<Other>,
+    is_reading: bool,
+    problem: Option<String>,
 }
 
 struct Row {
@@ -63,18 +66,28 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
     let archive = org.reader()?;
     let synced = sync::runs(&archive)?;
     let of_syncs: BTreeSet<u32> = synced.iter().map(|one| one.run).collect();
-    let others = archive.runs()?.into_iter().rev();
-    let others = others.filter(|run| run.counts.offered > 0 && !of_syncs.contains(&run.run.0));
-    let other = |run: chatvault_engine::RunSummary| Other {
+    let read = org.runs()?;
+    let (runs, problem) = match read.as_ref().map(|read| read.read.as_ref()) {
+        None => (&[][..], None),
+        Some(Ok(runs)) => (runs.as_slice(), None),
+        Some(Err(failure)) => (&[][..], Some(failure.line.clone())),
+    };
+    let is_other = |run: &&RunSummary| run.counts.offered > 0 && !of_syncs.contains(&run.run.0);
+    let others = runs.iter().rev().filter(is_other);
+    let other = |run: &RunSummary| Other {
         run: run.run.0,
-        label: run.label,
+        label: run.label.clone(),
         started: When::new(call.zone, run.started),
         copies: count(run.counts.offered),
         stored: count(run.counts.stored),
     };
+    let frame = call.frame("Runs", &org, "runs");
+    let is_reading = read.is_none();
     page(&View {
-        frame: call.frame("Runs", &org, "runs"),
+        frame: Frame { refresh: is_reading.then_some(1), ..frame },
         link: org.link(),
+        is_reading,
+        problem,
         others: others.take(ROWS).map(other).collect(),
         rows: synced.iter().take(ROWS).map(|run| row(call, run)).collect(),
     })

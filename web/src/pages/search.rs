@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use chatvault_engine::{Document, MessageKey, Snapshot};
+use chatvault_engine::{MessageKey, Snapshot};
 use chatvault_export::entry::Entry;
 use chatvault_export::entry::Viewer;
 use chatvault_query::resolve::resolve;
@@ -22,8 +22,6 @@ use crate::text::{count, plural};
 
 /// Hits of a page.
 const HITS: usize = 20;
-/// Rows that are looked at for one page, where a condition is none of the index's.
-const LOOKED_AT: u64 = 1_000;
 /// An archive of more rows is not searched without an index.
 const FEW_ROWS: u64 = 50_000;
 /// Groups of each count.
@@ -82,11 +80,12 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
         Err(failure) => Some(format!("{}: build it anew", failure.line)),
     };
     let found = if is_asked {
-        let few = snapshot.content().0 <= FEW_ROWS || !fields.has("q");
+        let is_plain = !fields.has("q") && !fields.has("file");
+        let few = is_plain || snapshot.content().0 <= FEW_ROWS;
         match index {
             Ok(index) if index.is_some() || few => hits(call, &known, (&snapshot, index.as_ref())),
             _ => Err(Failure::first(
-                "This archive needs a search index for words",
+                "This archive needs a search index for words and files",
                 "Build it: that reads every message once, and is done in the background.",
             )),
         }
@@ -132,6 +131,7 @@ fn query(call: &Call, known: &Known) -> Result<Query> {
     let kind = fields.get("kind").unwrap_or_default();
     let mut query = Query {
         search: fields.get("q").map(str::to_owned),
+        has_file: fields.has("file"),
         senders: person.transpose()?.map(|one| one.id.clone()).into_iter().collect(),
         chats: chat.transpose()?.map(|one| one.id.clone()).into_iter().collect(),
         created_from: day("from")?,
@@ -157,16 +157,12 @@ fn hits(
     (snapshot, index): (&Snapshot, Option<&Index>),
 ) -> Result<(Vec<Hit>, Option<String>)> {
     let query = query(call, known)?;
-    let (record, has_file) = (query.record, call.query.has("file"));
+    let record = query.record;
     let mut answer = query.run_with(snapshot, index)?;
     let mut viewer = Viewer::new(snapshot, &|_, _| None);
-    let (mut hits, mut looked) = (Vec::new(), 0);
-    while hits.len() < HITS && looked < LOOKED_AT {
+    let mut hits = Vec::new();
+    while hits.len() < HITS {
         let Some(row) = answer.next()? else { return Ok((hits, None)) };
-        looked += 1;
-        if has_file && !names_file(&row.document()?) {
-            continue;
-        }
         let key = MessageKey {
             record: record.into(),
             conversation: row.conversation().to_owned(),
@@ -181,18 +177,6 @@ fn hits(
     let cursor = answer.cursor().map(|cursor| cursor.to_text());
     let has_more = answer.next()?.is_some();
     Ok((hits, cursor.filter(|_| has_more)))
-}
-
-/// Has a message a file, or a picture in its text?
-fn names_file(document: &Document<'_>) -> bool {
-    let root = document.root();
-    let is_file = |one: chatvault_engine::Value<'_>| {
-        let kind = one.get("contentType").and_then(chatvault_engine::Value::text);
-        kind.is_some_and(|kind| kind == "reference")
-    };
-    let has_file = root.get("attachments").is_some_and(|list| list.elements().any(is_file));
-    let body = root.get("body").and_then(|body| body.get("content")?.text());
-    has_file || body.is_some_and(|body| body.contains("hostedContents"))
 }
 
 fn hit(

@@ -167,6 +167,9 @@ pub(super) struct Filter {
     /// Having these words (see below); a large archive needs the index that `chatvault index` makes
     #[arg(long, value_name = "WORDS", value_parser = words, allow_hyphen_values = true)]
     search: Option<String>,
+    /// Having a file, or a picture in the text
+    #[arg(long)]
+    has_file: bool,
 }
 
 /// Which versions of them.
@@ -243,6 +246,7 @@ impl Arguments {
             modified_to: time("--modified-to", &filter.modified_to)?,
             filter: filter.filter.clone(),
             search: filter.search.clone(),
+            has_file: filter.has_file,
             versions: version.versions,
             as_of: time("--as-of", &version.as_of)?,
             as_of_sequence: version.as_of_seq,
@@ -300,6 +304,7 @@ mod tests {
             "importance eq 'high'",
             "--search",
             "-tea \"offer letter\"",
+            "--has-file",
             "--versions",
             "all",
             "--as-of-seq",
@@ -328,6 +333,7 @@ mod tests {
             modified_to: some("2024-05-02T00:00:00Z"),
             filter: some("importance eq 'high'"),
             search: some("-tea \"offer letter\""),
+            has_file: true,
             versions: Versions::All,
             as_of: None,
             as_of_sequence: Some(9.into()),
@@ -338,7 +344,12 @@ mod tests {
             cursor: some("abc"),
         };
         assert_eq!(query, expected);
-        assert_eq!(parse(&["--as-of", "2024-05"]).unwrap().as_of, some("2024-05-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn times_may_be_months_and_an_empty_cursor_is_none() {
+        let as_of = parse(&["--as-of", "2024-05"]).unwrap().as_of;
+        assert_eq!(as_of.as_deref(), Some("2024-05-01T00:00:00Z"));
         assert_eq!(parse(&["--cursor", ""]).unwrap(), Query::default());
     }
 

@@ -29,9 +29,10 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     // A wrong query is told before the archive is touched.
     drop(query.scan()?);
     let archive = arguments.salvage.open(&arguments.archive)?;
-    let index = match &query.search {
-        Some(_) => super::index::open(&arguments.archive, &archive)?,
-        None => None,
+    let index = if query.search.is_some() || query.has_file {
+        super::index::open(&arguments.archive, &archive)?
+    } else {
+        None
     };
     let snapshot = archive.snapshot()?;
     let asked = (&mut query.custodians, &mut query.senders, &mut query.chats);

@@ -14,11 +14,10 @@ use tantivy::query::{
     AllQuery, BooleanQuery, EnableScoring, Occur, PhraseQuery, Query, RangeQuery, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption, Term};
-use tantivy::{DocId, Searcher, SegmentReader};
+use tantivy::{DocId, Searcher};
 
-use super::schema::{
-    CONVERSATION, CREATED, Fields, RECORD, ROW, record_number, row_number, text_number,
-};
+use super::columns::Columns;
+use super::schema::{Fact, Fields, row_number, text_number};
 use super::{Index, failed, guarded};
 use crate::error::{Error, Result};
 use crate::search::Search;
@@ -28,6 +27,9 @@ use crate::search::tree::{Phrase, Tree};
 pub(super) const MOST_ROWS: usize = if cfg!(test) { 40 } else { 4 << 20 };
 /// Most conversations that a scan is narrowed to.
 pub(super) const MOST_CONVERSATIONS: usize = if cfg!(test) { 3 } else { 10_000 };
+
+/// Most values of a list that the index is asked for.
+const MOST_FACTS: usize = if cfg!(test) { 2 } else { 1_000 };
 
 /// One row in so many has a word with a start that is common.
 const COMMON: u64 = 16;
@@ -109,7 +111,10 @@ impl Index {
         let mut found = Found::new(scan);
         match asked {
             Asked::Everything => found.is_cut = true,
-            asked => guarded(|| self.collect(asked, &mut found))?,
+            asked => {
+                let query = compiler.query((scan, false), asked);
+                guarded(|| self.collect(&*query, &mut found))?;
+            }
         }
         let sequence = self.sequence();
         if found.is_cut {
@@ -128,24 +133,24 @@ impl Index {
 
     /// The numbers of transcripts with their texts, in order.
     pub(super) fn texts(&self) -> Result<Vec<u64>> {
-        let transcript = record_number(RecordKind::CallTranscript);
+        let term = self.fields.term(Fact::Record(RecordKind::CallTranscript));
+        let query = TermQuery::new(term, IndexRecordOption::Basic);
+        let scoring = EnableScoring::disabled_from_searcher(&self.searcher);
+        let weight = query.weight(scoring).map_err(failed)?;
         let mut all = Vec::new();
-        for reader in self.searcher.segment_readers() {
-            let fast = reader.fast_fields();
-            let numbers = fast.u64(ROW).map_err(failed)?;
-            let records = fast.u64(RECORD).map_err(failed)?;
-            let own = reader.doc_ids_alive().filter(|doc| records.first(*doc) == Some(transcript));
-            all.extend(own.filter_map(|doc| numbers.first(doc)));
+        for (segment, reader) in self.searcher.segment_readers().iter().enumerate() {
+            let columns = self.columns(segment)?;
+            let mut on = |docs: &[DocId]| all.extend(docs.iter().map(|doc| columns.number(*doc)));
+            weight.for_each_no_score(reader, &mut on).map_err(failed)?;
         }
         all.sort_unstable();
         Ok(all)
     }
 
-    fn collect(&self, asked: Asked, found: &mut Found) -> Result<()> {
-        let query = asked.into_query();
+    fn collect(&self, query: &dyn Query, found: &mut Found) -> Result<()> {
         let scoring = EnableScoring::disabled_from_searcher(&self.searcher);
         let weight = query.weight(scoring).map_err(failed)?;
-        for reader in self.searcher.segment_readers() {
+        for (segment, reader) in self.searcher.segment_readers().iter().enumerate() {
             let mut docs = Vec::new();
             weight
                 .for_each_no_score(reader, &mut |some: &[DocId]| {
@@ -154,7 +159,7 @@ impl Index {
                     }
                 })
                 .map_err(failed)?;
-            found.add(reader, &docs)?;
+            found.add(self.columns(segment)?, &docs)?;
             if found.is_cut {
                 break;
             }
@@ -188,37 +193,23 @@ impl Found {
         }
     }
 
-    fn add(&mut self, reader: &SegmentReader, docs: &[DocId]) -> Result<()> {
-        if docs.is_empty() {
-            return Ok(());
-        }
-        let fast = reader.fast_fields();
-        let numbers = fast.u64(ROW).map_err(failed)?;
-        let records = fast.u64(RECORD).map_err(failed)?;
-        let created = fast.i64(CREATED).map_err(failed)?;
-        let names = fast.str(CONVERSATION).map_err(failed)?;
+    fn add(&mut self, columns: &Columns, docs: &[DocId]) -> Result<()> {
         let mut ordinals = HashSet::new();
         for doc in docs {
-            let time = created.first(*doc).unwrap_or(0);
-            let is_of_kind = records.first(*doc) == Some(record_number(self.record));
-            if !is_of_kind || !self.is_wanted(time) {
+            let time = columns.time(*doc);
+            if !self.is_wanted(time) {
                 continue;
             }
             if self.rows.len() == MOST_ROWS {
                 self.is_cut = true;
                 return Ok(());
             }
-            self.rows.push(numbers.first(*doc).unwrap_or(0));
+            self.rows.push(columns.number(*doc));
             self.add_time(time);
-            let ordinal = names.as_ref().and_then(|names| names.term_ords(*doc).next());
-            ordinals.extend(ordinal);
+            ordinals.extend(columns.conversation(*doc));
         }
-        let Some(names) = names else { return Ok(()) };
         for ordinal in ordinals {
-            let mut name = String::new();
-            let read = names.ord_to_str(ordinal, &mut name);
-            let _ = read.map_err(super::unreadable)?;
-            self.add_conversation(&name);
+            self.add_conversation(&columns.name(ordinal)?);
         }
         Ok(())
     }
@@ -317,6 +308,40 @@ pub(super) struct Compiler<'f> {
     pub(super) excludes: bool,
     /// Where words with a start are counted: one that most rows have is not asked for.
     pub(super) common: Option<&'f Searcher>,
+}
+
+impl Compiler<'_> {
+    /// What a scan asks for, a file if one is wanted, and words: as far as the index knows it.
+    pub(super) fn query(&self, (scan, has_file): (&Scan, bool), words: Asked) -> Box<dyn Query> {
+        let mut clauses: Vec<Clause> = Vec::new();
+        if !matches!(words, Asked::Everything) {
+            clauses.push((Occur::Must, words.into_query()));
+        }
+        let lists = [
+            vec![Fact::Record(scan.record)],
+            scan.conversations.iter().map(|id| Fact::Conversation(id)).collect(),
+            scan.senders.iter().map(|id| Fact::Sender(id)).collect(),
+            scan.kinds.iter().map(|kind| Fact::Kind(*kind)).collect(),
+            has_file.then_some(Fact::File).into_iter().collect(),
+        ];
+        // The scan looks after longer lists.
+        for list in lists.iter().filter(|list| (1..=MOST_FACTS).contains(&list.len())) {
+            clauses.push((Occur::Must, self.any_fact(list)));
+        }
+        Box::new(BooleanQuery::new(clauses))
+    }
+
+    fn any_fact(&self, list: &[Fact<'_>]) -> Box<dyn Query> {
+        let one = |fact: &Fact<'_>| -> Box<dyn Query> {
+            Box::new(TermQuery::new(self.fields.term(*fact), IndexRecordOption::Basic))
+        };
+        match list {
+            [only] => one(only),
+            all => Box::new(BooleanQuery::new(
+                all.iter().map(|fact| (Occur::Should, one(fact))).collect(),
+            )),
+        }
+    }
 }
 
 /// As deep as the tree, which the parser bounds.

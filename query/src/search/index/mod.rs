@@ -3,7 +3,7 @@
 //! It lives in `search/` on the archive's storage and is a tantivy index in checked blocks (`file`,
 //! `folder`). Each stored row of a message, Copilot interaction, recording or transcript is a document
 //! with its words and with what leads back to the row (`schema`). It is built from scans of a snapshot, never in the way of a commit (`update`,
-//! `builder`), and asked for rows that may meet a search (`ask`), in order of time for a few of them at once (`stretch`).
+//! `builder`), and asked for rows that may meet a search (`ask`), in order of time for a few of them at once (`stretch`, `columns`).
 //!
 //! What always holds:
 //! * Each commit of the index says up to which commit of which archive it has every row. What came
@@ -18,6 +18,7 @@
 
 mod ask;
 mod builder;
+mod columns;
 mod contents;
 mod file;
 mod folder;
@@ -31,7 +32,7 @@ mod update;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chatvault_engine::{Archive, Sequence, Snapshot, Storage};
 use tantivy::directory::error::OpenReadError;
@@ -41,9 +42,10 @@ pub use builder::Builder;
 pub use update::Update;
 
 pub(crate) use ask::Candidates;
-pub(crate) use stretch::{Stretches, Way};
+pub(crate) use stretch::{Sought, Stretches};
 
 use crate::error::{Error, Result};
+use columns::Columns;
 use contents::Contents;
 use folder::{FOLDER, Folder, META};
 use schema::{About, FORMAT, Fields, tokenizers};
@@ -59,6 +61,8 @@ pub struct Index {
     about: About,
     /// What the archive held, and at which commit, when it was last asked for.
     checked: Arc<Mutex<Option<(u64, Contents)>>>,
+    /// Of each segment, once they were read.
+    columns: Arc<[OnceLock<Columns>]>,
 }
 
 impl fmt::Debug for Index {
@@ -125,6 +129,20 @@ impl Index {
         Sequence(self.about.sequence)
     }
 
+    /// The columns of a segment.
+    fn columns(&self, segment: usize) -> Result<&Columns> {
+        let (Some(read), Some(reader)) =
+            (self.columns.get(segment), self.searcher.segment_readers().get(segment))
+        else {
+            return Err(unfit("is damaged: it names a segment that it does not have"));
+        };
+        if let Some(columns) = read.get() {
+            return Ok(columns);
+        }
+        let columns = Columns::read(reader)?;
+        Ok(read.get_or_init(|| columns))
+    }
+
     /// How many rows are in it.
     pub fn rows(&self) -> u64 {
         self.about.rows
@@ -173,7 +191,8 @@ fn try_open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
     index.set_tokenizers(tokenizers());
     let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into();
     let searcher = reader.map_err(failed)?.searcher();
-    Ok((index, Index { searcher, fields, about, checked: Arc::default() }))
+    let columns = searcher.segment_readers().iter().map(|_| OnceLock::new()).collect();
+    Ok((index, Index { searcher, fields, about, checked: Arc::default(), columns }))
 }
 
 /// Tantivy trusts its files more than we do: a panic inside of it is a damaged index.

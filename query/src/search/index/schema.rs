@@ -1,27 +1,26 @@
 //! What the index has for each row, and what it says about itself.
 
-use chatvault_engine::{ContentAddress, RecordKind, Row};
+use chatvault_engine::{ContentAddress, MessageKind, RecordKind, Row};
 use serde::{Deserialize, Serialize};
 use tantivy::TantivyDocument;
 use tantivy::schema::{
-    Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
+    Field, IndexRecordOption, NumericOptions, Schema, Term, TextFieldIndexing, TextOptions,
 };
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
 use super::contents::Contents;
 use crate::error::{Error, Result};
-use crate::record::Text;
+use crate::record::{Text, has_file};
 use crate::search::character::PART_BREAK;
 use crate::search::content::{Content, Part};
 use crate::search::token::tokens;
 
 /// To be counted up with every change of tokens, of what is searched in a message, or of fields:
 /// an index with another number is built anew.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 const TOKENIZER: &str = "chatvault";
 pub(super) const ROW: &str = "row";
-pub(super) const RECORD: &str = "record";
 pub(super) const CREATED: &str = "created";
 pub(super) const CONVERSATION: &str = "conversation";
 const RAW: &str = "raw";
@@ -35,11 +34,38 @@ pub(super) struct Fields {
     /// Those of rare parts once more, so that searching for them is cheap.
     subject: Field,
     attachment: Field,
+    /// What else is known of it, as the numbers of [`Fact`]s.
+    facts: Field,
     row: Field,
-    /// Its kind.
-    record: Field,
     created: Field,
     conversation: Field,
+}
+
+/// What a row is asked for beside its words. Each has a posting list: several of them, and words, are
+/// an intersection.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fact<'f> {
+    Record(RecordKind),
+    Kind(MessageKind),
+    Conversation(&'f str),
+    Sender(&'f str),
+    /// It has a file.
+    File,
+}
+
+impl Fact<'_> {
+    /// Tells facts apart well enough: who agrees with one by chance is looked at in vain.
+    fn number(self) -> u64 {
+        match self {
+            Self::Record(record) => mixed(record_number(record)),
+            Self::Kind(MessageKind::Message) => 1,
+            Self::Kind(MessageKind::System) => 2,
+            Self::Kind(_) => 3,
+            Self::Conversation(id) => text_sum(mixed(4), id),
+            Self::Sender(id) => text_sum(mixed(5), id),
+            Self::File => 6,
+        }
+    }
 }
 
 impl Fields {
@@ -51,13 +77,14 @@ impl Fields {
             .set_index_option(IndexRecordOption::WithFreqsAndPositions);
         let words = TextOptions::default().set_indexing_options(indexing);
         let number = NumericOptions::default().set_fast();
+        let term = NumericOptions::default().set_indexed();
         let name = TextOptions::default().set_fast(RAW);
         Self {
             text: builder.add_text_field("text", words.clone()),
             subject: builder.add_text_field("subject", words.clone()),
             attachment: builder.add_text_field("attachment", words),
+            facts: builder.add_u64_field("facts", term),
             row: builder.add_u64_field(ROW, number.clone()),
-            record: builder.add_u64_field(RECORD, number.clone()),
             created: builder.add_i64_field(CREATED, number),
             conversation: builder.add_text_field(CONVERSATION, name),
             schema: builder.build(),
@@ -72,6 +99,11 @@ impl Fields {
             Some(Part::Attachment) => (self.attachment, true),
             Some(_) => (self.text, false),
         }
+    }
+
+    /// What is asked for to find the rows of a fact.
+    pub(super) fn term(&self, fact: Fact<'_>) -> Term {
+        Term::from_field_u64(self.facts, fact.number())
     }
 
     /// Of a row; of a transcript with its text and where that was read from.
@@ -105,7 +137,13 @@ impl Fields {
         let number = row_number(row);
         let number = spoken.map_or(number, |(_, file)| text_number(number, file));
         document.add_u64(self.row, number);
-        document.add_u64(self.record, record_number(record));
+        let facts =
+            [Fact::Record(record), Fact::Kind(row.kind()), Fact::Conversation(row.conversation())];
+        let sender = row.sender().map(Fact::Sender);
+        let file = has_file(&said).then_some(Fact::File);
+        for fact in facts.into_iter().chain(sender).chain(file) {
+            document.add_u64(self.facts, fact.number());
+        }
         document.add_i64(self.created, row.created().ticks());
         document.add_text(self.conversation, row.conversation());
         Ok(document)
@@ -119,12 +157,16 @@ pub(super) fn row_number(row: &Row<'_>) -> u64 {
     let mut number = mixed(row.version());
     number = mixed(number ^ row.created().ticks().cast_unsigned());
     number = mixed(number ^ row.modified().ticks().cast_unsigned());
-    for eight in row.id().as_bytes().chunks(8) {
+    text_sum(number, row.id())
+}
+
+/// Adds a text to a number.
+fn text_sum(number: u64, text: &str) -> u64 {
+    text.as_bytes().chunks(8).fold(number, |number, eight| {
         let mut bytes = [0; 8];
         bytes.iter_mut().zip(eight).for_each(|(to, from)| *to = *from);
-        number = mixed(number ^ u64::from_le_bytes(bytes));
-    }
-    number
+        mixed(number ^ u64::from_le_bytes(bytes))
+    })
 }
 
 /// The same of a row with a text, by where that is: another text, another number.
@@ -133,7 +175,7 @@ pub(super) fn text_number(row: u64, file: &ContentAddress) -> u64 {
 }
 
 /// The number that stands for a kind in an index.
-pub(super) fn record_number(record: RecordKind) -> u64 {
+fn record_number(record: RecordKind) -> u64 {
     RecordKind::ALL.iter().position(|one| *one == record).map_or(u64::MAX, |at| at as u64)
 }
 

@@ -1,20 +1,25 @@
-//! The candidates of a search in order of time, a stretch at a time: whoever reads a page of hits waits
+//! The candidates of a question in order of time, a stretch at a time: whoever reads a page of hits waits
 //! for the candidates of that page, not for all of them.
+//!
+//! The documents of a segment of the index are in order of time, so only those of the stretch are
+//! looked at. Few candidates are looked up in the archive each at its own time: the rows between them
+//! are not read.
 //!
 //! Invariants: stretches follow each other in the order of the scan without a gap, and candidates of
 //! the same time are in the same one; memory is that of the longest stretch.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 
 use chatvault_engine::{
     Order, RecordKind, RowKeys, Scan, Snapshot, TimeRange, Timestamp, Versions,
 };
-use tantivy::query::EnableScoring;
-use tantivy::{DocId, SegmentReader};
+use tantivy::DocId;
+use tantivy::query::{EnableScoring, Weight};
 
 use super::ask::{Asked, Candidates, Compiler, MOST_CONVERSATIONS, MOST_ROWS};
-use super::schema::{CONVERSATION, CREATED, RECORD, ROW, record_number};
-use super::{Index, failed, guarded, unreadable};
+use super::columns::Columns;
+use super::{Index, failed, guarded};
 use crate::error::{Error, Result};
 use crate::search::Search;
 
@@ -23,32 +28,35 @@ const FIRST_ROWS: usize = if cfg!(test) { 3 } else { 32 };
 /// So many times more has each next one: what is read to its end is read in few.
 const GROWTH: usize = 8;
 /// Candidates of a stretch, but for those of the same time.
-const STRETCH_ROWS: usize = if cfg!(test) { 20 } else { 65_536 };
+const STRETCH_ROWS: usize = if cfg!(test) { 60 } else { 65_536 };
+/// So many candidates are looked up one by one; more are read in one scan.
+const FEW_ROWS: usize = if cfg!(test) { 24 } else { 256 };
+/// Documents that are looked at together from the first time on: they are stored from the last.
+const PART_DOCS: u32 = if cfg!(test) { 4 } else { 4_096 };
 
-/// Goes through the candidates of a search.
+/// What an index is asked for beside what a scan says.
+#[derive(Clone, Debug)]
+pub(crate) struct Sought {
+    pub(crate) search: Option<Search>,
+    pub(crate) has_file: bool,
+}
+
+/// Goes through the candidates of a question.
 #[derive(Debug)]
 pub(crate) struct Stretches {
     index: Index,
-    search: Search,
-    /// What is asked beside the search, in the times that are left.
+    sought: Sought,
+    /// What else is asked, in the times that are left.
     scan: Scan,
     later: Later,
     rows: usize,
     is_over: bool,
+    /// Stretches of one time each that come next.
+    next: VecDeque<Stretch>,
 }
 
-/// How a search is answered.
-#[derive(Debug)]
-pub(crate) enum Way {
-    /// By candidates of the index, in order of time.
-    Stretches(Box<Stretches>),
-    /// By looking at each row: most of them may meet it.
-    EachRow,
-    /// By all candidates of the index together.
-    Together,
-}
-
-/// A part of a search: where its rows are, and which of them may meet it.
+/// A part of a question: where its rows are, and which of them may meet it.
+#[derive(Clone, Debug)]
 pub(crate) struct Stretch {
     pub(crate) scan: Scan,
     pub(crate) candidates: Candidates,
@@ -71,30 +79,33 @@ enum Place {
 }
 
 impl Index {
-    /// How rows are found that meet a search.
-    pub(crate) fn way(&self, search: &Search, snapshot: &Snapshot, scan: &Scan) -> Result<Way> {
+    /// The candidates in order of time; `None` if the question is answered sooner, or only, without.
+    pub(crate) fn stretches(
+        &self,
+        sought: Sought,
+        snapshot: &Snapshot,
+        scan: &Scan,
+    ) -> Result<Option<Box<Stretches>>> {
+        let is_known = scan.custodians.is_empty()
+            && scan.modified == TimeRange::default()
+            && scan.since.is_none();
+        let is_of_use = sought.search.is_some() || sought.has_file || is_known;
         // A text can come long after its transcript: these are looked at wherever they are.
-        if scan.order != Order::Created || scan.record == RecordKind::CallTranscript {
-            return Ok(Way::Together);
+        let has_texts = scan.record == RecordKind::CallTranscript;
+        if scan.order != Order::Created || has_texts || !is_of_use {
+            return Ok(None);
         }
         self.check(snapshot)?;
-        if guarded(|| Ok(matches!(self.compiler().compile(&search.tree), Asked::Everything)))? {
-            return Ok(Way::EachRow);
-        }
         let mut scan = scan.clone();
         if let Some(cursor) = &scan.cursor {
             let from = TimeRange { from: Some(cursor.time()), to: None };
             let up_to = TimeRange { from: None, to: behind(cursor.time()) };
             scan.created = both(scan.created, if scan.backwards { up_to } else { from });
         }
-        let Some(later) = self.later(snapshot, &scan)? else { return Ok(Way::Together) };
-        let (index, search, rows) = (self.clone(), search.clone(), FIRST_ROWS);
-        let stretches = Stretches { index, search, scan, later, rows, is_over: false };
-        Ok(Way::Stretches(Box::new(stretches)))
-    }
-
-    fn compiler(&self) -> Compiler<'_> {
-        Compiler { fields: &self.fields, excludes: true, common: Some(&self.searcher) }
+        let Some(later) = self.later(snapshot, &scan)? else { return Ok(None) };
+        let (index, rows, next) = (self.clone(), FIRST_ROWS, VecDeque::new());
+        let stretches = Stretches { index, sought, scan, later, rows, is_over: false, next };
+        Ok(Some(Box::new(stretches)))
     }
 
     /// What arrived behind the index; `None` if that is too much to be held.
@@ -129,7 +140,7 @@ impl Index {
 impl Stretches {
     /// The next one that has candidates; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Stretch>> {
-        while !self.is_over {
+        while self.next.is_empty() && !self.is_over {
             let mut best = Best::new(self.rows, self.scan.backwards);
             guarded(|| self.collect(&mut best))?;
             for (at, (time, _)) in self.later.rows.iter().enumerate() {
@@ -140,34 +151,49 @@ impl Stretches {
             best.finish();
             self.rows = (self.rows * GROWTH).min(STRETCH_ROWS);
             let scan = self.cut(&best);
-            if let Some(stretch) = guarded(|| self.stretch(scan, &best))? {
-                return Ok(Some(stretch));
-            }
+            self.next = guarded(|| self.cut_up(scan, &best))?;
         }
-        Ok(None)
+        Ok(self.next.pop_front())
     }
 
     /// The candidates of the index that may be among the best.
     fn collect(&self, best: &mut Best) -> Result<()> {
-        let query = self.index.compiler().compile(&self.search.tree).into_query();
-        let searcher = &self.index.searcher;
+        let Index { fields, searcher, .. } = &self.index;
+        let compiler = Compiler { fields, excludes: true, common: Some(searcher) };
+        let words = self.sought.search.as_ref().map(|search| compiler.compile(&search.tree));
+        let query =
+            compiler.query((&self.scan, self.sought.has_file), words.unwrap_or(Asked::Everything));
         let weight = query.weight(EnableScoring::disabled_from_searcher(searcher));
         let weight = weight.map_err(failed)?;
-        let record = Some(record_number(self.scan.record));
-        for (segment, reader) in searcher.segment_readers().iter().enumerate() {
-            let fast = reader.fast_fields();
-            let records = fast.u64(RECORD).map_err(failed)?;
-            let created = fast.i64(CREATED).map_err(failed)?;
-            let chats = Chats::of(&self.scan, reader)?;
-            let mut on = |docs: &[DocId]| {
-                for doc in docs {
-                    let time = created.first(*doc).unwrap_or(0);
-                    let is_in_time = best.may_be(time) && is_in(self.scan.created, time);
-                    let is_wanted = is_in_time && records.first(*doc) == record && chats.has(*doc);
-                    best.offer(is_wanted, time, Place::Known(segment, *doc));
+        for segment in 0..searcher.segment_readers().len() {
+            self.collect_in(segment, &*weight, best)?;
+        }
+        Ok(())
+    }
+
+    fn collect_in(&self, segment: usize, weight: &dyn Weight, best: &mut Best) -> Result<()> {
+        let columns = self.index.columns(segment)?;
+        let reader = self.index.searcher.segment_reader(u32::try_from(segment).unwrap_or(u32::MAX));
+        let backwards = self.scan.backwards;
+        for part in parts(columns.docs_in(self.scan.created), backwards) {
+            let next = if backwards { part.start } else { part.end - 1 };
+            if !best.may_be(columns.time(next)) {
+                break;
+            }
+            let mut docs = weight.scorer(reader, 1.0).map_err(failed)?;
+            let mut doc = docs.doc();
+            if doc < part.start {
+                doc = docs.seek(part.start);
+            }
+            while doc < part.end {
+                let time = columns.time(doc);
+                if best.may_be(time) {
+                    best.offer(time, Place::Known(segment, doc));
+                } else if backwards {
+                    break;
                 }
-            };
-            weight.for_each_no_score(reader, &mut on).map_err(failed)?;
+                doc = docs.advance();
+            }
         }
         Ok(())
     }
@@ -190,90 +216,113 @@ impl Stretches {
         scan
     }
 
-    /// Narrows a scan to where its candidates are; `None` if there are none.
-    fn stretch(&self, mut scan: Scan, best: &Best) -> Result<Option<Stretch>> {
+    /// Narrows a scan to where its candidates are: to each time of few, to the conversations of more.
+    fn cut_up(&self, scan: Scan, best: &Best) -> Result<VecDeque<Stretch>> {
         let known = self.index.sequence();
         if best.is_too_many {
-            return Ok(Some(Stretch { scan, candidates: Candidates::all(known) }));
+            return Ok([Stretch { scan, candidates: Candidates::all(known) }].into());
         }
-        let (mut rows, mut names) = (Vec::new(), HashSet::new());
-        for (segment, reader) in self.index.searcher.segment_readers().iter().enumerate() {
-            let own = |(_, place): &(i64, Place)| match place {
-                Place::Known(of, doc) if *of == segment => Some(*doc),
-                _ => None,
-            };
-            let docs: Vec<DocId> = best.rows.iter().filter_map(own).collect();
-            if !docs.is_empty() {
-                read(reader, &docs, (&mut rows, &mut names))?;
+        let mut found = Found::default();
+        for (time, place) in &best.rows {
+            match place {
+                Place::Known(segment, doc) => {
+                    found.add_known((*segment, *doc), *time, self.index.columns(*segment)?)?;
+                }
+                Place::Later(at) => {
+                    let name = self.later.rows.get(*at);
+                    let name = name.and_then(|(_, name)| self.later.conversations.get(*name));
+                    let _name = found.add(*time, name.map(String::as_str).unwrap_or_default());
+                }
             }
         }
-        for (_, place) in &best.rows {
-            if let Place::Later(at) = place
-                && let Some((_, name)) = self.later.rows.get(*at)
-            {
-                names.extend(self.later.conversations.get(*name).cloned());
-            }
+        let candidates = Candidates::some(std::mem::take(&mut found.numbers), known);
+        let stretch = |scan| Stretch { scan, candidates: candidates.clone() };
+        if best.rows.len() <= FEW_ROWS {
+            return Ok(found.by_time(&scan).map(stretch).collect());
         }
-        if names.is_empty() {
-            return Ok(None);
-        }
-        if names.len() <= MOST_CONVERSATIONS {
-            // Those that were asked for are the only ones that were looked at.
-            scan.conversations = names.into_iter().collect();
-        }
-        Ok(Some(Stretch { scan, candidates: Candidates::some(rows, known) }))
+        Ok([stretch(found.together(scan))].into())
     }
 }
 
-/// The numbers and conversations of documents.
-fn read(
-    reader: &SegmentReader,
-    docs: &[DocId],
-    (rows, names): (&mut Vec<u64>, &mut HashSet<String>),
-) -> Result<()> {
-    let fast = reader.fast_fields();
-    let numbers = fast.u64(ROW).map_err(failed)?;
-    rows.extend(docs.iter().map(|doc| numbers.first(*doc).unwrap_or(0)));
-    let Some(column) = fast.str(CONVERSATION).map_err(failed)? else { return Ok(()) };
-    let ordinals: HashSet<u64> =
-        docs.iter().filter_map(|doc| column.term_ords(*doc).next()).collect();
-    for ordinal in ordinals {
-        let mut name = String::new();
-        let _is_there = column.ord_to_str(ordinal, &mut name).map_err(unreadable)?;
-        let _is_new = names.insert(name);
+/// Documents in the order in which a scan asks for them: they are stored from the last time on, and so
+/// the first times are at the end, in parts that grow.
+fn parts(docs: Range<DocId>, backwards: bool) -> Vec<Range<DocId>> {
+    if backwards {
+        return Some(docs).filter(|docs| !docs.is_empty()).into_iter().collect();
     }
-    Ok(())
+    let (mut parts, mut size, mut end) = (Vec::new(), PART_DOCS, docs.end);
+    while end > docs.start {
+        let start = end.saturating_sub(size).max(docs.start);
+        parts.push(start..end);
+        (end, size) = (start, size.saturating_mul(8));
+    }
+    parts
 }
 
-/// The conversations that are asked for, in a segment of the index.
-enum Chats {
-    All,
-    Some(tantivy::columnar::StrColumn, HashSet<u64>),
-    None,
+/// Where candidates are.
+#[derive(Debug, Default)]
+struct Found {
+    /// The numbers of those that the index has.
+    numbers: Vec<u64>,
+    /// Their times, and of each a place in `names`.
+    times: Vec<(i64, usize)>,
+    names: Vec<String>,
+    places: HashMap<String, usize>,
+    /// The places of names by segment and number in it: a name is read once.
+    known: HashMap<(usize, u64), usize>,
 }
 
-impl Chats {
-    fn of(scan: &Scan, reader: &SegmentReader) -> Result<Self> {
-        if scan.conversations.is_empty() {
-            return Ok(Self::All);
+impl Found {
+    fn add_known(
+        &mut self,
+        (segment, doc): (usize, DocId),
+        time: i64,
+        columns: &Columns,
+    ) -> Result<()> {
+        self.numbers.push(columns.number(doc));
+        let Some(ordinal) = columns.conversation(doc) else { return Ok(()) };
+        if let Some(name) = self.known.get(&(segment, ordinal)) {
+            self.times.push((time, *name));
+            return Ok(());
         }
-        let column = reader.fast_fields().str(CONVERSATION).map_err(failed)?;
-        let Some(column) = column else { return Ok(Self::None) };
-        let mut ordinals = HashSet::new();
-        for name in &scan.conversations {
-            ordinals.extend(column.dictionary().term_ord(name.as_bytes()).map_err(unreadable)?);
-        }
-        Ok(Self::Some(column, ordinals))
+        let name = self.add(time, &columns.name(ordinal)?);
+        let _ = self.known.insert((segment, ordinal), name);
+        Ok(())
     }
 
-    fn has(&self, doc: DocId) -> bool {
-        match self {
-            Self::All => true,
-            Self::Some(column, asked) => {
-                column.term_ords(doc).next().is_some_and(|ordinal| asked.contains(&ordinal))
-            }
-            Self::None => false,
+    fn add(&mut self, time: i64, name: &str) -> usize {
+        let place = self.places.get(name).copied().unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            let _ = self.places.insert(name.to_owned(), self.names.len() - 1);
+            self.names.len() - 1
+        });
+        self.times.push((time, place));
+        place
+    }
+
+    /// A scan for each time, in their order.
+    fn by_time(mut self, scan: &Scan) -> impl Iterator<Item = Scan> {
+        self.times.sort_unstable();
+        self.times.dedup();
+        let one = |same: &[(i64, usize)]| {
+            let time = same.first().map(|(time, _)| Timestamp::from_ticks(*time));
+            let names = same.iter().filter_map(|(_, name)| self.names.get(*name).cloned());
+            let created = TimeRange { from: time, to: time.and_then(behind) };
+            Scan { conversations: names.collect(), created, ..scan.clone() }
+        };
+        let mut scans: Vec<Scan> = self.times.chunk_by(|a, b| a.0 == b.0).map(one).collect();
+        if scan.backwards {
+            scans.reverse();
         }
+        scans.into_iter()
+    }
+
+    /// One scan for all.
+    fn together(self, mut scan: Scan) -> Scan {
+        if self.names.len() <= MOST_CONVERSATIONS {
+            scan.conversations = self.names;
+        }
+        scan
     }
 }
 
@@ -327,15 +376,13 @@ impl Best {
     }
 
     fn push(&mut self, time: i64, place: Place) {
-        let may_be = self.may_be(time);
-        self.offer(may_be, time, place);
+        if self.may_be(time) {
+            self.offer(time, place);
+        }
     }
 
-    /// Takes a candidate whose time may be among the best, if it is wanted.
-    fn offer(&mut self, is_wanted: bool, time: i64, place: Place) {
-        if !is_wanted {
-            return;
-        }
+    /// Takes a candidate whose time may be among the best.
+    fn offer(&mut self, time: i64, place: Place) {
         if self.rows.len() >= self.full {
             self.cut();
         }

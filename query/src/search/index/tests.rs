@@ -9,7 +9,7 @@ use chatvault_engine::{
 
 use super::folder::{FOLDER, LOCK};
 use super::{Builder, Index};
-use crate::names::{Order, Versions};
+use crate::names::{Kind, Order, Versions};
 use crate::query::Query;
 use crate::statistics::{By, Statistics};
 
@@ -49,6 +49,7 @@ const WORDS: [&str; 16] = [
     "let",
 ];
 const CHATS: [&str; 6] = ["19:a", "19:b", "19:c", "19:d", "19:e", "19:f"];
+const FILES: [&str; 2] = ["reference", "messageReference"];
 const PEOPLE: [&str; 3] = ["ann", "ben", "cyd"];
 
 struct Sample {
@@ -86,11 +87,11 @@ impl Sample {
             };
             let json = serde_json::json!({
                 "id": id.to_string(), "etag": version.to_string(), "chatId": chance.pick(&CHATS),
-                "messageType": "message", "createdDateTime": time(id),
+                "messageType": chance.pick(&["message", "message", "typing"]), "createdDateTime": time(id),
                 "lastModifiedDateTime": time(version), "subject": subject,
                 "from": {"user": {"id": chance.pick(&PEOPLE)}},
                 "body": {"contentType": "text", "content": body},
-                "attachments": [{"id": "1", "contentType": "reference", "name": chance.pick(&WORDS)}],
+                "attachments": [{"id": "1", "contentType": chance.pick(&FILES), "name": chance.pick(&WORDS)}],
             });
             let origin = Origin { source: "test", offset: 0 };
             let custodian = Custodian::user(chance.pick(&PEOPLE));
@@ -129,7 +130,9 @@ impl Sample {
             _ => Vec::new(),
         };
         Query {
-            search: Some(search.to_owned()),
+            search: (chance.below(6) > 0).then(|| search.to_owned()),
+            has_file: chance.below(5) == 0,
+            kinds: (chance.below(5) == 0).then_some(Kind::Message).into_iter().collect(),
             chats: some(&CHATS),
             senders: some(&PEOPLE),
             custodians: some(&PEOPLE),

@@ -9,11 +9,11 @@
 
 use chatvault_engine::{ContentAddress, LockGuard, RecordKind, Row, RowKeys, Scan, Snapshot};
 use tantivy::indexer::IndexWriterOptions;
-use tantivy::{IndexSettings, IndexWriter, TantivyDocument};
+use tantivy::{IndexSettings, IndexSortByField, IndexWriter, Order, TantivyDocument};
 
 use super::contents::{Contents, arrived};
 use super::folder::{FOLDER, Folder, LOCK};
-use super::schema::{About, FORMAT, Fields, row_number, text_number, tokenizers};
+use super::schema::{About, CREATED, FORMAT, Fields, row_number, text_number, tokenizers};
 use super::{archive_of, failed, guarded, is_there, open, unfit, unreadable};
 use crate::error::{Error, Result};
 use crate::record::{Text, Texts};
@@ -119,7 +119,8 @@ fn start(folder: &Folder, snapshot: &Snapshot) -> Result<Start> {
     // What was there is derived, and it holds people's words: it is not worth keeping a copy of.
     let _ = folder.clear().map_err(unreadable)?;
     let fields = Fields::new();
-    let settings = IndexSettings::default();
+    let sort = IndexSortByField { field: CREATED.to_owned(), order: Order::Desc };
+    let settings = IndexSettings { sort_by_field: Some(sort), ..IndexSettings::default() };
     let mut index =
         tantivy::Index::create(folder.clone(), fields.schema, settings).map_err(failed)?;
     index.set_tokenizers(tokenizers());

@@ -178,6 +178,7 @@ impl Ask {
             modified_to: text(scan.modified.to),
             filter: self.filter.as_ref().map(ToString::to_string),
             search: self.search.as_ref().map(ToString::to_string),
+            has_file: false,
             versions: match scan.versions {
                 Versions::All => query::Versions::All,
                 Versions::EveryVariant => query::Versions::Variants,
