@@ -363,17 +363,17 @@ mod tests {
     fn files_are_used_by_several_threads_while_others_are_closed() {
         let (folder, table) = (tempfile::tempdir().unwrap(), Arc::new(FileTable::new(30)));
         let files = forty(&disk(folder.path(), &table));
+        let read_all = |step: u32| {
+            for turn in 0..15_000_u32 {
+                let number = u8::try_from(turn * step % 40).unwrap();
+                assert_eq!(read(&*files[usize::from(number)]).unwrap(), number);
+                // In use by each of the four at most.
+                assert!(open_files(&table) <= 30 + 4);
+            }
+        };
         std::thread::scope(|scope| {
-            for step in [1_u8, 3, 7, 9] {
-                let (files, table) = (&files, &table);
-                let _reader = scope.spawn(move || {
-                    for turn in 0..15_000_u32 {
-                        let number = u8::try_from(turn * u32::from(step) % 40).unwrap();
-                        assert_eq!(read(&*files[usize::from(number)]).unwrap(), number);
-                        // In use by each of the four at most.
-                        assert!(open_files(table) <= 30 + 4);
-                    }
-                });
+            for step in [1, 3, 7, 9] {
+                let _reader = scope.spawn(move || read_all(step));
             }
         });
         assert!(open_files(&table) <= 30);
