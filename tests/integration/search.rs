@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Custodian, Host, Memory, Storage};
+use chatvault_engine::{Archive, Custodian, Host, Memory, Snapshot, Storage};
 use chatvault_query::search::Index;
 use chatvault_query::{Query, Versions};
 use chatvault_support::generate::JsonLines;
@@ -166,13 +166,16 @@ const SEARCHES: [&str; 8] = [
 /// Every answer with the index is the one without it.
 fn check_answers(storage: &Arc<dyn Storage>, archive: &Archive) -> u64 {
     let index = Index::open(storage, archive).unwrap().unwrap();
-    let snapshot = &archive.snapshot().unwrap();
+    check_answers_of(&index, &archive.snapshot().unwrap())
+}
+
+fn check_answers_of(index: &Index, snapshot: &Snapshot) -> u64 {
     let mut found = 0;
     for search in SEARCHES {
         for versions in [Versions::Latest, Versions::All] {
             let question = Query { search: Some(search.to_owned()), versions, ..Query::default() };
             let expected = question.count(snapshot).unwrap();
-            let counted = question.count_with(snapshot, Some(&index)).unwrap();
+            let counted = question.count_with(snapshot, Some(index)).unwrap();
             assert_eq!(counted, expected, "{question:?}");
             found += expected;
         }
@@ -272,6 +275,31 @@ fn readers_search_while_a_writer_commits_and_an_index_is_updated() {
         assert!(reader.join().unwrap() > 0);
     });
     vault.verify();
+}
+
+#[test]
+fn an_index_is_asked_about_snapshots_that_are_taken_after_it_was_opened() {
+    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+    let mut vault = Vault::create(Arc::clone(&storage));
+    let random = &mut Random::new(12);
+    let mut further = |vault: &mut Vault| {
+        fill(vault, random, 50);
+        let snapshot = vault.archive().snapshot().unwrap();
+        assert!(Index::update(&storage, &snapshot, &mut go_on).unwrap().finished);
+        snapshot
+    };
+    let early = further(&mut vault);
+    // A reader opens the index, and an update beside brings it further before he takes his snapshot.
+    let reader = opened(&storage);
+    let index = Index::open(&storage, &reader).unwrap().unwrap();
+    let late = further(&mut vault);
+    assert!(check_answers_of(&index, &early) < check_answers_of(&index, &late));
+    assert!(check_answers_of(&index, &reader.snapshot().unwrap()) > 0);
+    // The other way round the index may know more than the snapshot has.
+    let index = Index::open(&storage, &reader).unwrap().unwrap();
+    let question = Query { search: Some(SEARCHES[0].to_owned()), ..Query::default() };
+    let error = question.count_with(&early, Some(&index)).unwrap_err();
+    assert!(error.to_string().contains("commits that this archive does not have"), "{error}");
 }
 
 /// So many messages in chats of a hundred each, and an index of them. Each is about the budget; one

@@ -225,9 +225,10 @@ impl Segment {
     fn block(&self, group: usize, lists: &Lists, forms: &Forms, keys: &Keys) -> Result<Arc<Block>> {
         let made = || {
             let (group, place) = self.group(group).map(|group| (group, group.columns))?;
-            let bytes = self.frame(place, Kind::Columns)?;
             let view = &Forming { lists, forms };
-            Block::decode(&bytes, group.first_row, &group.chunks, keys, view)
+            let (first, chunks) = (group.first_row, &group.chunks);
+            let read = self.frame(place, Kind::Columns);
+            read.and_then(|bytes| Block::decode(&bytes, first, chunks, keys, view))
                 .map(|block| Cached::Block(Arc::new(block)))
                 .map_err(|error| self.locate(error, group, place.offset))
         };

@@ -129,7 +129,8 @@ impl FileTable {
         if surplus == 0 {
             return;
         }
-        entries.open.sort_by_key(|entry| entry.used.load(Ordering::Relaxed));
+        // Each time is read once: they change meanwhile.
+        entries.open.sort_by_cached_key(|entry| entry.used.load(Ordering::Relaxed));
         entries.open.retain(|there| {
             let closed = surplus > 0 && !Arc::ptr_eq(there, entry) && there.close_if_clean();
             surplus -= usize::from(closed);
@@ -356,6 +357,26 @@ mod tests {
         }
         drop(files);
         assert_eq!((open_files(&table), table.entries().known.len()), (0, 0));
+    }
+
+    #[test]
+    fn files_are_used_by_several_threads_while_others_are_closed() {
+        let (folder, table) = (tempfile::tempdir().unwrap(), Arc::new(FileTable::new(30)));
+        let files = forty(&disk(folder.path(), &table));
+        let read_all = |step: u32| {
+            for turn in 0..15_000_u32 {
+                let number = u8::try_from(turn * step % 40).unwrap();
+                assert_eq!(read(&*files[usize::from(number)]).unwrap(), number);
+                // In use by each of the four at most.
+                assert!(open_files(&table) <= 30 + 4);
+            }
+        };
+        std::thread::scope(|scope| {
+            for step in [1, 3, 7, 9] {
+                let _reader = scope.spawn(move || read_all(step));
+            }
+        });
+        assert!(open_files(&table) <= 30);
     }
 
     #[test]

@@ -28,7 +28,6 @@ impl Other {
             .env(NUMBER, number.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         // Taken out of the process and dropped here: its reader sees the end.

@@ -12,6 +12,7 @@ use super::files::Readable;
 use super::*;
 use crate::cache::Cache;
 use crate::options::Host;
+use crate::scan::Scan;
 use crate::segment::{Effort, NewRow, Segment, Source, Visit, build};
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
 
@@ -107,6 +108,34 @@ fn damage_names_the_conversations_it_touches_and_hides_no_other() {
         assert_eq!(found, [(Some(groups[3].columns.offset), 2), (Some(groups[35].text), 1)]);
         assert_eq!(report.damages[1].conversations, ["19:chat0009@thread.v2"]);
         assert!(report.finished);
+    }
+}
+
+#[test]
+fn an_answer_that_meets_damage_names_the_conversations_it_touches() {
+    let place = place();
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    let _ = offer(&archive, "anna", &documents(10, 900));
+    archive.seal().unwrap();
+    let path = "segments/0000000000000001.seg";
+    let sound = bytes(&place, path);
+    let state = archive.shared.state();
+    let group = &state.segments[0].segment().unwrap().meta.groups[3];
+    for offset in [group.keys.offset, group.columns.offset, group.text] {
+        let mut wrong = sound.clone();
+        wrong[usize::try_from(offset).unwrap() + 20] ^= 1;
+        replace(&place, path, &wrong);
+        let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
+        let mut rows = reader.snapshot().unwrap().scan(&Scan::default()).unwrap();
+        let error = loop {
+            match rows.next() {
+                Ok(row) => assert!(row.is_some(), "the damage was not met"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((error.file(), error.offset()), (Some(path), Some(offset)));
+        assert_eq!(error.touched().conversations.len(), 2, "{error}");
+        assert!(error.to_string().contains("19:chat0001@thread.v2"), "{error}");
     }
 }
 
