@@ -15,8 +15,8 @@ type Link<'e> = &'e (dyn Cause + 'static);
 
 const FREE_SPACE: &str = "free space on the disk, then run the command again; \
                           `chatvault compact ARCHIVE --grace-hours 0` empties an archive's trash";
-const STOPPED_FULL: &str =
-    "free space on the disk, then run the command again: opening the archive shows what survived";
+const STOPPED_FULL: &str = "free space on the disk, then run the command again: opening the archive shows what survived; \
+     `chatvault compact ARCHIVE --grace-hours 0` empties an archive's trash";
 const GIVE_ACCESS: &str = "let this user read and write there, or mount it for writing, \
                            then run the command again";
 const TOO_MANY_FILES: &str =

@@ -214,8 +214,17 @@ impl Error {
 
     /// Did reading or writing fail, here or at the bottom of it? Else the bytes are wrong.
     pub(crate) fn is_storage_failure(&self) -> bool {
+        self.is_or_was(ErrorKind::is_of_storage)
+    }
+
+    /// Was the disk full, here or at the bottom of it?
+    pub(crate) fn is_for_room(&self) -> bool {
+        self.is_or_was(|kind| kind == ErrorKind::NoSpace)
+    }
+
+    fn is_or_was(&self, wanted: impl Fn(ErrorKind) -> bool) -> bool {
         let mut ours = self.causes().filter_map(|cause| cause.downcast_ref::<Self>());
-        ours.any(|error| error.kind().is_of_storage())
+        ours.any(|error| wanted(error.kind()))
     }
 
     /// Can a part of the archive not be read: damaged, missing, or on a bad place of the disk?

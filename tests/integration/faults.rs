@@ -133,6 +133,38 @@ fn compact_on_a_full_disk_frees_the_trash_and_merges_what_there_is_room_for() {
 }
 
 #[test]
+fn a_disk_without_any_room_opens_once_the_trash_is_past_its_grace() {
+    let disk: Arc<dyn Storage> = Arc::new(Memory::new());
+    let faulty = Faulty::over(Arc::clone(&disk));
+    let clock = Arc::new(SteppingClock::new(1));
+    let open = |grace_seconds: u64| {
+        let mut options = small();
+        options.grace_seconds = grace_seconds;
+        let clock = Arc::<SteppingClock>::clone(&clock);
+        Archive::open(Host { storage: faulty.storage(), clock }, options)
+    };
+    drop(Archive::create(host(&disk), small()).unwrap());
+    let archive = open(3_600).unwrap();
+    for number in 0..8 {
+        write(&archive, number).unwrap();
+        archive.seal().unwrap();
+    }
+    assert!(archive.compact(&mut go_on).unwrap().finished);
+    archive.close().unwrap();
+    let trashed = || files_in(&*disk, "trash").unwrap();
+    let old = trashed();
+    faulty.fill_after(0);
+    assert_told(&open(3_600).unwrap_err());
+    assert!(old.len() >= 8 && trashed() == old, "within its grace");
+    let archive = open(0).unwrap();
+    assert_eq!(trashed(), Vec::new());
+    write(&archive, 8).unwrap();
+    faulty.release();
+    archive.close().unwrap();
+    assert_eq!(batches(&disk), (0..9).collect::<Vec<_>>());
+}
+
+#[test]
 fn room_again_means_work_again_or_a_clear_stop() {
     let disk: Arc<dyn Storage> = Arc::new(Memory::new());
     let faulty = Faulty::over(Arc::clone(&disk));

@@ -41,7 +41,7 @@ impl Shared {
 
     /// Removes what came before the grace time and before the last two manifests: a clock that
     /// jumps ahead does not empty the trash at once. Without a grace time all of it goes.
-    fn empty_trash(&self, now: Timestamp, newest: u64) -> Result<()> {
+    pub(super) fn empty_trash(&self, now: Timestamp, newest: u64) -> Result<()> {
         let storage = &*self.host.storage;
         let grace = i64::try_from(self.options.grace_seconds).unwrap_or(i64::MAX / 1000);
         let limit = now.ms().saturating_sub(grace.saturating_mul(1000));

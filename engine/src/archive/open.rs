@@ -195,7 +195,15 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     let state = Arc::new(state);
     let storage = Arc::clone(&shared.host.storage);
     let nonce = shared.host.clock.random();
-    let journal = Journal::resume(&*storage, &wanted, nonce, &recovery)?;
+    let resume = || Journal::resume(&*storage, &wanted, nonce, &recovery);
+    let journal = match resume() {
+        // What is past its grace in the trash makes room: no state of the archive needs it.
+        Err(error) if error.is_for_room() => {
+            shared.empty_trash(shared.host.clock.now(), state.manifest.number)?;
+            resume()?
+        }
+        other => other?,
+    };
     if journal.base().0.checked_add(SEQUENCES_LEFT).is_none() {
         return Err(Error::corrupt("no commit number is left").in_file(names::JOURNAL));
     }
