@@ -62,7 +62,7 @@ pub(crate) trait Lookup {
     /// Does what some column predicts go with this one?
     fn is_context(&self, column: u32) -> bool;
     /// The program that is made so, shared if it was asked for before.
-    fn program(&self, made: Made) -> Result<Arc<Program>>;
+    fn program(&self, made: &Made) -> Result<Arc<Program>>;
     /// An entry of a column by its code.
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]>;
     /// These bytes, shared if they were asked for before.

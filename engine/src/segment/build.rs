@@ -508,14 +508,14 @@ impl Lookup for Building<'_> {
         self.0.binder.contexts.contains(&Context::Column(column))
     }
 
-    fn program(&self, made: Made) -> Result<Arc<Program>> {
+    fn program(&self, made: &Made) -> Result<Arc<Program>> {
         let (key, mut known) = (made.hash(), self.0.programs.borrow_mut());
         if let Some(program) = known.get(&key)
-            && program.made == made
+            && program.made == *made
         {
             return Ok(Arc::clone(program));
         }
-        let program = Arc::new(Program::new(self, made)?);
+        let program = Arc::new(Program::new(self, made.clone())?);
         if known.len() == KEPT_PROGRAMS {
             known.clear();
         }

@@ -231,7 +231,7 @@ impl Lookup for Forming<'_> {
         self.forms.is_context.get(column as usize).copied().unwrap_or(false)
     }
 
-    fn program(&self, made: Made) -> Result<Arc<Program>> {
+    fn program(&self, made: &Made) -> Result<Arc<Program>> {
         self.lists.segment().program(self, made)
     }
 

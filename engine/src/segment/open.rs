@@ -239,11 +239,11 @@ impl Segment {
     }
 
     /// The program that is made so: one for all row groups that have the same to make it of.
-    pub(super) fn program(&self, view: &Forming<'_>, made: Made) -> Result<Arc<Program>> {
+    pub(super) fn program(&self, view: &Forming<'_>, made: &Made) -> Result<Arc<Program>> {
         let (template, hash) = made.hash();
         let new = || Program::new(view, made.clone()).map(Arc::new);
         match self.cached(Part::Program(template, hash), || new().map(Cached::Program))? {
-            Cached::Program(program) if program.made == made => Ok(program),
+            Cached::Program(program) if program.made == *made => Ok(program),
             // Another with the same hash.
             Cached::Program(_) => new(),
             _ => Err(mixed_up()),

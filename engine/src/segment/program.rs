@@ -250,7 +250,7 @@ impl Programs {
                 (None, Use::Root) => return Err(unknown()),
                 (Some(seen), _) => {
                     *seen = true;
-                    let program = view.program(Made::of(view, number, columns)?)?;
+                    let program = view.program(&Made::of(view, number, columns)?)?;
                     list.push((program.made.template, program));
                 }
             }
