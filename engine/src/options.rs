@@ -17,7 +17,8 @@ pub struct Options {
     /// the defaults of [`EnvironmentOptions`](crate::EnvironmentOptions). Clones of these options
     /// share the environment that they name.
     pub environment: Option<Environment>,
-    /// Raw JSON that waits in memory and journal for its segment. 64 MiB.
+    /// What waits in memory and journal for its segment: when half of this has come it is sealed, while
+    /// the other half fills. 64 MiB.
     pub memtable_bytes: usize,
     /// Fingerprints of raw copies remembered to tell duplicates apart fast. 96 MiB.
     pub recall_bytes: usize,

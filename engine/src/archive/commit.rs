@@ -227,8 +227,9 @@ impl Shared {
     /// that itself.
     fn room(self: &Arc<Self>, bytes: usize) -> Result<MutexGuard<'_, Writer>> {
         let mut writer = self.taking()?;
+        // The other half is what is being sealed.
         let is_full = |active: usize| {
-            active >= self.options.memtable_bytes
+            active >= self.options.memtable_bytes / 2
                 || (active > 0 && active.saturating_add(bytes) > decoded::FRAME)
         };
         while is_full(writer.active_bytes) {
@@ -316,7 +317,8 @@ impl Committing<'_> {
         }
         let refused = self.refuse(rejected, &numbers, (run, sequence))?;
         let generation = self.shared.moves.generation();
-        let documents = batch.documents;
+        // They stay until they are sealed: without the room that they grew into.
+        let (documents, rows) = (batch.documents.into_boxed_slice(), rows.into_boxed_slice());
         let seen = Seen { sequence: sequence.0, pairs: sightings };
         let sightings = if seen.pairs.is_empty() { Vec::new() } else { vec![seen] };
         let slab = Slab { generation, sequence, documents, rows, sightings, refused, book };

@@ -451,8 +451,8 @@ impl Shared {
             state.slabs.push(Arc::new(Slab {
                 generation,
                 sequence,
-                documents: commit.documents,
-                rows: commit.rows,
+                documents: commit.documents.into(),
+                rows: commit.rows.into(),
                 sightings: placed(&commit.sightings, &places),
                 refused: commit.refused,
                 book: commit.book,

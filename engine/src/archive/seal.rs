@@ -217,8 +217,8 @@ impl Shared {
         let slab = Arc::new(Slab {
             generation: self.moves.generation(),
             sequence,
-            documents: Vec::new(),
-            rows: Vec::new(),
+            documents: Box::default(),
+            rows: Box::default(),
             sightings: Vec::new(),
             refused: Vec::new(),
             book,

@@ -135,8 +135,8 @@ pub(crate) struct Seen {
 pub(crate) struct Slab {
     pub(crate) generation: u32,
     pub(crate) sequence: Sequence,
-    pub(crate) documents: Vec<u8>,
-    pub(crate) rows: Vec<SlabRow>,
+    pub(crate) documents: Box<[u8]>,
+    pub(crate) rows: Box<[SlabRow]>,
     /// Copies of rows that were there.
     pub(crate) sightings: Vec<Seen>,
     /// Copies that could not be keyed.

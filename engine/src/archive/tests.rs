@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::summary::Probe;
 use super::*;
+use crate::environment::{Environment, EnvironmentOptions, Urgency};
 use crate::error::ErrorKind;
 use crate::format::names::FileKind;
 use crate::options::{Host, Options};
@@ -249,6 +250,35 @@ fn a_commit_beside_close_is_durable_or_closed() {
             assert!(there.is_some(), "round {round}: {number} was acknowledged");
         }
     }
+}
+
+#[test]
+fn what_waits_for_its_segment_is_bounded_together_with_what_is_being_sealed() {
+    let mut shared = EnvironmentOptions::default();
+    shared.background_threads = 1;
+    let environment = Environment::new(shared);
+    // The only thread is kept, so that commits seal themselves once they need room.
+    let (let_go, kept) = std::sync::mpsc::channel::<()>();
+    environment.jobs().run(Urgency::Soon, move || drop(kept.recv()));
+    let limit = 256 << 10;
+    let options = Options { environment: Some(environment), memtable_bytes: limit, ..options() };
+    let archive = Archive::create(Host::new(place()), options).unwrap();
+    let rows = documents(60, 20);
+    let (mut most, mut largest) = (0, 0);
+    for commit in rows.chunks(20) {
+        let _ = offer(&archive, "anna", commit);
+        let state = archive.shared.state();
+        let waiting: Vec<usize> = state.slabs.iter().map(|slab| slab.bytes()).collect();
+        largest = largest.max(waiting.last().copied().unwrap_or(0));
+        most = most.max(waiting.iter().sum());
+    }
+    assert!(segments(&archive).len() > 2, "sealed on the way");
+    assert!(
+        most > limit / 2 && most <= limit + 2 * largest,
+        "{most} of {limit}, commits of {largest}"
+    );
+    drop(let_go);
+    archive.close().unwrap();
 }
 
 fn segments(archive: &Archive) -> Vec<u64> {
