@@ -254,12 +254,13 @@ fn a_commit_beside_close_is_durable_or_closed() {
 
 #[test]
 fn what_waits_for_its_segment_is_bounded_together_with_what_is_being_sealed() {
-    let mut shared = EnvironmentOptions::default();
-    shared.background_threads = 1;
-    let environment = Environment::new(shared);
+    let one = EnvironmentOptions { background_threads: 1, ..EnvironmentOptions::default() };
+    let environment = Environment::new(one);
     // The only thread is kept, so that commits seal themselves once they need room.
     let (let_go, kept) = std::sync::mpsc::channel::<()>();
-    environment.jobs().run(Urgency::Soon, move || drop(kept.recv()));
+    environment.jobs().run(Urgency::Soon, move || {
+        let _let_go = kept.recv();
+    });
     let limit = 256 << 10;
     let options = Options { environment: Some(environment), memtable_bytes: limit, ..options() };
     let archive = Archive::create(Host::new(place()), options).unwrap();
