@@ -3,8 +3,17 @@
 //! How many numbers there are is known to the reader and checked. Bytes: FORMAT.md, "Segment".
 
 use crate::error::{Error, Result};
-use crate::format::bytes::{Reader, put_varint, unzigzag, zigzag};
-use crate::format::unpack::unpack;
+use crate::format::bytes::{Reader, put_block, put_varint, unzigzag, zigzag};
+use crate::format::unpack::unpack_bare;
+
+/// Fewer bytes do not get smaller.
+const MIN_PACKED: usize = 24;
+
+/// Forms of numbers that differ.
+const BYTES: u8 = 1;
+const BYTES_PACKED: u8 = 2;
+const VARINTS: u8 = 3;
+const VARINTS_PACKED: u8 = 4;
 
 /// Packs streams at one compression level.
 pub(crate) struct Packer {
@@ -19,29 +28,36 @@ impl std::fmt::Debug for Packer {
 
 impl Packer {
     pub(crate) fn new(level: i32) -> Result<Self> {
-        let zstd = zstd::bulk::Compressor::new(level).map_err(compression)?;
+        let mut zstd = zstd::bulk::Compressor::new(level).map_err(compression)?;
+        // A group has some sixty streams: what each of them can do without counts.
+        zstd.include_magicbytes(false).map_err(compression)?;
+        zstd.include_contentsize(false).map_err(compression)?;
         Ok(Self { zstd })
     }
 
     /// Appends bytes, packed if that saves something.
     pub(crate) fn put(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
-        if bytes.len() >= 24 {
-            let packed = self.zstd.compress(bytes).map_err(compression)?;
-            if packed.len() < bytes.len() {
-                out.push(1);
-                put_varint(out, bytes.len() as u64);
-                put_varint(out, packed.len() as u64);
-                out.extend_from_slice(&packed);
-                return Ok(());
-            }
+        if let Some(packed) = self.pack(bytes)? {
+            out.push(1);
+            put_varint(out, bytes.len() as u64);
+            put_block(out, &packed);
+        } else {
+            out.push(0);
+            put_block(out, bytes);
         }
-        out.push(0);
-        put_varint(out, bytes.len() as u64);
-        out.extend_from_slice(bytes);
         Ok(())
     }
 
-    /// Appends numbers in the cheapest of the three forms.
+    /// The bytes packed; `None` if that saves nothing.
+    fn pack(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+        if bytes.len() < MIN_PACKED {
+            return Ok(None);
+        }
+        let packed = self.zstd.compress(bytes).map_err(compression)?;
+        Ok((packed.len() < bytes.len()).then_some(packed))
+    }
+
+    /// Appends numbers in the cheapest of the forms.
     pub(crate) fn put_numbers(&mut self, out: &mut Vec<u8>, numbers: &[u64]) -> Result<()> {
         let first = numbers.first().copied().unwrap_or(0);
         if numbers.iter().all(|number| *number == first) {
@@ -53,12 +69,21 @@ impl Packer {
             .iter()
             .map(|number| u8::try_from(*number))
             .collect::<std::result::Result<Vec<u8>, _>>();
-        let (form, bytes) = match narrow {
-            Ok(bytes) => (1, bytes),
-            Err(_) => (2, varints(numbers)),
+        let (plain, packed, bytes) = match narrow {
+            Ok(bytes) => (BYTES, BYTES_PACKED, bytes),
+            Err(_) => (VARINTS, VARINTS_PACKED, varints(numbers)),
         };
-        out.push(form);
-        self.put(out, &bytes)
+        let Some(smaller) = self.pack(&bytes)? else {
+            out.push(plain);
+            put_block(out, &bytes);
+            return Ok(());
+        };
+        out.push(packed);
+        if packed == VARINTS_PACKED {
+            put_varint(out, bytes.len() as u64);
+        }
+        put_block(out, &smaller);
+        Ok(())
     }
 
     /// Appends signed numbers.
@@ -179,7 +204,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, limit: usize) -> Result<Vec<u8>> {
         0 => Ok(reader.take(raw).ok_or_else(damaged)?.to_vec()),
         1 => {
             let packed = reader.block().ok_or_else(damaged)?;
-            unpack(packed, raw, None, "stream")
+            unpack_bare(packed, raw, "stream")
         }
         _ => Err(damaged()),
     }
@@ -188,28 +213,32 @@ pub(crate) fn read(reader: &mut Reader<'_>, limit: usize) -> Result<Vec<u8>> {
 /// Reads exactly `count` numbers.
 pub(crate) fn read_numbers(reader: &mut Reader<'_>, count: usize) -> Result<Numbers> {
     let damaged = || Error::corrupt("numbers are damaged");
-    match reader.u8().ok_or_else(damaged)? {
-        0 => Ok(Numbers::Same(reader.varint().ok_or_else(damaged)?)),
-        1 => {
-            let bytes = read(reader, count)?;
-            if bytes.len() != count {
-                return Err(damaged());
-            }
-            Ok(Numbers::Bytes(bytes))
-        }
-        2 => {
-            let bytes = read(reader, count.saturating_mul(10))?;
-            let mut varints = Reader::new(&bytes);
-            let numbers = read_varints(&mut varints, count, bytes.len());
-            numbers.filter(|_| varints.is_empty()).ok_or_else(damaged)
+    let form = reader.u8().ok_or_else(damaged)?;
+    if form == 0 {
+        return Ok(Numbers::Same(reader.varint().ok_or_else(damaged)?));
+    }
+    let limit = count.saturating_mul(10);
+    let raw = if form == VARINTS_PACKED {
+        let raw = reader.varint().and_then(|raw| usize::try_from(raw).ok());
+        raw.filter(|raw| *raw <= limit).ok_or_else(damaged)?
+    } else {
+        count
+    };
+    let stored = reader.block().ok_or_else(damaged)?;
+    match form {
+        BYTES if stored.len() == count => Ok(Numbers::Bytes(stored.to_vec())),
+        VARINTS => read_varints(stored, count).ok_or_else(damaged),
+        BYTES_PACKED => Ok(Numbers::Bytes(unpack_bare(stored, raw, "stream")?)),
+        VARINTS_PACKED => {
+            read_varints(&unpack_bare(stored, raw, "stream")?, count).ok_or_else(damaged)
         }
         _ => Err(damaged()),
     }
 }
 
-/// `count` numbers out of so many bytes: of 32 bits up to the first that does not fit.
-fn read_varints(varints: &mut Reader<'_>, count: usize, bytes: usize) -> Option<Numbers> {
-    let room = count.min(bytes);
+/// These bytes as `count` numbers: of 32 bits up to the first that does not fit.
+fn read_varints(bytes: &[u8], count: usize) -> Option<Numbers> {
+    let (room, mut varints) = (count.min(bytes.len()), Reader::new(bytes));
     let mut words: Vec<u32> = Vec::with_capacity(room);
     for at in 0..count {
         let number = varints.varint()?;
@@ -220,11 +249,11 @@ fn read_varints(varints: &mut Reader<'_>, count: usize, bytes: usize) -> Option<
             for _ in at + 1..count {
                 longs.push(varints.varint()?);
             }
-            return Some(Numbers::Longs(longs));
+            return varints.is_empty().then_some(Numbers::Longs(longs));
         };
         words.push(word);
     }
-    Some(Numbers::Words(words))
+    varints.is_empty().then_some(Numbers::Words(words))
 }
 
 #[cfg(test)]

@@ -309,7 +309,8 @@ const LEDGER_FOOTER: &[Shape] = &[
 ];
 
 const STREAM: &[Shape] = &[Choice(&[(1, &[Number, Block])], &[Block])];
-const NUMBERS: Shape = Choice(&[(1, STREAM), (2, STREAM)], &[Number]);
+const NUMBERS: Shape =
+    Choice(&[(1, &[Block]), (2, &[Block]), (3, &[Block]), (4, &[Number, Block])], &[Number]);
 const KEY_TEXTS: Shape =
     List("ids of a group that are no numbers; roots likewise", &[Number, Block]);
 
