@@ -84,6 +84,7 @@ macro_rules! planted {
 mod archive;
 mod cache;
 mod catalog;
+mod count;
 mod document;
 mod environment;
 mod error;

@@ -12,6 +12,7 @@ use super::book::Counts;
 use super::recall::Fingerprint;
 use super::slab::{RowRef, SlabRow};
 use super::{CommitReport, Shared};
+use crate::count::narrow;
 use crate::error::Result;
 use crate::format::limits::decoded;
 use crate::row::{Canonical, Limits, Parser, Shape, identify};
@@ -331,8 +332,4 @@ fn trim(json: &[u8]) -> &[u8] {
     let Some(start) = json.iter().position(|byte| !space(byte)) else { return b"" };
     let end = json.iter().rposition(|byte| !space(byte)).map_or(start, |last| last + 1);
     &json[start..end]
-}
-
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -19,6 +19,7 @@ use super::record::{self, Home, HomeSighting};
 use super::slab::{Key, RowRef, Seen, Slab, SlabRow};
 use super::state::{Live, State};
 use super::{CommitReport, Shared};
+use crate::count::narrow;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::limits::{self, decoded, list};
 use crate::journal::Journal;
@@ -548,8 +549,4 @@ impl Compare {
             .map_err(|reason| Error::corrupt(format!("stored row is no document: {reason}")))?;
         Ok(self.canonical.address(&self.parser.templates, document, &self.shape))
     }
-}
-
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -23,6 +23,7 @@ use super::slab::{RowRef, Slab};
 use super::state::{Live, State};
 use super::{Shared, sightings};
 use crate::cache::Cache;
+use crate::count::narrow;
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;
 use crate::format::names::{self, FileKind};
@@ -473,8 +474,4 @@ impl Source for Sorted<'_> {
         }
         Ok(())
     }
-}
-
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

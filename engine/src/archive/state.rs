@@ -9,6 +9,7 @@ use super::quarantine::Outcasts;
 use super::repaired::Repaired;
 use super::slab::{Key, Slab};
 use crate::catalog::Summary;
+use crate::count::narrow;
 use crate::error::{Error, Result};
 use crate::journal::Recorded;
 use crate::manifest::{FileEntry, Manifest};
@@ -286,8 +287,4 @@ impl Search<'_, '_> {
         let reply_to = is_reply.then_some(&scratch[..]);
         same_id && reply_to == self.key.reply_to.map(str::as_bytes)
     }
-}
-
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::explain::each;
 use super::filter::{GroupPlace, Place, Window};
-use super::plan::{Query, narrow};
+use super::plan::Query;
 use super::{Scan, Versions};
 use crate::archive::{Folded, State};
+use crate::count::narrow;
 use crate::error::Result;
 use crate::snapshot::View;
 

@@ -11,6 +11,7 @@ use super::page::Page;
 use super::stretch::Stretch;
 use super::{Order, Scan, Versions};
 use crate::archive::{Missing, RowId, Slab, SlabRow};
+use crate::count::narrow;
 use crate::error::{Error, Result};
 use crate::segment::Segment;
 use crate::snapshot::View;
@@ -253,8 +254,4 @@ fn partition(
 
 fn narrow64(rows: u64) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
-}
-
-pub(super) fn narrow(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
 }

@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::page::Page;
-use super::plan::{Query, narrow};
+use super::plan::Query;
 use crate::archive::{RowId, SlabRow};
+use crate::count::narrow;
 use crate::document::Parts;
 use crate::error::Result;
 use crate::segment::{Lists, RowReader, Spot};

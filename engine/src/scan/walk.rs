@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::filter::{GroupPlace, Place, Window};
 use super::key::Heads;
 use super::page::{Name, Page};
-use super::plan::{Query, narrow};
+use super::plan::Query;
 use crate::archive::{Missing, RowId, in_gap};
+use crate::count::narrow;
 use crate::error::Result;
 use crate::segment::{List, Lists};
 

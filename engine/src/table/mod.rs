@@ -22,6 +22,7 @@ pub(crate) use write::TableWriter;
 use std::sync::Arc;
 
 use crate::cache::{Cache, CacheKey, Cached, Part};
+use crate::count::narrow;
 use crate::error::{Error, Result};
 use crate::format::bytes::Reader;
 use crate::format::frame::{self, Codec};
@@ -312,10 +313,6 @@ fn unpacked(stored: &[u8], kind: u8) -> Result<Vec<u8>> {
         Codec::Zstd => unpack::unpack(frame.payload, frame.raw_bytes, None, "frame"),
         _ => Err(Error::corrupt("frame is under another codec")),
     }
-}
-
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// A number as keys have it: the highest byte first, so that bytes are in the order of numbers.

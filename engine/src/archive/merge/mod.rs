@@ -20,6 +20,7 @@ use crate::archive::held::Missing;
 use crate::archive::sightings::Sweep;
 use crate::archive::slab::RowRef;
 use crate::archive::state::Live;
+use crate::count::narrow;
 use crate::error::Result;
 use crate::segment::{Keys, NewRow, RowReader, Source, Visit};
 use crate::types::{ContentAddress, Sequence, Timestamp};
@@ -307,8 +308,4 @@ impl Reading<'_> {
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
-}
-
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -14,6 +14,7 @@ use super::Verification;
 use super::arrivals::Arrivals;
 use super::files::Readable;
 use super::rows::{Kept, RowCheck};
+use crate::count::narrow;
 use crate::error::{Error, Result, Touched};
 use crate::format::merkle;
 use crate::format::multiset::Multiset;
@@ -323,8 +324,4 @@ impl Sum {
         let differs = !self.incomplete && !wrong.is_empty();
         differs.then(|| format!("footer does not fit the rows: {}", wrong.join(", ")))
     }
-}
-
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
