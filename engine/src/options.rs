@@ -6,6 +6,7 @@ use std::sync::Arc;
 pub use chatvault_base::{Clock, SystemClock};
 
 use crate::environment::Environment;
+use crate::scan;
 use crate::storage::{Disk, Storage};
 
 /// Bounds of an open archive. Memory stays within these, and those of its environment, whatever the
@@ -30,6 +31,7 @@ pub struct Options {
     pub grace_seconds: u64,
     /// Leave out what is damaged or missing instead of failing, and name it: for reading only. Off.
     pub salvage: bool,
+    pub(crate) scan: scan::Limits,
 }
 
 impl Default for Options {
@@ -42,6 +44,7 @@ impl Default for Options {
             background_compaction: true,
             grace_seconds: 24 * 60 * 60,
             salvage: false,
+            scan: scan::Limits::default(),
         }
     }
 }

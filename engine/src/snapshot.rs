@@ -371,6 +371,10 @@ impl View {
         &self.state
     }
 
+    pub(crate) fn limits(&self) -> &scan::Limits {
+        &self.shared.options.scan
+    }
+
     /// The last commit that is seen.
     pub(crate) fn until(&self) -> Sequence {
         self.until

@@ -19,8 +19,6 @@ use crate::error::Result;
 use crate::segment::{Group, ListPage};
 use crate::types::{ContentAddress, Sequence, TICKS_PER_MS, Timestamp};
 
-/// Marked rows of a conversation up to which it is looked through as a whole.
-const SMALL_CONVERSATION: u64 = if cfg!(test) { 40 } else { 32_768 };
 /// Choices remembered in one conversation.
 const MAX_CHOICES: usize = 4096;
 
@@ -212,7 +210,7 @@ impl Chooser {
         let places = self.places.iter().flatten();
         let marked = places.filter(|(source, ..)| has_marked(&state.segments[*source as usize]));
         let rows: u64 = marked.map(|(_, start, end)| u64::from(end - start)).sum();
-        if rows <= SMALL_CONVERSATION {
+        if rows <= query.view.limits().small_conversation {
             return Ok((i64::MIN, i64::MAX));
         }
         let (first, last) = match page {

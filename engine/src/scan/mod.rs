@@ -14,6 +14,7 @@ mod cursor;
 mod explain;
 mod filter;
 mod key;
+mod limits;
 mod merge;
 mod page;
 mod parallel;
@@ -28,6 +29,7 @@ mod walk;
 
 pub use cursor::Cursor;
 pub use explain::RowKeys;
+pub(crate) use limits::Limits;
 pub use rows::{Row, Rows};
 pub use stretch::Stretch;
 

@@ -16,8 +16,6 @@ use super::rows::Rows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::View;
 
-/// Rows of a stretch, about: conversations are not cut.
-const STRETCH_ROWS: u64 = if cfg!(test) { 20 } else { 2_048 };
 /// Batches of a stretch that wait to be given.
 const WAITING: usize = 4;
 
@@ -53,7 +51,7 @@ struct Turns {
 
 impl Parallel {
     pub(super) fn start(view: &Arc<View>, scan: &Scan, threads: usize) -> Result<Self> {
-        let stretches = super::split(view.state(), scan, STRETCH_ROWS);
+        let stretches = super::split(view.state(), scan, view.limits().stretch_rows);
         let (senders, receivers): (Vec<_>, Vec<_>) =
             stretches.iter().map(|_| sync_channel(WAITING)).unzip();
         let turns = Turns { next: 0, senders: senders.into_iter(), end: threads * 2 };

@@ -12,11 +12,6 @@ use crate::error::Result;
 use crate::segment::{Lists, RowReader, Spot};
 use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
 
-/// Row groups kept open; each holds about a megabyte.
-const OPEN_READERS: usize = if cfg!(test) { 2 } else { 32 };
-/// Bytes of documents rendered ahead.
-pub(super) const BATCH_BYTES: usize = if cfg!(test) { 4 << 10 } else { 48 << 20 };
-
 /// A row's keys and where its texts are in its batch.
 #[derive(Clone, Debug)]
 pub(super) struct Rendered {
@@ -158,7 +153,7 @@ impl Readers {
         let place = if let Some(place) = found {
             place
         } else {
-            if self.open.len() >= OPEN_READERS {
+            if self.open.len() >= query.view.limits().open_readers {
                 let oldest = (0..self.open.len()).min_by_key(|place| self.open[*place].used);
                 drop(self.open.swap_remove(oldest.unwrap_or(0)));
             }

@@ -8,7 +8,7 @@ use super::merge::Merge;
 use super::page::Page;
 use super::parallel::Parallel;
 use super::plan::Query;
-use super::render::{BATCH_BYTES, Batch, Readers, Rendered};
+use super::render::{Batch, Readers, Rendered};
 use super::select::Selection;
 use super::stretch::Stretch;
 use super::{Order, Scan, Versions};
@@ -24,9 +24,6 @@ const FIRST_AHEAD: usize = 64;
 /// Rows rendered ahead at most: in a time order many rows share a text chunk only if many are
 /// rendered together.
 const MOST_AHEAD: usize = 65_536;
-/// Rows that a thread of several renders at once, and their bytes.
-const BATCH_ROWS: usize = if cfg!(test) { 7 } else { 256 };
-const SHARE_BYTES: usize = BATCH_BYTES / 96;
 
 /// The rows of a scan, one at a time, in bounded memory.
 ///
@@ -89,12 +86,13 @@ pub(crate) fn rows_on(view: &Arc<View>, scan: &Scan, threads: usize) -> Result<R
 impl Rows {
     /// `in_batches`: many rows are wanted at once.
     pub(super) fn of(query: Query, in_batches: bool) -> Result<Self> {
+        let limits = *query.view.limits();
         let (order, at_once) = match query.order {
             // Forwards this is the order in which rows are stored, and rendering ahead gains nothing.
             Order::Conversation => {
                 let rows = match (query.backwards, in_batches) {
                     (true, _) => (FIRST_AHEAD, MOST_AHEAD),
-                    (false, true) => (BATCH_ROWS, BATCH_ROWS),
+                    (false, true) => (limits.batch_rows, limits.batch_rows),
                     (false, false) => (1, 1),
                 };
                 (Ordered::Conversation(Merge::new(&query)?), rows)
@@ -108,7 +106,7 @@ impl Rows {
             query,
             chooser: Chooser::default(),
             order,
-            batch: Batch::within(if in_batches { SHARE_BYTES } else { BATCH_BYTES }),
+            batch: Batch::within(if in_batches { limits.share_bytes } else { limits.batch_bytes }),
             ahead: Vec::new(),
             given: 0,
             at_once,
@@ -398,7 +396,7 @@ impl<'a> Row<'a> {
 /// Some rows as values, in the order given.
 pub(crate) fn stored(view: &Arc<View>, rows: &[RowId]) -> Result<Vec<Stored>> {
     let query = Query::new(Arc::clone(view), &Scan::default())?;
-    let mut batch = Batch::within(BATCH_BYTES);
+    let mut batch = Batch::within(view.limits().batch_bytes);
     let mut all = Vec::with_capacity(rows.len());
     for at in rows {
         let Some(_) = view.state().missing.pass(batch.fill(&query, &[*at]))? else { continue };

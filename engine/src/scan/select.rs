@@ -18,11 +18,6 @@ use crate::archive::RowId;
 use crate::error::Result;
 use crate::types::ContentAddress;
 
-/// Rows that a pass selects: 65,536 take up to 8 MiB while they are being selected.
-const PASS_ROWS: usize = if cfg!(test) { 50 } else { 65_536 };
-/// Rows that the first pass selects if nobody says how many are wanted: zone maps soon rule out most of
-/// an archive for these.
-const FIRST_ROWS: usize = if cfg!(test) { 5 } else { 512 };
 /// So many times more selects each next pass.
 const GROWTH: usize = 16;
 
@@ -58,7 +53,8 @@ impl Candidate {
 impl Selection {
     pub(super) fn new(query: &Query) -> Self {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let most = if limit < PASS_ROWS { limit.max(1) } else { FIRST_ROWS };
+        let limits = query.view.limits();
+        let most = if limit < limits.pass_rows { limit.max(1) } else { limits.first_rows };
         Self { behind: query.cursor.clone(), ready: Vec::new(), done: false, most }
     }
 
@@ -78,7 +74,7 @@ impl Selection {
             true,
         );
         let mut best = Best::new(self.most, query.backwards);
-        self.most = self.most.saturating_mul(GROWTH).min(PASS_ROWS);
+        self.most = self.most.saturating_mul(GROWTH).min(query.view.limits().pass_rows);
         let mut conversation = 0;
         while let Some(name) = walk.next_conversation(query)? {
             chooser.enter(name.text());

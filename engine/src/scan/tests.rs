@@ -69,7 +69,9 @@ impl World {
     fn new(seed: u64) -> Self {
         let bounds = EnvironmentOptions { worker_threads: 4, ..EnvironmentOptions::default() };
         let environment = Some(Environment::new(bounds));
-        let options = Options { environment, background_compaction: false, ..Options::default() };
+        let scan = Limits::small();
+        let options =
+            Options { environment, scan, background_compaction: false, ..Options::default() };
         let archive = Archive::create(Host::new(Arc::new(Memory::default())), options).unwrap();
         let run = archive.begin_run("test").unwrap();
         Self { archive, rows: Vec::new(), dice: Dice(seed), run }
