@@ -60,6 +60,8 @@ pub struct Stored {
 
 impl Stored {
     /// What it says, parsed.
+    ///
+    /// `InvalidInput` if its bytes are not, or not any more, those of a document.
     pub fn document(&self) -> Result<Document<'_>> {
         Document::parse(&self.json)
     }
@@ -119,6 +121,8 @@ impl Snapshot {
 
     /// The last commit up to a number: what [`Scan::as_of_sequence`] means by it. `None` for a number
     /// behind the snapshot's last.
+    ///
+    /// `Corrupt`, or an error of the storage, if a ledger cannot be read.
     pub fn commit_id(&self, at: Sequence) -> Result<Option<CommitId>> {
         (at <= self.sequence()).then(|| self.view.commit_at(at)).transpose()
     }
@@ -141,6 +145,8 @@ impl Snapshot {
     }
 
     /// The row with a content address.
+    ///
+    /// `Corrupt`, or an error of the storage, if a segment that may have it cannot be read.
     pub fn get(&self, address: &ContentAddress) -> Result<Option<Stored>> {
         let Some(at) = self.view.find(address)? else { return Ok(None) };
         let row = scan::stored(&self.view, &[at])?.pop();
@@ -149,6 +155,8 @@ impl Snapshot {
 
     /// Every stored row of a message, variants too: versions in order, then by modified time and
     /// address. Empty if there is none.
+    ///
+    /// `Corrupt`, or an error of the storage, if a segment that may have one cannot be read.
     pub fn history(&self, key: &MessageKey) -> Result<Vec<Stored>> {
         let rows = self.view.state.rows_of(&borrow(key), self.view.until)?;
         let mut rows = scan::stored(&self.view, &rows)?;
@@ -158,6 +166,8 @@ impl Snapshot {
     }
 
     /// The row that stands for a message: its latest version, of variants the longest.
+    ///
+    /// `Corrupt`, or an error of the storage, if a segment that may have it cannot be read.
     pub fn latest(&self, key: &MessageKey) -> Result<Option<Stored>> {
         let Some(at) = scan::latest(&self.view, &borrow(key))? else { return Ok(None) };
         Ok(scan::stored(&self.view, &[at])?.pop())
@@ -165,6 +175,8 @@ impl Snapshot {
 
     /// The bytes of the row that stands for a message: [`Snapshot::latest`] without what takes another
     /// look, its content address and who delivered it.
+    ///
+    /// Errors are those of [`Snapshot::latest`].
     pub fn latest_json(&self, key: &MessageKey) -> Result<Option<Vec<u8>>> {
         let Some(at) = scan::latest(&self.view, &borrow(key))? else { return Ok(None) };
         scan::document(&self.view, at)
@@ -191,6 +203,8 @@ impl Snapshot {
     /// batches of half a MiB wait, or of a single larger document; all end when the rows are dropped.
     ///
     /// [`Order::Conversation`]: crate::Order::Conversation
+    ///
+    /// Errors are those of [`Snapshot::scan`].
     pub fn scan_on(&self, scan: &Scan, threads: NonZeroUsize) -> Result<Rows> {
         let most = self.view.shared.environment.options().worker_threads.max(1);
         scan::rows_on(&self.view, scan, threads.get().min(most))
@@ -215,6 +229,8 @@ impl Snapshot {
     }
 
     /// The number of rows that a scan gives, without rendering them.
+    ///
+    /// Errors are those of [`Snapshot::keys`].
     pub fn count(&self, scan: &Scan) -> Result<u64> {
         scan::count(Arc::clone(&self.view), scan)
     }
@@ -223,17 +239,24 @@ impl Snapshot {
     /// index alone. Conversations come in order, the rows of one in no particular order.
     ///
     /// Gives the number of rows.
+    ///
+    /// `InvalidInput` as from [`Snapshot::scan`]; `Corrupt`, or an error of the storage, if a segment or keys
+    /// that it needs cannot be read.
     pub fn keys(&self, scan: &Scan, on: &mut dyn FnMut(RowKeys<'_>)) -> Result<u64> {
         scan::keys(Arc::clone(&self.view), scan, on)
     }
 
     /// What a scan looks at, and why it does not look at the rest.
+    ///
+    /// Errors are those of [`Snapshot::keys`].
     pub fn explain(&self, scan: &Scan) -> Result<Explain> {
         scan::explain(Arc::clone(&self.view), scan)
     }
 
     /// What is in quarantine, oldest first, file by file: equal copies are one entry, with their
     /// number.
+    ///
+    /// `InvalidInput` as of an earlier commit: counters are not kept by commit.
     pub fn quarantine(&self) -> Result<Quarantine> {
         self.whole()?;
         Ok(Quarantine::of(Known::of(&self.view.state), Arc::clone(&self.view.state)))
@@ -260,6 +283,8 @@ impl Snapshot {
     }
 
     /// A custodian by the number that [`Row::custodians`](crate::Row::custodians) gives.
+    ///
+    /// `Corrupt` if no ledger has a name for the number.
     pub fn custodian(&self, number: u32) -> Result<Custodian> {
         self.view.name(number)
     }
@@ -298,12 +323,16 @@ impl Snapshot {
     }
 
     /// The length of an object.
+    ///
+    /// `Corrupt`, or an error of the storage, if a pack that may have it cannot be read.
     pub fn object_bytes(&self, address: &ContentAddress) -> Result<Option<u64>> {
         let reader = self.view.shared.find_object(&self.view.state, address)?;
         Ok(reader.map(|reader| reader.object_bytes()))
     }
 
     /// The objects that belong to a message: (attachment, object).
+    ///
+    /// `Corrupt`, or an error of the storage, if a ledger cannot be read.
     pub fn links(&self, key: &MessageKey) -> Result<Vec<(String, ContentAddress)>> {
         self.view.state.need_ledgers()?;
         self.view.known().links(key, self.view.until)
@@ -326,6 +355,8 @@ impl Snapshot {
 
     /// Looks at everything that answers can need, so that [`Snapshot::missing`] has all of it, but for
     /// objects: these are read when they are asked for. Nothing to do unless opened for salvage.
+    ///
+    /// What cannot be read is in the answer. An error is what is no damage of the archive's files.
     pub fn look_for_damage(&self) -> Result<Vec<Damage>> {
         let state = &*self.view.state;
         if !state.missing.salvage() {

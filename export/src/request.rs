@@ -165,6 +165,8 @@ impl Request {
     /// Fixes everything that depends on the moment, and checks every field.
     ///
     /// `now` is the time of the export if neither [`Request::at`] nor [`Request::as_of`] says it.
+    ///
+    /// `Setting` or `Request` names a field that is not accepted.
     pub fn pin(mut self, snapshot: &Snapshot, now: Timestamp) -> Result<Self> {
         let at = match self.at.as_deref().or(self.as_of.as_deref()) {
             Some(text) => time("at", text)?,
@@ -363,6 +365,8 @@ impl Request {
     }
 
     /// What a pinned request asks the archive: a question for each kind.
+    ///
+    /// `Setting` if a time of its range is none.
     pub fn questions(&self) -> Result<Vec<Query>> {
         let range = self.whole_range()?;
         Ok(self.records.iter().map(|record| self.query(*record, range)).collect())

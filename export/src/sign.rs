@@ -35,6 +35,8 @@ impl fmt::Debug for SigningKey {
 impl SigningKey {
     /// Reads an unencrypted Ed25519 key in PKCS#8 PEM, as `openssl genpkey -algorithm ed25519`
     /// writes it.
+    ///
+    /// `Setting` if it is none.
     pub fn from_pem(pem: &str) -> Result<Self> {
         let accepted = "an unencrypted Ed25519 private key in PKCS#8 PEM";
         let key = ed25519_dalek::SigningKey::from_pkcs8_pem(pem.trim());
@@ -42,6 +44,8 @@ impl SigningKey {
     }
 
     /// Signs the index of a finished export.
+    ///
+    /// `Index` if the export is not there or not finished; `Folder` if the signature cannot be written.
     pub fn sign(&self, folder: &Arc<dyn Storage>, export: &str) -> Result<()> {
         let signature = self.0.sign(&index(&**folder, export)?).to_bytes();
         let name = signature_name(export);
@@ -51,6 +55,8 @@ impl SigningKey {
 
 impl PublicKey {
     /// Reads an Ed25519 public key in PEM, as `openssl pkey -pubout` writes it.
+    ///
+    /// `Setting` if it is none.
     pub fn from_pem(pem: &str) -> Result<Self> {
         let key = ed25519_dalek::VerifyingKey::from_public_key_pem(pem.trim());
         let accepted = "an Ed25519 public key in PEM";
@@ -58,6 +64,8 @@ impl PublicKey {
     }
 
     /// Did the owner of the key sign the index of an export as it is? What is wrong, if not.
+    ///
+    /// `Index` or `Folder` if the index or the signature cannot be read.
     pub fn check(&self, folder: &dyn Storage, export: &str) -> Result<Option<Finding>> {
         let index = index(folder, export)?;
         let name = signature_name(export);

@@ -80,6 +80,8 @@ pub struct Answer {
 impl Client {
     /// Sets up a client; asks nothing yet. Installs no global state. The clock is for the times of
     /// statements and for chance.
+    ///
+    /// A [`Failure`] if the system gives no TLS, or the app's address is none.
     pub fn new(app: App, limits: &Limits, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let backoff = Backoff { first: limits.backoff, ..Backoff::default() };
         Self::with_backoff(app, limits, clock, backoff)
@@ -131,6 +133,8 @@ impl Client {
     /// A token that is not taken is renewed once. Throttling, trouble of the service, broken
     /// connections and short bodies are tried again, within the attempts; what times out twice is
     /// [`FailureKind::TimedOut`], so that the caller can ask for less.
+    ///
+    /// Any other answer than the one asked for is a [`Failure`], whose kind says what the caller can do.
     pub async fn get(&self, request: &Request<'_>, meter: &Meter) -> Result<Answer, Failure> {
         let mut course = Course::new(self, *request, meter);
         loop {
@@ -142,6 +146,8 @@ impl Client {
     }
 
     /// Gets a token and nothing else. Gives the permissions that are named in it, if it can be read.
+    ///
+    /// A [`Failure`] if the service gives no token.
     pub async fn sign_in(&self) -> Result<Option<Vec<String>>, Failure> {
         Ok(roles(self.tokens.get().await?.expose()))
     }

@@ -80,6 +80,8 @@ impl Cloud {
 
     /// A gateway or a test service. `https` only, except on loopback addresses (127.0.0.0/8, `::1`,
     /// localhost).
+    ///
+    /// [`InvalidCloud`] names the address that is not accepted.
     pub fn custom(login: &str, graph: &str) -> Result<Self, InvalidCloud> {
         let (login, graph) = (checked("login", login)?, checked("Graph", graph)?);
         let local = is_loopback(&graph);
@@ -89,6 +91,8 @@ impl Cloud {
 
     /// Trusts the certificate authorities of a PEM file too, as a proxy of a company needs that
     /// opens TLS.
+    ///
+    /// [`InvalidCloud`] if the file cannot be read or has no certificate.
     pub fn with_authorities(mut self, path: &Path) -> Result<Self, InvalidCloud> {
         let pem = read(path)
             .map_err(|cause| InvalidCloud::Unreadable { path: path.to_path_buf(), cause })?;

@@ -31,6 +31,8 @@ impl Secret {
     }
 
     /// Reads a file. One line end after the text is none of it, nor is a byte order mark.
+    ///
+    /// Those of reading the file; `InvalidData` if it is no UTF-8 text.
     pub fn from_file(path: &Path) -> io::Result<Self> {
         let mut bytes = Wiped(read(path)?);
         if bytes.0.starts_with(b"\xef\xbb\xbf") {
@@ -87,6 +89,8 @@ pub enum Credential {
 
 impl Credential {
     /// A client secret from a file.
+    ///
+    /// [`CredentialError`] if the file cannot be read, is empty or has several lines.
     pub fn secret_file(path: &Path) -> Result<Self, CredentialError> {
         let secret = Secret::from_file(path)
             .map_err(|cause| CredentialError::Unreadable { path: path.to_path_buf(), cause })?;
@@ -100,6 +104,8 @@ impl Credential {
     }
 
     /// A private key and its certificate from a PEM file, see [`Certificate`].
+    ///
+    /// Errors are those of [`Certificate::from_file`].
     pub fn certificate_file(path: &Path) -> Result<Self, CredentialError> {
         Certificate::from_file(path).map(Self::Certificate)
     }
@@ -141,6 +147,8 @@ fn unusable(path: &Path, reason: &'static str) -> CredentialError {
 
 impl Certificate {
     /// Reads both from one PEM file, in any order; certificates of a chain may stand there too.
+    ///
+    /// [`CredentialError`] names the file, and what of it cannot be read or used.
     pub fn from_file(path: &Path) -> Result<Self, CredentialError> {
         let bytes = read(path)
             .map_err(|cause| CredentialError::Unreadable { path: path.to_path_buf(), cause })?;

@@ -49,6 +49,8 @@ pub struct Downloaded {
 impl Client {
     /// Downloads into a sink. What the sink has from an earlier process is not fetched again, if
     /// it is still of the same version.
+    ///
+    /// A [`Failure`], as [`Client::get`] gives; what the sink has stays for another try.
     pub async fn download(
         &self,
         request: &Request<'_>,

@@ -29,11 +29,15 @@ pub struct Link {
 
 impl Link {
     /// Checks a link that came from the service.
+    ///
+    /// A [`Failure`] if it leads anywhere but to the cloud's own Graph.
     pub fn follow(cloud: &Cloud, text: &str) -> Result<Self, Failure> {
         check(cloud, text).map_err(|reason| hostile(cloud, &reason))
     }
 
     /// One of our own: `path_and_query` starts with the slash behind `v1.0`.
+    ///
+    /// Errors are those of [`Link::follow`].
     pub fn own(cloud: &Cloud, path_and_query: &str) -> Result<Self, Failure> {
         Self::follow(cloud, &format!("{}{path_and_query}", cloud.base()))
     }
@@ -70,6 +74,8 @@ impl Link {
 /// assert!(check_link(&cloud, "https://graph.microsoft.com@evil.example/v1.0/users").is_err());
 /// # Ok::<(), chatvault_graph::Failure>(())
 /// ```
+///
+/// A [`Failure`] if it is none: see [`Link::follow`].
 pub fn check_link(cloud: &Cloud, text: &str) -> Result<String, Failure> {
     Link::follow(cloud, text).map(|link| link.url.into())
 }

@@ -30,6 +30,8 @@ impl Commit {
     }
 
     /// Is it of this archive's past?
+    ///
+    /// `Commit` if it is of another past, or of another archive.
     pub fn check(self, field: &'static str, snapshot: &Snapshot) -> Result<()> {
         let Self::Exact(id) = self else { return Ok(()) };
         snapshot.check_commit(&id).map_err(|cause| Error::Commit { field, cause })

@@ -35,6 +35,8 @@ impl Query {
     /// For a query that nothing answers: each condition without which something would, with how
     /// much. Nothing if it takes more than one away, or if the archive is empty. Counts once for
     /// each condition that is set.
+    ///
+    /// Errors are those of [`Query::count_with`].
     pub fn why_empty(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Vec<Without>> {
         let whole = Self { limit: None, cursor: None, ..self.clone() };
         let mut found = Vec::new();

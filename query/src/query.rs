@@ -80,6 +80,8 @@ impl Query {
     /// A filter narrows the scan, but a scan cannot say all of it, and nothing of a search: what
     /// [`Query::plan`] gives beside the scan is left to be checked on its rows, and then the limit
     /// counts rows that pass.
+    ///
+    /// Errors are those of [`Query::plan`].
     pub fn scan(&self) -> Result<Option<Scan>> {
         Ok(match self.plan()? {
             Plan::Nothing(_) => None,
@@ -88,6 +90,8 @@ impl Query {
     }
 
     /// Checks every field and says how the question is answered.
+    ///
+    /// `Value` names a field that is not accepted; `Filter` and `Search` say where in their text.
     pub fn plan(&self) -> Result<Plan> {
         let mut scan = self.plain_scan()?;
         let search = self.search.as_deref().map(str::parse::<Search>).transpose()?;
@@ -158,12 +162,16 @@ impl Query {
     ///
     /// A search looks at the text of every row that the other conditions leave:
     /// [`Query::run_with`] asks an index first.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn run(&self, snapshot: &Snapshot) -> Result<Answer> {
         self.run_with(snapshot, None)
     }
 
     /// Streams some of the rows that answer it: those that are left when `narrow` has changed the
     /// scan. An answer can so be had in pieces, on several threads.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn run_narrowed(
         &self,
         snapshot: &Snapshot,
@@ -181,6 +189,9 @@ impl Query {
     /// The index's candidates take up to 32 MiB of memory. In order of the time of creation only those
     /// of the next rows are looked for, so the first ones come soon, however many there are; the index
     /// then finds senders, conversations, kinds and files, too, with words or without.
+    ///
+    /// Those of [`Query::plan`] and [`Query::check_commits`]; `Archive` if the archive cannot be read, and an error of
+    /// the index if that cannot.
     pub fn run_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Answer> {
         let _span = debug_span!("query", has_index = index.is_some()).entered();
         if let Some(index) = index.filter(|_| self.record.is_indexed())
@@ -199,11 +210,15 @@ impl Query {
     }
 
     /// How many rows answer it; without making them, unless a filter or a search has to look at them.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn count(&self, snapshot: &Snapshot) -> Result<u64> {
         self.count_with(snapshot, None)
     }
 
     /// How many rows answer it, a search with the help of an index.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn count_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<u64> {
         let plan = self.plan_with(snapshot, index)?;
         if let Plan::Rows(rows) = &plan
@@ -220,11 +235,15 @@ impl Query {
     }
 
     /// What answering it touches, and why the rest is left alone.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn explain(&self, snapshot: &Snapshot) -> Result<Explain> {
         self.explain_with(snapshot, None)
     }
 
     /// What answering it with the help of an index touches.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn explain_with(&self, snapshot: &Snapshot, index: Option<&Index>) -> Result<Explain> {
         self.plan_with(snapshot, index)?.explain(snapshot)
     }
@@ -256,6 +275,8 @@ impl Query {
 
     /// Are its commits of this archive's past? Whoever scans a snapshot for a query by himself asks
     /// this first.
+    ///
+    /// `Commit` names the field whose commit is of another past.
     pub fn check_commits(&self, snapshot: &Snapshot) -> Result<()> {
         for (field, commit) in [("since", self.since), ("as_of_sequence", self.as_of_sequence)] {
             commit.map_or(Ok(()), |commit| commit.check(field, snapshot))?;

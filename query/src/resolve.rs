@@ -52,6 +52,8 @@ const NEAR: f64 = 0.85;
 /// Finds the one whom a text means: by whole id, whole address, whole name, or the first characters
 /// of an id (four or more), in this order, in upper or lower case. An id that was cut in the middle,
 /// `0057ab97-5…6082f4e8c7`, stands for those that begin and end so.
+///
+/// [`Unresolved`] says that there is none, and who is near it, or that there are several.
 pub fn resolve<'a>(
     kind: &'static str,
     text: &str,

@@ -92,6 +92,8 @@ impl Drop for Keeper {
 
 impl Archive {
     /// Moves everything from the journal into segments; done when it returns.
+    ///
+    /// `Closed` or `Stopped` if the archive takes no commits any more; an error of the storage stops the writer.
     pub fn seal(&self) -> Result<()> {
         self.shared.seal_now()
     }

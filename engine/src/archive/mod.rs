@@ -188,6 +188,8 @@ impl Archive {
 
     /// A fixed view of everything acknowledged so far. A reader looks again at what the writer
     /// has made durable since.
+    ///
+    /// A reader may meet what is wrong with the newest files: `Corrupt`, or an error of the storage.
     pub fn snapshot(&self) -> Result<Snapshot> {
         Snapshot::take(&self.shared)
     }
@@ -199,6 +201,8 @@ impl Archive {
     }
 
     /// A value that a batch stored, by its name; `None` if there is none or it was taken back.
+    ///
+    /// `Corrupt`, or an error of the storage, if a ledger cannot be read.
     pub fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let state = self.shared.newest()?;
         state.need_ledgers()?;
@@ -206,6 +210,8 @@ impl Archive {
     }
 
     /// The values whose names start with `prefix`, in name order.
+    ///
+    /// `Corrupt`, or an error of the storage, if a ledger cannot be read.
     pub fn checkpoints(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
         let state = self.shared.newest()?;
         state.need_ledgers()?;
@@ -225,6 +231,8 @@ impl Archive {
     }
 
     /// Every run under which something was committed, oldest first.
+    ///
+    /// `Corrupt`, or an error of the storage, if a ledger cannot be read.
     pub fn runs(&self) -> Result<Vec<RunSummary>> {
         let state = self.shared.newest()?;
         state.need_ledgers()?;

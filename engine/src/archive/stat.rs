@@ -21,6 +21,8 @@ impl Archive {
     ///
     /// Reads the tables of every segment for the distinct conversations and senders; takes eight
     /// bytes of memory for each of these.
+    ///
+    /// `Corrupt`, or an error of the storage, if a list of a segment or a ledger cannot be read.
     pub fn stat(&self) -> Result<Stat> {
         let shared = &*self.shared;
         let state = shared.newest()?;

@@ -127,6 +127,9 @@ impl Rows {
     }
 
     /// The next row, or `None` at the end or limit.
+    ///
+    /// `Corrupt`, with file, offset and conversations, if a part that it needs is damaged, or an error of the
+    /// storage; from then on every call says that the scan has failed.
     #[expect(clippy::should_implement_trait, reason = "a row is lent, which no iterator can do")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>> {
         if let Some((kind, message)) = &self.failed {
@@ -144,6 +147,8 @@ impl Rows {
 
     /// Would the same scan with these versions choose the row given last to stand for its message?
     /// So one scan of every version tells which of them a reader gets. False before the first row.
+    ///
+    /// Errors are those of [`Rows::next`].
     pub fn is_chosen(&mut self, versions: Versions) -> Result<bool> {
         let Some(row) = self.last() else { return Ok(false) };
         let (at, conversation) = (row.keys.at, row.conversation().to_owned());
@@ -284,6 +289,8 @@ impl<'a> Row<'a> {
     }
 
     /// What it says, parsed when it is first asked for.
+    ///
+    /// `Corrupt` if the stored bytes are no document.
     pub fn document(&self) -> Result<Document<'a>> {
         let json = self.json();
         let parts = if let Some(known) = self.keys.parts.get() {
@@ -342,6 +349,8 @@ impl<'a> Row<'a> {
     }
 
     /// Who delivered it up to the commit that the scan is as of, in no particular order.
+    ///
+    /// `Corrupt`, or an error of the storage, if a ledger that can know of one cannot be read.
     pub fn sightings(&self) -> Result<Vec<Sighting>> {
         self.query.view.sightings(self.keys.at, self.query.filter.until())
     }
@@ -350,11 +359,15 @@ impl<'a> Row<'a> {
     /// many rows that were delivered by the same.
     ///
     /// [`Snapshot::custodian`]: crate::Snapshot::custodian
+    ///
+    /// `Corrupt`, or an error of the storage, if a ledger that can know of one cannot be read.
     pub fn custodians(&self) -> Result<Vec<u32>> {
         self.query.view.custodians(self.keys.at, self.query.filter.until())
     }
 
     /// The row as a value of its own, with its content address and who delivered it.
+    ///
+    /// Errors are those of [`Row::sightings`].
     pub fn to_stored(&self) -> Result<Stored> {
         let own = str::to_owned;
         Ok(Stored {

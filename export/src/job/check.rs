@@ -18,6 +18,8 @@ impl Export {
     /// Everything is made again as [`Export::run`] would, into nothing: `scratch` takes what has no
     /// place in a part yet, and keeps nothing. An export of another renderer is compared by its
     /// versions only: see [`Proof`].
+    ///
+    /// What does not agree is in the report; an error is what keeps it from looking, and `Cancelled` a `Break`.
     pub fn check(
         &self,
         (folder, scratch): (&Arc<dyn Storage>, &Arc<dyn Storage>),

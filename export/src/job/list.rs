@@ -23,6 +23,8 @@ pub struct Listed {
 }
 
 /// The exports in a folder, by name.
+///
+/// `Folder` if the folder cannot be listed; an index that cannot be read is in its place.
 pub fn list(folder: &dyn Storage) -> Result<Vec<Listed>> {
     let files = folder.list("").map_err(Error::folder("list", "the folder"))?;
     let mut all = Vec::new();
@@ -47,6 +49,8 @@ pub fn list(folder: &dyn Storage) -> Result<Vec<Listed>> {
 }
 
 /// The zip files in a folder that none of its exports has.
+///
+/// `Folder` if the folder cannot be listed.
 pub fn foreign(folder: &dyn Storage, exports: &[Listed]) -> Result<Vec<String>> {
     let files = folder.list("").map_err(Error::folder("list", "the folder"))?;
     let is_own = |name: &str| {

@@ -175,6 +175,8 @@ impl<'f> Watch<'f> {
 
 impl Export {
     /// An export of a snapshot. `now` is its time, unless the request says one.
+    ///
+    /// `Setting` or `Request` names a field that is not accepted; `Archive` if the archive cannot be read.
     pub fn new(snapshot: &Snapshot, request: Request, now: Timestamp) -> Result<Self> {
         let request = request.pin(snapshot, now)?;
         let damages =
@@ -192,6 +194,8 @@ impl Export {
     }
 
     /// The export that an index is of, to be resumed or checked. What arrived since is not in it.
+    ///
+    /// `Setting` if the index is of another archive or past, `Index` if its request is not understood.
     pub fn of_index(snapshot: &Snapshot, index: &Index) -> Result<Self> {
         let archive = index.head.archive.clone();
         let id = archive_id(snapshot);
@@ -261,6 +265,8 @@ impl Export {
     }
 
     /// The selected versions, in export order, as the archive has them now.
+    ///
+    /// Each is an error, and the last one, if the archive cannot be read.
     pub fn subjects(&self) -> impl Iterator<Item = Result<Subject>> + '_ {
         let omits = self.request.system_events == SystemEvents::Omit;
         let all_versions = self.request.all_versions;

@@ -117,6 +117,8 @@ pub(super) fn windows(snapshot: &Snapshot, request: &Request, grid: Grid) -> Res
 
 impl Export {
     /// What it will be. Reads the index, and renders a small sample for the sizes.
+    ///
+    /// `Archive` if the archive cannot be read.
     pub fn plan(&self) -> Result<Plan> {
         let survey = self.survey()?;
         let (messages, events) =

@@ -38,6 +38,8 @@ impl<'v> Viewer<'v> {
     }
 
     /// What was created in a range of a conversation, each with all of its versions, in export order.
+    ///
+    /// `Archive` if the archive cannot be read.
     pub fn between(
         &mut self,
         (record, conversation): (Record, &str),
@@ -64,6 +66,8 @@ impl<'v> Viewer<'v> {
     }
 
     /// One message with all of its versions, by when it was created.
+    ///
+    /// `Archive` if the archive cannot be read.
     pub fn one(
         &mut self,
         key: &MessageKey,

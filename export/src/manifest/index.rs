@@ -124,6 +124,8 @@ impl Index {
     }
 
     /// Reads the index of an export; `None` if there is none.
+    ///
+    /// `Index` if it is none that this version understands, `Folder` if it cannot be read.
     pub fn read(storage: &dyn Storage, export: &str) -> Result<Option<Self>> {
         let file = Self::file_name(export);
         let Some(bytes) = read_small(storage, &file, MOST_INDEX_BYTES)? else { return Ok(None) };

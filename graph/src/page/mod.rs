@@ -48,6 +48,8 @@ pub struct Broken {
 /// assert!(page.next.is_some() && page.delta.is_none());
 /// # Ok::<(), chatvault_graph::Broken>(())
 /// ```
+///
+/// [`Broken`] says what keeps the bytes from being a page, an error of the service in its place too.
 pub fn read(body: &[u8]) -> Result<Page<'_>, Broken> {
     let masked;
     let text = if let Ok(text) = str::from_utf8(body) {

@@ -15,6 +15,8 @@ use crate::link::Link;
 
 /// The bytes of an inline image, code snippet or custom emoji. Of a team that was deleted they are
 /// somewhere else, like its messages.
+///
+/// A [`Failure`] if an id, or the address, makes no link on the cloud's own Graph.
 pub fn hosted_content(
     cloud: &Cloud,
     hosted: &HostedContent,
@@ -41,6 +43,8 @@ pub fn hosted_content(
 /// Teams may leave `#` and `%` of a file's name as they are, which means another file or none. So
 /// there can be two readings of such an address: the likelier comes first, and the other is for when
 /// the service does not know it.
+///
+/// A [`Failure`] if an id, or the address, makes no link on the cloud's own Graph.
 pub fn share_content(cloud: &Cloud, content_url: &str) -> Result<(Link, Option<Link>), Failure> {
     let link = |url: &str| {
         let token = URL_SAFE_NO_PAD.encode(url);
@@ -56,6 +60,8 @@ pub fn share_content(cloud: &Cloud, content_url: &str) -> Result<(Link, Option<L
 }
 
 /// What is known of a file attachment, by its `contentUrl`; nothing is downloaded.
+///
+/// A [`Failure`] if an id, or the address, makes no link on the cloud's own Graph.
 pub fn share_item(cloud: &Cloud, content_url: &str) -> Result<Link, Failure> {
     let (content, _) = share_content(cloud, content_url)?;
     let item = content.as_str().strip_suffix("/content").unwrap_or(content.as_str());
@@ -82,16 +88,22 @@ pub enum Event {
 pub type Recorded<'a> = (&'a str, &'a Event, &'a str);
 
 /// The video of a recording.
+///
+/// A [`Failure`] if an id, or the address, makes no link on the cloud's own Graph.
 pub fn recording_content(cloud: &Cloud, recorded: Recorded<'_>) -> Result<Link, Failure> {
     event(cloud, recorded, "recordings", "content")
 }
 
 /// The text of a transcript as `WebVTT`.
+///
+/// A [`Failure`] if an id, or the address, makes no link on the cloud's own Graph.
 pub fn transcript_content(cloud: &Cloud, recorded: Recorded<'_>) -> Result<Link, Failure> {
     event(cloud, recorded, "transcripts", "content?$format=text/vtt")
 }
 
 /// The times and speakers of a transcript.
+///
+/// A [`Failure`] if an id, or the address, makes no link on the cloud's own Graph.
 pub fn transcript_metadata(cloud: &Cloud, recorded: Recorded<'_>) -> Result<Link, Failure> {
     event(cloud, recorded, "transcripts", "metadataContent")
 }

@@ -44,6 +44,8 @@ pub struct Export<'a> {
 }
 
 /// The first page of a feed; the others are links of the service.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn first_page(cloud: &Cloud, export: &Export<'_>) -> Result<Link, Failure> {
     let mut address = path(cloud, export)?;
     let top = export.feed.max_top().and_then(|most| Some(export.top?.clamp(1, most)));
@@ -129,44 +131,60 @@ const USER_FIELDS: &str =
     "$select=id,displayName,userPrincipalName,mail,userType,accountEnabled,assignedLicenses";
 
 /// The directory's users.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn users(cloud: &Cloud, rows: u32) -> Result<Link, Failure> {
     Link::own(cloud, &format!("/users?{USER_FIELDS}&$top={rows}"))
 }
 
 /// Users that were deleted in the last 30 days.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn deleted_users(cloud: &Cloud, rows: u32) -> Result<Link, Failure> {
     let path = "/directory/deletedItems/microsoft.graph.user";
     Link::own(cloud, &format!("{path}?{USER_FIELDS}&$top={rows}"))
 }
 
 /// The directory's teams, which are groups.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn teams(cloud: &Cloud, rows: u32) -> Result<Link, Failure> {
     let filter = query("resourceProvisioningOptions/Any(x:x eq 'Team')");
     Link::own(cloud, &format!("/groups?$filter={filter}&$select=id,displayName,mail&$top={rows}"))
 }
 
 /// The app registration's own secrets: when each ends, and how it begins.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn application(cloud: &Cloud, client_id: &str) -> Result<Link, Failure> {
     let id = quoted(client_id);
     Link::own(cloud, &format!("/applications(appId={id})?$select=passwordCredentials"))
 }
 
 /// A chat's own properties.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn chat(cloud: &Cloud, id: &str) -> Result<Link, Failure> {
     Link::own(cloud, &format!("/chats/{}", segment(cloud, id)?))
 }
 
 /// Who is in a chat.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn chat_members(cloud: &Cloud, id: &str) -> Result<Link, Failure> {
     Link::own(cloud, &format!("/chats/{}/members", segment(cloud, id)?))
 }
 
 /// A team's channels with their names.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn channels(cloud: &Cloud, team: &str) -> Result<Link, Failure> {
     Link::own(cloud, &format!("/teams/{}/channels", segment(cloud, team)?))
 }
 
 /// Teams that were deleted; this list takes no options.
+///
+/// A [`Failure`] if the cloud, or an id, makes no link on its own Graph.
 pub fn deleted_teams(cloud: &Cloud) -> Result<Link, Failure> {
     Link::own(cloud, "/teamwork/deletedTeams")
 }

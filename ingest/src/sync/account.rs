@@ -199,6 +199,8 @@ impl Rule {
 }
 
 /// All accounts that are known, by custodian.
+///
+/// `Archive` if the archive cannot be read.
 pub fn accounts(archive: &Archive) -> Result<Vec<Account>, SyncError> {
     let missing = content::missing_counts(archive)?;
     let mut feeds: BTreeMap<Custodian, Vec<FeedState>> = BTreeMap::new();
@@ -225,6 +227,8 @@ pub(super) fn kept(archive: &Archive) -> Result<BTreeMap<Custodian, Kept>, SyncE
 /// directory. `Input` if it is to be deactivated, or if the backup of private chats is switched off;
 /// nothing is changed then.
 /// What a deactivated account has in the archive stays, and it goes on there when it is activated.
+///
+/// `Archive` if the archive cannot be read or takes no commits.
 pub fn activate(
     archive: &Archive,
     which: &Which,

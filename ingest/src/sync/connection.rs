@@ -73,6 +73,8 @@ impl Connection {
     pub const CUSTOM: &'static str = "custom";
 
     /// The service that it leads to, with the documented limits. `secret` proves the app if no file does.
+    ///
+    /// [`ConnectionError`] names what is missing or not accepted.
     pub fn service(&self, secret: Option<Secret>) -> Result<Service, ConnectionError> {
         let tenant = name(self.tenant.as_deref()).ok_or(ConnectionError::Tenant)?;
         let client_id = name(self.client_id.as_deref()).ok_or(ConnectionError::ClientId)?;
@@ -114,11 +116,15 @@ fn name(value: Option<&str>) -> Option<String> {
 }
 
 /// The connection that the archive keeps.
+///
+/// `Archive` if the archive cannot be read.
 pub fn connection(archive: &Archive) -> Result<Option<Connection>, SyncError> {
     store::get(archive, store::CONNECTION)
 }
 
 /// Keeps the connection in the archive, instead of the one before; durable on return.
+///
+/// `Archive` if the archive takes no commits.
 pub fn save_connection(archive: &Archive, connection: &Connection) -> Result<(), SyncError> {
     let mut batch = archive.batch(archive.begin_run("connection")?);
     store::put(&mut batch, store::CONNECTION, connection)?;

@@ -25,6 +25,8 @@ struct Kept {
 }
 
 /// What the service never exports of what any run asked for.
+///
+/// `Archive` if the archive cannot be read.
 pub fn known_gaps(archive: &Archive) -> Result<Vec<String>, SyncError> {
     let runs = runs(archive)?;
     let asked = runs.iter().filter_map(|run| run.asked.as_ref());
@@ -34,6 +36,8 @@ pub fn known_gaps(archive: &Archive) -> Result<Vec<String>, SyncError> {
 }
 
 /// The runs of `sync`, newest first. One that has no outcome was killed, or goes on elsewhere.
+///
+/// `Archive` if the archive cannot be read.
 pub fn runs(archive: &Archive) -> Result<Vec<SyncRun>, SyncError> {
     let ended: Vec<(String, Kept)> = store::list(archive, store::RUNS)?;
     let mut ended: BTreeMap<u32, SyncRun> =
@@ -60,6 +64,8 @@ pub fn runs(archive: &Archive) -> Result<Vec<SyncRun>, SyncError> {
 }
 
 /// The whole report of a run; `None` if there is no such run or it was killed.
+///
+/// `Archive` if the archive cannot be read.
 pub fn report(archive: &Archive, run: u32) -> Result<Option<SyncReport>, SyncError> {
     let name = store::run(run);
     let Some(kept) = store::get::<Kept>(archive, &name)? else { return Ok(None) };

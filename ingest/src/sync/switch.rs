@@ -5,6 +5,8 @@ use chatvault_engine::Archive;
 use super::{SyncError, store};
 
 /// Are private chats backed up into this archive? They are unless somebody switched it off.
+///
+/// `Archive` if the archive cannot be read.
 pub fn private_chats(archive: &Archive) -> Result<bool, SyncError> {
     Ok(store::get(archive, store::PRIVATE_CHATS)?.unwrap_or(true))
 }
@@ -13,6 +15,8 @@ pub fn private_chats(archive: &Archive) -> Result<bool, SyncError> {
 ///
 /// While it is off no account can be activated and [`sync`](super::sync) refuses to run. What is in the
 /// archive stays.
+///
+/// `Archive` if the archive takes no commits.
 pub fn set_private_chats(archive: &Archive, on: bool) -> Result<(), SyncError> {
     let mut batch = archive.batch(archive.begin_run("private chats")?);
     store::put(&mut batch, store::PRIVATE_CHATS, &on)?;

@@ -32,6 +32,8 @@ pub struct About {
 
 impl Session {
     /// All of one kind by id, or those with some ids; without reading entries.
+    ///
+    /// `Archive` if the archive cannot be read.
     pub fn collect(snapshot: &Snapshot, record: Record, ids: Vec<String>) -> Result<Vec<Self>> {
         let mut all: Vec<Self> = Vec::new();
         let mut on = |row: RowKeys<'_>| {
@@ -50,6 +52,8 @@ impl Session {
     }
 
     /// Whose it is and what it is called: an id tells whose session it is, the first entry the rest.
+    ///
+    /// `Archive` if the archive cannot be read.
     pub fn about(&self, snapshot: &Snapshot) -> Result<About> {
         let scan = Scan {
             record: self.record.into(),

@@ -24,6 +24,8 @@ impl Texts {
     }
 
     /// The text of a transcript.
+    ///
+    /// `Archive` if the archive cannot be read.
     pub fn of(&self, key: &MessageKey) -> Result<Text> {
         self.read(self.file(key)?.as_ref())
     }

@@ -84,17 +84,23 @@ impl Statistics {
     ///
     /// A custodian's group has exactly what the query gives with that custodian: as many looks at
     /// the index as there are custodians.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn count(query: &Query, by: By, snapshot: &Snapshot) -> Result<Self> {
         Self::count_with(query, by, (snapshot, None))
     }
 
     /// The same, a search with the help of an index.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn count_with(query: &Query, by: By, held: (&Snapshot, Option<&Index>)) -> Result<Self> {
         let counted = Self::count_each(query, &[by], held)?;
         Ok(counted.into_iter().next().unwrap_or(Self { by, total: 0, groups: Vec::new() }))
     }
 
     /// The same by several things, each with its own groups, over the rows as they are looked at once.
+    ///
+    /// Errors are those of [`Query::run_with`].
     pub fn count_each(
         query: &Query,
         each: &[By],

@@ -7,6 +7,7 @@
 
 mod code;
 mod documents;
+mod errors;
 mod packages;
 mod rust;
 mod source;

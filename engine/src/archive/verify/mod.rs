@@ -68,6 +68,8 @@ pub fn verify(
 impl Archive {
     /// Checks the archive against itself, as [`verify`] does, and also that nothing is gone which this
     /// process knows to be acknowledged.
+    ///
+    /// What is wrong is in the report; an error is what keeps it from looking at all.
     pub fn verify(
         &self,
         depth: Depth,

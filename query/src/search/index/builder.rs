@@ -33,6 +33,8 @@ impl fmt::Debug for Builder {
 
 impl Builder {
     /// Starts.
+    ///
+    /// `Index` if the system starts no thread.
     pub fn start(storage: Arc<dyn Storage>, snapshot: Snapshot) -> Result<Self> {
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
@@ -64,6 +66,8 @@ impl Builder {
     }
 
     /// Waits for its end.
+    ///
+    /// Errors are those of [`Index::update`].
     pub fn wait(mut self) -> Result<Update> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,

@@ -110,6 +110,8 @@ impl Index {
     ///
     /// `on` is told how many of the new rows are in it, and says whether to go on. When it says no,
     /// or after a crash, the index is what it was at its last commit.
+    ///
+    /// `Archive` if the archive cannot be read, `Index` if the index cannot be written.
     pub fn update(
         storage: &Arc<dyn Storage>,
         snapshot: &Snapshot,
@@ -120,6 +122,8 @@ impl Index {
     }
 
     /// Removes the index; false if there was none.
+    ///
+    /// `Index` if a file of it cannot be removed.
     pub fn remove(storage: &Arc<dyn Storage>) -> Result<bool> {
         update::remove(&Folder(Arc::clone(storage)))
     }
