@@ -60,13 +60,13 @@ enum What {
 }
 
 impl From<DroppedTail> for Tail {
-    fn from(DroppedTail { file, offset, bytes }: DroppedTail) -> Self {
+    fn from(DroppedTail { file, offset, bytes, .. }: DroppedTail) -> Self {
         Self { file, what: What::Offset(offset), bytes }
     }
 }
 
 impl From<Unproven> for Tail {
-    fn from(Unproven { file, commits, bytes }: Unproven) -> Self {
+    fn from(Unproven { file, commits, bytes, .. }: Unproven) -> Self {
         Self { file, what: What::Commits(commits), bytes }
     }
 }

@@ -62,6 +62,7 @@ pub struct Person {
 
 /// One archived state of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Version {
     /// What is stored, parsed; its bytes are exactly those that arrived.
     pub document: Document<'static>,
@@ -113,6 +114,7 @@ impl Version {
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry {
     /// Which message.
     pub key: MessageKey,
@@ -135,6 +137,7 @@ pub struct Entry {
 
 /// The message that another one answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answered {
     /// Its id, in the same conversation.
     pub id: String,
@@ -148,6 +151,7 @@ pub struct Answered {
 
 /// A file, or an inline content, that belongs to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attached {
     /// The name of its link in the archive: `file:ID` or `hosted:ID`.
     pub attachment: String,

@@ -37,6 +37,7 @@ pub trait Sink: Send {
 
 /// A download that is complete.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Downloaded {
     /// What the service says that it is.
     pub media_type: Option<String>,

@@ -17,6 +17,7 @@ pub struct Meter {
 
 /// What requests cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Traffic {
     /// Requests sent, repeated and redirected ones included; requests for tokens are not.
     pub requests: u64,

@@ -52,6 +52,7 @@ pub struct Progress {
 
 /// Something to know about one file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Notice {
     /// The file, or `-` for standard input.
     pub file: String,

@@ -29,6 +29,7 @@ pub struct Answer {
 
 /// Transcripts that a search could not look into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unread {
     /// The archive does not have their texts.
     pub missing: u64,

@@ -62,6 +62,7 @@ impl fmt::Display for Trouble {
 
 /// How the background work of an archive goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Health {
     /// What is wrong; nothing if all is well.
     pub troubles: Vec<Trouble>,

@@ -14,6 +14,7 @@ use crate::types::{ContentAddress, Custodian, RunId, Sequence};
 
 /// Copies that could not be keyed and are equal, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Quarantined {
     /// BLAKE3 of their bytes.
     pub address: ContentAddress,

@@ -19,6 +19,7 @@ use crate::types::Sequence;
 /// Bytes behind the last whole frame of the journal, which opening an archive leaves out: they
 /// were never acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DroppedTail {
     /// The journal file inside the archive.
     pub file: String,
@@ -31,6 +32,7 @@ pub struct DroppedTail {
 /// Whole commits that nothing shows to be durable yet, so that a reader leaves them out: a writer
 /// is at work, or the storage cannot make them durable for a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unproven {
     /// The journal file inside the archive.
     pub file: String,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The part's file name; `None`: the export as a whole.
     pub part: Option<String>,

@@ -120,6 +120,7 @@ pub enum Phase {
 
 /// How far an export is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// What it is doing.
     pub phase: Phase,

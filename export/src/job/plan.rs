@@ -22,6 +22,7 @@ const PART_BYTES: u64 = 4 << 10;
 
 /// What an export will be.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Plan {
     /// Its windows, also those without messages.
     pub windows: Vec<PlannedWindow>,
@@ -51,6 +52,7 @@ pub struct Plan {
 
 /// What will be in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PlannedWindow {
     /// From when to when.
     pub window: Window,

@@ -15,6 +15,7 @@ pub(crate) const MOST_INDEX_BYTES: u64 = 256 << 20;
 
 /// `{export}.index.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Index {
     /// What is the same in every part.
     #[serde(flatten)]
@@ -37,6 +38,7 @@ pub struct Index {
 
 /// A finished part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PartRecord {
     /// Its length.
     pub bytes: u64,
@@ -64,6 +66,7 @@ pub struct PartRecord {
 
 /// Where the work goes on behind a part.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Resume {
     /// Files of records that go on in the next part.
     pub continued: Vec<Continued>,
@@ -88,6 +91,7 @@ pub struct Continued {
 
 /// A finished window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WindowRecord {
     /// What is in it.
     pub counts: Counts,

@@ -41,6 +41,7 @@ pub const MOST_MANIFEST_BYTES: u64 = 64 << 20;
 
 /// What is the same in every part of an export.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Head {
     /// The archive that was asked.
     pub archive: ArchiveState,
@@ -58,6 +59,7 @@ pub struct Head {
 
 /// The state of the archive that an export was made of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ArchiveState {
     /// The host's signature of the state, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +74,7 @@ pub struct ArchiveState {
 
 /// What an export was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Selection {
     /// What is done with attachments.
     pub attachments: String,
@@ -98,6 +101,7 @@ pub struct Selection {
 
 /// The program that made an export.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Tool {
     /// Its name.
     pub name: String,
@@ -257,6 +261,7 @@ pub struct PartNumber {
 
 /// A member of a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FileRecord {
     /// Its path in the part.
     pub path: String,
@@ -274,6 +279,7 @@ pub struct FileRecord {
 
 /// A slice of a content that is larger than a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Slice {
     /// Which slice it is, from 1.
     pub k: u32,
@@ -289,6 +295,7 @@ pub struct Slice {
 
 /// An attachment that could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Unavailable {
     /// The attachment.
     pub attachment: String,
@@ -300,6 +307,7 @@ pub struct Unavailable {
 
 /// A message, as the index names the first and last of a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Key {
     /// Its chat.
     pub chat: String,
@@ -311,6 +319,7 @@ pub struct Key {
 
 /// A part's manifest, as it is read.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[non_exhaustive]
 pub struct Manifest {
     /// What is the same in every part.
     #[serde(flatten)]

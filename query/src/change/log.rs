@@ -6,6 +6,7 @@ use super::Side;
 
 /// An entry of a message's `messageHistory`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoggedReaction {
     /// When, as the service writes it.
     pub at: Option<String>,

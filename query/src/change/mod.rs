@@ -64,6 +64,7 @@ pub enum Side {
 
 /// A reaction that came or went.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct ReactionChange {
     /// Added or removed.
     pub side: Side,
@@ -75,6 +76,7 @@ pub struct ReactionChange {
 
 /// An attachment that came, went or changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct AttachmentChange {
     /// How it differs.
     pub side: Side,
@@ -86,6 +88,7 @@ pub struct AttachmentChange {
 
 /// What one version changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Change {
     /// What happened; never empty, in order.
     pub what: Vec<What>,

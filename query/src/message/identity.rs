@@ -8,6 +8,7 @@ use super::{Fill, object};
 
 /// Who somebody is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Identity<'a> {
     /// What it is.
     pub kind: IdentityKind,

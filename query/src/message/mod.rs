@@ -134,6 +134,7 @@ pub struct Channel<'a> {
 
 /// What was written, as it came: see [`crate::body`] for what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Body<'a> {
     /// How `content` is to be read.
     pub kind: BodyKind,
@@ -211,6 +212,7 @@ pub struct Reaction<'a> {
 
 /// What a data-loss rule did with a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyViolation<'a> {
     /// Such as `blockAccess`.
     pub action: Option<Cow<'a, str>>,
@@ -226,6 +228,7 @@ pub struct PolicyViolation<'a> {
 
 /// What a sender was told about a data-loss rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyTip<'a> {
     /// The explanation.
     pub text: Option<Cow<'a, str>>,

@@ -36,6 +36,7 @@ struct Uses(Vec<KnownName>);
 
 /// A name, and when it was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KnownName {
     /// The display name.
     pub name: String,

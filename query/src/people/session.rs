@@ -8,6 +8,7 @@ use crate::record::{Text, message};
 
 /// A session, or a meeting; all calls that were none are one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Session {
     /// What was stored of it.
     pub record: Record,
@@ -23,6 +24,7 @@ pub struct Session {
 
 /// What is said about a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct About {
     /// The id of the user whose it is. Calls have many organizers.
     pub person: Option<String>,

@@ -61,6 +61,7 @@ impl FromStr for By {
 
 /// Some messages that have something in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Group {
     /// What they have in common: an id, a kind, `2024-05-01` or `2024-05`. `None`: no sender.
     pub key: Option<String>,
@@ -70,6 +71,7 @@ pub struct Group {
 
 /// How many messages answer a query, as a whole and in groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// What they are grouped by.
     pub by: By,
