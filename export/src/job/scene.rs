@@ -68,6 +68,7 @@ impl Known {
     /// A conversation at a time; its folder has no name yet.
     fn chat(&self, id: &str, at: Timestamp) -> Chat {
         let known = self.conversations.get(id);
+        let known = known.as_ref();
         let topic = known.and_then(|chat| chat.title_at(at)).map(Cow::into_owned);
         Chat {
             id: id.to_owned(),

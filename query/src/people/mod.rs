@@ -10,7 +10,9 @@
 
 mod conversation;
 mod conversations;
+mod ids;
 mod kind;
+mod packed;
 mod person;
 mod record;
 mod seen;
@@ -81,7 +83,28 @@ impl People {
         if conversations.is_empty() || !ids.is_empty() {
             people.add_users(snapshot, ids)?;
         }
+        people.people.values_mut().for_each(Person::shrink);
         Ok(Some(people))
+    }
+
+    /// What so many rows of each of some conversations say, the first ones, and records: where all of
+    /// them are too many.
+    pub fn sample(snapshot: &Snapshot, conversations: &[String], rows: u64) -> Result<Self> {
+        let mut people = Self::default();
+        for chat in conversations {
+            let (chat, versions, limit) = (vec![chat.clone()], Versions::All, Some(rows));
+            let scan = Scan { conversations: chat, versions, limit, ..Scan::default() };
+            let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
+            while let Some(row) = rows.next().map_err(Error::Archive)? {
+                people.add(&row.document().map_err(Error::Archive)?, row.created(), row.modified());
+            }
+        }
+        let mut ids: Vec<String> = people.people.keys().cloned().collect();
+        ids.sort_unstable();
+        if !ids.is_empty() {
+            people.add_users(snapshot, ids)?;
+        }
+        Ok(people)
     }
 
     /// Adds what the records of users say who may be in no conversation that was read.
@@ -147,6 +170,11 @@ impl People {
         let mut all: Vec<&Person> = self.people.values().collect();
         all.sort_unstable_by(|left, right| left.id.cmp(&right.id));
         all.into_iter()
+    }
+
+    /// Everybody, in no order.
+    pub fn each(&self) -> impl Iterator<Item = &Person> + Clone {
+        self.people.values()
     }
 
     /// How many there are.

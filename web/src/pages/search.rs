@@ -5,7 +5,6 @@ use axum::response::Response;
 use chatvault_engine::{MessageKey, Snapshot};
 use chatvault_export::entry::Entry;
 use chatvault_export::entry::Viewer;
-use chatvault_query::resolve::resolve;
 use chatvault_query::search::Index;
 use chatvault_query::statistics::{By, Statistics};
 use chatvault_query::{Kind, Order, Query, Record};
@@ -126,14 +125,14 @@ fn query(call: &Call, known: &Known) -> Result<Query> {
         let at = fields.get(name).map(|text| moment(name, text, call.zone)).transpose()?;
         Ok(at.map(chatvault_query::format_time))
     };
-    let person = fields.get("person").map(|text| resolve("person", text, &known.candidates));
-    let chat = fields.get("chat").map(|text| resolve("chat", text, &known.chat_candidates));
+    let person = fields.get("person").map(|text| known.person_meant(text));
+    let chat = fields.get("chat").map(|text| known.chat_meant(text));
     let kind = fields.get("kind").unwrap_or_default();
     let mut query = Query {
         search: fields.get("q").map(str::to_owned),
         has_file: fields.has("file"),
-        senders: person.transpose()?.map(|one| one.id.clone()).into_iter().collect(),
-        chats: chat.transpose()?.map(|one| one.id.clone()).into_iter().collect(),
+        senders: person.transpose()?.into_iter().collect(),
+        chats: chat.transpose()?.into_iter().collect(),
         created_from: day("from")?,
         created_to: day("to")?,
         order: Order::Created,

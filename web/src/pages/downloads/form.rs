@@ -224,11 +224,14 @@ fn request(
         all.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
     };
     let asked = names("who");
-    let custodians = if asked.is_empty() {
+    let custodians: Vec<String> = if asked.is_empty() {
         Vec::new()
     } else {
-        meant("person", &asked, &people(snapshot, known, accounts)?)?
+        let people = people(snapshot, known, accounts)?;
+        let meant = |text: &String| Ok(resolve("person", text, &people)?.id.clone());
+        asked.iter().map(meant).collect::<Result<_>>()?
     };
+    let chats = names("chat").into_iter().map(|text| Ok(known.chat_meant(&text)?));
     let asked: Vec<Custodian> = custodians.iter().map(|id| Custodian::parse(id)).collect();
     let is_asked = |one: &&Account| asked.is_empty() || asked.contains(&one.custodian);
     let collected = accounts.iter().filter(is_asked).map(|account| Collected {
@@ -240,7 +243,7 @@ fn request(
     Ok(Request {
         format: set.format.parse::<Format>()?,
         records: records.collect::<Result<Vec<_>>>()?,
-        chats: meant("chat", &names("chat"), &known.chat_candidates)?,
+        chats: chats.collect::<Result<_>>()?,
         custodians,
         from: time("from", &set.from, 0)?,
         to: time("to", &set.to, 1)?,
@@ -276,10 +279,6 @@ fn people(snapshot: &Snapshot, known: &Known, accounts: &[Account]) -> Result<Ve
         all.push(Candidate { id, addresses, names });
     }
     Ok(all)
-}
-
-fn meant(kind: &'static str, texts: &[String], candidates: &[Candidate]) -> Result<Vec<String>> {
-    texts.iter().map(|text| Ok(resolve(kind, text, candidates)?.id.clone())).collect()
 }
 
 fn planned(zone: Zone, export: &Export) -> Result<Planned> {

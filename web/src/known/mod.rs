@@ -2,7 +2,12 @@
 //!
 //! A page never waits for it: it shows what was known before, and says that more is being read.
 
-use std::collections::{BTreeSet, HashMap};
+mod list;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,22 +15,18 @@ use chatvault_engine::{Clock, Order, Scan, Snapshot, SystemClock, Timestamp};
 use chatvault_export::entry::{Chat, History, Person};
 use chatvault_query::event::Names;
 use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
-use chatvault_query::resolve::Candidate;
+use chatvault_query::resolve::{Unresolved, resolve};
 
 use crate::failure::{Failure, Result};
+use list::List;
+pub(crate) use list::{Listed, Wanted};
 
 /// What was read of an archive.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) people: People,
     pub(crate) conversations: Arc<Conversations>,
-    /// The conversations as they are listed, the one with the latest message first.
-    pub(crate) listed: Vec<Listed>,
-    /// Where in the list the conversations of a person are, in its order.
-    listed_of: HashMap<String, Vec<usize>>,
-    /// Everybody and every conversation, to be found by what people type.
-    pub(crate) candidates: Vec<Candidate>,
-    pub(crate) chat_candidates: Vec<Candidate>,
+    list: List,
     /// Names that a browser offers for a person, in order.
     pub(crate) offered: Vec<String>,
     /// The same of those whose exports there are.
@@ -36,22 +37,6 @@ pub(crate) struct Known {
     pub(crate) problem: Option<String>,
 }
 
-/// A conversation in the list.
-#[derive(Debug)]
-pub(crate) struct Listed {
-    pub(crate) id: String,
-    pub(crate) title: String,
-    pub(crate) kind: ConversationKind,
-    pub(crate) people: u64,
-    pub(crate) messages: u64,
-    pub(crate) last: Timestamp,
-    /// Title and names of a few who take part, in lower case.
-    words: String,
-}
-
-/// People of a conversation by whose names it is found: who takes part in one of very many is found by
-/// the person's own page.
-const FOUND_BY: usize = 200;
 /// Names that a browser offers.
 const OFFERED: usize = 500;
 /// Messages whose conversations are listed before all are known.
@@ -172,20 +157,8 @@ fn latest(snapshot: &Snapshot) -> Result<Conversations> {
 impl Known {
     fn of(people: People, conversations: Arc<Conversations>, sequence: u64) -> Self {
         let mut known = Self { people, conversations, sequence, ..Self::default() };
-        known.listed = known.list();
-        known.listed_of = known.places();
-        let person = |person: &chatvault_query::people::Person| Candidate {
-            id: person.id.clone(),
-            addresses: person.address().map(str::to_owned).into_iter().collect(),
-            names: person.names().iter().map(|known| known.name.clone()).collect(),
-        };
-        known.candidates = known.people.iter().map(person).collect();
-        let listed = |one: &Listed| Candidate {
-            id: one.id.clone(),
-            addresses: Vec::new(),
-            names: vec![one.title.clone()],
-        };
-        known.chat_candidates = known.listed.iter().map(listed).collect();
+        let title = |one: &Conversation| known.chat(one).title();
+        known.list = List::of(&known.conversations, title, |id| known.label(id));
         let called = known.people.iter().filter_map(|one| one.name().or_else(|| one.address()));
         known.offered = called.take(OFFERED).map(str::to_owned).collect();
         known.offered.sort_unstable();
@@ -193,62 +166,52 @@ impl Known {
         known
     }
 
-    fn list(&self) -> Vec<Listed> {
-        let listed = |one: &Conversation| {
-            let chat = self.chat(one);
-            let title = chat.title();
-            let mut words = title.to_lowercase();
-            for person in chat.participants.iter().take(FOUND_BY) {
-                words.push('\n');
-                words.push_str(&person.label().to_lowercase());
-            }
-            Listed {
-                id: one.id.clone(),
-                title,
-                kind: one.kind,
-                people: one.participant_count() as u64,
-                messages: one.messages,
-                last: one.last,
-                words,
-            }
-        };
-        let mut all: Vec<Listed> = self.conversations.iter().map(listed).collect();
-        all.sort_by_key(|one| std::cmp::Reverse(one.last));
-        all
+    /// The rows of the list in which something is found, in its order.
+    pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Vec<u32> {
+        self.list.find(&self.conversations, wanted)
     }
 
-    fn places(&self) -> HashMap<String, Vec<usize>> {
-        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
-        for (at, listed) in self.listed.iter().enumerate() {
-            let conversation = self.conversations.get(&listed.id);
-            for person in conversation.iter().flat_map(|one| one.participants()) {
-                match places.get_mut(person.id) {
-                    Some(known) => known.push(at),
-                    None => drop(places.insert(person.id.to_owned(), vec![at])),
-                }
-            }
+    /// A row of the list.
+    pub(crate) fn listed(&self, row: u32) -> Option<Listed<'_>> {
+        self.list.at(&self.conversations, row)
+    }
+
+    /// Whom people mean: an id, which links have, or what somebody is or was called.
+    pub(crate) fn person_meant(&self, text: &str) -> std::result::Result<String, Unresolved> {
+        match self.people.get(text) {
+            Some(known) => Ok(known.id.clone()),
+            None => Ok(resolve("person", text, self.people.each())?.id.clone()),
         }
-        places
     }
 
-    /// The conversations in which somebody takes part, as they are listed; all, if nobody is named.
-    pub(crate) fn listed_of(&self, person: Option<&str>) -> Vec<&Listed> {
-        let Some(person) = person else { return self.listed.iter().collect() };
-        let places = self.listed_of.get(person).into_iter().flatten();
-        places.filter_map(|at| self.listed.get(*at)).collect()
+    /// Which conversation people mean: an id, or a title.
+    pub(crate) fn chat_meant(&self, text: &str) -> std::result::Result<String, Unresolved> {
+        if self.conversations.has(text) {
+            return Ok(text.to_owned());
+        }
+        let rows = 0..u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        Ok(resolve("chat", text, rows.filter_map(|row| self.listed(row)))?.id.to_owned())
     }
 
     /// What a conversation is called.
     pub(crate) fn title(&self, id: &str) -> String {
-        self.conversations.get(id).map_or_else(|| id.to_owned(), |one| self.chat(one).title())
+        self.conversations.get(id).map_or_else(|| id.to_owned(), |one| self.chat(&one).title())
     }
 
     /// What somebody is called.
     pub(crate) fn name(&self, id: &str) -> String {
         let bare = id.strip_prefix("user:").unwrap_or(id);
-        let person = self.people.get(bare);
-        let called = person.and_then(|one| one.name().or_else(|| one.address()));
-        called.unwrap_or(id).to_owned()
+        self.called(bare).unwrap_or(id).to_owned()
+    }
+
+    fn label(&self, id: &str) -> String {
+        self.called(id).unwrap_or(id).to_owned()
+    }
+
+    /// Their name, else their address.
+    fn called(&self, id: &str) -> Option<&str> {
+        let person = self.people.get(id)?;
+        person.name().or_else(|| person.address())
     }
 
     /// A conversation as renderers see it.
@@ -276,15 +239,8 @@ impl Known {
 
     /// A conversation by its id, known or not.
     pub(crate) fn chat_of(&self, id: &str) -> Chat {
-        let known = self.conversations.get(id).map(|one| self.chat(one));
+        let known = self.conversations.get(id).map(|one| self.chat(&one));
         known.unwrap_or_else(|| unknown_chat(id, ConversationKind::of(id)))
-    }
-}
-
-impl Listed {
-    /// Has it all of some words, in lower case?
-    pub(crate) fn has(&self, words: &[&str]) -> bool {
-        words.iter().all(|word| self.words.contains(word) || self.id == *word)
     }
 }
 
