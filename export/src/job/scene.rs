@@ -47,6 +47,11 @@ impl Known {
         if chats.is_empty() {
             return Ok(Some(Self { beside, ..Self::default() }));
         }
+        if let Some(rows) = survey.name_rows {
+            let people = People::sample(snapshot, chats, rows).map_err(wrong)?;
+            let conversations = Conversations::sample(snapshot, chats, rows).map_err(wrong)?;
+            return Ok(Some(Self { people, conversations, beside }));
+        }
         let stopped = Arc::clone(&watch.stopped);
         let (people, conversations) = std::thread::scope(|scope| {
             let conversations = scope.spawn(move || {
