@@ -160,7 +160,7 @@ fn a_plan_counts_what_will_be_there_and_is_near_in_size() {
 /// Many small chats and one large, of which a plan looks at a part.
 #[test]
 fn a_plan_of_many_rows_looks_at_a_bounded_number_and_says_so() {
-    let mut vault = Vault::new();
+    let mut vault = Vault::create(Arc::new(Memory::default()));
     let mut copies = Vec::new();
     for number in 0..6_000_i64 {
         let chat = if number % 3 == 0 { 9_999 } else { number / 20 };

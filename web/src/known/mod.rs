@@ -8,7 +8,7 @@ mod tests;
 mod texts;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use chatvault_engine::{Clock, Order, Scan, Snapshot, SystemClock, Timestamp};
@@ -50,6 +50,8 @@ pub(crate) struct Cache(Arc<State>);
 struct State {
     known: Mutex<Arc<Known>>,
     reading: Mutex<Reading>,
+    /// Told when a reading ends.
+    ended: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -73,18 +75,17 @@ impl Cache {
         if known.sequence == wanted {
             return known;
         }
-        if self.0.begin() {
+        // Of an archive that was empty, as before its first backup, nothing is known either.
+        let is_early = known.is_early(wanted);
+        if self.0.begin(is_early) {
             let (state, snapshot) = (Arc::clone(&self.0), snapshot.clone());
-            let (done, wait) = std::sync::mpsc::sync_channel::<()>(0);
             let read = std::thread::Builder::new().name("chatvault-names".to_owned());
-            let started = read.spawn(move || {
-                state.read(&snapshot);
-                drop(done);
-            });
-            if started.is_ok() && known.sequence == 0 {
-                // The other end never sends: it hangs up when it is done.
-                let _done = wait.recv_timeout(PATIENCE);
+            if read.spawn(move || state.read(&snapshot)).is_err() {
+                self.0.end(Reading::default());
             }
+        }
+        if is_early {
+            self.0.wait();
         }
         self.0.now()
     }
@@ -96,9 +97,10 @@ impl State {
     }
 
     /// Shall this caller read it? One at a time does.
-    fn begin(&self) -> bool {
+    fn begin(&self, is_early: bool) -> bool {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = !reading.is_busy && SystemClock.now().ms() >= reading.not_before_ms;
+        let is_time = is_early || SystemClock.now().ms() >= reading.not_before_ms;
+        let is_due = is_time && !reading.is_busy;
         reading.is_busy |= is_due;
         is_due
     }
@@ -131,7 +133,18 @@ impl State {
         let now_ms = SystemClock.now().ms();
         let wait = ((now_ms - began_ms) * SHARE).clamp(0, MOST_WAIT_MS);
         let reading = Reading { is_busy: false, not_before_ms: now_ms + wait };
+        self.end(reading);
+    }
+
+    fn end(&self, reading: Reading) {
         *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = reading;
+        self.ended.notify_all();
+    }
+
+    /// Waits a moment for whoever reads.
+    fn wait(&self) {
+        let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.ended.wait_timeout_while(reading, PATIENCE, |reading| reading.is_busy));
     }
 
     fn publish(&self, known: Known) {
@@ -177,20 +190,39 @@ impl Known {
     }
 
     /// Whom people mean: an id, which links have, or what somebody is or was called.
-    pub(crate) fn person_meant(&self, text: &str) -> std::result::Result<String, Unresolved> {
-        match self.people.get(text) {
-            Some(known) => Ok(known.id.clone()),
-            None => Ok(resolve("person", text, self.people.each())?.id.clone()),
+    pub(crate) fn person_meant(&self, text: &str) -> Result<String> {
+        if let Some(known) = self.people.get(text) {
+            return Ok(known.id.clone());
         }
+        let meant = resolve("person", text, self.people.each());
+        Ok(meant.map_err(|error| self.unresolved(error))?.id.clone())
     }
 
     /// Which conversation people mean: an id, or a title.
-    pub(crate) fn chat_meant(&self, text: &str) -> std::result::Result<String, Unresolved> {
+    pub(crate) fn chat_meant(&self, text: &str) -> Result<String> {
         if self.conversations.has(text) {
             return Ok(text.to_owned());
         }
         let rows = 0..u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-        Ok(resolve("chat", text, rows.filter_map(|row| self.listed(row)))?.id.to_owned())
+        let meant = resolve("chat", text, rows.filter_map(|row| self.listed(row)));
+        Ok(meant.map_err(|error| self.unresolved(error))?.id.to_owned())
+    }
+
+    /// Are names of an archive, as of a commit, still being read for the first time?
+    pub(crate) fn is_early(&self, sequence: u64) -> bool {
+        let is_bare = self.sequence == 0 || self.list.len() == 0;
+        is_bare && self.sequence < sequence
+    }
+
+    fn unresolved(&self, error: Unresolved) -> Failure {
+        if self.sequence == 0 {
+            let line = "The names of people and chats are being read";
+            return Failure::first(
+                line,
+                "This page looks again by itself; an id is found at once.",
+            );
+        }
+        error.into()
     }
 
     /// What a conversation is called.

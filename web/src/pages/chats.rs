@@ -70,7 +70,7 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
     let rows = found.iter().skip(from).take(ROWS);
     let rows = rows.filter_map(|row| known.listed(*row)).map(row).collect();
     let at = |from: usize| format!("?{}", call.query.with("from", Some(&from.to_string())));
-    let is_reading = known.sequence == 0 && snapshot.sequence().0 > 0;
+    let is_reading = known.is_early(snapshot.sequence().0);
     let frame = call.frame("Chats", &org, "chats");
     page(&View {
         frame: Frame { refresh: is_reading.then_some(2), ..frame },

@@ -235,7 +235,7 @@ fn request(
         let meant = |text: &String| Ok(resolve("person", text, &people)?.id.clone());
         asked.iter().map(meant).collect::<Result<_>>()?
     };
-    let chats = names("chat").into_iter().map(|text| Ok(known.chat_meant(&text)?));
+    let chats = names("chat").into_iter().map(|text| known.chat_meant(&text));
     let asked: Vec<Custodian> = custodians.iter().map(|id| Custodian::parse(id)).collect();
     let is_asked = |one: &&Account| asked.is_empty() || asked.contains(&one.custodian);
     let collected = accounts.iter().filter(is_asked).map(|account| Collected {
