@@ -12,7 +12,7 @@ use chatvault_export::format::html;
 use chatvault_query::{Record, parse_time};
 
 use crate::call::{Call, page};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::fields::{conversation_step, step};
 use crate::frame::Frame;
 use crate::known::Known;
@@ -99,6 +99,9 @@ pub(crate) fn conversation(
         TimeRange { from: None, to: None } => Vec::new(),
         range => viewer.between((record, id), range)?,
     };
+    if entries.is_empty() && snapshot.count(&Scan { limit: Some(1), ..scan.clone() })? == 0 {
+        return Err(Failure::missing("conversation"));
+    }
     let known = org.known(&snapshot);
     let link = format!("{}/{base}/{}", org.link(), conversation_step(id));
     // A choice in the address goes along.
