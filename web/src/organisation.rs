@@ -111,8 +111,9 @@ impl Organisation {
                 let opened = own.snapshot();
                 own.is_opening.store(false, Ordering::Release);
                 if let Ok(snapshot) = opened {
-                    let _known = own.known(&snapshot);
+                    // The index first: that is short, and names take all the time that there is.
                     drop(own.index().map(|index| index.map(|index| index.warm())));
+                    let _known = own.known(&snapshot);
                 }
             });
             if started.is_err() {

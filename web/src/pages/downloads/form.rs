@@ -308,7 +308,10 @@ fn planned(zone: Zone, export: &Export) -> Result<Planned> {
     facts.extend([
         (
             "Files and pictures",
-            format!("{about}{}, {}", count(plan.attachments), size(plan.attachment_bytes)),
+            match plan.attachments {
+                0 => "none".to_owned(),
+                some => format!("{about}{}, {}", count(some), size(plan.attachment_bytes)),
+            },
         ),
         ("Size", format!("about {}", size(plan.estimated_bytes))),
         ("Parts", format!("about {}", plural(plan.estimated_parts, "zip file"))),
