@@ -5,6 +5,7 @@
 //! | [`Timestamp`] | a moment, as the service writes it ([`time::text`]), as people do ([`time::parse_time`]), as a day and a clock ([`time::calendar`]) |
 //! | [`Clock`] | time and chance, passed in so that a test can repeat a run |
 //! | [`filter`] | the service's `$filter` language: one reader, one tree |
+//! | [`reader`] | a text in a small language: its words, and the error at a character |
 //! | [`decimal`] | numbers as digits |
 //!
 //! Everything works on the calling thread and keeps nothing. Text from outside never panics: what is
@@ -23,6 +24,7 @@
 mod clock;
 pub mod decimal;
 pub mod filter;
+pub mod reader;
 pub mod time;
 
 pub use clock::{Clock, SystemClock};

@@ -6,7 +6,7 @@
 //! It lies in the manifest, so an export can be resumed and checked without being told again.
 
 use chatvault_base::time::calendar::write_date;
-use chatvault_engine::{CommitId, Custodian, RowKeys, Scan, Sequence, Snapshot, Timestamp};
+use chatvault_engine::{CommitId, Custodian, Order, RowKeys, Scan, Sequence, Snapshot, Timestamp};
 use chatvault_query::{Commit, Query, Record, parse_time, record};
 use serde::{Deserialize, Serialize};
 
@@ -278,14 +278,23 @@ impl Request {
     /// The times of the first and last selected message.
     fn ends(&self, snapshot: &Snapshot) -> Result<Option<(Timestamp, Timestamp)>> {
         let unbounded = Self { from: None, to: None, ..self.clone() };
-        let mut ends: Option<(Timestamp, Timestamp)> = None;
-        let mut on = |row: RowKeys<'_>| {
-            let at = self.time_of(row);
-            let (first, last) = ends.unwrap_or((at, at));
-            ends = Some((first.min(at), last.max(at)));
+        let order = match self.time_field {
+            TimeField::Created => Order::Created,
+            TimeField::Modified => Order::Modified,
         };
+        let mut ends: Option<(Timestamp, Timestamp)> = None;
         for scan in unbounded.scans()? {
-            let _rows = snapshot.keys(&scan, &mut on).map_err(archive)?;
+            for backwards in [false, true] {
+                let end = Scan { order, backwards, limit: Some(1), ..scan.clone() };
+                let mut rows = snapshot.scan(&end).map_err(archive)?;
+                let Some(row) = rows.next().map_err(archive)? else { continue };
+                let at = match self.time_field {
+                    TimeField::Created => row.created(),
+                    TimeField::Modified => row.modified(),
+                };
+                let (first, last) = ends.unwrap_or((at, at));
+                ends = Some((first.min(at), last.max(at)));
+            }
         }
         Ok(ends)
     }

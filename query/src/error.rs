@@ -31,15 +31,8 @@ pub enum Error {
     #[error(transparent)]
     Filter(#[from] chatvault_base::filter::Unexpected),
     /// The search is not in our language: correct it at the character named.
-    #[error("search: character {at}: expected {expected}, found {found}")]
-    Search {
-        /// Which character, from 1.
-        at: usize,
-        /// What could stand there.
-        expected: &'static str,
-        /// What stands there, shortened.
-        found: String,
-    },
+    #[error(transparent)]
+    Search(chatvault_base::reader::Unexpected),
     /// The full-text index cannot be used: bring it up to date, which builds it anew if needed.
     #[error("the search index {reason}")]
     Index {

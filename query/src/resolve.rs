@@ -49,79 +49,152 @@ const TOLD: usize = 5;
 /// How near a name has to be to be told: 1 is the same.
 const NEAR: f64 = 0.85;
 
+/// Who can be meant: whatever has an id and is called something.
+pub trait Called {
+    /// What a condition takes.
+    fn id(&self) -> &str;
+
+    /// Is an address of theirs meant?
+    fn is_any_address(&self, is_meant: &mut dyn FnMut(&str) -> bool) -> bool;
+
+    /// Is a name of theirs meant?
+    fn is_any_name(&self, is_meant: &mut dyn FnMut(&str) -> bool) -> bool;
+
+    /// For an error that lists who could be meant.
+    fn to_candidate(&self) -> Candidate;
+}
+
+impl Called for Candidate {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn is_any_address(&self, is_meant: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.addresses.iter().any(|address| is_meant(address))
+    }
+
+    fn is_any_name(&self, is_meant: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.names.iter().any(|name| is_meant(name))
+    }
+
+    fn to_candidate(&self) -> Candidate {
+        self.clone()
+    }
+}
+
+impl<C: Called> Called for &C {
+    fn id(&self) -> &str {
+        C::id(self)
+    }
+
+    fn is_any_address(&self, is_meant: &mut dyn FnMut(&str) -> bool) -> bool {
+        C::is_any_address(self, is_meant)
+    }
+
+    fn is_any_name(&self, is_meant: &mut dyn FnMut(&str) -> bool) -> bool {
+        C::is_any_name(self, is_meant)
+    }
+
+    fn to_candidate(&self) -> Candidate {
+        C::to_candidate(self)
+    }
+}
+
 /// Finds the one whom a text means: by whole id, whole address, whole name, or the first characters
 /// of an id (four or more), in this order, in upper or lower case. An id that was cut in the middle,
 /// `0057ab97-5…6082f4e8c7`, stands for those that begin and end so.
 ///
 /// [`Unresolved`] says that there is none, and who is near it, or that there are several.
-pub fn resolve<'a>(
+pub fn resolve<T: Called>(
     kind: &'static str,
     text: &str,
-    candidates: &'a [Candidate],
-) -> Result<&'a Candidate, Unresolved> {
+    candidates: impl IntoIterator<Item = T> + Clone,
+) -> Result<T, Unresolved> {
     let wanted = text.trim().to_lowercase();
-    let ways: [fn(&Candidate, &str) -> bool; 4] = [has_id, has_address, has_name, has_part_of_id];
-    for fits in ways {
-        let mut fitting = candidates.iter().filter(|one| fits(one, &wanted));
-        let Some(first) = fitting.next() else { continue };
-        let mut others: Vec<Candidate> =
-            fitting.filter(|one| one.id != first.id).cloned().collect();
-        if others.is_empty() {
-            return Ok(first);
+    // The candidates of the first way that fits any.
+    let mut best = WAYS.len();
+    let mut fitting: Vec<T> = Vec::new();
+    for one in candidates.clone() {
+        let Some(way) = WAYS.iter().take(best + 1).position(|fits| fits(&one, &wanted)) else {
+            continue;
+        };
+        if way < best {
+            fitting.clear();
+            best = way;
         }
-        others.insert(0, first.clone());
-        return Err(Unresolved::Several { kind, text: text.to_owned(), fitting: others });
+        fitting.push(one);
     }
-    let similar = similar(&wanted, candidates);
-    Err(Unresolved::Nobody { kind, text: text.to_owned(), similar })
+    let Some(first) = fitting.first() else {
+        let similar = similar(&wanted, candidates);
+        return Err(Unresolved::Nobody { kind, text: text.to_owned(), similar });
+    };
+    if fitting.iter().all(|one| one.id() == first.id()) {
+        return Ok(fitting.swap_remove(0));
+    }
+    let mut fitting: Vec<Candidate> = fitting.iter().map(T::to_candidate).collect();
+    fitting.sort_by(|left, right| left.id.cmp(&right.id));
+    fitting.dedup_by(|left, right| left.id == right.id);
+    Err(Unresolved::Several { kind, text: text.to_owned(), fitting })
 }
+
+/// How a text can mean somebody, the surest way first.
+const WAYS: [fn(&dyn Called, &str) -> bool; 4] = [has_id, has_address, has_name, has_part_of_id];
 
 /// Without `user:` or `team:`, which stand before the id of a custodian.
 fn bare(id: &str) -> &str {
     id.strip_prefix("user:").or_else(|| id.strip_prefix("team:")).unwrap_or(id)
 }
 
-fn has_id(one: &Candidate, wanted: &str) -> bool {
-    let id = one.id.to_lowercase();
-    id == wanted || bare(&id) == wanted
+/// Is a text this one in lower case?
+fn is_same(text: &str, lower: &str) -> bool {
+    if text.is_ascii() { text.eq_ignore_ascii_case(lower) } else { text.to_lowercase() == lower }
 }
 
-fn has_address(one: &Candidate, wanted: &str) -> bool {
-    one.addresses.iter().any(|address| address.to_lowercase() == wanted)
+fn has_id(one: &dyn Called, wanted: &str) -> bool {
+    is_same(one.id(), wanted) || is_same(bare(one.id()), wanted)
 }
 
-fn has_name(one: &Candidate, wanted: &str) -> bool {
-    one.names.iter().any(|name| name.to_lowercase() == wanted)
+fn has_address(one: &dyn Called, wanted: &str) -> bool {
+    one.is_any_address(&mut |address| is_same(address, wanted))
 }
 
-fn has_part_of_id(one: &Candidate, wanted: &str) -> bool {
+fn has_name(one: &dyn Called, wanted: &str) -> bool {
+    one.is_any_name(&mut |name| is_same(name, wanted))
+}
+
+fn has_part_of_id(one: &dyn Called, wanted: &str) -> bool {
+    if bare(wanted).chars().count() < PREFIX_CHARS {
+        return false;
+    }
     let (head, tail) = wanted.split_once('…').unwrap_or((wanted, ""));
     let fits = |id: &str| {
         id.len() >= head.len() + tail.len() && id.starts_with(head) && id.ends_with(tail)
     };
-    let id = one.id.to_lowercase();
-    bare(wanted).chars().count() >= PREFIX_CHARS && (fits(&id) || fits(bare(&id)))
+    let id = one.id().to_lowercase();
+    fits(&id) || fits(bare(&id))
 }
 
 /// Those with a word that begins so, or that are nearly called so; the nearest first.
-fn similar(wanted: &str, candidates: &[Candidate]) -> Vec<Candidate> {
+fn similar<T: Called>(wanted: &str, candidates: impl IntoIterator<Item = T>) -> Vec<Candidate> {
     if wanted.is_empty() {
         return Vec::new();
     }
-    let mut near: Vec<(f64, &Candidate)> = candidates
-        .iter()
-        .map(|one| {
-            let words = one.names.iter().chain(&one.addresses).map(String::as_str);
-            (
-                words.chain([bare(&one.id)]).map(|word| nearness(word, wanted)).fold(0.0, f64::max),
-                one,
-            )
-        })
-        .filter(|(nearness, _)| *nearness >= NEAR)
-        .collect();
-    near.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.id.cmp(&right.1.id)));
-    near.dedup_by(|left, right| left.1.id == right.1.id);
-    near.into_iter().take(TOLD).map(|(_, one)| one.clone()).collect()
+    let nearest = |one: T| {
+        let mut nearest = nearness(bare(one.id()), wanted);
+        let mut look = |word: &str| {
+            nearest = nearest.max(nearness(word, wanted));
+            false
+        };
+        let _none = one.is_any_name(&mut look) || one.is_any_address(&mut look);
+        (nearest, one)
+    };
+    let near = candidates.into_iter().map(nearest).filter(|(nearness, _)| *nearness >= NEAR);
+    let mut near: Vec<(f64, T)> = near.collect();
+    near.sort_by(|left, right| {
+        right.0.total_cmp(&left.0).then_with(|| left.1.id().cmp(right.1.id()))
+    });
+    near.dedup_by(|left, right| left.1.id() == right.1.id());
+    near.iter().take(TOLD).map(|(_, one)| one.to_candidate()).collect()
 }
 
 fn nearness(own: &str, wanted: &str) -> f64 {
@@ -208,8 +281,8 @@ mod tests {
     fn what_means_several_lists_them() {
         assert_eq!(
             told("ben okri"),
-            "\"ben okri\" can be more than one custodian: Ben Okri <ben@contoso.com> \
-             (user:1fab0000-22), Ben Okri (team:4c000000-44)"
+            "\"ben okri\" can be more than one custodian: Ben Okri (team:4c000000-44), \
+             Ben Okri <ben@contoso.com> (user:1fab0000-22)"
         );
         assert!(told("1fab0000").starts_with("\"1fab0000\" can be more than one"));
         let many: Vec<Candidate> =

@@ -37,6 +37,7 @@ pub(crate) struct Call {
     /// The viewer's.
     pub(crate) zone: Zone,
     steps: Vec<(String, String)>,
+    is_read: bool,
 }
 
 /// What makes a page. It may block: so many run at once.
@@ -79,13 +80,15 @@ impl Call {
         let query = Fields::of(parts.uri.query().unwrap_or_default().as_bytes());
         let named = cookies(&parts.headers, "zone").next().map(|zone| zone.replace("%2F", "/"));
         let zone = named.and_then(|zone| zone.parse().ok()).unwrap_or_default();
-        Ok(Self { site, query, form, headers: parts.headers, zone, steps })
+        let is_read = parts.method != Method::POST;
+        Ok(Self { site, query, form, headers: parts.headers, zone, steps, is_read })
     }
 
     async fn answer(self, handler: Handler) -> Response {
         let room = self.site.works.room().await;
         let made = spawn_blocking(move || {
-            let made = handler(&self).or_else(|failure| frame::failed(&self, &failure));
+            let made = if self.is_early() { frame::opening(&self) } else { handler(&self) };
+            let made = made.or_else(|failure| frame::failed(&self, &failure));
             drop(room);
             made
         });
@@ -98,6 +101,12 @@ impl Call {
                 advice: None,
             }),
         }
+    }
+
+    /// Is the archive that it is about still being opened?
+    fn is_early(&self) -> bool {
+        let has_org = self.steps.iter().any(|(own, _)| own == "org");
+        self.is_read && has_org && self.organisation().is_ok_and(|org| !org.opens_soon())
     }
 
     /// A step of the path, decoded.

@@ -1,7 +1,8 @@
 //! What stands around the content of every page: where one is, where one can go, what goes on.
 
 use askama::Template;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::StatusCode;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 
 use crate::call::Call;
@@ -69,14 +70,41 @@ struct Failed<'a> {
 /// A page that says what went wrong, in the frame of the page that was asked for.
 pub(crate) fn failed(call: &Call, failure: &Failure) -> Result<Response> {
     let org = call.organisation().ok();
-    let frame = Frame::new(call, "Not possible", org.as_deref(), "");
+    let frame = Frame::new(call, title_of(failure), org.as_deref(), "");
     let html = Failed { frame, failure }.render()?;
     Ok((failure.status, [(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())
 }
 
+fn title_of(failure: &Failure) -> &'static str {
+    match failure.status {
+        StatusCode::UNAUTHORIZED => "Not let in",
+        StatusCode::NOT_FOUND => "Nothing here",
+        _ => "Not possible",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "opening.html")]
+struct Opening {
+    frame: Frame,
+}
+
+/// The frame of any page of an archive that is not open yet; it asks again by itself.
+pub(crate) fn opening(call: &Call) -> Result<Response> {
+    let org = call.organisation().ok();
+    let frame = Frame::new(call, "One moment", org.as_deref(), "");
+    let html = Opening { frame: Frame { refresh: Some(1), ..frame } }.render()?;
+    let head = [(CONTENT_TYPE, "text/html; charset=utf-8"), (RETRY_AFTER, "1")];
+    // A browser shows it and asks again; a program that is told 200 would take it for the page.
+    let accepted = call.headers.get(ACCEPT).and_then(|kinds| kinds.to_str().ok());
+    let is_shown = accepted.is_some_and(|kinds| kinds.contains("text/html"));
+    let status = if is_shown { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, head, html).into_response())
+}
+
 /// The same for somebody of whom nothing is known.
 pub(crate) fn alone(failure: &Failure) -> Response {
-    let frame = Frame { title: "Not possible".to_owned(), ..Frame::default() };
+    let frame = Frame { title: title_of(failure).to_owned(), ..Frame::default() };
     let html = Failed { frame, failure }.render().unwrap_or_else(|_| failure.line.clone());
     (failure.status, [(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
 }

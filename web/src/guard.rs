@@ -80,11 +80,11 @@ impl Gate {
         if cookies(headers, &self.cookie()).any(|value| is_equal(value, &keys.session)) {
             return Verdict::Pass;
         }
-        refuse(
-            StatusCode::UNAUTHORIZED,
-            "Open the address that `chatvault serve` printed when it was started: it has a token that \
-             lets this browser in",
-        )
+        let line = "This browser has not shown the token of this server".to_owned();
+        let advice = "Open the address that chatvault serve printed when it was started: the token is in it, \
+                      and it is a new one at each start.";
+        let advice = Some(advice.to_owned());
+        Verdict::Refuse(Failure { status: StatusCode::UNAUTHORIZED, line, advice })
     }
 
     /// The name by which it was called, if that is one of its own.

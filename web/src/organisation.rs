@@ -1,7 +1,9 @@
 //! One archive as pages use it: snapshots, who is who in it, and a writer while something is written.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
+use std::time::Duration;
 
 use chatvault_engine::{Archive, Environment, FileName, Host, Options, RunSummary, Snapshot};
 use chatvault_ingest::sync;
@@ -23,6 +25,8 @@ pub(crate) struct Organisation {
     pub(crate) downloads: PathBuf,
     environment: Environment,
     reader: Mutex<Option<Arc<Archive>>>,
+    /// A thread opens it.
+    is_opening: AtomicBool,
     writer: Mutex<Weak<Archive>>,
     known: Cache,
     /// What the archive holds, counted.
@@ -36,14 +40,17 @@ pub(crate) struct Organisation {
     index: Mutex<Option<Opened>>,
 }
 
-/// A search index, and what it was opened for: it is opened anew when either changed.
+/// A search index, and its files: it is opened anew when they changed. It knows itself where the rows
+/// are that came since.
 #[derive(Debug)]
 struct Opened {
-    sequence: u64,
     files: Vec<FileName>,
     index: Option<Index>,
 }
 
+/// So long a page waits for an archive that is being opened, and so often it looks.
+const PATIENCE: Duration = Duration::from_millis(5);
+const LOOKS: u32 = 4;
 /// Where the search index lies in an archive.
 const SEARCH: &str = "search";
 
@@ -64,6 +71,7 @@ impl Organisation {
             downloads,
             environment,
             reader,
+            is_opening: AtomicBool::new(false),
             writer,
             known,
             numbers,
@@ -87,6 +95,47 @@ impl Organisation {
         }
         let open = Archive::open_read_only(Host::disk(&self.folder), self.options())?;
         Ok(Arc::clone(reader.insert(Arc::new(open))))
+    }
+
+    /// Is it open, or within a moment? A thread opens it meanwhile, and reads what its pages need: of a
+    /// large archive, or from a cold disk, that takes longer than a page may.
+    pub(crate) fn opens_soon(self: &Arc<Self>) -> bool {
+        if self.is_open() {
+            return true;
+        }
+        if !self.is_opening.swap(true, Ordering::AcqRel) {
+            let own = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("chatvault-open".to_owned());
+            let started = thread.spawn(move || {
+                // What fails here fails again where a page asks, which tells it.
+                let opened = own.snapshot();
+                own.is_opening.store(false, Ordering::Release);
+                if let Ok(snapshot) = opened {
+                    // The index first: that is short, and names take all the time that there is.
+                    drop(own.index().map(|index| index.map(|index| index.warm())));
+                    let _known = own.known(&snapshot);
+                }
+            });
+            if started.is_err() {
+                self.is_opening.store(false, Ordering::Release);
+            }
+        }
+        for _ in 0..LOOKS {
+            std::thread::sleep(PATIENCE);
+            if self.is_open() || !self.is_opening.load(Ordering::Acquire) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whoever opens it holds the lock.
+    fn is_open(&self) -> bool {
+        match self.reader.try_lock() {
+            Ok(open) => open.is_some(),
+            Err(TryLockError::Poisoned(open)) => open.into_inner().is_some(),
+            Err(TryLockError::WouldBlock) => false,
+        }
     }
 
     /// What it holds now.
@@ -145,15 +194,13 @@ impl Organisation {
     pub(crate) fn index(&self) -> Result<Option<Index>> {
         let storage = Host::disk(&self.folder).storage;
         let archive = self.reader()?;
-        let (sequence, files) = (archive.snapshot()?.sequence().0, storage.list(SEARCH)?);
+        let files = storage.list(SEARCH)?;
         let mut opened = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) =
-            opened.as_ref().filter(|one| (one.sequence, &one.files) == (sequence, &files))
-        {
+        if let Some(same) = opened.as_ref().filter(|one| one.files == files) {
             return Ok(same.index.clone());
         }
         let index = Index::open(&storage, &archive)?;
-        *opened = Some(Opened { sequence, files, index: index.clone() });
+        *opened = Some(Opened { files, index: index.clone() });
         Ok(index)
     }
 
@@ -167,4 +214,27 @@ impl Organisation {
 #[expect(clippy::disallowed_methods, reason = "looks whether there is an archive to be opened")]
 pub(crate) fn is_archive(folder: &Path) -> bool {
     folder.join("FORMAT").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use chatvault_engine::EnvironmentOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_page_does_not_wait_for_an_archive_that_is_being_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("team");
+        Archive::create(Host::disk(&place), Options::default()).unwrap().close().unwrap();
+        let environment = Environment::new(EnvironmentOptions::default());
+        let downloads = folder.path().join("downloads");
+        let org = Arc::new(Organisation::new("team", place, downloads, environment));
+        // As if opening took long.
+        let held = org.reader.lock().unwrap();
+        assert!(!org.opens_soon() && !org.opens_soon());
+        drop(held);
+        while !org.opens_soon() {}
+        assert!(org.is_open());
+    }
 }

@@ -95,6 +95,8 @@ pub fn serve(
         let host = name.map_or(address.to_string(), |name| format!("{name}:{}", address.port()));
         let link = format!("{scheme}://{host}/?token={}", site.token());
         ready(&Listening { address, link });
+        let warm = Arc::clone(site);
+        drop(tokio::task::spawn_blocking(move || warm.warm()));
         let gate = Gate { site: Arc::clone(site), address, is_tls: acceptor.is_some() };
         accept(&listener, (routes::all(gate), acceptor), stop).await;
         Ok(())

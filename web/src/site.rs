@@ -120,6 +120,15 @@ impl Site {
         Ok(one)
     }
 
+    /// Opens a single archive before its first page is asked for.
+    pub(crate) fn warm(&self) {
+        if let (false, Ok(all)) = (self.is_folder, self.organisations()) {
+            for one in all {
+                let _is_open = one.opens_soon();
+            }
+        }
+    }
+
     /// Makes an archive for an organisation. Private chats are not backed up before that is switched on.
     pub(crate) fn create(&self, name: &str) -> Result<()> {
         let is_plain = |c: char| c.is_alphanumeric() || " .-_".contains(c);

@@ -13,8 +13,9 @@ use crate::failure::{Failure, Result};
 use crate::organisation::Organisation;
 use crate::text;
 
-/// Pages that are made at once; others wait.
-pub(crate) const ROOM: usize = 16;
+/// Pages that are made at once; others wait. Each takes some ten megabytes at most while it is made, and
+/// more of them than a few for each core make none sooner.
+pub(crate) const ROOM: usize = 8;
 /// So much goes on in the background at once: each takes all cores that it can have.
 const AT_ONCE: usize = 4;
 /// So many works are remembered after their end.

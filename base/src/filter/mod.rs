@@ -30,11 +30,12 @@
 //! assert_eq!(tree.to_string(), "subject eq 'a' or not (subject gt 'b')");
 //! let error = read::<Subject>("subject = 'a'").unwrap_err();
 //! assert!(error.to_string().starts_with("filter: character 9: expected eq, ne,"));
-//! # Ok::<(), chatvault_base::filter::Unexpected>(())
+//! # Ok::<(), chatvault_base::reader::Unexpected>(())
 //! ```
 
 mod read;
 mod tree;
 
-pub use read::{Unexpected, read};
+pub use crate::reader::Unexpected;
+pub use read::{LANGUAGE, read};
 pub use tree::{Comparison, Field, Operand, Operator, Tree, Type, quoted};

@@ -125,11 +125,11 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let (conversations, people) = collect(&chats, &snapshot, console)?;
     let view = View { people, at, is_full: !arguments.chat.is_empty() };
     if arguments.json {
-        let entries = conversations.iter().map(|one| view.entry(one)).collect();
-        console.json(&Report { conversations: entries })?;
+        let all: Vec<Conversation> = conversations.iter().collect();
+        console.json(&Report { conversations: all.iter().map(|one| view.entry(one)).collect() })?;
     } else if view.is_full {
         for conversation in conversations.iter() {
-            view.describe(conversation, console)?;
+            view.describe(&conversation, console)?;
         }
     } else {
         list(&conversations, console)?;

@@ -230,7 +230,7 @@ impl Shared {
         let mut writer = self.taking()?;
         // The other half is what is being sealed.
         let is_full = |active: usize| {
-            active >= self.options.memtable_bytes / 2
+            active >= self.options.memtable_bytes.div_ceil(2)
                 || (active > 0 && active.saturating_add(bytes) > decoded::FRAME)
         };
         while is_full(writer.active_bytes) {

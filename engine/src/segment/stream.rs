@@ -29,7 +29,7 @@ impl std::fmt::Debug for Packer {
 impl Packer {
     pub(crate) fn new(level: i32) -> Result<Self> {
         let mut zstd = zstd::bulk::Compressor::new(level).map_err(compression)?;
-        // A group has some sixty streams: what each of them can do without counts.
+        // A group has many small streams: what each of them can do without counts.
         zstd.include_magicbytes(false).map_err(compression)?;
         zstd.include_contentsize(false).map_err(compression)?;
         Ok(Self { zstd })

@@ -17,6 +17,7 @@ mod beside;
 mod bind;
 mod check;
 mod dispatch;
+mod estimate;
 mod facts;
 mod lines;
 mod list;
@@ -34,11 +35,11 @@ mod tests;
 mod view;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chatvault_engine::{Damage, Snapshot, Timestamp};
 use chatvault_query::event::NoNames;
@@ -71,7 +72,9 @@ pub struct Export {
     snapshot: Snapshot,
     request: Request,
     head: Head,
-    windows: Vec<Window>,
+    grid: Grid,
+    /// Once they are known: the archive is asked which have messages.
+    windows: OnceLock<Vec<Window>>,
 }
 
 impl std::fmt::Debug for Export {
@@ -226,10 +229,9 @@ impl Export {
     ) -> Result<Self> {
         let field = |field, text: &Option<String>| time(field, text.as_deref().unwrap_or_default());
         let (start, end) = (field("from", &request.from)?, field("to", &request.to)?);
-        let windows =
-            plan::windows(&snapshot, &request, Grid::new(start, end, request.window_days))?;
+        let grid = Grid::new(start, end, request.window_days);
         let head = head(&request, archive, &unreadable, tool)?;
-        Ok(Self { snapshot, request, head, windows })
+        Ok(Self { snapshot, request, head, grid, windows: OnceLock::new() })
     }
 
     /// The request, with everything that depended on the moment fixed.
@@ -247,9 +249,25 @@ impl Export {
         &self.head.export_id
     }
 
-    /// Its windows, in order.
-    pub fn windows(&self) -> &[Window] {
-        &self.windows
+    /// Its windows, in order: the first call reads the index for those that have messages.
+    ///
+    /// `Archive` if the archive cannot be read.
+    pub fn windows(&self) -> Result<&[Window]> {
+        match self.windows.get() {
+            Some(known) => Ok(known),
+            None if self.grid.is_whole() => self.windows_at(&BTreeSet::new()),
+            None => self.windows_at(&self.places()?),
+        }
+    }
+
+    /// The windows at places that have messages; one alone may have none.
+    fn windows_at(&self, places: &BTreeSet<i64>) -> Result<&[Window]> {
+        if let Some(known) = self.windows.get() {
+            return Ok(known);
+        }
+        let only = BTreeSet::from([0]);
+        let windows = self.grid.windows(if self.grid.is_whole() { &only } else { places })?;
+        Ok(self.windows.get_or_init(|| windows))
     }
 
     /// What the names of its parts begin with.
@@ -271,11 +289,15 @@ impl Export {
     pub fn subjects(&self) -> impl Iterator<Item = Result<Subject>> + '_ {
         let omits = self.request.system_events == SystemEvents::Omit;
         let all_versions = self.request.all_versions;
-        let windows = self.windows.iter();
+        let (windows, failed) = match self.windows() {
+            Ok(windows) => (windows, None),
+            Err(error) => (&[][..], Some(Err(error))),
+        };
         let records = self.request.records.iter();
-        let all =
-            windows.flat_map(move |window| records.clone().map(move |record| (*record, *window)));
-        all.flat_map(move |(record, window)| {
+        let all = windows
+            .iter()
+            .flat_map(move |window| records.clone().map(move |record| (*record, *window)));
+        failed.into_iter().chain(all.flat_map(move |(record, window)| {
             let at = (record, window, None);
             let entries = Entries::of(&self.snapshot, &self.request, at, all_versions);
             let mut entries = entries.map(Some);
@@ -291,7 +313,7 @@ impl Export {
                 Err(error) => vec![Err(error)],
             };
             std::iter::from_fn(next).flat_map(subjects)
-        })
+        }))
     }
 }
 

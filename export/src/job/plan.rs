@@ -1,22 +1,19 @@
 //! What an export will be, before anything is written: counts from the index, sizes from a sample.
+//!
+//! One walk over the keys counts an export: for a few hundred thousand rows. Of more a plan can be
+//! had that looks at a sample, within a bounded number of rows: `estimate`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use chatvault_engine::{Memory, MessageKind, RowKeys, Snapshot};
+use chatvault_engine::{MessageKind, RowKeys, Scan};
 use chatvault_query::Record;
 
-use super::slice::{Extent, Slice, Slicer};
-use super::window::Grid;
-use super::{Export, Run};
+use super::Export;
+use super::slice::{Slice, Slicer};
 use crate::entry::Window;
 use crate::error::Result;
-use crate::part::Writer;
-use crate::request::{Range, Request, archive, wrong};
+use crate::request::{Range, archive, wrong};
 
-/// Conversations of which the sample is made, evenly over all: of each a slice at most.
-const SAMPLE_CHATS: usize = 8;
 /// What a part holds beside its files, about: manifest, sums and directory for each message.
 const PART_BYTES: u64 = 4 << 10;
 
@@ -48,6 +45,9 @@ pub struct Plan {
     pub estimated_parts: u64,
     /// Is every count exact? A filter that looks into messages makes them upper bounds.
     pub is_exact: bool,
+    /// Of a sample: so many rows were looked at, of so many that may be in it, and every count is an
+    /// estimate. `None`: all were counted.
+    pub sampled: Option<(u64, u64)>,
 }
 
 /// What will be in a window.
@@ -69,12 +69,35 @@ pub(super) struct Survey {
     /// Its conversations by kind, sorted.
     pub(super) chats: BTreeMap<Record, Vec<String>>,
     /// How many there are of each kind.
-    counts: BTreeMap<Record, u64>,
+    pub(super) counts: BTreeMap<Record, u64>,
     pub(super) windows: Vec<PlannedWindow>,
     /// Of the first window: of many, all slices could be too much to remember.
-    first_slices: Vec<Slice>,
-    attachments: u64,
-    is_exact: bool,
+    pub(super) first_slices: Vec<Slice>,
+    pub(super) attachments: u64,
+    pub(super) is_exact: bool,
+    pub(super) sampled: Option<(u64, u64)>,
+    /// Names are looked for in so many rows of each conversation only.
+    pub(super) name_rows: Option<u64>,
+}
+
+/// What was counted of an export so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) chats: BTreeMap<Record, BTreeSet<String>>,
+    pub(super) counts: BTreeMap<Record, u64>,
+    /// By the place of a window in the grid.
+    pub(super) places: BTreeMap<i64, Counted>,
+    pub(super) attachments: u64,
+    /// The first place that has messages, and the slices of it.
+    first: Option<(i64, Vec<Slice>)>,
+}
+
+/// What was counted of a window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) messages: u64,
+    pub(super) events: u64,
+    pub(super) attachment_bytes: u64,
 }
 
 impl Survey {
@@ -88,33 +111,21 @@ impl Survey {
         self.windows.iter().map(|window| window.messages).sum()
     }
 
-    /// Only the first slice of each conversation, as if it were all of it.
-    fn for_a_sample(mut self) -> Self {
-        self.first_slices.retain(|slice| matches!(slice.place, Extent::Whole | Extent::First));
-        self.first_slices.iter_mut().for_each(|slice| slice.place = Extent::Whole);
-        self
-    }
-
     pub(super) fn messages_of(&self, window: Window) -> u64 {
         let planned = self.windows.iter().find(|planned| planned.window == window);
         planned.map_or(0, |planned| planned.messages)
     }
 }
 
-/// The windows of a range that have messages; one alone may have none.
-pub(super) fn windows(snapshot: &Snapshot, request: &Request, grid: Grid) -> Result<Vec<Window>> {
-    if grid.is_whole() {
-        return grid.windows(&BTreeSet::from([0]));
+impl Tally {
+    /// Adds the slices of the first place of a kind, if no kind begins earlier.
+    fn begin(&mut self, place: i64, slices: Vec<Slice>) {
+        match &mut self.first {
+            Some((first, _)) if *first < place => {}
+            Some((first, own)) if *first == place => own.extend(slices),
+            first => *first = Some((place, slices)),
+        }
     }
-    let mut places = BTreeSet::new();
-    for question in if request.is_empty() { Vec::new() } else { request.questions()? } {
-        let Some(scan) = question.scan().map_err(wrong)? else { continue };
-        let mut on = |row: RowKeys<'_>| {
-            let _is_new = places.insert(grid.place_of(request.time_of(row)));
-        };
-        let _rows = snapshot.keys(&scan, &mut on).map_err(archive)?;
-    }
-    grid.windows(&places)
 }
 
 impl Export {
@@ -122,7 +133,10 @@ impl Export {
     ///
     /// `Archive` if the archive cannot be read.
     pub fn plan(&self) -> Result<Plan> {
-        let survey = self.survey()?;
+        self.plan_of(self.survey()?)
+    }
+
+    pub(super) fn plan_of(&self, survey: Survey) -> Result<Plan> {
         let (messages, events) =
             (survey.messages(), survey.windows.iter().map(|one| one.events).sum());
         let attachment_bytes = survey.windows.iter().map(|one| one.attachment_bytes).sum();
@@ -135,9 +149,10 @@ impl Export {
             bytes(one.messages, one.attachment_bytes).div_ceil(room)
         };
         let of = |record| survey.counts.get(&record).copied().unwrap_or_default();
+        let chats = survey.chats.values().map(|chats| chats.len() as u64).sum();
         Ok(Plan {
-            conversations: survey.chats.values().map(|chats| chats.len() as u64).sum(),
-            messages: of(Record::Message) - events,
+            conversations: scaled(chats, survey.sampled.unwrap_or((1, 1))),
+            messages: of(Record::Message).saturating_sub(events),
             events,
             copilot: of(Record::Copilot),
             recordings: of(Record::Recording),
@@ -146,74 +161,117 @@ impl Export {
             attachment_bytes,
             estimated_bytes: bytes(messages, attachment_bytes),
             estimated_parts: survey.windows.iter().map(parts).sum(),
-            is_exact: survey.is_exact,
+            is_exact: survey.is_exact && survey.sampled.is_none(),
+            sampled: survey.sampled,
             windows: survey.windows,
         })
     }
 
-    /// Looks at the index only.
+    /// Looks at the index only: one walk over the keys of what is in it.
     pub(super) fn survey(&self) -> Result<Survey> {
-        let empty = |window: &Window| PlannedWindow {
-            window: *window,
-            messages: 0,
-            events: 0,
-            attachment_bytes: 0,
-        };
-        let mut survey =
-            Survey { windows: self.windows.iter().map(empty).collect(), ..Survey::default() };
-        if self.request.is_empty() {
-            survey.is_exact = true;
-            return Ok(survey);
+        let (mut tally, mut is_exact) = (Tally::default(), true);
+        for (record, plan) in self.plans()? {
+            is_exact &= plan.is_exact();
+            if let chatvault_query::Plan::Rows(rows) = plan {
+                let _rows = self.tally(record, &rows.0, &mut tally)?;
+            }
         }
-        let Some((first, last)) = self.windows.first().zip(self.windows.last()) else {
-            survey.is_exact = true;
-            return Ok(survey);
-        };
-        let range = Range { start: Some(first.start), ..self.request.range_of(*last) };
-        survey.is_exact = true;
-        for record in &self.request.records {
-            self.survey_kind(*record, range, &mut survey)?;
-        }
-        Ok(survey)
+        let places: BTreeSet<i64> = tally.places.keys().copied().collect();
+        let windows = self.windows_at(&places)?;
+        Ok(self.surveyed(tally, windows, is_exact))
     }
 
-    fn survey_kind(&self, record: Record, range: Range, survey: &mut Survey) -> Result<()> {
-        let plan = self.request.query(record, range).plan().map_err(wrong)?;
-        survey.is_exact &= plan.is_exact();
-        let chatvault_query::Plan::Rows(rows) = plan else { return Ok(()) };
-        let mut chats: BTreeSet<String> = BTreeSet::new();
-        let mut slicer = Slicer::of(record);
+    /// How the archive is asked for each kind; for an export that is empty it is not.
+    pub(super) fn plans(&self) -> Result<Vec<(Record, chatvault_query::Plan)>> {
+        if self.request.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Range { start, end } = self.request.whole_range()?;
+        // One from the start of all time has no bound there.
+        let start = start.filter(|start| *start != chatvault_engine::Timestamp::MIN);
+        let range = Range { start, end };
+        let plan = |record: &Record| {
+            Ok((*record, self.request.query(*record, range).plan().map_err(wrong)?))
+        };
+        self.request.records.iter().map(plan).collect()
+    }
+
+    pub(super) fn surveyed(&self, tally: Tally, windows: &[Window], is_exact: bool) -> Survey {
+        let planned = |window: &Window| {
+            let place = self.grid.place_of(window.start);
+            let Counted { messages, events, attachment_bytes } =
+                tally.places.get(&place).copied().unwrap_or_default();
+            PlannedWindow { window: *window, messages, events, attachment_bytes }
+        };
+        Survey {
+            windows: windows.iter().map(planned).collect(),
+            chats: tally
+                .chats
+                .into_iter()
+                .map(|(record, chats)| (record, chats.into_iter().collect()))
+                .collect(),
+            counts: tally.counts,
+            first_slices: tally.first.map(|(_, slices)| slices).unwrap_or_default(),
+            attachments: tally.attachments,
+            is_exact,
+            sampled: None,
+            name_rows: None,
+        }
+    }
+
+    /// Counts the rows of a scan.
+    pub(super) fn tally(&self, record: Record, scan: &Scan, tally: &mut Tally) -> Result<u64> {
+        let mut first: Option<(i64, Slicer)> = None;
         let (mut count, mut failed) = (0, Ok(()));
         let with_files = !self.request.text_only && self.snapshot.has_links();
+        let chats = tally.chats.entry(record).or_default();
         let mut on = |row: RowKeys<'_>| {
-            let Some(number) = self.window_of(row) else { return };
-            let Some(window) = survey.windows.get_mut(number) else { return };
-            window.messages += 1;
+            let place = self.grid.place_of(self.request.time_of(row));
+            let counted = tally.places.entry(place).or_default();
+            counted.messages += 1;
             count += 1;
-            if number == 0 {
+            // The conversations before this one have nothing in an earlier window.
+            if first.as_ref().is_none_or(|(first, _)| place < *first) {
+                first = Some((place, Slicer::of(record)));
+            }
+            if let Some((_, slicer)) = first.as_mut().filter(|(first, _)| *first == place) {
                 slicer.add(row.conversation(), row.created());
             }
             let is_message = record == Record::Message;
-            window.events += u64::from(is_message && row.kind() == MessageKind::System);
+            counted.events += u64::from(is_message && row.kind() == MessageKind::System);
             if chats.last().is_none_or(|last| last != row.conversation()) {
                 let _ = chats.insert(row.conversation().to_owned());
             }
             if with_files && failed.is_ok() {
                 match self.files_of(row) {
                     Ok((files, bytes)) => {
-                        survey.attachments += files;
-                        window.attachment_bytes += bytes;
+                        tally.attachments += files;
+                        counted.attachment_bytes += bytes;
                     }
                     Err(error) => failed = Err(error),
                 }
             }
         };
-        let _rows = self.snapshot.keys(&rows.0, &mut on).map_err(archive)?;
+        let rows = self.snapshot.keys(scan, &mut on).map_err(archive)?;
         failed?;
-        survey.first_slices.extend(slicer.finish());
-        drop(survey.chats.insert(record, chats.into_iter().collect()));
-        let _ = survey.counts.insert(record, count);
-        Ok(())
+        *tally.counts.entry(record).or_default() += count;
+        if let Some((place, slicer)) = first {
+            tally.begin(place, slicer.finish());
+        }
+        Ok(rows)
+    }
+
+    /// The places of the grid that have messages.
+    pub(super) fn places(&self) -> Result<BTreeSet<i64>> {
+        let mut places = BTreeSet::new();
+        for (_, plan) in self.plans()? {
+            let chatvault_query::Plan::Rows(rows) = plan else { continue };
+            let mut on = |row: RowKeys<'_>| {
+                let _is_new = places.insert(self.grid.place_of(self.request.time_of(row)));
+            };
+            let _rows = self.snapshot.keys(&rows.0, &mut on).map_err(archive)?;
+        }
+        Ok(places)
     }
 
     /// The messages of a window, cut into slices.
@@ -233,13 +291,6 @@ impl Export {
         Ok(slices)
     }
 
-    /// The place of the window that a row is in.
-    fn window_of(&self, row: RowKeys<'_>) -> Option<usize> {
-        let at = self.request.time_of(row);
-        let behind = self.windows.partition_point(|window| window.start <= at);
-        behind.checked_sub(1)
-    }
-
     fn files_of(&self, row: RowKeys<'_>) -> Result<(u64, u64)> {
         let (mut files, mut bytes) = (0, 0);
         for (_, object) in self.snapshot.links(&row.key()).map_err(archive)? {
@@ -250,35 +301,10 @@ impl Export {
         }
         Ok((files, bytes))
     }
+}
 
-    /// Bytes of 64 messages in finished parts without attachments, by rendering a few.
-    fn sampled_bytes(&self, survey: &Survey) -> Result<u64> {
-        if survey.chats().is_empty() {
-            return Ok(0);
-        }
-        let step = survey.chats().len().div_ceil(SAMPLE_CHATS).max(1);
-        let request = Request {
-            chats: survey.chats().iter().step_by(step).cloned().collect(),
-            records: vec![Record::Message],
-            text_only: true,
-            part_bytes: crate::part::Settings::PART_BYTES,
-            window_days: 0,
-            ..self.request.clone()
-        };
-        let sample = Self::pinned(
-            self.snapshot.clone(),
-            request,
-            (self.head.archive.clone(), Vec::new()),
-            self.head.tool.clone(),
-        )?;
-        let folder = Arc::new(Memory::default());
-        let how = Run::default();
-        let writer = Writer::create(folder, sample.settings(how.threads), sample.head.clone())?;
-        let survey = sample.survey()?.for_a_sample();
-        let index = sample.write(writer, survey, how, &mut |_| ControlFlow::Continue(()))?;
-        let bytes: u64 = index.parts.iter().map(|part| part.bytes).sum();
-        let counts = index.counts;
-        let messages = (counts.messages + counts.events + counts.omitted).max(1);
-        Ok((bytes.saturating_mul(64) / messages).max(1))
-    }
+/// A count in a share of all rows, over all of them.
+pub(super) fn scaled(count: u64, (looked_at, of): (u64, u64)) -> u64 {
+    let all = u128::from(count) * u128::from(of) / u128::from(looked_at.max(1));
+    u64::try_from(all).unwrap_or(u64::MAX)
 }

@@ -105,7 +105,8 @@ impl Export {
         if writer.is_finished() {
             return writer.finish();
         }
-        watch.progress.windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
+        let windows: Vec<Window> = survey.windows.iter().map(|one| one.window).collect();
+        watch.progress.windows = u32::try_from(windows.len()).unwrap_or(u32::MAX);
         let known = Known::collect(&self.snapshot, &self.request, &survey, &mut watch)?;
         let known = known.ok_or(Error::Cancelled)?;
         let mut options = self.request.options(self.head.export_id.clone())?;
@@ -137,8 +138,8 @@ impl Export {
             attachments: Attachments::new(&self.snapshot, how.reasons, self.request.text_only),
             watch,
         };
-        for window in &self.windows {
-            work.window(&mut writer, *window, &mut survey)?;
+        for window in windows {
+            work.window(&mut writer, window, &mut survey)?;
         }
         work.watch.tell();
         writer.finish()

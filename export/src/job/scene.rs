@@ -47,6 +47,11 @@ impl Known {
         if chats.is_empty() {
             return Ok(Some(Self { beside, ..Self::default() }));
         }
+        if let Some(rows) = survey.name_rows {
+            let people = People::sample(snapshot, chats, rows).map_err(wrong)?;
+            let conversations = Conversations::sample(snapshot, chats, rows).map_err(wrong)?;
+            return Ok(Some(Self { people, conversations, beside }));
+        }
         let stopped = Arc::clone(&watch.stopped);
         let (people, conversations) = std::thread::scope(|scope| {
             let conversations = scope.spawn(move || {
@@ -68,6 +73,7 @@ impl Known {
     /// A conversation at a time; its folder has no name yet.
     fn chat(&self, id: &str, at: Timestamp) -> Chat {
         let known = self.conversations.get(id);
+        let known = known.as_ref();
         let topic = known.and_then(|chat| chat.title_at(at)).map(Cow::into_owned);
         Chat {
             id: id.to_owned(),

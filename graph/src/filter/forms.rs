@@ -185,7 +185,7 @@ impl Forms<'_> {
     }
 
     fn refused(&self, at: usize, expected: &'static str) -> Unexpected {
-        Unexpected::at_byte(self.text, at, expected)
+        Unexpected::at_byte(filter::LANGUAGE, (self.text, at), expected)
     }
 }
 

@@ -28,12 +28,12 @@ pub struct Conversation {
     /// When its last message was created.
     pub last: Timestamp,
     /// What it was called before anything told of another name.
-    original: Option<String>,
+    pub(super) original: Option<String>,
     /// What it was called from a time on; empty: nothing any more.
-    topics: Sorted<Timestamp, String>,
+    pub(super) topics: Sorted<Timestamp, String>,
     /// What a channel's team was called from a time on; the first since ever.
-    team_names: BTreeMap<Timestamp, String>,
-    members: Sorted<Arc<str>, Presence>,
+    team_names: Arc<BTreeMap<Timestamp, String>>,
+    pub(super) members: Sorted<Arc<str>, Presence>,
 }
 
 /// Somebody who takes or took part.
@@ -54,14 +54,15 @@ pub struct Participant<'a> {
 
 /// What is known of somebody's presence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Presence {
+pub(super) struct Presence {
     /// Came or left.
-    steps: Sorted<Timestamp, Step>,
-    sent: Option<(Timestamp, Timestamp)>,
+    pub(super) steps: Sorted<Timestamp, Step>,
+    /// When they first and last wrote.
+    pub(super) sent: Option<(Timestamp, Timestamp)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Came,
     Left,
 }
@@ -81,7 +82,7 @@ impl Conversation {
             last: Timestamp::MIN,
             original: None,
             topics: Sorted::default(),
-            team_names: BTreeMap::new(),
+            team_names: Arc::default(),
             members,
         }
     }
@@ -93,7 +94,18 @@ impl Conversation {
         self.events += u64::from(row.kind() == MessageKind::System);
         self.first = self.first.min(at);
         self.last = self.last.max(at);
-        let Some(sender) = row.sender() else { return };
+        if let Some(sender) = row.sender() {
+            self.send(sender, at, intern);
+        }
+    }
+
+    /// Somebody wrote.
+    pub(super) fn send(
+        &mut self,
+        sender: &str,
+        at: Timestamp,
+        intern: &mut dyn FnMut(&str) -> Arc<str>,
+    ) {
         self.change(sender, intern, |presence| presence.send(at));
     }
 
@@ -164,8 +176,8 @@ impl Conversation {
         });
     }
 
-    pub(super) fn add_team_names(&mut self, names: &BTreeMap<Timestamp, String>) {
-        self.team_names.clone_from(names);
+    pub(super) fn set_team_names(&mut self, names: &Arc<BTreeMap<Timestamp, String>>) {
+        self.team_names = Arc::clone(names);
     }
 
     pub(super) fn add_team(&mut self, team: &str) {

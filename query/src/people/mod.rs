@@ -10,7 +10,9 @@
 
 mod conversation;
 mod conversations;
+mod ids;
 mod kind;
+mod packed;
 mod person;
 mod record;
 mod seen;
@@ -50,6 +52,8 @@ pub struct People {
 impl People {
     /// Reads every version of every message of some conversations, or of all if none is named, and the
     /// records of their members and of everybody found. `None` if it was stopped.
+    ///
+    /// `Archive` if the archive cannot be read.
     pub fn collect(
         snapshot: &Snapshot,
         conversations: &[String],
@@ -81,10 +85,35 @@ impl People {
         if conversations.is_empty() || !ids.is_empty() {
             people.add_users(snapshot, ids)?;
         }
+        people.people.values_mut().for_each(Person::shrink);
         Ok(Some(people))
     }
 
+    /// What so many rows of each of some conversations say, the first ones, and records: where all of
+    /// them are too many.
+    ///
+    /// `Archive` if the archive cannot be read.
+    pub fn sample(snapshot: &Snapshot, conversations: &[String], rows: u64) -> Result<Self> {
+        let mut people = Self::default();
+        for chat in conversations {
+            let (chat, versions, limit) = (vec![chat.clone()], Versions::All, Some(rows));
+            let scan = Scan { conversations: chat, versions, limit, ..Scan::default() };
+            let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
+            while let Some(row) = rows.next().map_err(Error::Archive)? {
+                people.add(&row.document().map_err(Error::Archive)?, row.created(), row.modified());
+            }
+        }
+        let mut ids: Vec<String> = people.people.keys().cloned().collect();
+        ids.sort_unstable();
+        if !ids.is_empty() {
+            people.add_users(snapshot, ids)?;
+        }
+        Ok(people)
+    }
+
     /// Adds what the records of users say who may be in no conversation that was read.
+    ///
+    /// `Archive` if the archive cannot be read.
     pub fn look_up(&mut self, snapshot: &Snapshot, mut users: Vec<String>) -> Result<()> {
         users.retain(|id| !self.people.contains_key(id));
         if users.is_empty() { Ok(()) } else { self.add_users(snapshot, users) }
@@ -147,6 +176,11 @@ impl People {
         let mut all: Vec<&Person> = self.people.values().collect();
         all.sort_unstable_by(|left, right| left.id.cmp(&right.id));
         all.into_iter()
+    }
+
+    /// Everybody, in no order.
+    pub fn each(&self) -> impl Iterator<Item = &Person> + Clone {
+        self.people.values()
     }
 
     /// How many there are.

@@ -6,6 +6,7 @@ use chatvault_engine::Timestamp;
 
 use super::record::Told;
 use super::seen::Identity;
+use crate::resolve::{Called, Candidate};
 
 /// Names of one id that are told apart; who has more is counted under those.
 const MOST_NAMES: usize = 256;
@@ -172,6 +173,12 @@ impl Person {
         self.used.join(other.used, MOST_ADDRESSES);
     }
 
+    /// Gives back the room that lists have left: most people have one name.
+    pub(super) fn shrink(&mut self) {
+        self.names.0.shrink_to_fit();
+        self.used.0.shrink_to_fit();
+    }
+
     fn add_address(&mut self, text: &str) {
         let has_room = self.addresses.len() < MOST_ADDRESSES;
         if has_room && is_address(text) && !self.addresses.contains(text) {
@@ -223,6 +230,28 @@ impl Person {
         let names = self.names.0.iter().map(|name| name.name.as_str());
         let texts = names.chain(self.addresses.iter().map(String::as_str)).chain([&*self.id]);
         texts.filter_map(|own| rank(&own.to_lowercase(), text)).max()
+    }
+}
+
+impl Called for Person {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn is_any_address(&self, is_meant: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.address().is_some_and(is_meant)
+    }
+
+    fn is_any_name(&self, is_meant: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.names().iter().any(|known| is_meant(&known.name))
+    }
+
+    fn to_candidate(&self) -> Candidate {
+        Candidate {
+            id: self.id.clone(),
+            addresses: self.address().map(str::to_owned).into_iter().collect(),
+            names: self.names().iter().map(|known| known.name.clone()).collect(),
+        }
     }
 }
 

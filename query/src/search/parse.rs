@@ -10,6 +10,8 @@
 //!
 //! Recursion is bounded by [`DEEPEST`], the rest by the length of the text.
 
+use chatvault_base::reader::{Reader, Rules, one_or};
+
 use super::content::Part;
 use super::token::{Form, tokens};
 use super::tree::{Phrase, Term, Tree};
@@ -20,59 +22,64 @@ const DEEPEST: u32 = 32;
 /// Longest text: a long list of names, not a data set.
 const MAX_BYTES: usize = 64 << 10;
 
+const RULES: Rules = Rules {
+    language: "search",
+    is_space: char::is_whitespace,
+    ends_word: |_, _, c| c.is_whitespace() || matches!(c, '(' | ')') || is_quote(c),
+};
+
 const UNIT: &str = "a word, a phrase in double quotes, a bracket, NOT or -";
 const WORD: &str = "a word with a letter, a digit or an emoji in it";
 const PART: &str = "body, subject, attachment, card or event before a colon \
                     (a text with a colon in it stands in double quotes)";
 
 pub(super) fn parse(text: &str) -> Result<Tree> {
-    let mut reader = Reader { text, at: 0, phrases: 0 };
+    let mut reader = Parser { text: Reader::new(text, RULES), phrases: 0 };
     if text.len() > MAX_BYTES {
         return Err(reader.expected("at most 64 KiB of text"));
     }
     let tree = reader.any(None, DEEPEST)?;
-    if reader.rest().is_empty() { Ok(tree) } else { Err(reader.expected(UNIT)) }
+    if reader.text.rest().is_empty() { Ok(tree) } else { Err(reader.expected(UNIT)) }
 }
 
-struct Reader<'t> {
-    text: &'t str,
-    at: usize,
+struct Parser<'t> {
+    text: Reader<'t>,
     /// How many were read.
     phrases: usize,
 }
 
-impl<'t> Reader<'t> {
+impl Parser<'_> {
     fn any(&mut self, part: Option<Part>, depth: u32) -> Result<Tree> {
         let mut lists = vec![self.all(part, depth)?];
-        while self.eat("OR") {
+        while self.text.eat("OR") {
             lists.push(self.all(part, depth)?);
         }
-        Ok(single_or(lists, Tree::Any))
+        Ok(one_or(lists, Tree::Any))
     }
 
     fn all(&mut self, part: Option<Part>, depth: u32) -> Result<Tree> {
         let mut units = vec![self.unit(part, depth)?];
         loop {
-            self.skip_space();
-            let is_end = self.rest().is_empty() || self.rest().starts_with(')');
-            if is_end || self.peek_word() == "OR" {
-                return Ok(single_or(units, Tree::All));
+            self.text.skip_space();
+            let is_end = self.text.rest().is_empty() || self.text.rest().starts_with(')');
+            if is_end || self.text.word() == "OR" {
+                return Ok(one_or(units, Tree::All));
             }
-            let _ = self.eat("AND");
+            let _ = self.text.eat("AND");
             units.push(self.unit(part, depth)?);
         }
     }
 
     fn unit(&mut self, part: Option<Part>, depth: u32) -> Result<Tree> {
-        self.skip_space();
+        self.text.skip_space();
         let Some(depth) = depth.checked_sub(1) else {
             return Err(self.expected("at most 32 brackets and NOTs inside each other"));
         };
-        if self.eat("NOT") || self.eat_minus() {
+        if self.text.eat("NOT") || self.eat_minus() {
             return Ok(Tree::Not(Box::new(self.unit(part, depth)?)));
         }
         let part = self.part()?.or(part);
-        match self.rest().chars().next() {
+        match self.text.rest().chars().next() {
             Some('(') => self.brackets(part, depth),
             Some(c) if is_quote(c) => self.quoted(part),
             _ => self.word(part),
@@ -80,22 +87,22 @@ impl<'t> Reader<'t> {
     }
 
     fn brackets(&mut self, part: Option<Part>, depth: u32) -> Result<Tree> {
-        self.at += 1;
+        self.text.at += 1;
         let inside = self.any(part, depth)?;
-        self.skip_space();
-        if !self.rest().starts_with(')') {
+        self.text.skip_space();
+        if !self.text.rest().starts_with(')') {
             return Err(self.expected("a closing bracket"));
         }
-        self.at += 1;
+        self.text.at += 1;
         Ok(inside)
     }
 
     /// The part that is named before a colon, and the colon.
     fn part(&mut self) -> Result<Option<Part>> {
-        let word = self.peek_word();
+        let word = self.text.word();
         let Some((name, behind)) = word.split_once(':') else { return Ok(None) };
         if let Some(part) = Part::named(name) {
-            self.at += name.len() + 1;
+            self.text.at += name.len() + 1;
             return Ok(Some(part));
         }
         // `10:30` and `https://…` are words; `sbject:offer` is a mistake.
@@ -106,17 +113,17 @@ impl<'t> Reader<'t> {
 
     /// Does a quote or bracket follow without a space?
     fn is_before_value(&self, word: &str) -> bool {
-        let behind = self.rest().get(word.len()..).unwrap_or_default();
+        let behind = self.text.rest().get(word.len()..).unwrap_or_default();
         behind.starts_with(|c| c == '(' || is_quote(c))
     }
 
     fn word(&mut self, part: Option<Part>) -> Result<Tree> {
-        let word = self.peek_word();
+        let word = self.text.word();
         if matches!(word, "AND" | "OR" | "") {
             return Err(self.expected(UNIT));
         }
-        let at = self.at;
-        self.at += word.len();
+        let at = self.text.at;
+        self.text.at += word.len();
         let (text, is_prefix) = match word.strip_suffix('*') {
             Some(text) => (text, true),
             None => (word, false),
@@ -126,15 +133,15 @@ impl<'t> Reader<'t> {
 
     /// Up to the closing quote.
     fn quoted(&mut self, part: Option<Part>) -> Result<Tree> {
-        let open = self.at;
-        let quote = self.rest().chars().next().map_or(0, char::len_utf8);
-        let inside = self.rest().get(quote..).unwrap_or_default();
+        let open = self.text.at;
+        let quote = self.text.rest().chars().next().map_or(0, char::len_utf8);
+        let inside = self.text.rest().get(quote..).unwrap_or_default();
         let Some(end) = inside.find(is_quote) else {
             return Err(self.expected("a closing double quote for this one"));
         };
         let text = inside.get(..end).unwrap_or_default();
         let closing = inside.get(end..).and_then(|rest| rest.chars().next());
-        self.at = open + quote + end + closing.map_or(0, char::len_utf8);
+        self.text.at = open + quote + end + closing.map_or(0, char::len_utf8);
         let (text, is_prefix) = match text.strip_suffix('*') {
             Some(text) if text.ends_with(|c: char| !c.is_whitespace()) => (text, true),
             _ => (text, false),
@@ -149,12 +156,12 @@ impl<'t> Reader<'t> {
         (at, text, is_prefix): (usize, &str, bool),
     ) -> Result<Tree> {
         if let Some(star) = misplaced_star(text) {
-            self.at = at + star;
+            self.text.at = at + star;
             return Err(self.expected("a star only at the end of a word or phrase"));
         }
         let (terms, ends_in_word) = terms(text);
         if terms.is_empty() {
-            self.at = at;
+            self.text.at = at;
             return Err(self.expected(WORD));
         }
         let star = if is_prefix { "*" } else { "" };
@@ -166,48 +173,18 @@ impl<'t> Reader<'t> {
         Ok(Tree::Phrase(Phrase { number, part, terms, is_prefix, text }))
     }
 
-    /// Takes a word if it is the next one.
-    fn eat(&mut self, word: &str) -> bool {
-        self.skip_space();
-        let is_next = self.peek_word() == word;
-        if is_next {
-            self.at += word.len();
-        }
-        is_next
-    }
-
     /// Takes a minus that stands before something.
     fn eat_minus(&mut self) -> bool {
-        let mut rest = self.rest().chars();
+        let mut rest = self.text.rest().chars();
         let is_minus =
             rest.next() == Some('-') && rest.next().is_some_and(|next| !next.is_whitespace());
-        self.at += usize::from(is_minus);
+        self.text.at += usize::from(is_minus);
         is_minus
-    }
-
-    fn skip_space(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start().len();
-    }
-
-    /// Up to white space, a bracket or a quote.
-    fn peek_word(&self) -> &'t str {
-        let rest = self.rest();
-        let ends = |c: char| c.is_whitespace() || matches!(c, '(' | ')') || is_quote(c);
-        rest.split(ends).next().unwrap_or_default()
-    }
-
-    fn rest(&self) -> &'t str {
-        self.text.get(self.at..).unwrap_or_default()
     }
 
     /// The error that names the character where the reader is.
     fn expected(&self, expected: &'static str) -> Error {
-        /// Enough to find the place.
-        const SHOWN_CHARS: usize = 24;
-        let before = self.text.get(..self.at).unwrap_or_default();
-        let found: String = self.rest().chars().take(SHOWN_CHARS).collect();
-        let found = if found.is_empty() { "the end".to_owned() } else { format!("{found:?}") };
-        Error::Search { at: before.chars().count() + 1, expected, found }
+        Error::Search(self.text.expected(expected))
     }
 }
 
@@ -252,14 +229,4 @@ fn terms(text: &str) -> (Vec<Term>, bool) {
     });
     let terms = needed.into_iter().map(|(position, term, _)| (position - first, term.clone()));
     (terms.collect(), ends_in_word)
-}
-
-fn single_or(mut parts: Vec<Tree>, list: fn(Vec<Tree>) -> Tree) -> Tree {
-    match parts.pop() {
-        Some(only) if parts.is_empty() => only,
-        other => {
-            parts.extend(other);
-            list(parts)
-        }
-    }
 }

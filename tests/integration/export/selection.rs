@@ -131,7 +131,7 @@ fn the_range_is_the_last_ninety_days_unless_it_is_given() {
     let now = AT + 400 * DAY;
     let asked = Request { all_time: false, ..request(Format::Jsonl) };
     let export = export(&vault, asked);
-    let window = export.windows()[0];
+    let window = export.windows().unwrap()[0];
     assert_eq!((window.start.ms(), window.end.ms()), (now - 90 * DAY, now));
     let plan = export.plan().unwrap();
     let (_, index) = run(&export, 1);
@@ -155,6 +155,32 @@ fn a_plan_counts_what_will_be_there_and_is_near_in_size() {
         assert!(is_near, "{format:?}: {} planned, {bytes} written", plan.estimated_bytes);
         assert_eq!(plan.estimated_parts, index.parts.len() as u64);
     }
+}
+
+/// Many small chats and one large, of which a plan looks at a part.
+#[test]
+fn a_plan_of_many_rows_looks_at_a_bounded_number_and_says_so() {
+    let mut vault = Vault::create(Arc::new(Memory::default()));
+    let mut copies = Vec::new();
+    for number in 0..6_000_i64 {
+        let chat = if number % 3 == 0 { 9_999 } else { number / 20 };
+        let at = AT + number * 1_000;
+        let draft = Draft::chat(&format!("19:{chat:05}"), at).text("some words");
+        copies.push((Custodian::user("ann"), draft.json().into_bytes()));
+    }
+    drop(vault.commit(&copies));
+    vault.archive().seal().unwrap();
+    let export = export(&vault, Request { window_days: 90, ..request(Format::Csv) });
+    let exact = export.plan_within(10_000).unwrap();
+    assert_eq!((exact.sampled, exact.messages, exact.is_exact), (None, 6_000, true));
+    assert_eq!(exact, export.plan().unwrap());
+    let plan = export.plan_within(4_096).unwrap();
+    let (looked_at, of) = plan.sampled.unwrap();
+    assert!(!plan.is_exact && of == 6_000 && looked_at <= 4_096 + 2_048, "{plan:?}");
+    let is_near = |told: u64, counted: u64| counted / 2 <= told && told <= counted * 2;
+    assert!(is_near(plan.messages, 6_000), "{plan:?}");
+    assert!(is_near(plan.conversations, exact.conversations), "{plan:?}");
+    assert!(is_near(plan.estimated_bytes, exact.estimated_bytes), "{plan:?}");
 }
 
 #[test]

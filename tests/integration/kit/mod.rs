@@ -25,7 +25,7 @@ pub(crate) const ORIGIN: Origin<'static> = Origin { source: "test.json", offset:
 pub(crate) fn small() -> Options {
     let mut options = Options::default();
     options.environment = Some(with_cache(2 << 20));
-    options.memtable_bytes = 2 << 20;
+    options.memtable_bytes = 4 << 20;
     options.recall_bytes = 1 << 20;
     options.background_compaction = false;
     options

@@ -85,7 +85,7 @@ fn every_conversation_has_its_name_and_its_silent_members() {
     let all = conversations(&archive);
     let mut silent = 0;
     for one in all.iter() {
-        let told = title(one, world.now());
+        let told = title(&one, world.now());
         match one.kind {
             ConversationKind::Channel => {
                 let team = world.tenant.teams(world.now());
@@ -129,14 +129,14 @@ fn what_is_renamed_has_each_name_at_its_time() {
         one.team.is_none() || teams.iter().any(|team| Some(&team.id) == one.team.as_ref())
     };
     let of = |kind| {
-        let fits = |one: &&Conversation| {
+        let fits = |one: &Conversation| {
             one.kind == kind && lasting(one) && title(one, world.now()).is_some()
         };
         all.iter().filter(fits).max_by_key(|one| one.messages).unwrap()
     };
     let (chat, channel) = (of(ConversationKind::Group), of(ConversationKind::Channel));
     let team = channel.team.clone().unwrap();
-    let old = [chat, channel].map(|one| title(one, world.now()).unwrap());
+    let old = [&chat, &channel].map(|one| title(one, world.now()).unwrap());
     let user = world.tenant.users(world.now()).into_iter().find(|user| user.mailbox).unwrap();
     let mut behaviour = world.fake.behaviour();
     behaviour.edits = BTreeMap::from([
@@ -158,11 +158,11 @@ fn what_is_renamed_has_each_name_at_its_time() {
     let after = conversations(&archive);
     let titles = |one: &Conversation| {
         let one = after.get(&one.id).unwrap();
-        [then, now].map(|at| title(one, at).unwrap())
+        [then, now].map(|at| title(&one, at).unwrap())
     };
-    assert_eq!(titles(chat)[0], old[0]);
-    assert_eq!(titles(chat)[1], "Budget 2027");
-    assert_eq!(titles(channel), [old[1].clone(), "Operations / Town hall".to_owned()]);
+    assert_eq!(titles(&chat)[0], old[0]);
+    assert_eq!(titles(&chat)[1], "Budget 2027");
+    assert_eq!(titles(&channel), [old[1].clone(), "Operations / Town hall".to_owned()]);
     let chats = [chat.id.clone()];
     let snapshot = archive.snapshot().unwrap();
     let mut people = People::collect(&snapshot, &chats, &mut |_| true).unwrap().unwrap();
@@ -223,7 +223,7 @@ fn a_deleted_team_is_not_asked_and_keeps_what_it_was_called() {
     let named = |archive: &Archive| -> BTreeMap<String, Option<String>> {
         let all = conversations(archive);
         let channels = all.iter().filter(|one| one.kind == ConversationKind::Channel);
-        channels.map(|one| (one.id.clone(), title(one, world.now()))).collect()
+        channels.map(|one| (one.id.clone(), title(&one, world.now()))).collect()
     };
     let before = named(&archive);
     let late = world.setup.days * 3 / 5 + 2;

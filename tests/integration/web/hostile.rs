@@ -55,6 +55,7 @@ fn another_name_that_leads_here_is_refused() {
     }
     let local = format!("localhost:{port}");
     let headers = [("Host", local.as_str()), ("Cookie", server.cookie())];
+    let _open = server.page("/a/team");
     assert_eq!(server.send("GET", "/a/team", &headers, b"").status, 200);
 }
 

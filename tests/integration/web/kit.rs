@@ -90,7 +90,14 @@ impl Server {
 
     /// A page, as the browser that was let in gets it.
     pub(super) fn get(&self, path: &str) -> Answer {
-        self.send("GET", path, &[("Cookie", &self.cookie)], b"")
+        let ask = || self.send("GET", path, &[("Cookie", &self.cookie)], b"");
+        let mut answer = ask();
+        // The archive is being opened.
+        while answer.status == 503 && !answer.header("retry-after").is_empty() {
+            std::thread::sleep(Duration::from_millis(20));
+            answer = ask();
+        }
+        answer
     }
 
     /// A page that is there.

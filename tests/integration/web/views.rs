@@ -166,7 +166,7 @@ fn a_day_is_jumped_to_and_an_empty_chat_says_so() {
     let later = server.page(&format!("{}?at=2026-03-03", chat()));
     assert!(shown(&later).is_empty() && later.contains("There are no messages here"));
     assert_eq!(server.get(&format!("{}?at=noon", chat())).status, 400);
-    assert!(server.page("/a/team/chats/unknown").contains("There are no messages here"));
+    assert_eq!(server.get("/a/team/chats/unknown").status, 404);
 }
 
 #[test]
@@ -204,13 +204,16 @@ fn a_search_is_in_the_address_and_says_when_the_index_is_missing() {
     let server = Server::with(&talk(30));
     let found = server.page("/a/team/search?q=word7&person=ada&from=2026-03-02&to=2026-03-03");
     assert_eq!(shown(&found), [7]);
-    assert!(found.contains("there is none yet"), "a small archive is searched all the same");
+    assert!(
+        found.contains("There is no search index yet"),
+        "a small archive is searched all the same"
+    );
     assert!(found.contains("value=\"word7\"") && found.contains("value=\"2026-03-02\""));
     let work = server.done("/a/team/index", &[]);
     let built = server.page_with(&work, "Done");
     assert!(built.contains("30 added, 30 in all"), "{built}");
     let found = server.page("/a/team/search?q=word*");
-    assert!(!found.contains("there is none yet"), "{found}");
+    assert!(!found.contains("no search index"), "{found}");
     let newest: Vec<u32> = (10..30).rev().collect();
     assert_eq!(shown(&found), newest);
     let more = server.page(&format!("/a/team/search{}", link(&found, "next").unwrap()));
@@ -231,8 +234,8 @@ fn the_archive_says_what_it_holds_and_is_verified() {
     let page = server.page_with(&work, "Sound: ");
     assert!(page.contains("with 12 rows"), "{page}");
     assert!(server.page("/a/team").contains("Sound: "));
-    assert!(server.page("/a/team/quarantine").contains("It is empty"));
-    assert!(server.page("/a/team/meetings").contains("neither recordings nor transcripts"));
+    assert!(server.page("/a/team/quarantine").contains("Nothing is in quarantine"));
+    assert!(server.page("/a/team/meetings").contains("no recordings and no transcripts"));
     assert!(server.page("/a/team/copilot").contains("no conversations with Copilot"));
     assert!(server.page_with("/a/team/runs", "test").contains("Imports"));
 }
@@ -266,8 +269,8 @@ fn organisations_are_archives_of_a_folder_and_private_chats_are_switched_on_ther
     let connect = server.done("/", &[("name", "Müller GmbH")]);
     assert_eq!(connect, "/a/M%C3%BCller%20GmbH/connection");
     let list = server.page("/");
-    assert!(list.contains("Switch private-chat backup on for Müller GmbH"), "off at first: {list}");
-    assert!(list.contains("Switch private-chat backup off for team"), "made on the command line");
+    assert!(list.contains("Switch on private-chat backup of Müller GmbH"), "off at first: {list}");
+    assert!(list.contains("Switch off private-chat backup of team"), "made on the command line");
     let accounts = server.page("/a/M%C3%BCller%20GmbH/accounts");
     assert!(accounts.contains("Private-chat backup is off"), "{accounts}");
     assert_eq!(server.done("/a/M%C3%BCller%20GmbH/private-chats", &[("on", "1")]), "/");

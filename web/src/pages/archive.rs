@@ -106,7 +106,7 @@ impl Numbers {
         Shown {
             as_of: None,
             holds,
-            space: space.map(|(part, bytes)| (part.clone(), size(*bytes))).collect(),
+            space: space.map(|(part, bytes)| (capital(part), size(*bytes))).collect(),
             facts: vec![
                 ("As JSON", size(stat.raw_bytes)),
                 ("A version on disk", format!("{} bytes", ratio(used, stat.versions))),
@@ -121,6 +121,13 @@ impl Numbers {
             more_copies: self.more,
         }
     }
+}
+
+/// With a capital at its start.
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next();
+    first.into_iter().flat_map(char::to_uppercase).chain(rest).collect()
 }
 
 fn ratio(part: u64, whole: u64) -> String {
@@ -161,16 +168,17 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
     })
 }
 
-/// How far the search index is.
+/// How far the search index is, in a sentence.
 pub(crate) fn index_words(index: Result<Option<Index>>, snapshot: &Snapshot) -> String {
     match index {
-        Err(failure) => format!("{}: build it anew", failure.line),
-        Ok(None) => "there is none yet".to_owned(),
+        Err(failure) => format!("{}: build it anew.", capital(&failure.line)),
+        Ok(None) => "There is no search index yet.".to_owned(),
         Ok(Some(index)) if index.sequence() < snapshot.sequence() => {
             let behind = snapshot.sequence().0 - index.sequence().0;
-            format!("it is {} behind; what came later is still found", plural(behind, "commit"))
+            let behind = plural(behind, "commit");
+            format!("The search index is {behind} behind; what came later is still found.")
         }
-        Ok(Some(index)) => format!("up to date, {}", plural(index.rows(), "row")),
+        Ok(Some(index)) => format!("It is up to date, with {}.", plural(index.rows(), "row")),
     }
 }
 

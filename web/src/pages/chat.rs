@@ -12,7 +12,7 @@ use chatvault_export::format::html;
 use chatvault_query::{Record, parse_time};
 
 use crate::call::{Call, page};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::fields::{conversation_step, step};
 use crate::frame::Frame;
 use crate::known::Known;
@@ -99,6 +99,9 @@ pub(crate) fn conversation(
         TimeRange { from: None, to: None } => Vec::new(),
         range => viewer.between((record, id), range)?,
     };
+    if entries.is_empty() && snapshot.count(&Scan { limit: Some(1), ..scan.clone() })? == 0 {
+        return Err(Failure::missing("conversation"));
+    }
     let known = org.known(&snapshot);
     let link = format!("{}/{base}/{}", org.link(), conversation_step(id));
     // A choice in the address goes along.
@@ -118,9 +121,9 @@ pub(crate) fn conversation(
         kind: kind_words(chat.kind),
         people: chat.participants.iter().take(NAMED).map(|one| linked(&org, one)).collect(),
         more_people: chat.participants.len().saturating_sub(NAMED),
-        count: about.map(|one| plural(one.messages, "message")).unwrap_or_default(),
-        first: about.map(|one| When::day(call.zone, one.first)),
-        last: about.map(|one| When::day(call.zone, one.last)),
+        count: about.as_ref().map(|one| plural(one.messages, "message")).unwrap_or_default(),
+        first: about.as_ref().map(|one| When::day(call.zone, one.first)),
+        last: about.as_ref().map(|one| When::day(call.zone, one.last)),
         html: shown.html(&chat, &entries),
         is_thread: false,
         earlier: keep(from.filter(|_| stretch.has_earlier), "before"),

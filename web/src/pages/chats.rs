@@ -8,7 +8,7 @@ use crate::call::{Call, page};
 use crate::failure::Result;
 use crate::fields::step;
 use crate::frame::Frame;
-use crate::known::Listed;
+use crate::known::{Listed, Wanted};
 use crate::text::{When, count, plural};
 
 /// Conversations of a page.
@@ -55,23 +55,22 @@ pub(crate) fn list(call: &Call) -> Result<Response> {
     let known = org.known(&snapshot);
     let words = call.query.get("find").unwrap_or_default();
     let lower = words.to_lowercase();
-    let lower: Vec<&str> = lower.split_whitespace().collect();
     let (person, kind) = (call.query.get("person"), call.query.get("kind").unwrap_or_default());
-    let fits = |one: &&Listed| one.has(&lower) && (kind.is_empty() || one.kind.name() == kind);
-    let found: Vec<&Listed> = known.listed_of(person).into_iter().filter(fits).collect();
+    let found = known.find(&Wanted { person, words: lower.split_whitespace().collect(), kind });
     let from = call.query.number("from").and_then(|from| usize::try_from(from).ok());
     let from = from.unwrap_or_default();
-    let row = |one: &&Listed| Row {
-        link: format!("{}/chats/{}", org.link(), step(&one.id)),
-        title: one.title.clone(),
+    let row = |one: Listed<'_>| Row {
+        link: format!("{}/chats/{}", org.link(), step(one.id)),
+        title: one.title.to_owned(),
         kind: kind_words(one.kind),
         people: count(one.people),
         messages: count(one.messages),
         last: When::new(call.zone, one.last),
     };
-    let rows = found.iter().skip(from).take(ROWS).map(row).collect();
+    let rows = found.iter().skip(from).take(ROWS);
+    let rows = rows.filter_map(|row| known.listed(*row)).map(row).collect();
     let at = |from: usize| format!("?{}", call.query.with("from", Some(&from.to_string())));
-    let is_reading = known.sequence == 0 && snapshot.sequence().0 > 0;
+    let is_reading = known.is_early(snapshot.sequence().0);
     let frame = call.frame("Chats", &org, "chats");
     page(&View {
         frame: Frame { refresh: is_reading.then_some(2), ..frame },

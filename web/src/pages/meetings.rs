@@ -40,13 +40,13 @@ const ROWS: usize = 100;
 /// `GET /a/{org}/meetings`.
 pub(crate) fn recordings(call: &Call) -> Result<Response> {
     let records = [Record::Recording, Record::Transcript];
-    let nothing = "The archive has neither recordings nor transcripts.";
+    let nothing = "The archive has no recordings and no transcripts yet. `chatvault sync --feeds recordings,transcripts` backs them up.";
     list(call, &records, ("Meetings", nothing, "meetings"))
 }
 
 /// `GET /a/{org}/copilot`.
 pub(crate) fn copilot(call: &Call) -> Result<Response> {
-    let nothing = "The archive has no conversations with Copilot.";
+    let nothing = "The archive has no conversations with Copilot yet. `chatvault sync --feeds copilot` backs them up.";
     list(call, &[Record::Copilot], ("Copilot", nothing, "copilot"))
 }
 

@@ -5,7 +5,6 @@ use axum::response::Response;
 use chatvault_engine::{MessageKey, Snapshot};
 use chatvault_export::entry::Entry;
 use chatvault_export::entry::Viewer;
-use chatvault_query::resolve::resolve;
 use chatvault_query::search::Index;
 use chatvault_query::statistics::{By, Statistics};
 use chatvault_query::{Kind, Order, Query, Record};
@@ -77,7 +76,7 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
     let told = match &index {
         Ok(Some(index)) if index.sequence() == snapshot.sequence() => None,
         Ok(index) => Some(index_words(Ok(index.clone()), &snapshot)),
-        Err(failure) => Some(format!("{}: build it anew", failure.line)),
+        Err(failure) => Some(index_words(Err(failure.clone()), &snapshot)),
     };
     let found = if is_asked {
         let is_plain = !fields.has("q") && !fields.has("file");
@@ -96,9 +95,10 @@ pub(crate) fn show(call: &Call) -> Result<Response> {
         Ok(found) => (found, None),
         Err(failure) => ((Vec::new(), None), Some(failure)),
     };
+    let is_early = problem.is_some() && known.is_early(snapshot.sequence().0);
     let is_counted = is_asked && problem.is_none() && !found.0.is_empty();
     page(&View {
-        frame: call.frame("Search", &org, "search"),
+        frame: Frame { refresh: is_early.then_some(2), ..call.frame("Search", &org, "search") },
         link: org.link(),
         words: text("q"),
         person: text("person"),
@@ -126,14 +126,14 @@ fn query(call: &Call, known: &Known) -> Result<Query> {
         let at = fields.get(name).map(|text| moment(name, text, call.zone)).transpose()?;
         Ok(at.map(chatvault_query::format_time))
     };
-    let person = fields.get("person").map(|text| resolve("person", text, &known.candidates));
-    let chat = fields.get("chat").map(|text| resolve("chat", text, &known.chat_candidates));
+    let person = fields.get("person").map(|text| known.person_meant(text)).transpose()?;
+    let chat = fields.get("chat").map(|text| known.chat_meant(text)).transpose()?;
     let kind = fields.get("kind").unwrap_or_default();
     let mut query = Query {
         search: fields.get("q").map(str::to_owned),
         has_file: fields.has("file"),
-        senders: person.transpose()?.map(|one| one.id.clone()).into_iter().collect(),
-        chats: chat.transpose()?.map(|one| one.id.clone()).into_iter().collect(),
+        senders: person.into_iter().collect(),
+        chats: chat.into_iter().collect(),
         created_from: day("from")?,
         created_to: day("to")?,
         order: Order::Created,

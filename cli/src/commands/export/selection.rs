@@ -25,7 +25,7 @@ pub(super) fn tell(
     let (from, to) = (end(&export.request().from), end(&export.request().to));
     let usual = if has_range { "" } else { " (the last 90 days)" };
     console.remark(format!("range: {from} to {to}{usual}"))?;
-    if is_incremental && export.windows().is_empty() {
+    if is_incremental && export.windows()?.is_empty() {
         return Ok(Outcome::Done);
     }
     let (mut selected, mut outside) = (0, Vec::new());

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ops::Bound;
 
 use chatvault_engine::{
-    ContentAddress, RecordKind, Row, Scan, Sequence, Snapshot, TimeRange, Timestamp, Versions,
+    ContentAddress, RecordKind, Row, Scan, Sequence, Snapshot, TimeRange, Timestamp,
 };
 use tantivy::query::{
     AllQuery, BooleanQuery, EnableScoring, Occur, PhraseQuery, Query, RangeQuery, TermQuery,
@@ -17,9 +17,10 @@ use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocId, Searcher};
 
 use super::columns::Columns;
+use super::later::Later;
 use super::schema::{Fact, Fields, row_number, text_number};
 use super::{Index, failed, guarded};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::search::Search;
 use crate::search::tree::{Phrase, Tree};
 
@@ -125,9 +126,14 @@ impl Index {
             let known = Known::Texts(guarded(|| self.texts())?);
             return Ok((Candidates { known, ..Candidates::some(found.rows, sequence) }, true));
         }
-        found.add_later(snapshot, sequence)?;
         let rows = std::mem::take(&mut found.rows);
-        let is_some = found.narrow(scan);
+        let is_some = match self.later(snapshot, scan.record)? {
+            Some(later) => {
+                found.add_later(&later);
+                found.narrow(scan)
+            }
+            None => true,
+        };
         Ok((Candidates::some(rows, sequence), is_some))
     }
 
@@ -171,7 +177,6 @@ impl Index {
 /// What was found so far.
 struct Found {
     rows: Vec<u64>,
-    record: RecordKind,
     created: TimeRange,
     /// The first and last time of creation.
     times: Option<(i64, i64)>,
@@ -185,7 +190,6 @@ impl Found {
     fn new(scan: &Scan) -> Self {
         Self {
             rows: Vec::new(),
-            record: scan.record,
             created: scan.created,
             times: None,
             conversations: Some(HashSet::new()),
@@ -215,23 +219,13 @@ impl Found {
     }
 
     /// Rows that the index does not have yet are looked for where they are.
-    fn add_later(&mut self, snapshot: &Snapshot, sequence: Sequence) -> Result<()> {
-        if snapshot.sequence() <= sequence {
-            return Ok(());
+    fn add_later(&mut self, later: &Later) {
+        for (time, name) in later.rows() {
+            if self.is_wanted(time) {
+                self.add_time(time);
+                self.add_conversation(name);
+            }
         }
-        let since = (sequence.0 > 0).then_some(sequence);
-        let later = Scan {
-            record: self.record,
-            since,
-            created: self.created,
-            versions: Versions::EveryVariant,
-            ..Scan::default()
-        };
-        let mut on = |row: chatvault_engine::RowKeys<'_>| {
-            self.add_time(row.created().ticks());
-            self.add_conversation(row.conversation());
-        };
-        snapshot.keys(&later, &mut on).map(drop).map_err(Error::Archive)
     }
 
     fn is_wanted(&self, time: i64) -> bool {

@@ -12,18 +12,19 @@
 //!   from: one that the index has not read is searched in the archive.
 //! * It is only asked which rows to look at; whether a row meets a search is decided on the row. So
 //!   it can never add a wrong row, and everything read from it is checked by checksums.
-//! * It knows what the archive held when it was brought up to date (`contents`). An index of another
-//!   archive, of another past of it, of another format, and one that is damaged, is not used: opening
-//!   it is an error, asking it too, and updating it builds it anew.
+//! * It is bound to a commit by number and hash. An index of another archive, of another past of it, of
+//!   another format, and one that is damaged, is not used: opening it is an error, asking it too, and
+//!   updating it builds it anew.
+//! * Asking it takes time for what is new only: where the rows behind it are is read once (`later`).
 
 mod ask;
 mod builder;
 mod columns;
-mod contents;
 mod file;
 mod folder;
 #[cfg(test)]
 mod kinds;
+mod later;
 mod schema;
 mod stretch;
 #[cfg(test)]
@@ -32,7 +33,7 @@ mod update;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use chatvault_engine::{Archive, Sequence, Snapshot, Storage};
 use tantivy::directory::error::OpenReadError;
@@ -46,8 +47,8 @@ pub(crate) use stretch::{Sought, Stretches};
 
 use crate::error::{Error, Result};
 use columns::Columns;
-use contents::Contents;
 use folder::{FOLDER, Folder, META};
+use later::Behind;
 use schema::{About, FORMAT, Fields, tokenizers};
 
 /// How often opening is tried while an update removes what it has replaced.
@@ -59,8 +60,8 @@ pub struct Index {
     searcher: Searcher,
     fields: Fields,
     about: About,
-    /// What the archive held, and at which commit, when it was last asked for.
-    checked: Arc<Mutex<Option<(u64, Contents)>>>,
+    /// Where the rows are that it does not have.
+    behind: Arc<Behind>,
     /// Of each segment, once they were read.
     columns: Arc<[OnceLock<Columns>]>,
 }
@@ -92,18 +93,11 @@ impl Index {
         if self.about.archive != archive_of(snapshot) {
             return Err(unfit("is of another archive"));
         }
-        if self.about.sequence > snapshot.sequence().0 {
-            return Err(unfit("knows commits that this archive does not have"));
+        match snapshot.commit_id(self.sequence()).map_err(Error::Archive)? {
+            Some(commit) if commit.to_string() == self.about.commit => Ok(()),
+            Some(_) => Err(unfit("is of another past of this archive")),
+            None => Err(unfit("knows commits that this archive does not have")),
         }
-        let now = (snapshot.sequence().0, Contents::of(snapshot));
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if *checked != Some(now) {
-            if Contents::at(snapshot, self.about.sequence)? != self.about.contents {
-                return Err(unfit("is of another past of this archive"));
-            }
-            *checked = Some(now);
-        }
-        Ok(())
     }
 
     /// Brings the index up to a snapshot, or builds it; one that is of no use is built anew.
@@ -145,6 +139,16 @@ impl Index {
         }
         let columns = Columns::read(reader)?;
         Ok(read.get_or_init(|| columns))
+    }
+
+    /// Reads what every question needs, so that the first one does not wait for it.
+    ///
+    /// `Index` if the index is damaged or cannot be read.
+    pub fn warm(&self) -> Result<()> {
+        guarded(|| {
+            let segments = 0..self.searcher.segment_readers().len();
+            segments.into_iter().try_for_each(|segment| self.columns(segment).map(drop))
+        })
     }
 
     /// How many rows are in it.
@@ -196,7 +200,7 @@ fn try_open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
     let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into();
     let searcher = reader.map_err(failed)?.searcher();
     let columns = searcher.segment_readers().iter().map(|_| OnceLock::new()).collect();
-    Ok((index, Index { searcher, fields, about, checked: Arc::default(), columns }))
+    Ok((index, Index { searcher, fields, about, behind: Arc::default(), columns }))
 }
 
 /// Tantivy trusts its files more than we do: a panic inside of it is a damaged index.

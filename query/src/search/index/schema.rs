@@ -8,7 +8,6 @@ use tantivy::schema::{
 };
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
-use super::contents::Contents;
 use crate::error::{Error, Result};
 use crate::record::{Text, has_file};
 use crate::search::character::PART_BREAK;
@@ -17,7 +16,7 @@ use crate::search::token::tokens;
 
 /// To be counted up with every change of tokens, of what is searched in a message, or of fields:
 /// an index with another number is built anew.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 const TOKENIZER: &str = "chatvault";
 pub(super) const ROW: &str = "row";
@@ -198,8 +197,8 @@ pub(super) struct About {
     pub(super) sequence: u64,
     /// How many these are.
     pub(super) rows: u64,
-    /// What the archive held then.
-    pub(super) contents: Contents,
+    /// That commit with the hash of its past: see [`CommitId`](chatvault_engine::CommitId).
+    pub(super) commit: String,
 }
 
 /// The tokenizers that the fields name.

@@ -10,17 +10,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 
-use chatvault_engine::{
-    Order, RecordKind, RowKeys, Scan, Snapshot, TimeRange, Timestamp, Versions,
-};
+use chatvault_engine::{Order, RecordKind, Scan, Snapshot, TimeRange, Timestamp};
 use tantivy::DocId;
 use tantivy::query::{EnableScoring, Weight};
 
 use super::ask::{Asked, Candidates, Compiler, MOST_CONVERSATIONS, MOST_ROWS};
 use super::columns::Columns;
+use super::later::Later;
 use super::{Index, failed, guarded};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::search::Search;
 
 /// Candidates of the first stretch: those of a page of hits, and versions that are not the chosen ones.
@@ -48,7 +48,9 @@ pub(crate) struct Stretches {
     sought: Sought,
     /// What else is asked, in the times that are left.
     scan: Scan,
-    later: Later,
+    later: Arc<Later>,
+    /// Those of its rows that are asked for: their times, and the places of their conversations.
+    behind: Vec<(i64, u32)>,
     rows: usize,
     is_over: bool,
     /// Stretches of one time each that come next.
@@ -62,20 +64,13 @@ pub(crate) struct Stretch {
     pub(crate) candidates: Candidates,
 }
 
-/// Rows that the index does not have yet.
-#[derive(Debug, Default)]
-struct Later {
-    /// When each was created, and in which conversation.
-    rows: Vec<(i64, usize)>,
-    conversations: Vec<String>,
-}
-
 /// Where a candidate is.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     /// In a segment of the index.
     Known(usize, DocId),
-    Later(usize),
+    /// Behind it, in a conversation.
+    Later(u32),
 }
 
 impl Index {
@@ -102,38 +97,13 @@ impl Index {
             let up_to = TimeRange { from: None, to: behind(cursor.time()) };
             scan.created = both(scan.created, if scan.backwards { up_to } else { from });
         }
-        let Some(later) = self.later(snapshot, &scan)? else { return Ok(None) };
+        let Some(later) = self.later(snapshot, scan.record)? else { return Ok(None) };
+        let mut behind = later.of(&scan.conversations);
+        behind.retain(|(time, _)| is_in(scan.created, *time));
         let (index, rows, next) = (self.clone(), FIRST_ROWS, VecDeque::new());
-        let stretches = Stretches { index, sought, scan, later, rows, is_over: false, next };
+        let stretches =
+            Stretches { index, sought, scan, later, behind, rows, is_over: false, next };
         Ok(Some(Box::new(stretches)))
-    }
-
-    /// What arrived behind the index; `None` if that is too much to be held.
-    fn later(&self, snapshot: &Snapshot, scan: &Scan) -> Result<Option<Later>> {
-        let mut later = Later::default();
-        let sequence = self.sequence();
-        if snapshot.sequence() <= sequence {
-            return Ok(Some(later));
-        }
-        let behind = Scan {
-            record: scan.record,
-            conversations: scan.conversations.clone(),
-            created: scan.created,
-            since: (sequence.0 > 0).then_some(sequence),
-            versions: Versions::EveryVariant,
-            ..Scan::default()
-        };
-        let mut on = |row: RowKeys<'_>| {
-            // Rows come conversation by conversation.
-            if later.conversations.last().is_none_or(|last| last != row.conversation()) {
-                later.conversations.push(row.conversation().to_owned());
-            }
-            if later.rows.len() <= MOST_ROWS {
-                later.rows.push((row.created().ticks(), later.conversations.len() - 1));
-            }
-        };
-        let _rows = snapshot.keys(&behind, &mut on).map_err(Error::Archive)?;
-        Ok(Some(later).filter(|later| later.rows.len() <= MOST_ROWS))
     }
 }
 
@@ -143,9 +113,9 @@ impl Stretches {
         while self.next.is_empty() && !self.is_over {
             let mut best = Best::new(self.rows, self.scan.backwards);
             guarded(|| self.collect(&mut best))?;
-            for (at, (time, _)) in self.later.rows.iter().enumerate() {
+            for (time, name) in &self.behind {
                 if is_in(self.scan.created, *time) {
-                    best.push(*time, Place::Later(at));
+                    best.push(*time, Place::Later(*name));
                 }
             }
             best.finish();
@@ -228,10 +198,8 @@ impl Stretches {
                 Place::Known(segment, doc) => {
                     found.add_known((*segment, *doc), *time, self.index.columns(*segment)?)?;
                 }
-                Place::Later(at) => {
-                    let name = self.later.rows.get(*at);
-                    let name = name.and_then(|(_, name)| self.later.conversations.get(*name));
-                    let _name = found.add(*time, name.map(String::as_str).unwrap_or_default());
+                Place::Later(name) => {
+                    let _name = found.add(*time, self.later.name(*name));
                 }
             }
         }

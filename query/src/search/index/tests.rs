@@ -52,14 +52,14 @@ const CHATS: [&str; 6] = ["19:a", "19:b", "19:c", "19:d", "19:e", "19:f"];
 const FILES: [&str; 2] = ["reference", "messageReference"];
 const PEOPLE: [&str; 3] = ["ann", "ben", "cyd"];
 
-struct Sample {
+pub(super) struct Sample {
     storage: Arc<dyn Storage>,
     archive: Archive,
     chance: Chance,
 }
 
 impl Sample {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let storage: Arc<dyn Storage> = Arc::new(Memory::new());
         let archive = Self::create(&storage);
         Self { storage, archive, chance: Chance(AtomicU64::new(seed)) }
@@ -72,7 +72,7 @@ impl Sample {
     }
 
     /// Messages, new versions of some, and different content under one version.
-    fn commit(&self, rows: usize) {
+    pub(super) fn commit(&self, rows: usize) {
         let mut batch = self.archive.batch(self.archive.begin_run("test").unwrap());
         for _ in 0..rows {
             let (chance, id) = (&self.chance, AT + self.chance.below(60) as u64 * 1_000);
@@ -101,25 +101,29 @@ impl Sample {
     }
 
     /// A message of one word, in a commit of its own.
-    fn put(&self, word: &str) {
+    pub(super) fn put(&self, word: &str) {
+        self.put_at(AT, word);
+    }
+
+    pub(super) fn put_at(&self, id: u64, word: &str) {
         let mut batch = self.archive.batch(self.archive.begin_run("test").unwrap());
         let json = format!(
-            r#"{{"id":"{AT}","chatId":"19:z","messageType":"message","body":{{"content":"{word}"}}}}"#
+            r#"{{"id":"{id}","chatId":"19:z","messageType":"message","body":{{"content":"{word}"}}}}"#
         );
         let origin = Origin { source: "test", offset: 0 };
         batch.offer(&Custodian::user("ann"), RecordKind::Message, json.as_bytes(), origin);
         assert_eq!(batch.commit().unwrap().counts.stored, 1);
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         self.archive.snapshot().unwrap()
     }
 
-    fn update(&self) -> super::Update {
+    pub(super) fn update(&self) -> super::Update {
         Index::update(&self.storage, &self.snapshot(), &mut |_, _| true).unwrap()
     }
 
-    fn index(&self) -> Index {
+    pub(super) fn index(&self) -> Index {
         Index::open(&self.storage, &self.archive).unwrap().unwrap()
     }
 
@@ -146,7 +150,7 @@ impl Sample {
     }
 
     /// With the index and without it the answer is the same, whole or in pages.
-    fn check(&self, searches: &[&str]) -> usize {
+    pub(super) fn check(&self, searches: &[&str]) -> usize {
         let (snapshot, index) = (self.snapshot(), self.index());
         let mut found = 0;
         for search in searches {

@@ -7,12 +7,14 @@
 //! Transcripts are added with the last step, each when its text is there: that can come long after
 //! its row. Which texts are in is asked of the index itself.
 
-use chatvault_engine::{ContentAddress, LockGuard, RecordKind, Row, RowKeys, Scan, Snapshot};
+use chatvault_engine::{
+    ContentAddress, LockGuard, RecordKind, Row, RowKeys, Scan, Sequence, Snapshot,
+};
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::{IndexSettings, IndexSortByField, IndexWriter, Order, TantivyDocument};
 
-use super::contents::{Contents, arrived};
 use super::folder::{FOLDER, Folder, LOCK};
+use super::later::arrived;
 use super::schema::{About, CREATED, FORMAT, Fields, row_number, text_number, tokenizers};
 use super::{archive_of, failed, guarded, is_there, open, unfit, unreadable};
 use crate::error::{Error, Result};
@@ -234,22 +236,22 @@ impl Work<'_> {
         end: u64,
         on: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<bool> {
-        let (mut added, mut contents) = (0, self.about.contents);
+        let mut added = 0;
         let mut add = |document: TantivyDocument| {
             let _ = writer.add_document(document).map_err(failed)?;
             added += 1;
             Ok(added % PULSE_ROWS != 0 || on(self.update.added + added, self.total))
         };
-        let is_done = self.add_rows(end, &mut contents, &mut add)?
+        let is_done = self.add_rows(end, &mut add)?
             && (end != self.snapshot.sequence().0 || self.add_texts(end, &mut add)?);
         if !is_done {
             let _ = writer.rollback().map_err(failed)?;
             return Ok(false);
         }
-        let scan = self.since(end);
-        contents.add_others(self.snapshot, &scan, &WORDS_IN_ROWS)?;
         let rows = self.about.rows + added;
-        let about = About { sequence: end, rows, contents, ..self.about.clone() };
+        let commit = self.snapshot.commit_id(Sequence(end)).map_err(Error::Archive)?;
+        let commit = commit.unwrap_or_default().to_string();
+        let about = About { sequence: end, rows, commit, ..self.about.clone() };
         let payload = serde_json::to_string(&about).map_err(|cause| unreadable(cause.into()))?;
         let mut commit = writer.prepare_commit().map_err(failed)?;
         commit.set_payload(&payload);
@@ -261,12 +263,11 @@ impl Work<'_> {
     }
 
     /// Adds the rows of a step; false if it was told to stop.
-    fn add_rows(&self, end: u64, contents: &mut Contents, add: Add<'_>) -> Result<bool> {
+    fn add_rows(&self, end: u64, add: Add<'_>) -> Result<bool> {
         for record in WORDS_IN_ROWS {
             let scan = Scan { record, ..self.since(end) };
             let mut rows = self.snapshot.scan(&scan).map_err(Error::Archive)?;
             while let Some(row) = rows.next().map_err(Error::Archive)? {
-                contents.add(&row.document().map_err(Error::Archive)?.address());
                 if !add(self.fields.document((record, &row), None)?)? {
                     return Ok(false);
                 }

@@ -30,6 +30,8 @@ const USUAL_DAYS: i64 = 90;
 const MB: u64 = 1_000_000;
 /// Names that a browser offers.
 const OFFERED: usize = 500;
+/// Rows that a plan counts at most; of more it is an estimate.
+const PLAN_ROWS: u64 = 200_000;
 
 #[derive(Template)]
 #[template(path = "download_new.html")]
@@ -71,6 +73,8 @@ pub(crate) struct Planned {
     name: String,
     range: (When, When),
     facts: Vec<(&'static str, String)>,
+    /// What an estimate is made of.
+    estimate: Option<String>,
     left_out: Vec<String>,
     is_empty: bool,
 }
@@ -224,11 +228,14 @@ fn request(
         all.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
     };
     let asked = names("who");
-    let custodians = if asked.is_empty() {
+    let custodians: Vec<String> = if asked.is_empty() {
         Vec::new()
     } else {
-        meant("person", &asked, &people(snapshot, known, accounts)?)?
+        let people = people(snapshot, known, accounts)?;
+        let meant = |text: &String| Ok(resolve("person", text, &people)?.id.clone());
+        asked.iter().map(meant).collect::<Result<_>>()?
     };
+    let chats = names("chat").into_iter().map(|text| known.chat_meant(&text));
     let asked: Vec<Custodian> = custodians.iter().map(|id| Custodian::parse(id)).collect();
     let is_asked = |one: &&Account| asked.is_empty() || asked.contains(&one.custodian);
     let collected = accounts.iter().filter(is_asked).map(|account| Collected {
@@ -240,7 +247,7 @@ fn request(
     Ok(Request {
         format: set.format.parse::<Format>()?,
         records: records.collect::<Result<Vec<_>>>()?,
-        chats: meant("chat", &names("chat"), &known.chat_candidates)?,
+        chats: chats.collect::<Result<_>>()?,
         custodians,
         from: time("from", &set.from, 0)?,
         to: time("to", &set.to, 1)?,
@@ -278,32 +285,36 @@ fn people(snapshot: &Snapshot, known: &Known, accounts: &[Account]) -> Result<Ve
     Ok(all)
 }
 
-fn meant(kind: &'static str, texts: &[String], candidates: &[Candidate]) -> Result<Vec<String>> {
-    texts.iter().map(|text| Ok(resolve(kind, text, candidates)?.id.clone())).collect()
-}
-
 fn planned(zone: Zone, export: &Export) -> Result<Planned> {
-    let plan: Plan = export.plan()?;
-    let about = if plan.is_exact { "" } else { "about " };
+    let plan: Plan = export.plan_within(PLAN_ROWS)?;
+    let about = if plan.sampled.is_some() { "about " } else { "" };
+    let at_most = if plan.is_exact || plan.sampled.is_some() { about } else { "at most " };
+    let count = |number: u64| match plan.sampled {
+        Some(_) => count(rounded(number)),
+        None => count(number),
+    };
     let mut facts = vec![
-        ("Conversations", count(plan.conversations)),
-        ("Messages", count(plan.messages)),
-        ("System events", count(plan.events)),
+        ("Conversations", format!("{about}{}", count(plan.conversations))),
+        ("Messages", format!("{at_most}{}", count(plan.messages))),
+        ("System events", format!("{at_most}{}", count(plan.events))),
     ];
     for (label, number) in [
         ("Copilot interactions", plan.copilot),
         ("Recordings", plan.recordings),
         ("Transcripts", plan.transcripts),
     ] {
-        facts.extend((number > 0).then(|| (label, count(number))));
+        facts.extend((number > 0).then(|| (label, format!("{at_most}{}", count(number)))));
     }
     facts.extend([
         (
             "Files and pictures",
-            format!("{}, {}", count(plan.attachments), size(plan.attachment_bytes)),
+            match plan.attachments {
+                0 => "none".to_owned(),
+                some => format!("{about}{}, {}", count(some), size(plan.attachment_bytes)),
+            },
         ),
-        ("Size", format!("{about}{}", size(plan.estimated_bytes))),
-        ("Parts", format!("{about}{}", plural(plan.estimated_parts, "zip file"))),
+        ("Size", format!("about {}", size(plan.estimated_bytes))),
+        ("Parts", format!("about {}", plural(plan.estimated_parts, "zip file"))),
     ]);
     let request = export.request();
     let time = |text: &Option<String>| {
@@ -323,11 +334,29 @@ fn planned(zone: Zone, export: &Export) -> Result<Planned> {
     }
     Ok(Planned {
         name: export.name().to_owned(),
+        estimate: plan.sampled.map(|(looked_at, of)| estimate(looked_at, of)),
         range: (time(&request.from)?, time(&request.to)?),
         is_empty: plan.messages + plan.copilot + plan.recordings + plan.transcripts == 0,
         facts,
         left_out,
     })
+}
+
+/// What is said about numbers that were not counted.
+fn estimate(looked_at: u64, of: u64) -> String {
+    format!(
+        "These numbers are an estimate: {} of up to {} stored messages were looked at, in chats all over \
+         the archive. Which messages are in the download is not decided by it: all that fit are, and its \
+         own page tells the exact numbers.",
+        count(looked_at),
+        count(of)
+    )
+}
+
+/// To two digits: an estimate has no more.
+fn rounded(number: u64) -> u64 {
+    let step = 10_u64.pow(number.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    number.saturating_add(step / 2) / step * step
 }
 
 /// `POST /a/{org}/downloads`: makes it.

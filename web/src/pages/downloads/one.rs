@@ -37,7 +37,8 @@ struct View {
     problem: Option<String>,
     range: Option<(When, When)>,
     facts: Vec<(&'static str, String)>,
-    words: Vec<(String, String)>,
+    /// A label, and what it says in one line or several.
+    words: Vec<(String, Vec<String>)>,
     parts: Vec<Part>,
     work: Option<(String, Seen)>,
     checked: Option<(When, Seen)>,
@@ -159,11 +160,17 @@ fn facts(index: &Index) -> Vec<(&'static str, String)> {
     some.map(|(label, number)| (label, count(number))).collect()
 }
 
-/// What it is of, as its manifest has it.
-fn words(index: &Index) -> Vec<(String, String)> {
+/// What it is of, as its manifest has it: what is a list there has a line for each.
+fn words(index: &Index) -> Vec<(String, Vec<String>)> {
+    const LISTS: [&str; 3] = ["Collected", "Custodians", "Never exported by the service"];
     let words = index.head.selection.more.get("words").and_then(serde_json::Value::as_object);
     let pairs = words.into_iter().flatten();
-    pairs.filter_map(|(label, words)| Some((label.clone(), words.as_str()?.to_owned()))).collect()
+    let lines = |label: &str, words: &str| {
+        let between = if LISTS.contains(&label) { "; " } else { "\n" };
+        words.split(between).map(str::to_owned).collect()
+    };
+    let said = pairs.filter_map(|(label, words)| Some((label, words.as_str()?)));
+    said.map(|(label, words)| (label.clone(), lines(label, words))).collect()
 }
 
 fn parts(index: &Index, link: &str) -> Vec<Part> {

@@ -2,30 +2,31 @@
 //!
 //! A page never waits for it: it shows what was known before, and says that more is being read.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+mod list;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use chatvault_engine::{Clock, Order, Scan, Snapshot, SystemClock, Timestamp};
 use chatvault_export::entry::{Chat, History, Person};
 use chatvault_query::event::Names;
 use chatvault_query::people::{Conversation, ConversationKind, Conversations, People};
-use chatvault_query::resolve::Candidate;
+use chatvault_query::resolve::{Unresolved, resolve};
 
 use crate::failure::{Failure, Result};
+use list::List;
+pub(crate) use list::{Listed, Wanted};
 
 /// What was read of an archive.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) people: People,
     pub(crate) conversations: Arc<Conversations>,
-    /// The conversations as they are listed, the one with the latest message first.
-    pub(crate) listed: Vec<Listed>,
-    /// Where in the list the conversations of a person are, in its order.
-    listed_of: HashMap<String, Vec<usize>>,
-    /// Everybody and every conversation, to be found by what people type.
-    pub(crate) candidates: Vec<Candidate>,
-    pub(crate) chat_candidates: Vec<Candidate>,
+    list: List,
     /// Names that a browser offers for a person, in order.
     pub(crate) offered: Vec<String>,
     /// The same of those whose exports there are.
@@ -36,22 +37,6 @@ pub(crate) struct Known {
     pub(crate) problem: Option<String>,
 }
 
-/// A conversation in the list.
-#[derive(Debug)]
-pub(crate) struct Listed {
-    pub(crate) id: String,
-    pub(crate) title: String,
-    pub(crate) kind: ConversationKind,
-    pub(crate) people: u64,
-    pub(crate) messages: u64,
-    pub(crate) last: Timestamp,
-    /// Title and names of a few who take part, in lower case.
-    words: String,
-}
-
-/// People of a conversation by whose names it is found: who takes part in one of very many is found by
-/// the person's own page.
-const FOUND_BY: usize = 200;
 /// Names that a browser offers.
 const OFFERED: usize = 500;
 /// Messages whose conversations are listed before all are known.
@@ -65,6 +50,8 @@ pub(crate) struct Cache(Arc<State>);
 struct State {
     known: Mutex<Arc<Known>>,
     reading: Mutex<Reading>,
+    /// Told when a reading ends.
+    ended: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -88,18 +75,17 @@ impl Cache {
         if known.sequence == wanted {
             return known;
         }
-        if self.0.begin() {
+        // Of an archive that was empty, as before its first backup, nothing is known either.
+        let is_early = known.is_early(wanted);
+        if self.0.begin(is_early) {
             let (state, snapshot) = (Arc::clone(&self.0), snapshot.clone());
-            let (done, wait) = std::sync::mpsc::sync_channel::<()>(0);
             let read = std::thread::Builder::new().name("chatvault-names".to_owned());
-            let started = read.spawn(move || {
-                state.read(&snapshot);
-                drop(done);
-            });
-            if started.is_ok() && known.sequence == 0 {
-                // The other end never sends: it hangs up when it is done.
-                let _done = wait.recv_timeout(PATIENCE);
+            if read.spawn(move || state.read(&snapshot)).is_err() {
+                self.0.end(Reading::default());
             }
+        }
+        if is_early {
+            self.0.wait();
         }
         self.0.now()
     }
@@ -111,9 +97,10 @@ impl State {
     }
 
     /// Shall this caller read it? One at a time does.
-    fn begin(&self) -> bool {
+    fn begin(&self, is_early: bool) -> bool {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = !reading.is_busy && SystemClock.now().ms() >= reading.not_before_ms;
+        let is_time = is_early || SystemClock.now().ms() >= reading.not_before_ms;
+        let is_due = is_time && !reading.is_busy;
         reading.is_busy |= is_due;
         is_due
     }
@@ -146,7 +133,18 @@ impl State {
         let now_ms = SystemClock.now().ms();
         let wait = ((now_ms - began_ms) * SHARE).clamp(0, MOST_WAIT_MS);
         let reading = Reading { is_busy: false, not_before_ms: now_ms + wait };
+        self.end(reading);
+    }
+
+    fn end(&self, reading: Reading) {
         *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = reading;
+        self.ended.notify_all();
+    }
+
+    /// Waits a moment for whoever reads.
+    fn wait(&self) {
+        let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.ended.wait_timeout_while(reading, PATIENCE, |reading| reading.is_busy));
     }
 
     fn publish(&self, known: Known) {
@@ -172,20 +170,8 @@ fn latest(snapshot: &Snapshot) -> Result<Conversations> {
 impl Known {
     fn of(people: People, conversations: Arc<Conversations>, sequence: u64) -> Self {
         let mut known = Self { people, conversations, sequence, ..Self::default() };
-        known.listed = known.list();
-        known.listed_of = known.places();
-        let person = |person: &chatvault_query::people::Person| Candidate {
-            id: person.id.clone(),
-            addresses: person.address().map(str::to_owned).into_iter().collect(),
-            names: person.names().iter().map(|known| known.name.clone()).collect(),
-        };
-        known.candidates = known.people.iter().map(person).collect();
-        let listed = |one: &Listed| Candidate {
-            id: one.id.clone(),
-            addresses: Vec::new(),
-            names: vec![one.title.clone()],
-        };
-        known.chat_candidates = known.listed.iter().map(listed).collect();
+        let title = |one: &Conversation| known.chat(one).title();
+        known.list = List::of(&known.conversations, title, |id| known.label(id));
         let called = known.people.iter().filter_map(|one| one.name().or_else(|| one.address()));
         known.offered = called.take(OFFERED).map(str::to_owned).collect();
         known.offered.sort_unstable();
@@ -193,62 +179,71 @@ impl Known {
         known
     }
 
-    fn list(&self) -> Vec<Listed> {
-        let listed = |one: &Conversation| {
-            let chat = self.chat(one);
-            let title = chat.title();
-            let mut words = title.to_lowercase();
-            for person in chat.participants.iter().take(FOUND_BY) {
-                words.push('\n');
-                words.push_str(&person.label().to_lowercase());
-            }
-            Listed {
-                id: one.id.clone(),
-                title,
-                kind: one.kind,
-                people: one.participant_count() as u64,
-                messages: one.messages,
-                last: one.last,
-                words,
-            }
-        };
-        let mut all: Vec<Listed> = self.conversations.iter().map(listed).collect();
-        all.sort_by_key(|one| std::cmp::Reverse(one.last));
-        all
+    /// The rows of the list in which something is found, in its order.
+    pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Vec<u32> {
+        self.list.find(&self.conversations, wanted)
     }
 
-    fn places(&self) -> HashMap<String, Vec<usize>> {
-        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
-        for (at, listed) in self.listed.iter().enumerate() {
-            let conversation = self.conversations.get(&listed.id);
-            for person in conversation.iter().flat_map(|one| one.participants()) {
-                match places.get_mut(person.id) {
-                    Some(known) => known.push(at),
-                    None => drop(places.insert(person.id.to_owned(), vec![at])),
-                }
-            }
+    /// A row of the list.
+    pub(crate) fn listed(&self, row: u32) -> Option<Listed<'_>> {
+        self.list.at(&self.conversations, row)
+    }
+
+    /// Whom people mean: an id, which links have, or what somebody is or was called.
+    pub(crate) fn person_meant(&self, text: &str) -> Result<String> {
+        if let Some(known) = self.people.get(text) {
+            return Ok(known.id.clone());
         }
-        places
+        let meant = resolve("person", text, self.people.each());
+        Ok(meant.map_err(|error| self.unresolved(error))?.id.clone())
     }
 
-    /// The conversations in which somebody takes part, as they are listed; all, if nobody is named.
-    pub(crate) fn listed_of(&self, person: Option<&str>) -> Vec<&Listed> {
-        let Some(person) = person else { return self.listed.iter().collect() };
-        let places = self.listed_of.get(person).into_iter().flatten();
-        places.filter_map(|at| self.listed.get(*at)).collect()
+    /// Which conversation people mean: an id, or a title.
+    pub(crate) fn chat_meant(&self, text: &str) -> Result<String> {
+        if self.conversations.has(text) {
+            return Ok(text.to_owned());
+        }
+        let rows = 0..u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        let meant = resolve("chat", text, rows.filter_map(|row| self.listed(row)));
+        Ok(meant.map_err(|error| self.unresolved(error))?.id.to_owned())
+    }
+
+    /// Are names of an archive, as of a commit, still being read for the first time?
+    pub(crate) fn is_early(&self, sequence: u64) -> bool {
+        let is_bare = self.sequence == 0 || self.list.len() == 0;
+        is_bare && self.sequence < sequence
+    }
+
+    fn unresolved(&self, error: Unresolved) -> Failure {
+        if self.sequence == 0 {
+            let line = "The names of people and chats are being read";
+            return Failure::first(
+                line,
+                "This page looks again by itself; an id is found at once.",
+            );
+        }
+        error.into()
     }
 
     /// What a conversation is called.
     pub(crate) fn title(&self, id: &str) -> String {
-        self.conversations.get(id).map_or_else(|| id.to_owned(), |one| self.chat(one).title())
+        self.conversations.get(id).map_or_else(|| id.to_owned(), |one| self.chat(&one).title())
     }
 
     /// What somebody is called.
     pub(crate) fn name(&self, id: &str) -> String {
         let bare = id.strip_prefix("user:").unwrap_or(id);
-        let person = self.people.get(bare);
-        let called = person.and_then(|one| one.name().or_else(|| one.address()));
-        called.unwrap_or(id).to_owned()
+        self.called(bare).unwrap_or(id).to_owned()
+    }
+
+    fn label(&self, id: &str) -> String {
+        self.called(id).unwrap_or(id).to_owned()
+    }
+
+    /// Their name, else their address.
+    fn called(&self, id: &str) -> Option<&str> {
+        let person = self.people.get(id)?;
+        person.name().or_else(|| person.address())
     }
 
     /// A conversation as renderers see it.
@@ -276,15 +271,8 @@ impl Known {
 
     /// A conversation by its id, known or not.
     pub(crate) fn chat_of(&self, id: &str) -> Chat {
-        let known = self.conversations.get(id).map(|one| self.chat(one));
+        let known = self.conversations.get(id).map(|one| self.chat(&one));
         known.unwrap_or_else(|| unknown_chat(id, ConversationKind::of(id)))
-    }
-}
-
-impl Listed {
-    /// Has it all of some words, in lower case?
-    pub(crate) fn has(&self, words: &[&str]) -> bool {
-        words.iter().all(|word| self.words.contains(word) || self.id == *word)
     }
 }
 
