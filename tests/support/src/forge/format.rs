@@ -308,7 +308,6 @@ const LEDGER_FOOTER: &[Shape] = &[
     List("segments of a ledger", &[Number]),
 ];
 
-const STREAM: &[Shape] = &[Choice(&[(1, &[Number, Block])], &[Block])];
 const NUMBERS: Shape =
     Choice(&[(1, &[Block]), (2, &[Block]), (3, &[Block]), (4, &[Number, Block])], &[Number]);
 const KEY_TEXTS: Shape =
