@@ -17,6 +17,9 @@ use crate::report::{
 };
 use crate::text;
 
+/// Parts of an archive that are made of the others.
+const DERIVED: [&str; 2] = ["catalog", "search"];
+
 const EXAMPLES: &str = "\
 Examples:
   chatvault stat team.cvault
@@ -26,7 +29,8 @@ Examples:
 Words: a copy is what an export delivered; a version is one state of a message; a variant is different \
 content under the same version; a duplicate is a copy of what was there. Always: \
 copies = versions and variants stored + duplicates + quarantined. Trash is what merges have replaced and \
-the archive will remove by itself; `on disk` and `per version` do not count it.
+the archive will remove by itself; `on disk` does not count it. Ratios leave out what is derived, too, and can \
+be built anew: catalog and search.
 
 JSON fields: copies, stored, versions, variants, duplicates, quarantined, messages, \
 records (of each kind, how many: message, copilot, recording, transcript, chat, member, user, team), conversations, \
@@ -35,8 +39,8 @@ senders, custodians, segments, runs, sequence (number of the last commit), commi
 row that could not be read), raw_rows (kept as raw JSON because their columns did not give them back exactly), objects, \
 bytes (on disk, without trash), bytes_by_part (segments, journal, manifest, ledger, objects, quarantine, \
 catalog, search, trash, other), raw_bytes (JSON before compression), \
-bytes_per_version, compression_ratio (raw_bytes / bytes), bytes_written (about, \
-by all who ever wrote to it), write_amplification (bytes_written / bytes), troubles (list of work, since, message: \
+bytes_per_version, compression_ratio (raw_bytes / bytes without catalog and search), bytes_written (about, \
+by all who ever wrote to it), write_amplification (bytes_written / the same), troubles (list of work, since, message: \
 seals and merges that fail in the background), dropped_tail (what a crash left behind the last \
 commit, never acknowledged: file, offset, bytes; or null), unproven (commits that are not shown, since they \
 may not be durable: file, commits, bytes; or null), repaired (list of from, commit, rows_lost, objects_lost: \
@@ -154,6 +158,8 @@ struct Trouble {
 impl Report {
     fn new(stat: Stat) -> Self {
         let bytes = bytes_in_use(&stat);
+        let derived = DERIVED.iter().filter_map(|part| stat.bytes_by_part.get(*part)).sum();
+        let own = bytes.saturating_sub(derived);
         Self {
             copies: stat.counts.offered,
             stored: stat.counts.stored,
@@ -177,10 +183,10 @@ impl Report {
             bytes,
             bytes_by_part: stat.bytes_by_part,
             raw_bytes: stat.raw_bytes,
-            bytes_per_version: text::ratio(bytes, stat.versions),
-            compression_ratio: text::ratio(stat.raw_bytes, bytes),
+            bytes_per_version: text::ratio(own, stat.versions),
+            compression_ratio: text::ratio(stat.raw_bytes, own),
             bytes_written: stat.bytes_written,
-            write_amplification: text::ratio(stat.bytes_written, bytes),
+            write_amplification: text::ratio(stat.bytes_written, own),
             troubles: stat.health.troubles.into_iter().map(trouble).collect(),
             dropped_tail: stat.dropped_tail.map(Tail::from),
             unproven: stat.unproven.map(Tail::from),
@@ -295,14 +301,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_come_from_all_bytes_on_disk_but_the_trash() {
-        let parts = [("segments", 900), ("catalog", 100), (TRASH, 5_000)];
+    fn ratios_come_from_all_bytes_on_disk_but_the_trash_and_what_is_derived() {
+        let parts =
+            [("segments", 900), ("ledger", 100), ("catalog", 70), ("search", 30), (TRASH, 5_000)];
         let bytes_by_part = parts.map(|(part, bytes)| (part.to_owned(), bytes)).into();
         let mut stat = Stat::default();
         (stat.versions, stat.raw_bytes) = (10, 12_000);
         stat.bytes_by_part = bytes_by_part;
         let report = Report::new(stat);
-        assert_eq!(report.bytes, 1_000);
+        assert_eq!(report.bytes, 1_100);
         assert!((report.bytes_per_version - 100.0).abs() < 1e-9);
         assert!((report.compression_ratio - 12.0).abs() < 1e-9);
         let lines = report.lines();

@@ -24,9 +24,10 @@ use crate::part::Writer;
 use crate::request::{Request, archive, wrong};
 
 /// Conversations of which the sample for sizes is made, evenly over all.
-const SAMPLE_CHATS: usize = 8;
-/// Messages of each of them, about.
-const SAMPLE_MESSAGES: u64 = 256;
+const SAMPLE_CHATS: usize = 48;
+/// First messages of each of them, about: the sample is rendered with many and with few, which
+/// tells what a conversation costs from what a message costs.
+const SAMPLE_MESSAGES: [u64; 2] = [192, 12];
 /// Stored rows of a stretch, about, of those that are counted for an estimate.
 const STRETCH_ROWS: u64 = 2_048;
 /// Rows of a stretch that are counted at most: a conversation can have any number.
@@ -57,7 +58,7 @@ impl Export {
         let places: BTreeSet<i64> = all.places.keys().copied().collect();
         let windows = self.grid.windows(&places)?;
         let mut survey = self.surveyed(all, &windows, is_exact);
-        survey.sampled = Some((looked_at, touched));
+        survey.sampled = (looked_at < touched).then_some((looked_at, touched));
         self.plan_of(survey)
     }
 
@@ -77,30 +78,40 @@ impl Export {
         let stretches = self.snapshot.split(scan, STRETCH_ROWS).map_err(archive)?;
         let many = usize::try_from(rows / STRETCH_ROWS).unwrap_or(usize::MAX).max(1);
         let step = stretches.len().div_ceil(many).max(1);
-        let mut looked_at = 0;
+        let (mut looked_at, mut is_whole) = (0, step == 1);
         for stretch in stretches.into_iter().skip(step / 2).step_by(step) {
             let here = self.touched(&stretch)?;
             let some = Scan { limit: Some(STRETCH_MOST), ..stretch };
             let found = self.tally(record, &some, &mut tally)?;
             // A conversation that is larger than a stretch stands for as much as was counted of it.
             looked_at += if found == STRETCH_MOST { found } else { here };
+            is_whole &= found < STRETCH_MOST;
         }
-        Ok((tally, (looked_at.min(of), of)))
+        // A row group that two stretches share is counted for both.
+        let looked_at = if is_whole { of } else { looked_at.min(of.saturating_sub(1)) };
+        Ok((tally, (looked_at, of)))
     }
 
-    /// Bytes of 64 messages in finished parts without attachments, by rendering a few.
-    pub(super) fn sampled_bytes(&self, survey: &Survey) -> Result<u64> {
+    /// What its parts cost without attachments, by rendering a few messages of a few conversations.
+    pub(super) fn costs(&self, survey: &Survey) -> Result<Costs> {
         if survey.chats().is_empty() {
-            return Ok(0);
+            return Ok(Costs::default());
         }
         let step = survey.chats().len().div_ceil(SAMPLE_CHATS).max(1);
         let chats: Vec<String> = survey.chats().iter().step_by(step).cloned().collect();
+        let number = chats.len() as u64;
+        let [many, few] = SAMPLE_MESSAGES.map(|most| self.rendered(&chats, most));
+        Ok(Costs::of(number, self.rendered(&[], 0)?.1, many?, few?))
+    }
+
+    /// The first messages of some of its conversations: how many, and the bytes of their parts.
+    fn rendered(&self, chats: &[String], most: u64) -> Result<(u64, u64)> {
         let request = Request {
             records: vec![Record::Message],
             text_only: true,
             part_bytes: crate::part::Settings::PART_BYTES,
             window_days: 0,
-            chats,
+            chats: chats.to_vec(),
             ..self.request.clone()
         };
         let sample = Self::pinned(
@@ -112,24 +123,22 @@ impl Export {
         let folder = Arc::new(Memory::default());
         let how = Run::default();
         let writer = Writer::create(folder, sample.settings(how.threads), sample.head.clone())?;
-        let survey = sample.first_messages()?;
+        let survey = sample.first_messages(most)?;
         let index = sample.write(writer, survey, how, &mut |_| ControlFlow::Continue(()))?;
-        let bytes: u64 = index.parts.iter().map(|part| part.bytes).sum();
         let counts = index.counts;
-        let messages = (counts.messages + counts.events + counts.omitted).max(1);
-        Ok((bytes.saturating_mul(64) / messages).max(1))
+        let messages = counts.messages + counts.events + counts.omitted;
+        Ok((messages, index.parts.iter().map(|part| part.bytes).sum()))
     }
 
     /// The first messages of each of its chats, as if they were all.
-    fn first_messages(&self) -> Result<Survey> {
+    fn first_messages(&self, most: u64) -> Result<Survey> {
         let mut tally = Tally::default();
         let mut slices = Vec::new();
         let windows = self.grid.windows(&BTreeSet::from([0]))?;
         for chat in &self.request.chats {
             let query = self.request.query(Record::Message, self.request.whole_range()?);
             let Some(scan) = query.scan().map_err(wrong)? else { continue };
-            let scan =
-                Scan { conversations: vec![chat.clone()], limit: Some(SAMPLE_MESSAGES), ..scan };
+            let scan = Scan { conversations: vec![chat.clone()], limit: Some(most), ..scan };
             let Some(last) = self.last_created(&scan)? else { continue };
             let _is_new = tally.chats.entry(Record::Message).or_default().insert(chat.clone());
             let to = Timestamp::from_ticks(last.ticks().saturating_add(1));
@@ -140,7 +149,7 @@ impl Export {
                 place: Extent::Whole,
             });
         }
-        let name_rows = Some(SAMPLE_MESSAGES);
+        let name_rows = Some(most);
         Ok(Survey { first_slices: slices, name_rows, ..self.surveyed(tally, &windows, false) })
     }
 
@@ -155,6 +164,34 @@ impl Export {
     }
 }
 
+/// What parts cost without attachments, in 64ths of a byte.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Costs {
+    chat: u64,
+    message: u64,
+}
+
+impl Costs {
+    /// Of a number of conversations, rendered with many and with few messages (how many, and the
+    /// bytes), and the bytes of a part without any.
+    fn of(chats: u64, empty: u64, many: (u64, u64), few: (u64, u64)) -> Self {
+        let each = |bytes: u64, number: u64| bytes.saturating_mul(64) / number.max(1);
+        let of_many = many.1.saturating_sub(empty);
+        let message = if many.0 > few.0 {
+            each(many.1.saturating_sub(few.1), many.0 - few.0)
+        } else {
+            each(of_many, many.0)
+        };
+        let of_messages = message.saturating_mul(many.0) / 64;
+        Self { chat: each(of_many.saturating_sub(of_messages), chats), message }
+    }
+
+    pub(super) fn bytes(self, chats: u64, messages: u64) -> u64 {
+        let of_chats = self.chat.saturating_mul(chats);
+        of_chats.saturating_add(self.message.saturating_mul(messages)) / 64
+    }
+}
+
 impl Tally {
     /// Adds what a share of all rows has, scaled to all of them.
     fn add(&mut self, other: Self, share: (u64, u64)) {
@@ -162,11 +199,12 @@ impl Tally {
         for (record, count) in other.counts {
             *self.counts.entry(record).or_default() += scaled(count, share);
         }
-        for (place, Counted { messages, events, attachment_bytes }) in other.places {
+        for (place, Counted { messages, events, attachment_bytes, conversations }) in other.places {
             let own = self.places.entry(place).or_default();
             own.messages += scaled(messages, share);
             own.events += scaled(events, share);
             own.attachment_bytes += scaled(attachment_bytes, share);
+            own.conversations += scaled(conversations, share);
         }
         self.attachments += scaled(other.attachments, share);
     }

@@ -61,6 +61,7 @@ pub struct PlannedWindow {
     /// Events among them.
     pub events: u64,
     attachment_bytes: u64,
+    conversations: u64,
 }
 
 /// What the index says about an export.
@@ -98,6 +99,8 @@ pub(super) struct Counted {
     pub(super) messages: u64,
     pub(super) events: u64,
     pub(super) attachment_bytes: u64,
+    /// That have something in it.
+    pub(super) conversations: u64,
 }
 
 impl Survey {
@@ -137,21 +140,18 @@ impl Export {
     }
 
     pub(super) fn plan_of(&self, survey: Survey) -> Result<Plan> {
-        let (messages, events) =
-            (survey.messages(), survey.windows.iter().map(|one| one.events).sum());
+        let events = survey.windows.iter().map(|one| one.events).sum();
         let attachment_bytes = survey.windows.iter().map(|one| one.attachment_bytes).sum();
-        let per_message = self.sampled_bytes(&survey)?;
-        let bytes = |messages: u64, attachments: u64| {
-            attachments.saturating_add(messages.saturating_mul(per_message) / 64)
-        };
-        let parts = |one: &PlannedWindow| {
-            let room = self.request.part_bytes.saturating_sub(PART_BYTES).max(1);
-            bytes(one.messages, one.attachment_bytes).div_ceil(room)
-        };
-        let of = |record| survey.counts.get(&record).copied().unwrap_or_default();
         let chats = survey.chats.values().map(|chats| chats.len() as u64).sum();
+        let chats = scaled(chats, survey.sampled.unwrap_or((1, 1)));
+        let costs = self.costs(&survey)?;
+        let bytes = |one: &PlannedWindow| {
+            one.attachment_bytes.saturating_add(costs.bytes(one.conversations, one.messages))
+        };
+        let room = self.request.part_bytes.saturating_sub(PART_BYTES).max(1);
+        let of = |record| survey.counts.get(&record).copied().unwrap_or_default();
         Ok(Plan {
-            conversations: scaled(chats, survey.sampled.unwrap_or((1, 1))),
+            conversations: chats,
             messages: of(Record::Message).saturating_sub(events),
             events,
             copilot: of(Record::Copilot),
@@ -159,8 +159,8 @@ impl Export {
             transcripts: of(Record::Transcript),
             attachments: survey.attachments,
             attachment_bytes,
-            estimated_bytes: bytes(messages, attachment_bytes),
-            estimated_parts: survey.windows.iter().map(parts).sum(),
+            estimated_bytes: survey.windows.iter().map(bytes).sum(),
+            estimated_parts: survey.windows.iter().map(|one| bytes(one).div_ceil(room)).sum(),
             is_exact: survey.is_exact && survey.sampled.is_none(),
             sampled: survey.sampled,
             windows: survey.windows,
@@ -199,9 +199,9 @@ impl Export {
     pub(super) fn surveyed(&self, tally: Tally, windows: &[Window], is_exact: bool) -> Survey {
         let planned = |window: &Window| {
             let place = self.grid.place_of(window.start);
-            let Counted { messages, events, attachment_bytes } =
+            let Counted { messages, events, attachment_bytes, conversations } =
                 tally.places.get(&place).copied().unwrap_or_default();
-            PlannedWindow { window: *window, messages, events, attachment_bytes }
+            PlannedWindow { window: *window, messages, events, attachment_bytes, conversations }
         };
         Survey {
             windows: windows.iter().map(planned).collect(),
@@ -225,6 +225,8 @@ impl Export {
         let (mut count, mut failed) = (0, Ok(()));
         let with_files = !self.request.text_only && self.snapshot.has_links();
         let chats = tally.chats.entry(record).or_default();
+        // Places of the conversation so far.
+        let mut visited = BTreeSet::new();
         let mut on = |row: RowKeys<'_>| {
             let place = self.grid.place_of(self.request.time_of(row));
             let counted = tally.places.entry(place).or_default();
@@ -241,7 +243,9 @@ impl Export {
             counted.events += u64::from(is_message && row.kind() == MessageKind::System);
             if chats.last().is_none_or(|last| last != row.conversation()) {
                 let _ = chats.insert(row.conversation().to_owned());
+                visited.clear();
             }
+            counted.conversations += u64::from(visited.insert(place));
             if with_files && failed.is_ok() {
                 match self.files_of(row) {
                     Ok((files, bytes)) => {
