@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use quick_cache::sync::{DefaultLifecycle, GuardResult};
 use quick_cache::{OptionsBuilder, Weighter};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::segment::{Block, Decoder, Forms, Keys, List, ListPage, Program, Tables, Text};
 use crate::table::Page;
 
@@ -44,6 +44,8 @@ pub(crate) enum Part {
     Program(u32, u64),
     Text(u32, u32),
     Dictionary,
+    /// What stands at an offset of the file, as it is there.
+    Stored(u64),
     /// Of a table: a list's directory.
     Directory(u8, u32),
     /// Of a table: a page of a list, by its directory and its place there.
@@ -62,6 +64,7 @@ pub(crate) enum Cached {
     Program(Arc<Program>),
     Text(Arc<Text>),
     Dictionary(Arc<Decoder>),
+    Stored(Arc<Vec<u8>>),
     Items(Arc<Page>),
 }
 
@@ -79,6 +82,7 @@ impl Cached {
             Self::Program(program) => held(size_of::<Program>(), program.bytes()),
             Self::Text(text) => held(size_of::<Text>(), text.bytes()),
             Self::Dictionary(decoder) => held(size_of::<Decoder>(), decoder.bytes()),
+            Self::Stored(bytes) => held(size_of::<Vec<u8>>(), bytes.capacity()),
             Self::Items(page) => held(size_of::<Page>(), page.bytes()),
         }
     }
@@ -98,6 +102,10 @@ pub struct CacheUse {
     pub misses: u64,
     /// Bytes that were read of segment files for that.
     pub read_bytes: u64,
+    /// Bytes of what is held as it is stored, beside what is decoded.
+    pub stored_bytes: u64,
+    /// Parts that were decoded from what was held so, without a look at a file.
+    pub stored_hits: u64,
 }
 
 /// An entry's key among those of all archives.
@@ -155,7 +163,15 @@ impl SharedCache {
             hits: self.entries.hits(),
             misses: self.misses.load(Ordering::Relaxed),
             read_bytes: self.read_bytes.load(Ordering::Relaxed),
+            stored_bytes: 0,
+            stored_hits: 0,
         }
+    }
+
+    /// The same, with that of one beside it for what is held as it is stored.
+    pub(crate) fn usage_with(&self, stored: Option<&Self>) -> CacheUse {
+        let stored = stored.map(Self::usage).unwrap_or_default();
+        CacheUse { stored_bytes: stored.bytes, stored_hits: stored.hits, ..self.usage() }
     }
 }
 
@@ -169,6 +185,8 @@ pub(crate) struct Cache {
     shared: Arc<SharedCache>,
     /// Drawn at opening: two handles of one archive have entries of their own.
     archive: u64,
+    /// For what is held as it is stored.
+    stored: Option<Box<Self>>,
 }
 
 impl Cache {
@@ -179,7 +197,32 @@ impl Cache {
 
     pub(crate) fn within(shared: &Arc<SharedCache>) -> Self {
         let archive = shared.next_archive.fetch_add(1, Ordering::Relaxed);
-        Self { shared: Arc::clone(shared), archive }
+        Self { shared: Arc::clone(shared), archive, stored: None }
+    }
+
+    /// With another one for what is held as it is stored.
+    pub(crate) fn with_stored(mut self, stored: Option<&Arc<SharedCache>>) -> Self {
+        self.stored = stored.map(|stored| Box::new(Self::within(stored)));
+        self
+    }
+
+    /// What stands at an offset of a segment's file, as it is there, or what `read` gives.
+    pub(crate) fn stored(
+        &self,
+        (segment, offset): (u64, u64),
+        read: impl FnOnce() -> Result<Vec<u8>>,
+    ) -> Result<Arc<Vec<u8>>> {
+        let read = || {
+            let bytes = read()?;
+            self.was_read(bytes.len());
+            Ok(Arc::new(bytes))
+        };
+        let Some(stored) = &self.stored else { return read() };
+        let key = CacheKey { segment, part: Part::Stored(offset) };
+        match stored.get(key, || read().map(Cached::Stored))? {
+            Cached::Stored(bytes) => Ok(bytes),
+            _ => Err(Error::corrupt("the cache has another part there")),
+        }
     }
 
     /// The cached part, or what `make` gives, kept for the next time.
@@ -204,13 +247,14 @@ impl Cache {
         Ok(value)
     }
 
-    /// Takes down that so many bytes of a segment were read.
-    pub(crate) fn was_read(&self, bytes: u32) {
-        let _ = self.shared.read_bytes.fetch_add(u64::from(bytes), Ordering::Relaxed);
+    /// Takes down that so many bytes of a file were read.
+    pub(crate) fn was_read(&self, bytes: usize) {
+        let _ = self.shared.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Forgets the parts of a segment that is gone.
     pub(crate) fn forget(&self, segment: u64) {
+        self.stored.iter().for_each(|stored| stored.forget(segment));
         self.keep(|key| key.archive != self.archive || key.key.segment != segment);
     }
 
@@ -231,7 +275,6 @@ impl Drop for Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     const ROOM: usize = 1 << 20;
 

@@ -25,6 +25,8 @@ pub struct Answer {
     texts: Option<Texts>,
     text: Text,
     unread: Unread,
+    /// Are rows only counted? Then nobody reads more of them than the rest does.
+    is_count: bool,
 }
 
 /// Transcripts that a search could not look into.
@@ -62,17 +64,28 @@ impl Answer {
     pub(crate) fn empty() -> Self {
         let (text, unread) = (Text::None, Unread::default());
         let (rows, more, behind, rest, texts) = (None, None, None, None, None);
-        Self { rows, more, behind, rest, left: 0, texts, text, unread }
+        Self { rows, more, behind, rest, left: 0, texts, text, unread, is_count: false }
+    }
+
+    /// How many rows there are.
+    pub(crate) fn count(mut self) -> Result<u64> {
+        self.is_count = true;
+        let mut rows = 0;
+        while self.next()?.is_some() {
+            rows += 1;
+        }
+        Ok(rows)
     }
 
     /// Goes to the next stretch; false if there is none.
     fn go_on(&mut self) -> Result<bool> {
         let Some((snapshot, stretches)) = &mut self.more else { return Ok(false) };
-        let Some(next) = stretches.next()? else { return Ok(false) };
-        let rows = snapshot.scan(&next.scan).map_err(Error::Archive)?;
+        let Some(mut next) = stretches.next()? else { return Ok(false) };
         if let Some(rest) = &mut self.rest {
             rest.narrow(next.candidates);
+            next.scan.paths = rest.paths();
         }
+        let rows = snapshot.scan(&next.scan).map_err(Error::Archive)?;
         if let Some(last) = self.rows.replace(rows).and_then(|rows| rows.cursor()) {
             self.behind = Some(last);
         }
@@ -123,10 +136,18 @@ impl Answer {
     fn advance_here(&mut self) -> Result<bool> {
         let Some(rows) = &mut self.rows else { return Ok(false) };
         while let Some(row) = rows.next().map_err(Error::Archive)? {
-            let passes = match (&self.rest, &self.texts) {
-                (None, _) => true,
-                (Some(rest), None) => rest.passes(&row)?,
-                (Some(rest), Some(texts)) => {
+            let Some(rest) = &self.rest else { return Ok(true) };
+            if !rest.may_pass(&row)? {
+                continue;
+            }
+            let is_enough = self.is_count && !rest.needs_all();
+            if !is_enough && !rows.complete().map_err(Error::Archive)? {
+                continue;
+            }
+            let Some(row) = rows.last() else { continue };
+            let passes = match &self.texts {
+                None => rest.passes(&row)?,
+                Some(texts) => {
                     let (passes, text) = rest.passes_with(&row, texts)?;
                     self.unread.missing += u64::from(text == Text::Missing);
                     self.unread.too_long += u64::from(matches!(text, Text::TooLong(_)));

@@ -34,7 +34,8 @@ impl Plan {
     /// The rows, at most so many.
     pub(crate) fn run(self, snapshot: &Snapshot, limit: Option<u64>) -> Result<Answer> {
         let Self::Rows(rows) = self else { return Ok(Answer::empty()) };
-        let (scan, rest) = *rows;
+        let (mut scan, rest) = *rows;
+        scan.paths = rest.as_ref().map(Rest::paths).unwrap_or_default();
         let limit = if rest.is_some() { limit } else { scan.limit };
         let texts = match scan.as_of_sequence {
             Some(at) => Texts::new(&snapshot.as_of(at)),

@@ -1,7 +1,7 @@
 //! A query as plain data, and its check.
 
 use chatvault_engine::{
-    Cursor, Custodian, Explain, Scan, Sequence, Snapshot, Stretch, TimeRange, Timestamp,
+    Cursor, Custodian, Explain, Scan, Sequence, Snapshot, TimeRange, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use tracing::debug_span;
@@ -135,7 +135,6 @@ impl Query {
         }
         Ok(Scan {
             record: self.record.into(),
-            stretch: Stretch::default(),
             conversations: self.chats.clone(),
             senders: self.senders.clone(),
             custodians: self.custodians.iter().map(|id| Custodian::parse(id)).collect(),
@@ -155,6 +154,7 @@ impl Query {
             backwards: self.reverse,
             limit: self.limit,
             cursor: self.cursor.as_deref().map(read_cursor).transpose()?,
+            ..Scan::default()
         })
     }
 
@@ -226,12 +226,7 @@ impl Query {
         {
             return snapshot.count(scan).map_err(Error::Archive);
         }
-        let mut answer = plan.run(snapshot, self.limit)?;
-        let mut rows = 0;
-        while answer.next()?.is_some() {
-            rows += 1;
-        }
-        Ok(rows)
+        plan.run(snapshot, self.limit)?.count()
     }
 
     /// What answering it touches, and why the rest is left alone.

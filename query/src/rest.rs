@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chatvault_engine::{Document, MessageKey, RecordKind, Row, Scan, Snapshot};
+use chatvault_engine::{Document, MessageKey, Path, RecordKind, Row, Scan, Snapshot};
 
 use crate::error::{Error, Result};
 use crate::filter::{Facts, Filter};
@@ -31,9 +31,29 @@ impl Rest {
         is_some.then_some(Self { record, filter, search, has_file, candidates: None })
     }
 
-    fn meets_filter(&self, row: &Row<'_>, document: &Document<'_>) -> bool {
-        (!self.has_file || has_file(document))
-            && self.filter.as_ref().is_none_or(|filter| filter.matches(Facts::of(row, document)))
+    /// What of each row is read to know whether it may meet it; empty for all.
+    pub(crate) fn paths(&self) -> Vec<Path> {
+        let mut paths = self.filter.as_ref().map(Filter::paths).unwrap_or_default();
+        let by_index = self.candidates.as_ref().is_some_and(Candidates::are_some);
+        if paths.is_empty() && (self.filter.is_some() || by_index) {
+            // What the archive's index knows of a row is enough.
+            paths.push(Path::new("id"));
+        }
+        paths
+    }
+
+    /// Does it look at more of a row than [`Rest::paths`]?
+    pub(crate) fn needs_all(&self) -> bool {
+        self.has_file || self.search.is_some()
+    }
+
+    /// Can a row meet it of which [`Rest::paths`] were read?
+    pub(crate) fn may_pass(&self, row: &Row<'_>) -> Result<bool> {
+        if !self.reads_texts() && !self.candidates.as_ref().is_none_or(|some| some.has(row)) {
+            return Ok(false);
+        }
+        let Some(filter) = &self.filter else { return Ok(true) };
+        Ok(filter.matches(Facts::of(row, &row.document().map_err(Error::Archive)?)))
     }
 
     fn is_found(&self, document: &Document<'_>, text: &Text) -> bool {
@@ -69,19 +89,19 @@ impl Rest {
         self.candidates = Some(candidates);
     }
 
-    /// Does a row meet it? Soon known, if an index was asked.
+    /// Does a row meet it that may?
     pub(crate) fn passes(&self, row: &Row<'_>) -> Result<bool> {
-        if !self.candidates.as_ref().is_none_or(|candidates| candidates.has(row)) {
-            return Ok(false);
+        if !self.needs_all() {
+            return Ok(true);
         }
         let document = row.document().map_err(Error::Archive)?;
-        Ok(self.meets_filter(row, &document) && self.is_found(&document, &Text::None))
+        Ok((!self.has_file || has_file(&document)) && self.is_found(&document, &Text::None))
     }
 
-    /// Does a row meet it whose text is a file? The text, if it was read for that.
+    /// Does a row meet it that may, and whose text is a file? The text, if it was read for that.
     pub(crate) fn passes_with(&self, row: &Row<'_>, texts: &Texts) -> Result<(bool, Text)> {
         let document = row.document().map_err(Error::Archive)?;
-        if !self.meets_filter(row, &document) {
+        if self.has_file && !has_file(&document) {
             return Ok((false, Text::None));
         }
         let file = texts.file(&key_of(self.record, row))?;

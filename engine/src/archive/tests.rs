@@ -558,6 +558,38 @@ fn an_opening_and_a_look_up_read_as_much_of_a_large_ledger_as_of_a_small_one() {
 }
 
 #[test]
+fn what_is_held_as_it_is_stored_is_read_once_within_its_bound() {
+    let place = place();
+    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+    let _ = offer(&archive, "anna", &documents(1, 3_000));
+    archive.close().unwrap();
+    let read = |stored_cache_bytes| {
+        let bounds = EnvironmentOptions {
+            cache_bytes: 0,
+            stored_cache_bytes,
+            ..EnvironmentOptions::default()
+        };
+        let options = Options { environment: Some(Environment::new(bounds)), ..options() };
+        let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options).unwrap();
+        let snapshot = reader.snapshot().unwrap();
+        let all = || {
+            let before = snapshot.cache_use().read_bytes;
+            let mut rows = snapshot.scan(&Scan::default()).unwrap();
+            while rows.next().unwrap().is_some() {}
+            snapshot.cache_use().read_bytes - before
+        };
+        let read = [all(), all()];
+        let held = snapshot.cache_use();
+        assert!(held.stored_bytes <= stored_cache_bytes as u64, "{held:?}");
+        (read, held.stored_hits)
+    };
+    let ([first, second], hits) = read(0);
+    assert!(first > 10_000 && second == first && hits == 0, "{first} {second} {hits}");
+    let ([same, none], hits) = read(8 << 20);
+    assert!(same <= first && none == 0 && hits > 0, "{same} {none} {hits}");
+}
+
+#[test]
 fn runs_that_are_spent_in_a_ledger_are_an_error_and_never_begin_anew() {
     for (run, expected) in [(1 << 31, ErrorKind::InvalidInput), ((1 << 31) + 1, ErrorKind::Corrupt)]
     {

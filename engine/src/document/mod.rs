@@ -8,6 +8,7 @@
 //! nodes of one shape have in common is their template, which documents share. Nothing here but
 //! [`Document::json`] needs the text of a document, so one can be made of a segment's columns as well.
 
+mod reduce;
 mod value;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::row::{HoleKind, Limits, Parser, Shape, Span, Step, Template, TemplateId, escape};
 use crate::types::ContentAddress;
 
+pub(crate) use reduce::Reducer;
 pub use value::{Elements, Members, Path, Value};
 
 /// A stored document, parsed once and read by names and [`Path`]s. Cheap to read from any thread.

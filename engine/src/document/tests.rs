@@ -40,6 +40,30 @@ fn check(json: &str) {
     let Reader { parser, shape } = &reader;
     let (address, _) = Canonical::default().address(&parser.templates, json.as_bytes(), shape);
     assert_eq!(document.address(), address, "{json}");
+    check_reduced(&document);
+}
+
+/// Reduces a document to each of its members, and to pairs of what is in them.
+fn check_reduced(document: &Document<'_>) {
+    let mut paths = vec!["nowhere".to_owned(), "a/b/c".to_owned()];
+    for (name, value) in document.root().members() {
+        paths.extend(value.members().map(|(below, _)| format!("{name}/{below}")));
+        paths.push(name.to_owned());
+    }
+    for (at, first) in paths.iter().enumerate() {
+        let two = [Path::new(first), Path::new(&paths[(at + 1) % paths.len()])];
+        let mut json = Vec::new();
+        Reducer::new(two.clone().into()).reduce(document.json(), &mut json).unwrap();
+        let reduced = Document::parse(&json).unwrap();
+        for path in &two {
+            match (document.get(path), reduced.get(path)) {
+                (Some(own), Some(left)) => assert!(own.says_as(left), "{document:?} {path:?}"),
+                (own, left) => assert_eq!((own.is_some(), left.is_some()), (false, false)),
+            }
+        }
+        let is_named = |name: &str| two.iter().any(|path| *path.names()[0] == *name);
+        assert!(reduced.root().members().all(|(name, _)| is_named(name)), "{reduced:?}");
+    }
 }
 
 #[test]
@@ -50,6 +74,7 @@ fn a_document_is_read_as_others_read_it() {
         r#"{"a":[1,[2,{"b":[3,"c"]},[]],{"d":{"e":["f"]}}],"g":"behind"}"#,
         r#"{ "a" : [ "x" , { "b" : 1 } ] , "c" : { "d" : "e" } }"#,
         r#"{"a":{"b":1},"c":"x","a":{"d":"y"},"\u0063":[1,2]}"#,
+        r#"{"a":{"b":{"c":1}},"c":{"a":1},"a":[{"b":2}],"\u0063":"x"}"#,
     ] {
         check(json);
     }

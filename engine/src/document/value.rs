@@ -24,6 +24,11 @@ impl Path {
     pub fn new(path: &str) -> Self {
         Self(path.split('/').map(Into::into).collect())
     }
+
+    /// The names on it.
+    pub(crate) fn names(&self) -> &[Box<str>] {
+        &self.0
+    }
 }
 
 impl<'d> Value<'d> {

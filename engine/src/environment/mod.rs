@@ -19,6 +19,10 @@ pub struct EnvironmentOptions {
     /// Bytes of decoded row groups, texts and tables kept for reuse. A single one of more than 15 MiB,
     /// or than the whole cache, is never kept. 64 MiB.
     pub cache_bytes: usize,
+    /// Bytes of parts of segments kept for reuse beside that as they are stored, four to five times
+    /// smaller than decoded: for storage that is slow to read, or when the system keeps no files in
+    /// memory. They are decoded each time. 0: none are kept.
+    pub stored_cache_bytes: usize,
     /// Threads that seal and merge, at least one. They are started when there is work and end when
     /// none is left; commits that need room meanwhile seal on their own thread. 2.
     pub background_threads: usize,
@@ -35,7 +39,13 @@ pub struct EnvironmentOptions {
 impl Default for EnvironmentOptions {
     fn default() -> Self {
         let worker_threads = thread::available_parallelism().map_or(1, NonZero::get);
-        Self { cache_bytes: 64 << 20, background_threads: 2, worker_threads, open_files: 64 }
+        Self {
+            cache_bytes: 64 << 20,
+            stored_cache_bytes: 0,
+            background_threads: 2,
+            worker_threads,
+            open_files: 64,
+        }
     }
 }
 
@@ -51,6 +61,7 @@ pub struct Environment(Arc<Shared>);
 struct Shared {
     options: EnvironmentOptions,
     cache: Arc<SharedCache>,
+    stored: Option<Arc<SharedCache>>,
     pool: Arc<Pool>,
     #[cfg(unix)]
     files: Arc<FileTable>,
@@ -60,12 +71,15 @@ impl Environment {
     /// An environment within these bounds. Costs nothing before archives use it.
     pub fn new(options: EnvironmentOptions) -> Self {
         let cache = Arc::new(SharedCache::new(options.cache_bytes));
+        let bytes = options.stored_cache_bytes;
+        let stored = (bytes > 0).then(|| Arc::new(SharedCache::new(bytes)));
         let pool = Arc::new(Pool::new(options.background_threads));
         #[cfg(unix)]
         let files = Arc::new(FileTable::new(options.open_files));
         Self(Arc::new(Shared {
             options,
             cache,
+            stored,
             pool,
             #[cfg(unix)]
             files,
@@ -79,12 +93,12 @@ impl Environment {
 
     /// What the cache holds, and how often it was of use.
     pub fn cache_use(&self) -> CacheUse {
-        self.0.cache.usage()
+        self.0.cache.usage_with(self.0.stored.as_deref())
     }
 
     /// One archive's entries of the cache.
     pub(crate) fn cache(&self) -> Cache {
-        Cache::within(&self.0.cache)
+        Cache::within(&self.0.cache).with_stored(self.0.stored.as_ref())
     }
 
     #[cfg(unix)]

@@ -9,11 +9,13 @@ mod canonical;
 pub(crate) mod escape;
 mod identity;
 mod parse;
+mod reduce;
 mod template;
 
 pub(crate) use canonical::Canonical;
 pub(crate) use identity::{Identity, identify, stamped_modified};
 pub(crate) use parse::{Limits, Parser, Shape, Span};
+pub(crate) use reduce::{Piece, reduce};
 pub(crate) use template::{
     Form, Hole, HoleKind, Item, PathId, Role, Step, Template, TemplateId, Templates,
 };

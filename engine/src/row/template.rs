@@ -204,11 +204,7 @@ impl Templates {
     }
 
     fn understand(&mut self, path: PathId, skeleton: &[u8]) -> Option<Template> {
-        let start = skeleton
-            .iter()
-            .position(|byte| !matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t'))?;
-        let holes = Vec::new();
-        let mut reading = Outline { templates: self, skeleton, at: start, depth: 0, holes };
+        let mut reading = Outline::new(self, skeleton)?;
         let tree = reading.value(path)?;
         let holes = reading.holes;
         let mut canonical = Vec::new();
@@ -258,19 +254,19 @@ impl hashbrown::Equivalent<(PathId, Box<[u8]>)> for dyn Keyed + '_ {
 }
 
 /// A skeleton as a tree.
-enum Tree<'s> {
+pub(super) enum Tree<'s> {
     Literal(&'s [u8]),
     Scalar { hole: usize, quoted: bool },
     Array { hole: usize },
     Object(Vec<Member<'s>>),
 }
 
-struct Member<'s> {
+pub(super) struct Member<'s> {
     /// Decoded, for order and look-up.
-    name: Vec<u8>,
+    pub(super) name: Vec<u8>,
     /// Canonical, without quotes.
-    spelled: Vec<u8>,
-    value: Tree<'s>,
+    pub(super) spelled: Vec<u8>,
+    pub(super) value: Tree<'s>,
 }
 
 impl Tree<'_> {
@@ -362,7 +358,7 @@ fn flush(text: &mut Vec<u8>, steps: &mut Vec<Step>) {
 }
 
 /// Reads a skeleton that the parser made of valid JSON.
-struct Outline<'t, 's> {
+pub(super) struct Outline<'t, 's> {
     templates: &'t mut Templates,
     skeleton: &'s [u8],
     at: usize,
@@ -370,8 +366,14 @@ struct Outline<'t, 's> {
     holes: Vec<Hole>,
 }
 
-impl<'s> Outline<'_, 's> {
-    fn value(&mut self, path: PathId) -> Option<Tree<'s>> {
+impl<'t, 's> Outline<'t, 's> {
+    pub(super) fn new(templates: &'t mut Templates, skeleton: &'s [u8]) -> Option<Self> {
+        let is_before = |byte: &u8| matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t');
+        let at = skeleton.iter().position(|byte| !is_before(byte))?;
+        Some(Self { templates, skeleton, at, depth: 0, holes: Vec::new() })
+    }
+
+    pub(super) fn value(&mut self, path: PathId) -> Option<Tree<'s>> {
         match *self.skeleton.get(self.at)? {
             b'{' => {
                 self.depth += 1;

@@ -39,6 +39,7 @@ pub(crate) use explain::{explain, keys};
 pub(crate) use rows::{document, latest, rows, rows_on, stored};
 pub(crate) use stretch::split;
 
+use crate::document::Path;
 use crate::types::{Custodian, MessageKind, RecordKind, Sequence, Timestamp};
 
 /// A half-open range of time: `from <= t < to`; `None` is no bound.
@@ -116,6 +117,9 @@ pub struct Scan {
     pub limit: Option<u64>,
     /// Go on behind this row.
     pub cursor: Option<Cursor>,
+    /// Of each document only what is at one of these paths, read without the rest of it: columns of
+    /// a segment, and texts only if one of them is wanted. [`Rows::complete`] reads the rest of a row.
+    pub paths: Vec<Path>,
 }
 
 /// What a scan will touch.

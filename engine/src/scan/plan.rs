@@ -12,6 +12,7 @@ use super::stretch::Stretch;
 use super::{Order, Scan, Versions};
 use crate::archive::{Missing, RowId, Slab, SlabRow};
 use crate::count::narrow;
+use crate::document::Path;
 use crate::error::{Error, Result};
 use crate::segment::Segment;
 use crate::snapshot::View;
@@ -28,6 +29,8 @@ pub(super) struct Query {
     /// In order; `None` for all.
     pub(super) conversations: Option<Vec<String>>,
     stretch: Stretch,
+    /// What is wanted of each document; `None` for all.
+    pub(super) paths: Option<Arc<[Path]>>,
     /// What the filter means in each segment, once that was touched.
     locals: Vec<OnceLock<Option<Local>>>,
 }
@@ -41,6 +44,7 @@ impl Query {
             cursor: None,
             conversations: None,
             stretch: Stretch::default(),
+            paths: None,
             locals: self.locals.iter().map(|_| OnceLock::new()).collect(),
             ..*self
         }
@@ -76,6 +80,7 @@ impl Query {
             limit: scan.limit.unwrap_or(u64::MAX),
             conversations,
             stretch: scan.stretch.clone(),
+            paths: (!scan.paths.is_empty()).then(|| scan.paths.clone().into()),
             locals,
             view,
         })

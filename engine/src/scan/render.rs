@@ -7,7 +7,7 @@ use super::page::Page;
 use super::plan::Query;
 use crate::archive::{RowId, SlabRow};
 use crate::count::narrow;
-use crate::document::Parts;
+use crate::document::{Parts, Path, Reducer};
 use crate::error::Result;
 use crate::segment::{Lists, RowReader, Spot};
 use crate::types::{MessageKind, RecordKind, Sequence, Timestamp};
@@ -102,6 +102,8 @@ impl Batch {
 pub(super) struct Readers {
     open: Vec<Open>,
     clock: u64,
+    /// Of rows in memory.
+    reducer: Option<Reducer>,
 }
 
 #[derive(Debug)]
@@ -131,12 +133,20 @@ impl Readers {
     ) -> Result<Rendered> {
         let start = json.len();
         if let Some(slab) = query.slab(at.source) {
-            json.extend_from_slice(slab.document(&slab.rows[at.row as usize]));
+            let document = slab.document(&slab.rows[at.row as usize]);
+            match &query.paths {
+                None => json.extend_from_slice(document),
+                Some(paths) => {
+                    let reducer =
+                        self.reducer.get_or_insert_with(|| Reducer::new(Arc::clone(paths)));
+                    reducer.reduce(document, json)?;
+                }
+            }
             let page = Page::Slab(Arc::clone(slab));
             let names = Names::Slab(&slab.rows[at.row as usize]);
             return describe(&page, at, start..json.len(), (names, texts));
         }
-        let open = self.reader(query, at)?;
+        let open = self.reader(query, at, query.paths.as_ref())?;
         open.reader.render(at.row, json)?;
         let lists = open.reader.lists();
         if !(open.spot.start..open.spot.end).contains(&at.row) {
@@ -146,7 +156,21 @@ impl Readers {
         describe(&open.page, at, start..json.len(), (names, texts))
     }
 
-    fn reader(&mut self, query: &Query, at: RowId) -> Result<&mut Open> {
+    /// Appends the whole document of a row. Who asks for this asks for nothing else.
+    pub(super) fn document(&mut self, query: &Query, at: RowId, out: &mut Vec<u8>) -> Result<()> {
+        if let Some(slab) = query.slab(at.source) {
+            out.extend_from_slice(slab.document(&slab.rows[at.row as usize]));
+            return Ok(());
+        }
+        self.reader(query, at, None)?.reader.render(at.row, out)
+    }
+
+    fn reader(
+        &mut self,
+        query: &Query,
+        at: RowId,
+        paths: Option<&Arc<[Path]>>,
+    ) -> Result<&mut Open> {
         self.clock += 1;
         let state = query.view.state();
         let found = self.open.iter().position(|open| open.source == at.source);
@@ -158,7 +182,10 @@ impl Readers {
                 drop(self.open.swap_remove(oldest.unwrap_or(0)));
             }
             let segment = Arc::clone(state.segments[at.source as usize].segment()?);
-            let reader = RowReader::new(segment)?;
+            let reader = match paths {
+                None => RowReader::new(segment)?,
+                Some(paths) => RowReader::of_paths(segment, paths)?,
+            };
             let page = Page::of_segment(reader.lists(), at.row)?;
             self.open.push(Open {
                 source: at.source,

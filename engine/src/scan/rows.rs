@@ -1,6 +1,7 @@
 //! The rows of a scan, one at a time, and rows as values of their own.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use super::choose::Chooser;
 use super::cursor::Cursor;
@@ -43,6 +44,8 @@ pub struct Rows {
     left: u64,
     failed: Option<(ErrorKind, String)>,
     asked: Option<Box<Asked>>,
+    /// Reads what of a row was left out.
+    rest: Readers,
 }
 
 /// Asks of rows whether another scan would choose them.
@@ -112,6 +115,7 @@ impl Rows {
             at_once,
             failed: None,
             asked: None,
+            rest: Readers::default(),
         })
     }
 
@@ -143,6 +147,24 @@ impl Rows {
                 Err(error)
             }
         }
+    }
+
+    /// Reads what [`Scan::paths`] left out of the row given last: from then on it has its whole document.
+    /// False before the first row, and if the rest of it is damaged and left out.
+    ///
+    /// Errors are those of [`Rows::next`].
+    pub fn complete(&mut self) -> Result<bool> {
+        let last = self.given.checked_sub(1).and_then(|last| self.batch.rows.get_mut(last));
+        let Some(row) = last else { return Ok(false) };
+        if self.query.paths.is_some() {
+            let start = self.batch.json.len();
+            let read = self.rest.document(&self.query, row.at, &mut self.batch.json);
+            if self.query.view.state().missing.pass(read)?.is_none() {
+                return Ok(false);
+            }
+            (row.json, row.parts) = (start..self.batch.json.len(), OnceLock::new());
+        }
+        Ok(true)
     }
 
     /// Would the same scan with these versions choose the row given last to stand for its message?
@@ -283,7 +305,8 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The exact bytes that came in first.
+    /// The exact bytes that came in first; of a scan of [`Scan::paths`] an object that has what is at
+    /// these paths, and nothing else.
     pub fn json(&self) -> &'a [u8] {
         self.batch.json.get(self.keys.json.clone()).unwrap_or_default()
     }
@@ -384,9 +407,18 @@ impl<'a> Row<'a> {
             kind: self.kind(),
             sequence: self.sequence(),
             address: self.address()?,
-            json: self.json().to_vec(),
+            json: self.whole()?.into_owned(),
             sightings: self.sightings()?,
         })
+    }
+
+    /// Its exact bytes, whatever the scan reads of them.
+    fn whole(&self) -> Result<Cow<'a, [u8]>> {
+        if self.query.paths.is_none() {
+            return Ok(self.json().into());
+        }
+        let whole = document(&self.query.view, self.keys.at)?;
+        Ok(whole.ok_or_else(|| Error::corrupt("the rest of a row cannot be read"))?.into())
     }
 
     fn address(&self) -> Result<ContentAddress> {
@@ -394,7 +426,8 @@ impl<'a> Row<'a> {
         if let Some(slab) = self.query.slab(source) {
             return Ok(slab.rows[row as usize].address);
         }
-        let address = self.query.view.with_addresses(|found| found.of_document(self.json()));
+        let whole = self.whole()?;
+        let address = self.query.view.with_addresses(|found| found.of_document(&whole));
         let live = self.query.view.state().segments.get(source as usize);
         let place = || live.map(|live| live.entry.path()).unwrap_or_default();
         address.map_err(|error| error.in_file(place()))

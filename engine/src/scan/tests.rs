@@ -7,6 +7,7 @@ use chatvault_base::time::text::{Fraction, parse, rendered};
 
 use super::*;
 use crate::archive::{Archive, Compare, Origin};
+use crate::document::Value;
 use crate::environment::{Environment, EnvironmentOptions};
 use crate::options::{Host, Options};
 use crate::snapshot::{Snapshot, Stored};
@@ -192,6 +193,7 @@ impl World {
             backwards: dice.one_in(2),
             limit: dice.one_in(4).then(|| dice.roll(40)),
             cursor: None,
+            paths: Vec::new(),
         }
     }
 
@@ -340,10 +342,36 @@ fn check(world: &mut World, snapshot: &Snapshot, scans: usize) {
         let threads = 1 + usize::try_from(world.dice.roll(4)).unwrap();
         let rows = snapshot.scan_on(&unlimited, threads.try_into().unwrap()).unwrap();
         assert_eq!(addresses(rows), wanted, "{threads} {unlimited:?}");
+        check_some(snapshot, &unlimited, (&wanted, threads));
         let explain = snapshot.explain(&unlimited).unwrap();
         assert!(explain.rows_touched >= wanted.len() as u64, "{explain:?} {unlimited:?}");
         assert!(explain.rows_touched <= explain.rows && explain.groups_touched <= explain.groups);
     }
+}
+
+/// The same rows, read by paths and then whole.
+fn check_some(snapshot: &Snapshot, scan: &Scan, (wanted, threads): (&[ContentAddress], usize)) {
+    let paths: Vec<Path> = ["from/user/id", "messageType", "a/b"].map(Path::new).into();
+    let scan = Scan { paths: paths.clone(), ..scan.clone() };
+    let mut rows = snapshot.scan_on(&scan, threads.try_into().unwrap()).unwrap();
+    let mut found = Vec::new();
+    assert!(!rows.complete().unwrap());
+    while let Some(row) = rows.next().unwrap() {
+        let (some, stored) = (row.document().unwrap().into_owned(), row.to_stored().unwrap());
+        let names: Vec<&str> = some.root().members().map(|(name, _)| name).collect();
+        assert_eq!(names, ["messageType", "from"]);
+        let cursor = rows.cursor().unwrap();
+        assert!(rows.complete().unwrap());
+        let row = rows.last().unwrap();
+        assert_eq!((row.json(), cursor.address), (&*stored.json, stored.address));
+        let whole = row.document().unwrap();
+        for path in &paths {
+            let texts = [&whole, &some].map(|one| one.get(path).and_then(Value::text));
+            assert_eq!(texts[0], texts[1], "{path:?}");
+        }
+        found.push(whole.address());
+    }
+    assert_eq!(found, wanted, "{scan:?}");
 }
 
 fn check_rows(world: &World, snapshot: &Snapshot) {

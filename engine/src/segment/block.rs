@@ -7,21 +7,20 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use chatvault_base::decimal::put_decimal;
-use chatvault_base::time::text::{Fraction, Printer};
+use chatvault_base::time::text::Printer;
 
 use super::bind::Context;
 use super::bound::Bound;
-use super::columns::{FIRST_ENTRY, INLINE, PREDICTED};
+use super::columns::INLINE;
 use super::keys::Keys;
 use super::layout::Chunk;
-use super::program::{Column, Made, Move, Own, Program, Programs, Run, Step, Use};
-use super::recent::{Key, Recent};
+use super::program::{Column, Made, Move, Own, Program, Programs, Reduced, Step, Use};
+use super::recent::Recent;
 use super::stream::{self, Numbers};
+use super::walk::Walk;
 use crate::error::{Error, Result};
-use crate::format::bytes::{Reader, unzigzag};
+use crate::format::bytes::Reader;
 use crate::format::limits::decoded;
-use crate::types::Timestamp;
 
 /// A mark every so many rows: a row is reached by walking half as many on average.
 const MARK_ROWS: u32 = 32;
@@ -35,7 +34,7 @@ const MAX_MARKED: usize = 1 << 22;
 /// Of a column whose numbers do not differ.
 const NO_SLOT: u32 = u32::MAX;
 /// Arrays nested deeper than any parsed document could be.
-const MAX_DEPTH: usize = 256;
+pub(super) const MAX_DEPTH: usize = 256;
 
 /// A conversation's name in a list, and its rows in the segment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,7 +95,7 @@ impl Text {
         self.bytes.len() + self.ends.len() * 4
     }
 
-    fn piece(&self, number: usize) -> Option<&[u8]> {
+    pub(super) fn piece(&self, number: usize) -> Option<&[u8]> {
         let end = *self.ends.get(number)? as usize;
         let before = number.checked_sub(1).and_then(|before| self.ends.get(before));
         self.bytes.get(before.map_or(0, |end| *end as usize + 1)..end)
@@ -106,44 +105,46 @@ impl Text {
 /// A row group's columns.
 #[derive(Debug)]
 pub(crate) struct Block {
-    first_row: u32,
+    pub(super) first_row: u32,
     roots: Numbers,
     inner: Numbers,
     /// Columns whose numbers differ, by slot.
-    varying: Vec<Numbers>,
+    pub(super) varying: Vec<Numbers>,
     /// The slot of each column that has one, by column; `u32::MAX` for none.
     slots: Vec<u32>,
     chunks: Vec<Chunk>,
     marks: Vec<Mark>,
     /// Numbers of each slot before each mark.
     marked: Vec<u32>,
-    programs: Programs,
+    pub(super) programs: Programs,
     /// Literal bytes that its programs may still take.
-    room: AtomicUsize,
+    pub(super) room: AtomicUsize,
 }
 
 /// Where a row's values are, but for those of slots.
 #[derive(Clone, Copy, Debug, Default)]
-struct Mark {
-    row: u32,
-    chunk: u32,
-    chunk_end: u32,
+pub(super) struct Mark {
+    pub(super) row: u32,
+    pub(super) chunk: u32,
+    pub(super) chunk_end: u32,
     /// Pieces of the chunk's text before it.
-    text: u32,
-    inner: u32,
+    pub(super) text: u32,
+    pub(super) inner: u32,
 }
 
 /// Where the next row's values are, and what was rendered lately of the segment.
 #[derive(Debug, Default)]
 pub(crate) struct Cursor {
-    at: Mark,
+    pub(super) at: Mark,
     /// Numbers of each slot before it.
-    next: Vec<u32>,
-    conversation: Spot,
+    pub(super) next: Vec<u32>,
+    pub(super) conversation: Spot,
     /// The row's codes so far in columns that are a context.
-    last: Vec<(u32, u64)>,
-    printer: Printer,
-    recent: Recent,
+    pub(super) last: Vec<(u32, u64)>,
+    pub(super) printer: Printer,
+    pub(super) recent: Recent,
+    /// A row wanted text that it was not given.
+    pub(crate) wants_text: bool,
 }
 
 impl Cursor {
@@ -269,27 +270,35 @@ impl Block {
 
     /// Takes what a node takes of the streams.
     fn count(&self, root: &Program, cursor: &mut Cursor, inner: usize, depth: usize) -> Result<()> {
+        root.moves.iter().try_for_each(|step| self.take(*step, cursor, inner, depth))
+    }
+
+    pub(super) fn take(
+        &self,
+        step: Move,
+        cursor: &mut Cursor,
+        inner: usize,
+        depth: usize,
+    ) -> Result<()> {
         let damaged = || Error::corrupt("row group's columns are damaged");
-        for step in &root.moves {
-            match step {
-                Move::Text(column) => {
-                    let code = self.code(*column, cursor).ok_or_else(damaged)?;
-                    cursor.at.text = cursor.at.text.saturating_add(u32::from(code == INLINE));
-                }
-                Move::Own(pieces) => cursor.at.text = cursor.at.text.saturating_add(*pieces),
-                // At the end each slot must have given as many as it has.
-                Move::Number(column) => {
-                    let next = cursor.next.get_mut(self.slot(*column)).ok_or_else(damaged)?;
-                    *next = next.wrapping_add(1);
-                }
-                Move::Array => {
-                    let depth = depth.checked_sub(1).ok_or_else(damaged)?;
-                    for _ in 0..self.take_inner(cursor) {
-                        let there = Some(cursor.at.inner).filter(|at| (*at as usize) < inner);
-                        let _ = there.ok_or_else(damaged)?;
-                        let element = self.programs.get(self.take_inner(cursor))?;
-                        self.count(element, cursor, inner, depth)?;
-                    }
+        match step {
+            Move::Text(column) => {
+                let code = self.code(column, cursor).ok_or_else(damaged)?;
+                cursor.at.text = cursor.at.text.saturating_add(u32::from(code == INLINE));
+            }
+            Move::Own(pieces) => cursor.at.text = cursor.at.text.saturating_add(pieces),
+            // At the end each slot must have given as many as it has.
+            Move::Number(column) => {
+                let next = cursor.next.get_mut(self.slot(column)).ok_or_else(damaged)?;
+                *next = next.wrapping_add(1);
+            }
+            Move::Array => {
+                let depth = depth.checked_sub(1).ok_or_else(damaged)?;
+                for _ in 0..self.take_inner(cursor) {
+                    let there = Some(cursor.at.inner).filter(|at| (*at as usize) < inner);
+                    let _ = there.ok_or_else(damaged)?;
+                    let element = self.programs.get(self.take_inner(cursor))?;
+                    self.count(element, cursor, inner, depth)?;
                 }
             }
         }
@@ -297,12 +306,12 @@ impl Block {
     }
 
     /// The slot of a column, above all slots if it has none.
-    fn slot(&self, column: u32) -> usize {
+    pub(super) fn slot(&self, column: u32) -> usize {
         self.slots.get(column as usize).copied().unwrap_or(NO_SLOT) as usize
     }
 
     /// The next number of a column.
-    fn code(&self, column: u32, cursor: &mut Cursor) -> Option<u64> {
+    pub(super) fn code(&self, column: u32, cursor: &mut Cursor) -> Option<u64> {
         let slot = self.slot(column);
         let next = cursor.next.get_mut(slot)?;
         let code = self.varying.get(slot)?.get(*next as usize)?;
@@ -310,7 +319,7 @@ impl Block {
         Some(code)
     }
 
-    fn take_inner(&self, cursor: &mut Cursor) -> u64 {
+    pub(super) fn take_inner(&self, cursor: &mut Cursor) -> u64 {
         cursor.at.inner += 1;
         self.inner.at(cursor.at.inner as usize - 1)
     }
@@ -371,193 +380,45 @@ impl Block {
         cursor: &mut Cursor,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let row = cursor.at.row as usize;
+        let root = self.programs.get(self.roots.at(cursor.at.row as usize))?;
+        self.follow(root.steps(view, &self.room)?, (view, keys, Some(text)), cursor, out)
+    }
+
+    /// The same of some members only. Text may be absent: if it is wanted that is an error, and
+    /// the cursor says so.
+    pub(crate) fn render_some(
+        &self,
+        (view, keys, text): (&impl Lookup, &Keys, Option<&Text>),
+        reduced: &mut Reduced,
+        cursor: &mut Cursor,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let root = self.programs.shared(self.roots.at(cursor.at.row as usize))?;
+        if let Some(steps) = reduced.steps(view, root)? {
+            return self.follow(steps, (view, keys, text), cursor, out);
+        }
+        let mut whole = Vec::new();
+        self.follow(root.steps(view, &self.room)?, (view, keys, text), cursor, &mut whole)?;
+        reduced.of_json.reduce(&whole, out)
+    }
+
+    fn follow<'w>(
+        &'w self,
+        steps: &'w [Step],
+        (view, keys, text): (&'w impl Lookup, &'w Keys, Option<&'w Text>),
+        cursor: &'w mut Cursor,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         cursor.last.clear();
-        let root = self.programs.get(self.roots.at(row))?;
+        let row = cursor.at.row as usize;
         let limit = out.len() + decoded::DOCUMENT;
-        let steps = root.steps(view, &self.room)?;
-        Walk { block: self, view, keys, text, cursor, row, limit }.node(steps, out)?;
-        self.step_row(cursor);
+        let mut walk = Walk { block: self, view, keys, text, cursor, row, limit };
+        walk.node(steps, out)?;
+        self.step_row(walk.cursor);
         Ok(())
     }
 }
 
-struct Walk<'w, V> {
-    block: &'w Block,
-    view: &'w V,
-    keys: &'w Keys,
-    text: &'w Text,
-    cursor: &'w mut Cursor,
-    row: usize,
-    /// Where the output ends at the latest.
-    limit: usize,
-}
-
-impl<'w, V: Lookup> Walk<'w, V> {
-    fn node(&mut self, steps: &'w [Step], out: &mut Vec<u8>) -> Result<()> {
-        for step in steps {
-            if out.len() > self.limit {
-                return Err(Error::corrupt("document is over the limit"));
-            }
-            match step {
-                Step::Literal(bytes, _) => out.extend_from_slice(bytes),
-                Step::Text(place, context) => {
-                    let text = self.value(place.column, *context)?;
-                    out.extend_from_slice(text);
-                }
-                Step::Time(place, fraction) => {
-                    let ticks = unzigzag(self.code(place.column)?);
-                    self.time(ticks, *fraction, out);
-                }
-                Step::Ticks(ticks, fraction) => self.time(*ticks, *fraction, out),
-                Step::Own(column, context) => {
-                    if *context {
-                        self.cursor.last.push((*column, INLINE));
-                    }
-                    let text = self.inline()?;
-                    out.extend_from_slice(text);
-                }
-                Step::Array => {
-                    for _ in 0..self.block.take_inner(self.cursor) {
-                        let element = self.block.take_inner(self.cursor);
-                        let element = self.block.programs.get(element)?;
-                        self.node(element.steps(self.view, &self.block.room)?, out)?;
-                    }
-                }
-                Step::Predicted(column) => {
-                    let code = self.predicted(*column)?;
-                    out.extend_from_slice(self.view.entry(*column, code)?);
-                }
-                Step::Remember(column, code) => self.cursor.last.push((*column, *code)),
-                Step::Run(run) => self.run(run, out)?,
-                other => self.key(other, out)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn time(&mut self, ticks: i64, fraction: Fraction, out: &mut Vec<u8>) {
-        let at = self.keys.modified[self.row].wrapping_add(ticks);
-        self.cursor.printer.print(Timestamp::from_ticks(at), fraction, out);
-    }
-
-    fn run(&mut self, run: &'w Run, out: &mut Vec<u8>) -> Result<()> {
-        let mut key = Key { run: run.number, ..Key::default() };
-        if run.by_sender {
-            key.sender = self.keys.sender(self.row);
-        }
-        for (code, place) in key.codes.iter_mut().zip(&run.columns) {
-            let slot = self.block.slot(place.column);
-            let next = self.cursor.next.get(slot).copied().unwrap_or(u32::MAX);
-            let column = self.block.varying.get(slot);
-            let there = column.and_then(|column| column.get(next as usize)).unwrap_or(INLINE);
-            let elsewhere = there == PREDICTED && (place.is_apart || place.is_context);
-            match u32::try_from(there) {
-                Ok(there) if u64::from(there) != INLINE && !elsewhere => *code = there,
-                _ => return self.node(&run.steps, out),
-            }
-        }
-        if let Some(text) = self.cursor.recent.get(&key) {
-            out.extend_from_slice(text);
-            for (code, place) in key.codes.iter().zip(&run.columns) {
-                self.cursor.next[self.block.slot(place.column)] += 1;
-                if place.is_context {
-                    self.cursor.last.push((place.column, u64::from(*code)));
-                }
-            }
-            return Ok(());
-        }
-        let start = out.len();
-        self.node(&run.steps, out)?;
-        self.cursor.recent.put(&key, out.get(start..).unwrap_or_default());
-        Ok(())
-    }
-
-    /// A value that the row's keys give.
-    fn key(&mut self, step: &Step, out: &mut Vec<u8>) -> Result<()> {
-        let (keys, row) = (self.keys, self.row);
-        match step {
-            Step::Created(fraction) => {
-                self.cursor.printer.print(Timestamp::from_ticks(keys.created[row]), *fraction, out);
-            }
-            Step::Modified(fraction) => {
-                self.cursor.printer.print(
-                    Timestamp::from_ticks(keys.modified[row]),
-                    *fraction,
-                    out,
-                );
-            }
-            Step::Id => keys.put_id(row, out),
-            Step::Version => put_decimal(out, keys.version(row)),
-            Step::Conversation => {
-                let number = self.conversation()?;
-                out.extend_from_slice(self.view.conversation(number)?);
-            }
-            Step::ReplyTo => {
-                let _ = keys.put_reply_to(row, out);
-            }
-            Step::Sender => {
-                let number = keys.sender(row).checked_sub(1);
-                let number = number.ok_or_else(|| Error::corrupt("row without its sender"))?;
-                out.extend_from_slice(self.view.sender(number)?);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// The number of the row's conversation: mostly that of the row before.
-    fn conversation(&mut self) -> Result<u32> {
-        let row = self.block.first_row + narrow(self.row);
-        let spot = self.cursor.conversation;
-        if !(spot.start..spot.end).contains(&row) {
-            self.cursor.conversation = self.view.spot(row)?;
-        }
-        Ok(self.cursor.conversation.number)
-    }
-
-    fn code(&mut self, column: u32) -> Result<u64> {
-        let code = self.block.code(column, self.cursor);
-        code.ok_or_else(|| Error::corrupt("column ends too early"))
-    }
-
-    /// The next value of a text column.
-    fn value(&mut self, column: u32, context: bool) -> Result<&'w [u8]> {
-        let view = self.view;
-        let mut code = self.code(column)?;
-        if code == PREDICTED {
-            code = self.predicted(column)?;
-        }
-        if context {
-            self.cursor.last.push((column, code));
-        }
-        if code == INLINE { self.inline() } else { view.entry(column, code) }
-    }
-
-    fn predicted(&self, column: u32) -> Result<u64> {
-        let context = match self.view.contexts().get(column as usize) {
-            Some(Context::Sender) => u64::from(self.keys.sender(self.row)),
-            Some(Context::Column(id)) => {
-                let last = self.cursor.last.iter().rev().find(|(column, _)| column == id);
-                last.map_or(0, |(_, code)| *code)
-            }
-            Some(Context::None) | None => 0,
-        };
-        let code = self.view.prediction(column, context)?;
-        if code < FIRST_ENTRY {
-            return Err(Error::corrupt("value without a prediction"));
-        }
-        Ok(code)
-    }
-
-    /// The row's next own text.
-    fn inline(&mut self) -> Result<&'w [u8]> {
-        let piece = self.text.piece(self.cursor.at.text as usize);
-        self.cursor.at.text += 1;
-        piece.ok_or_else(|| Error::corrupt("text ends too early"))
-    }
-}
-
-fn narrow(row: usize) -> u32 {
+pub(super) fn narrow(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

@@ -55,6 +55,10 @@ impl Bound {
         self.skeleton.len() + 8 * (self.holes.len() + 1)
     }
 
+    pub(crate) fn skeleton(&self) -> &[u8] {
+        &self.skeleton
+    }
+
     /// The literal bytes in front of hole `index`, or behind the last.
     pub(crate) fn piece(&self, index: usize) -> &[u8] {
         let end = self.ends[index] as usize;

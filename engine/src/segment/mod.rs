@@ -21,10 +21,12 @@ mod open;
 mod pages;
 mod program;
 mod recent;
+mod rows;
 mod sets;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub(crate) use block::{Block, Spot, Text};
 pub(crate) use build::{Built, Effort, build};
@@ -32,9 +34,10 @@ pub(crate) use dictionary::{Decoder, Dictionary, Samples, Trained, encode as enc
 pub(crate) use keys::{Keys, kind_code, numeric};
 pub(crate) use layout::{Bounds, Group};
 pub(crate) use lists::{Forms, Lists};
-pub(crate) use open::{RowReader, Segment, Tables, tag_number};
+pub(crate) use open::{Segment, Tables, tag_number};
 pub(crate) use pages::{List, ListPage, border};
 pub(crate) use program::Program;
+pub(crate) use rows::RowReader;
 
 use crate::error::Result;
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};

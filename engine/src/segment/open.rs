@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::block::{Block, Cursor, Text};
+use super::block::{Block, Text};
 use super::bound::Bound;
 use super::columns::read_heads;
 use super::dictionary::{Decoder, Dictionary};
@@ -222,7 +222,13 @@ impl Segment {
         Ok(page.starts.get(local).copied().unwrap_or_else(|| self.start_of_page(number + 1)))
     }
 
-    fn block(&self, group: usize, lists: &Lists, forms: &Forms, keys: &Keys) -> Result<Arc<Block>> {
+    pub(super) fn block(
+        &self,
+        group: usize,
+        lists: &Lists,
+        forms: &Forms,
+        keys: &Keys,
+    ) -> Result<Arc<Block>> {
         let made = || {
             let (group, place) = self.group(group).map(|group| (group, group.columns))?;
             let view = &Forming { lists, forms };
@@ -250,7 +256,7 @@ impl Segment {
         }
     }
 
-    fn text(&self, group: usize, chunk: usize, forms: &Forms) -> Result<Arc<Text>> {
+    pub(super) fn text(&self, group: usize, chunk: usize, forms: &Forms) -> Result<Arc<Text>> {
         let made = || {
             let place = self.text_place(group, chunk)?;
             let text = self.read_text(place, forms);
@@ -319,7 +325,7 @@ impl Segment {
     }
 
     /// Names the conversations that a damaged row group touches; a read that failed is no damage.
-    fn locate(&self, error: Error, group: &Group, offset: u64) -> Error {
+    pub(super) fn locate(&self, error: Error, group: &Group, offset: u64) -> Error {
         let names = self.conversations(group.first_row..group.end_row());
         let count = names.len();
         let first: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
@@ -370,9 +376,9 @@ impl Segment {
         Ok(frame)
     }
 
-    fn bytes(&self, place: Place) -> Result<Vec<u8>> {
-        self.cache.was_read(place.bytes);
-        read_at(&*self.file, place).map_err(|error| error.in_file(&*self.path))
+    fn bytes(&self, place: Place) -> Result<Arc<Vec<u8>>> {
+        let read = || read_at(&*self.file, place).map_err(|error| error.in_file(&*self.path));
+        self.cache.stored((self.meta.number, place.offset), read)
     }
 
     fn read_text(&self, place: Place, forms: &Forms) -> Result<Vec<u8>> {
@@ -503,77 +509,4 @@ fn mixed_up() -> Error {
 
 fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// Renders rows of one segment; rows in order are cheapest.
-#[derive(Debug)]
-pub(crate) struct RowReader {
-    lists: Arc<Lists>,
-    forms: Arc<Forms>,
-    open: Option<OpenGroup>,
-    cursor: Cursor,
-}
-
-#[derive(Debug)]
-struct OpenGroup {
-    number: usize,
-    rows: Range<u32>,
-    keys: Arc<Keys>,
-    block: Arc<Block>,
-    /// The chunk that the last row's text is in.
-    text: Option<(usize, Arc<Text>)>,
-}
-
-impl RowReader {
-    pub(crate) fn new(segment: Arc<Segment>) -> Result<Self> {
-        let forms = segment.forms()?;
-        let lists = Arc::new(Lists::new(segment));
-        Ok(Self { lists, forms, open: None, cursor: Cursor::default() })
-    }
-
-    /// The names and sets that it holds.
-    pub(crate) fn lists(&self) -> &Arc<Lists> {
-        &self.lists
-    }
-
-    /// Appends a row's document.
-    pub(crate) fn render(&mut self, row: u32, out: &mut Vec<u8>) -> Result<()> {
-        if !self.open.as_ref().is_some_and(|open| open.rows.contains(&row)) {
-            self.open = None;
-            self.cursor.leave();
-        }
-        let open = match &mut self.open {
-            Some(open) => open,
-            none => none.insert(Self::open_group(&self.lists, &self.forms, row)?),
-        };
-        let (segment, number) = (self.lists.segment(), open.number);
-        let located = |error: Error| match segment.group(number) {
-            // A page of a list says itself where it is.
-            Ok(group) if error.file().is_none() => {
-                segment.locate(error, group, group.columns.offset)
-            }
-            _ => error,
-        };
-        let cursor = &mut self.cursor;
-        open.block.seek((row - open.rows.start) as usize, cursor).map_err(located)?;
-        let text = match &mut open.text {
-            Some((chunk, text)) if *chunk == cursor.chunk() => text,
-            other => {
-                let text = segment.text(number, cursor.chunk(), &self.forms)?;
-                &mut other.insert((cursor.chunk(), text)).1
-            }
-        };
-        let view = &Forming { lists: &self.lists, forms: &self.forms };
-        open.block.render(view, &open.keys, text, cursor, out).map_err(located)
-    }
-
-    fn open_group(lists: &Lists, forms: &Forms, row: u32) -> Result<OpenGroup> {
-        let segment = lists.segment();
-        let number = segment.group_of(row);
-        let group = segment.group(number)?;
-        let rows = group.first_row..group.end_row();
-        let keys = segment.keys(number)?;
-        let block = segment.block(number, lists, forms, &keys)?;
-        Ok(OpenGroup { number, rows, keys, block, text: None })
-    }
 }

@@ -9,7 +9,9 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use foldhash::fast::FixedState;
+use foldhash::fast::{FixedState, RandomState};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use chatvault_base::time::text::Fraction;
 
@@ -17,9 +19,11 @@ use super::bind::Context;
 use super::block::Lookup;
 use super::bound::{Binding, Bound};
 use super::columns::{INLINE, PREDICTED};
+use crate::document::{Path, Reducer};
 use crate::error::{Error, Result};
 use crate::format::bytes::unzigzag;
 use crate::format::limits::decoded;
+use crate::row::{Piece, reduce};
 
 /// A column whose numbers differ in the group.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +64,10 @@ pub(super) enum Step {
     ReplyTo,
     Sender,
     Array,
+    /// Values that are not wanted.
+    Pass(Move),
+    /// The next value of a text column that is a context, which is not wanted.
+    Hidden(u32),
     /// Steps whose text follows from the row's sender and codes of columns. The conversation is none
     /// of them: that would be another text for each sender in each conversation.
     Run(Box<Run>),
@@ -74,6 +82,9 @@ pub(super) struct RunColumn {
     /// What predicts it is not in the run.
     pub(super) is_apart: bool,
 }
+
+/// Reduced programs that are remembered; of more, all are forgotten.
+const MOST_REDUCED: usize = 4_096;
 
 /// Columns that a run has at most.
 pub(super) const RUN_COLUMNS: usize = 8;
@@ -146,25 +157,27 @@ impl Made {
 
     fn moves(&self, bound: &Bound) -> Box<[Move]> {
         let mut moves = Vec::new();
-        for hole in self.holes(bound) {
-            match hole {
-                (Binding::Text(_), Column::Absent | Column::Same(INLINE)) => match moves.last_mut()
-                {
-                    Some(Move::Own(count)) => *count += 1,
-                    _ => moves.push(Move::Own(1)),
-                },
-                (Binding::Text(column), Column::Varying(Own::Seldom | Own::Often)) => {
-                    moves.push(Move::Text(column));
-                }
-                (Binding::Text(column) | Binding::Time(column, _), Column::Varying(_)) => {
-                    moves.push(Move::Number(column));
-                }
-                (Binding::Array, _) => moves.push(Move::Array),
-                _ => {}
+        for step in self.holes(bound).filter_map(|(hole, there)| move_of(hole, there)) {
+            match (moves.last_mut(), step) {
+                (Some(Move::Own(count)), Move::Own(more)) => *count += more,
+                _ => moves.push(step),
             }
         }
         moves.into()
     }
+}
+
+/// What a hole takes of the group's streams.
+fn move_of(hole: Binding, there: Column) -> Option<Move> {
+    Some(match (hole, there) {
+        (Binding::Text(_), Column::Absent | Column::Same(INLINE)) => Move::Own(1),
+        (Binding::Text(column), Column::Varying(Own::Seldom | Own::Often)) => Move::Text(column),
+        (Binding::Text(column) | Binding::Time(column, _), Column::Varying(_)) => {
+            Move::Number(column)
+        }
+        (Binding::Array, _) => Move::Array,
+        _ => return None,
+    })
 }
 
 fn column_of(hole: Binding) -> Option<u32> {
@@ -228,6 +241,36 @@ impl Program {
         open.end_literal(view)?;
         Ok(open.steps)
     }
+
+    /// Steps that give only what some paths name; `None` if the template is no object.
+    pub(super) fn reduced(
+        &self,
+        view: &impl Lookup,
+        paths: &[Path],
+    ) -> Result<Option<Box<[Step]>>> {
+        let bound = bound(view, u64::from(self.made.template))?;
+        let names: Vec<&[Box<str>]> = paths.iter().map(Path::names).collect();
+        let Some(pieces) = reduce(bound.skeleton(), &names) else { return Ok(None) };
+        let room = AtomicUsize::new(decoded::LITERALS);
+        let mut open = Compiling { steps: Vec::new(), literal: Vec::new(), room: &room };
+        let mut holes = self.made.holes(bound);
+        for piece in pieces {
+            // All holes are there, in their order.
+            match piece {
+                Piece::Bytes(bytes) => open.literal.extend_from_slice(&bytes),
+                Piece::Hole(_) => {
+                    let (hole, column) = holes.next().ok_or_else(unknown)?;
+                    open.hole(view, hole, column)?;
+                }
+                Piece::Dropped(_) => {
+                    let (hole, column) = holes.next().ok_or_else(unknown)?;
+                    open.pass(view, hole, column);
+                }
+            }
+        }
+        open.end_literal(view)?;
+        Ok(Some(join_runs(view, open.steps)))
+    }
 }
 
 /// The programs of the templates that a group uses, by template.
@@ -260,6 +303,10 @@ impl Programs {
     }
 
     pub(super) fn get(&self, number: u64) -> Result<&Program> {
+        Ok(self.shared(number)?)
+    }
+
+    pub(super) fn shared(&self, number: u64) -> Result<&Arc<Program>> {
         let place = self.0.binary_search_by_key(&number, |(template, _)| u64::from(*template));
         let program = place.ok().and_then(|place| self.0.get(place));
         Ok(&program.ok_or_else(unknown)?.1)
@@ -268,6 +315,42 @@ impl Programs {
     /// Bytes in memory, about, without what groups share.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.0)
+    }
+}
+
+/// Programs reduced to what some paths name.
+#[derive(Debug)]
+pub(crate) struct Reduced {
+    /// For documents that are kept whole.
+    pub(super) of_json: Reducer,
+    known: HashMap<usize, Known, RandomState>,
+}
+
+/// A program, kept so that no other one gets its place in memory, and its steps.
+type Known = (Arc<Program>, Option<Box<[Step]>>);
+
+impl Reduced {
+    pub(crate) fn new(paths: Arc<[Path]>) -> Self {
+        Self { of_json: Reducer::new(paths), known: HashMap::default() }
+    }
+
+    /// The steps of a program; `None` if its documents are kept whole.
+    pub(super) fn steps(
+        &mut self,
+        view: &impl Lookup,
+        program: &Arc<Program>,
+    ) -> Result<Option<&[Step]>> {
+        if self.known.len() >= MOST_REDUCED {
+            self.known.clear();
+        }
+        let steps = match self.known.entry(Arc::as_ptr(program).addr()) {
+            Entry::Occupied(entry) => &entry.into_mut().1,
+            Entry::Vacant(entry) => {
+                let steps = program.reduced(view, self.of_json.paths())?;
+                &entry.insert((Arc::clone(program), steps)).1
+            }
+        };
+        Ok(steps.as_deref())
     }
 }
 
@@ -340,6 +423,25 @@ impl Compiling<'_> {
         self.end_literal(view)?;
         self.steps.push(step);
         Ok(())
+    }
+
+    /// Passes a hole, which puts nothing out: a literal goes on behind it.
+    fn pass(&mut self, view: &impl Lookup, hole: Binding, there: Column) {
+        let step = match (hole, there) {
+            (Binding::Text(column), _) if view.is_context(column) => match there {
+                Column::Varying(_) => Step::Hidden(column),
+                Column::Same(code) if code != INLINE => Step::Remember(column, code),
+                Column::Same(_) | Column::Absent => {
+                    self.steps.push(Step::Remember(column, INLINE));
+                    Step::Pass(Move::Own(1))
+                }
+            },
+            _ => match move_of(hole, there) {
+                Some(step) => Step::Pass(step),
+                None => return,
+            },
+        };
+        self.steps.push(step);
     }
 }
 

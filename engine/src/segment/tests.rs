@@ -9,6 +9,7 @@ use super::open::unpack;
 use super::pages::{Directory, LISTS, List, ListPage, PageEntry};
 use super::{Effort, NewRow, RowReader, Segment, Source, Visit, build, footer};
 use crate::cache::Cache;
+use crate::document::{Path, Reducer};
 use crate::error::Result;
 use crate::format::bytes::{Reader, put_block};
 use crate::format::frame::{self, Codec};
@@ -370,6 +371,57 @@ fn custodians_that_are_in_other_sets_are_damage() {
         wrong += usize::from(check(&with_custodians(&file, &forged)).is_err());
     }
     assert_eq!(wrong, page.len() * 4, "{page:?}");
+}
+
+/// Messages whose parts come and go: contexts, lists, own texts, one without an object's members.
+fn odd(number: usize) -> String {
+    let own = |part| blake3::hash(format!("{number} {part}").as_bytes()).to_string();
+    let (person, text) = (number * 7 % 5, (0..number % 4).map(own).collect::<String>());
+    let from = match number % 6 {
+        0 => "null".to_owned(),
+        1 => format!(r#"{{"user":{{"displayName":"P{person}","id":"p{person}"}}}}"#),
+        _ => format!(r#"{{"user":{{"id":"p{person}","displayName":"P{person}"}},"x":{number}}}"#),
+    };
+    let list = match number % 5 {
+        0 => "[]".to_owned(),
+        1 => format!(
+            r#"[ {{"id":"p{person}","name":"P{person}","t":"{text}{number}"}} , 7,[{number}]]"#
+        ),
+        _ => format!(r#"[{{"id":"{number}","name":"P{person}"}}]"#),
+    };
+    let more = if number.is_multiple_of(3) { r#","from":{"user":{"id":"later"}}"# } else { "" };
+    format!(
+        r#"{{"n":{number},"from":{from},"list":{list},"body":{{"content":"{text}{number}","kind":"html"}},"subject":"{}"{more}}}"#,
+        number % 9
+    )
+}
+
+#[test]
+fn what_paths_name_is_read_alone_and_without_texts_that_nobody_wants() {
+    let documents: Vec<String> = (0..700).map(odd).collect();
+    let file = build(ARCHIVE, 1, (Effort::FRESH, None), &mut Rows(documents.clone())).unwrap().file;
+    let read = |paths: &[&str]| {
+        let storage = Counting::of(&file);
+        let segment = Segment::open(&storage, ARCHIVE, 1, PATH, Arc::new(Cache::new(0))).unwrap();
+        let paths: Arc<[Path]> = paths.iter().map(|path| Path::new(path)).collect();
+        let mut reader = RowReader::of_paths(Arc::new(segment), &paths).unwrap();
+        let mut reducer = Reducer::new(paths);
+        storage.read.store(0, Ordering::Relaxed);
+        for row in (0..700).chain((0..700).rev().step_by(3)) {
+            let (mut wanted, mut found) = (b"before".to_vec(), b"before".to_vec());
+            reducer.reduce(documents[row].as_bytes(), &mut wanted).unwrap();
+            reader.render(u32::try_from(row).unwrap(), &mut found).unwrap();
+            assert_eq!(String::from_utf8_lossy(&found), String::from_utf8_lossy(&wanted));
+        }
+        storage.read.load(Ordering::Relaxed)
+    };
+    let small =
+        ["from/user/displayName", "subject", "body/kind", "nowhere"].map(|one| read(&[one]));
+    let large = read(&["body/content"]);
+    assert!(small.iter().all(|bytes| bytes * 2 < large), "{small:?} bytes, with texts {large}");
+    let _bytes = read(&["list", "n"]);
+    let _bytes = read(&["list/name", "from", "subject"]);
+    let _bytes = read(&["body", "from/user/id"]);
 }
 
 /// Counts the bytes that are read of a file.

@@ -212,7 +212,7 @@ impl Table {
     }
 
     fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        self.cache.was_read(narrow(out.len()));
+        self.cache.was_read(out.len());
         let read = self.file.read_at(offset, out);
         read.map_err(|cause| Error::io("read", &self.path, cause).at(offset))
     }

@@ -52,6 +52,10 @@ impl Wanted {
         fields.retain(|field| !field.is_never_null());
         Self(fields.into_iter().map(|field| (Path::new(field.path()), field)).collect())
     }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|(path, _)| path)
+    }
 }
 
 /// The values of a message.

@@ -19,7 +19,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chatvault_base::filter;
-use chatvault_engine::Scan;
+use chatvault_engine::{Path, Scan};
 pub use evaluate::Facts;
 
 use crate::error::{Error, Result};
@@ -79,6 +79,11 @@ impl Filter {
     /// Does a message meet it?
     pub fn matches(&self, message: Facts<'_>) -> bool {
         evaluate::meets(&self.tree, &self.wanted, message)
+    }
+
+    /// What of a message it looks at.
+    pub(crate) fn paths(&self) -> Vec<Path> {
+        self.wanted.paths().cloned().collect()
     }
 
     /// Puts as much of it as a scan can say into the scan.

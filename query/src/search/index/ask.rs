@@ -75,6 +75,11 @@ impl Candidates {
         }
     }
 
+    /// Are there rows that it does not have?
+    pub(crate) fn are_some(&self) -> bool {
+        self.rows.is_some()
+    }
+
     /// May this transcript meet the search, with the text in this file?
     pub(crate) fn has_text(&self, row: &Row<'_>, file: Option<&ContentAddress>) -> bool {
         match (&self.rows, &self.known, file) {
