@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tracing::debug_span;
 
-use super::disposal::TRASH;
+use super::maintain::disposal::TRASH;
 use super::open::{FOLDERS, in_the_way, lock};
 use super::{Archive, Shared, State};
 use crate::error::{Error, ErrorKind, Result};

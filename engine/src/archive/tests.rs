@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::summary::Probe;
+use super::commit::summary::Probe;
 use super::*;
 use crate::environment::{Environment, EnvironmentOptions, Urgency};
 use crate::error::ErrorKind;
@@ -569,10 +569,14 @@ fn runs_that_are_spent_in_a_ledger_are_an_error_and_never_begin_anew() {
         archive.close().unwrap();
         let mut entries = manifest.files.iter();
         let entry = entries.find(|entry| entry.kind == FileKind::Ledger).unwrap();
-        let file = ledger::tests::rewrite(&*place, (manifest.archive, entry.number), |book, _| {
-            let one = book.runs.values().next().unwrap().clone();
-            drop(book.runs.insert(run, one));
-        });
+        let file = accounts::ledger::tests::rewrite(
+            &*place,
+            (manifest.archive, entry.number),
+            |book, _| {
+                let one = book.runs.values().next().unwrap().clone();
+                drop(book.runs.insert(run, one));
+            },
+        );
         replace(&place, &entry.path(), &file);
         let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
         let told = reader.runs().and_then(|_| write_on(&place)).unwrap_err();

@@ -6,6 +6,7 @@
 //! listed, and counted in a record of the new archive ([`Repaired`]).
 
 mod mend;
+pub(super) mod repaired;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -14,14 +15,14 @@ use std::sync::Arc;
 
 use tracing::debug_span;
 
-use super::disposal::TRASH;
+use super::maintain::disposal::TRASH;
 use super::open::{self, FOLDERS};
-use super::repaired::Repaired;
 use super::report::Damage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::head::Head;
 use crate::options::{Host, Options};
 use crate::storage::{LockGuard, ReadFile, Storage, whole};
+use repaired::Repaired;
 
 /// Marks a folder in which a repair was begun; what is there may go.
 const MARK: &str = "repair.tmp";

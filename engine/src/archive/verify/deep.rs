@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use super::super::late::InOrder;
+use super::super::accounts::late::InOrder;
 use super::Verification;
 use super::arrivals::Arrivals;
 use super::files::Readable;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use super::super::book::{Link, read_key};
-use super::super::disposal::TRASH;
-use super::super::ledger::{List, read_links};
-use super::super::repaired::Repaired;
+use super::super::accounts::book::{Link, read_key};
+use super::super::accounts::ledger::{List, read_links};
+use super::super::maintain::disposal::TRASH;
+use super::super::repair::repaired::Repaired;
 use super::super::state::State;
 use super::accounts::Accounts;
 use super::arrivals::Arrivals;

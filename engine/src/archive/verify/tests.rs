@@ -1,8 +1,8 @@
 //! Archives in memory: sound ones, and the same with one thing wrong.
 
-use super::super::book::Counts;
-use super::super::ledger::tests as ledger;
-use super::super::ranges::Ranges;
+use super::super::accounts::book::Counts;
+use super::super::accounts::ledger::tests as ledger;
+use super::super::accounts::ranges::Ranges;
 use super::super::tests::{
     Place, bytes, document, documents, offer, offer_the_rest, options, paths, place, replace,
 };
@@ -317,7 +317,7 @@ impl Source for Forged {
 }
 
 fn read_forged(change: Change) -> GroupRead {
-    let mut compare = super::super::commit::Compare::default();
+    let mut compare = super::super::commit::committing::Compare::default();
     let mut row = |number| {
         let document = document(0, number);
         let (address, _) = compare.document(document.as_bytes()).unwrap();

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use super::Shared;
-use super::state::{Live, State};
+use crate::archive::Shared;
+use crate::archive::state::{Live, State};
 use crate::error::Result;
 use crate::format::multiset::Multiset;
 use crate::format::names::FileKind;

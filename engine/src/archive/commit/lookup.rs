@@ -2,33 +2,33 @@
 //!
 //! Invariant: it is called a duplicate only of a row whose whole content address was compared.
 
-use super::commit::{Committing, Compare};
-use super::held::Missing;
+use super::committing::{Committing, Compare};
 use super::recall::Fingerprint;
 use super::slab::{Key, RowRef, SlabRow};
-use super::state::{Live, find_in_segment};
 use super::summary::Probe;
+use crate::archive::held::Missing;
+use crate::archive::state::{Live, find_in_segment};
 use crate::error::Result;
 use crate::types::{RunId, Timestamp};
 
 /// What a fresh copy turned out to be.
-pub(super) enum Found {
+pub(crate) enum Found {
     Duplicate(RowRef),
     New(Standing),
 }
 
 /// How a new row stands to those that are there.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Standing {
-    pub(super) sibling: bool,
-    pub(super) variant: bool,
+pub(crate) struct Standing {
+    pub(crate) sibling: bool,
+    pub(crate) variant: bool,
     /// What it may equal could not be read.
-    pub(super) beside: bool,
+    pub(crate) beside: bool,
 }
 
 impl Committing<'_> {
     /// Does the archive have this row?
-    pub(super) fn look_up(&mut self, row: &SlabRow) -> Result<Found> {
+    pub(crate) fn look_up(&mut self, row: &SlabRow) -> Result<Found> {
         let key = row.key();
         let mut standing = Standing::default();
         for (place, there) in self.writer.index.find(&key) {
@@ -61,7 +61,7 @@ impl Committing<'_> {
 
     /// The same for a row whose document states no version. It is a copy of the newest of its key or
     /// newer: its version is when the run began that saw it, and more than any before it.
-    pub(super) fn look_up_stamped(
+    pub(crate) fn look_up_stamped(
         &mut self,
         row: &mut SlabRow,
         (run, newest): (RunId, Option<u64>),
@@ -98,7 +98,7 @@ impl Committing<'_> {
 }
 
 /// Of the rows of a commit with the same key, the one that a further row is a copy of.
-pub(super) fn twin(
+pub(crate) fn twin(
     row: &SlabRow,
     same: &[u32],
     new: &[(SlabRow, Vec<Fingerprint>)],

@@ -5,9 +5,9 @@
 //!
 //! Bytes: FORMAT.md, "Payload of a commit".
 
-use super::book::Book;
-use super::quarantine::Refused;
 use super::slab::SlabRow;
+use crate::archive::accounts::book::Book;
+use crate::archive::accounts::quarantine::Refused;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
 use crate::format::limits::{decoded, list};
@@ -223,8 +223,8 @@ fn read_sightings(reader: &mut Reader<'_>, sequence: Sequence) -> Option<Vec<Hom
 mod tests {
     use super::*;
     use crate::archive::Counts;
-    use crate::archive::book::{Link, Run};
-    use crate::archive::quarantine::Kept;
+    use crate::archive::accounts::book::{Link, Run};
+    use crate::archive::accounts::quarantine::Kept;
     use crate::format::document::check_shown;
     use crate::row::Canonical;
     use crate::types::{MessageKey, Timestamp};

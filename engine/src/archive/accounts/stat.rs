@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
-use super::disposal::TRASH;
-use super::folded::Folded;
-use super::repaired::Repaired;
-use super::state::State;
-use super::{Archive, Committed, Known, Shared, Stat};
+use crate::archive::maintain::disposal::TRASH;
+use crate::archive::maintain::folded::Folded;
+use crate::archive::repair::repaired::Repaired;
+use crate::archive::state::State;
+use crate::archive::{Archive, Committed, Known, Shared, Stat};
 use crate::catalog;
 use crate::error::{Error, Result};
 use crate::format::names::{FileKind, JOURNAL, MANIFEST, Name};

@@ -14,11 +14,11 @@ mod twins;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::archive::commit::Compare;
-use crate::archive::folded::Folding;
+use super::folded::Folding;
+use crate::archive::accounts::sightings::Sweep;
+use crate::archive::commit::committing::Compare;
+use crate::archive::commit::slab::RowRef;
 use crate::archive::held::Missing;
-use crate::archive::sightings::Sweep;
-use crate::archive::slab::RowRef;
 use crate::archive::state::Live;
 use crate::count::narrow;
 use crate::error::Result;

@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{debug, debug_span};
 
-use super::commit::Writer;
 use super::health::Work;
-use super::state::Live;
-use super::{Archive, Shared};
+use crate::archive::commit::committing::Writer;
+use crate::archive::state::Live;
+use crate::archive::{Archive, Shared};
 use crate::environment::{Jobs, Urgency};
 use crate::error::{Error, Result};
 
@@ -27,7 +27,7 @@ const MERGED_AT_CLOSE: u64 = 1 << 20;
 
 /// The background work of an open archive.
 #[derive(Debug)]
-pub(super) struct Background {
+pub(crate) struct Background {
     jobs: Jobs,
     /// Nothing is begun any more, and merges give up.
     stop: AtomicBool,
@@ -47,7 +47,7 @@ struct Unmergeable {
 }
 
 impl Background {
-    pub(super) fn new(jobs: Jobs) -> Self {
+    pub(crate) fn new(jobs: Jobs) -> Self {
         Self {
             jobs,
             stop: AtomicBool::new(false),
@@ -67,12 +67,12 @@ impl Background {
 
 /// Dropping it ends the background work of an open archive and gives the lock back.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     shared: Arc<Shared>,
 }
 
 impl Keeper {
-    pub(super) fn start(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn start(shared: &Arc<Shared>) -> Self {
         shared.merge_in_background();
         Self { shared: Arc::clone(shared) }
     }
@@ -121,7 +121,7 @@ fn only_of_storage(error: Error) -> Result<u64> {
 
 impl Shared {
     /// Has what is frozen sealed by another thread, once one is free.
-    pub(super) fn seal_in_background(self: &Arc<Self>) {
+    pub(crate) fn seal_in_background(self: &Arc<Self>) {
         let shared = Arc::clone(self);
         self.background.jobs.run(Urgency::Soon, move || {
             if shared.background.goes_on() {
@@ -132,7 +132,7 @@ impl Shared {
 
     /// Seals what is frozen, or waits for the thread that is at it. If that fails the writer is
     /// stopped afterwards.
-    pub(super) fn seal_frozen_here(self: &Arc<Self>) {
+    pub(crate) fn seal_frozen_here(self: &Arc<Self>) {
         match self.attempt(Work::Seal, || self.seal_frozen()) {
             Ok(true) => {
                 self.recovered(Work::Seal);
@@ -229,7 +229,7 @@ impl Shared {
     }
 
     /// Freezes what is in the journal and waits until it is sealed.
-    pub(super) fn seal_now(self: &Arc<Self>) -> Result<()> {
+    pub(crate) fn seal_now(self: &Arc<Self>) -> Result<()> {
         let mut writer = self.wait_until_sealed()?;
         self.seal_pack(&mut writer)?;
         if self.state().slabs.is_empty() {

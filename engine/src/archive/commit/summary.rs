@@ -14,8 +14,8 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use super::state::{Live, State};
-use super::{Archive, Shared};
+use crate::archive::state::{Live, State};
+use crate::archive::{Archive, Shared};
 use crate::catalog::{Catalog, CatalogFolder, Stamp, Summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Host;
@@ -130,14 +130,14 @@ impl Shared {
         }
     }
 
-    pub(super) fn catalog(&self) -> MutexGuard<'_, Option<Catalog>> {
+    pub(crate) fn catalog(&self) -> MutexGuard<'_, Option<Catalog>> {
         self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn open(host: &Host, stamp: &Stamp) -> Catalog {
     let folder = |name| host.storage.local_folder(name);
-    let place = folder(FOLDER).zip(folder(super::disposal::TRASH));
+    let place = folder(FOLDER).zip(folder(crate::archive::maintain::disposal::TRASH));
     let place = place.map(|(folder, trash)| CatalogFolder { folder, trash });
     // However it was found, the update that follows puts what is missing.
     let (catalog, _opened) = Catalog::open(place, stamp);

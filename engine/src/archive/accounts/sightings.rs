@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::book::SegmentRanges;
 use super::late::{BLOCK_ROWS, Block, InOrder, Late};
 use super::ranges::{Ranges, Sighted};
-use super::slab::{Moves, RowRef, Slab};
-use super::state::{Live, RowId, State};
+use crate::archive::commit::slab::{Moves, RowRef, Slab};
+use crate::archive::state::{Live, RowId, State};
 use crate::error::Result;
 use crate::segment::Lists;
 

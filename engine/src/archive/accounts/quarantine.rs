@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::held::Missing;
+use crate::archive::held::Missing;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint};
@@ -424,7 +424,7 @@ mod tests {
     }
 
     fn storage() -> Memory {
-        crate::archive::ledger::tests::memory()
+        crate::archive::accounts::ledger::tests::memory()
     }
 
     fn open(storage: &Memory, entry: &FileEntry) -> Arc<Outcasts> {

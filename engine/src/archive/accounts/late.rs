@@ -10,9 +10,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::book::SegmentRanges;
-use super::held::Missing;
 use super::ledger::{Ledger, List};
 use super::ranges::{Ranges, Sighted};
+use crate::archive::held::Missing;
 use crate::error::Result;
 use crate::format::bytes::{Reader, put_signed, put_varint};
 use crate::format::limits::list;
@@ -196,7 +196,7 @@ fn range_key(segment: u64, block: u32, custodian: u32) -> Vec<u8> {
 }
 
 /// Ranges as the items of their list.
-pub(super) fn range_items(segments: &SegmentRanges) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn range_items(segments: &SegmentRanges) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut items = Vec::new();
     for (segment, ranges) in segments {
         let mut cut: Vec<Sighted> = ranges.all().iter().flat_map(in_blocks).collect();
@@ -213,7 +213,7 @@ pub(super) fn range_items(segments: &SegmentRanges) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// The same for the list of blocks.
-pub(super) fn block_items(segments: &SegmentRanges) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn block_items(segments: &SegmentRanges) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut all: BTreeMap<(u32, u64), Vec<Block>> = BTreeMap::new();
     for (segment, ranges) in segments {
         for range in ranges.all().iter().flat_map(in_blocks) {
@@ -308,13 +308,13 @@ pub(crate) fn read_blocks(
 }
 
 /// The value of ranges that several ledgers have of one custodian in one block.
-pub(super) fn join_ranges(ranges: Vec<Sighted>) -> Vec<u8> {
+pub(crate) fn join_ranges(ranges: Vec<Sighted>) -> Vec<u8> {
     let mut value = Vec::new();
     put_ranges(&mut value, Ranges::of_all(ranges).all());
     value
 }
 
-pub(super) fn join_blocks(blocks: Vec<Block>) -> Vec<u8> {
+pub(crate) fn join_blocks(blocks: Vec<Block>) -> Vec<u8> {
     let mut value = Vec::new();
     put_blocks(&mut value, blocks);
     value
@@ -323,10 +323,10 @@ pub(super) fn join_blocks(blocks: Vec<Block>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::book::Book;
-    use crate::archive::ledger::{self, tests::memory, tests::open};
-    use crate::archive::sightings::Sweep;
-    use crate::archive::sum_up::Sum;
+    use crate::archive::accounts::book::Book;
+    use crate::archive::accounts::ledger::{self, tests::memory, tests::open};
+    use crate::archive::accounts::sightings::Sweep;
+    use crate::archive::maintain::sum_up::Sum;
     use crate::manifest::{FileEntry, Manifest};
     use crate::storage::Memory;
     use crate::types::Timestamp;

@@ -11,17 +11,18 @@ use std::sync::{Arc, PoisonError};
 
 use tracing::debug_span;
 
-use super::book::{Book, Committed};
-use super::commit::Writer;
 use super::disposal::TRASH;
-use super::held::Held;
-use super::late::Late;
-use super::ledger::{self, Ledger};
-use super::quarantine::{self, Outcasts};
-use super::record::{self, Home, HomeSighting};
-use super::slab::{RowRef, Slab};
-use super::state::{Live, State};
-use super::{Shared, sightings};
+use crate::archive::Shared;
+use crate::archive::accounts::book::{Book, Committed};
+use crate::archive::accounts::late::Late;
+use crate::archive::accounts::ledger::{self, Ledger};
+use crate::archive::accounts::quarantine::{self, Outcasts};
+use crate::archive::accounts::sightings;
+use crate::archive::commit::committing::Writer;
+use crate::archive::commit::record::{self, Home, HomeSighting};
+use crate::archive::commit::slab::{RowRef, Slab};
+use crate::archive::held::Held;
+use crate::archive::state::{Live, State};
 use crate::cache::Cache;
 use crate::count::narrow;
 use crate::error::{Error, Result};

@@ -12,7 +12,7 @@ use std::sync::PoisonError;
 
 use tracing::warn;
 
-use super::{Archive, Shared};
+use crate::archive::{Archive, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::HEALTH;
 use crate::storage::{Storage, whole};
@@ -78,7 +78,7 @@ impl Archive {
 }
 
 impl Shared {
-    pub(super) fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         let troubles = match &self.writer {
             Some(_) => self.troubles().values().cloned().collect(),
             None => load(&*self.host.storage).into_values().collect(),
@@ -87,7 +87,7 @@ impl Shared {
     }
 
     /// Does some work, and remembers why it failed. It failed if it panicked, too.
-    pub(super) fn attempt<T>(&self, work: Work, what: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn attempt<T>(&self, work: Work, what: impl FnOnce() -> Result<T>) -> Result<T> {
         let done = catch_unwind(AssertUnwindSafe(what)).unwrap_or_else(|panic| Err(died(&*panic)));
         if let Err(error) = &done
             // Otherwise it was told to end, or what stopped the writer is told already.
@@ -107,7 +107,7 @@ impl Shared {
     }
 
     /// All of that work is done.
-    pub(super) fn recovered(&self, work: Work) {
+    pub(crate) fn recovered(&self, work: Work) {
         let mut troubles = self.troubles();
         if troubles.remove(&work).is_some() {
             store(&*self.host.storage, &troubles).unwrap_or_default();
@@ -119,10 +119,10 @@ impl Shared {
     }
 }
 
-pub(super) type Troubles = BTreeMap<Work, Trouble>;
+pub(crate) type Troubles = BTreeMap<Work, Trouble>;
 
 /// What the file says.
-pub(super) fn load(storage: &dyn Storage) -> Troubles {
+pub(crate) fn load(storage: &dyn Storage) -> Troubles {
     let bytes = whole::read(storage, HEALTH, MAX_BYTES).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     text.lines().filter_map(parse).map(|trouble| (trouble.work, trouble)).collect()

@@ -10,15 +10,15 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use hashbrown::{HashMap, HashTable};
 
 use super::batch::{Contents, Fresh, Rejected};
-use super::book::{Book, Committed, Counts, Link, Names, Run};
-use super::known::Known;
 use super::lookup::{Found, Standing, twin};
-use super::quarantine::{self, Kept, Refused};
 use super::recall::Fingerprint;
 use super::record::{self, Home, HomeSighting};
 use super::slab::{Key, RowRef, Seen, Slab, SlabRow};
-use super::state::{Live, State};
-use super::{CommitReport, Shared};
+use crate::archive::accounts::book::{Book, Committed, Counts, Link, Names, Run};
+use crate::archive::accounts::known::Known;
+use crate::archive::accounts::quarantine::{self, Kept, Refused};
+use crate::archive::state::{Live, State};
+use crate::archive::{CommitReport, Shared};
 use crate::count::narrow;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::limits::{self, decoded, list};
@@ -44,13 +44,13 @@ pub(crate) struct Writer {
     pub(crate) first_journal: u64,
     pub(crate) names: Names,
     /// Runs that no commit has written down yet.
-    pub(super) new_runs: HashMap<u32, Run, Fast>,
+    pub(crate) new_runs: HashMap<u32, Run, Fast>,
     /// `None` once the last number was given.
     next_run: Option<u32>,
     /// What is in quarantine by its address; `None` until something is refused.
     pub(crate) outcasts: Option<HashMap<ContentAddress, u64, Fast>>,
     pub(crate) active_bytes: usize,
-    pub(crate) frozen: Option<super::seal::Frozen>,
+    pub(crate) frozen: Option<crate::archive::maintain::seal::Frozen>,
     /// Something was sealed in this process.
     pub(crate) sealed: bool,
     /// Rows of slabs by their message.
@@ -271,11 +271,11 @@ struct Prepared {
     checkpoints: Vec<(String, Vec<u8>)>,
 }
 
-pub(super) struct Committing<'s> {
-    pub(super) shared: &'s Shared,
-    pub(super) state: Arc<State>,
-    pub(super) writer: MutexGuard<'s, Writer>,
-    pub(super) compare: Compare,
+pub(crate) struct Committing<'s> {
+    pub(crate) shared: &'s Shared,
+    pub(crate) state: Arc<State>,
+    pub(crate) writer: MutexGuard<'s, Writer>,
+    pub(crate) compare: Compare,
     /// (row, custodian index) of copies that are rows already.
     known: Vec<(RowRef, u32)>,
 }
@@ -536,7 +536,7 @@ impl Compare {
         found.map_err(|error| error.in_file(live.entry.path()))
     }
 
-    pub(super) fn address(&mut self, live: &Live, row: u32) -> Result<ContentAddress> {
+    pub(crate) fn address(&mut self, live: &Live, row: u32) -> Result<ContentAddress> {
         self.row(live, row).map(|(address, _)| address)
     }
 

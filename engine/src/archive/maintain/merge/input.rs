@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::choose::{Place, Span};
 use super::{Entry, narrow};
-use crate::archive::commit::Compare;
+use crate::archive::commit::committing::Compare;
 use crate::archive::held::{Gaps, Missing, in_gap};
 use crate::archive::state::Live;
 use crate::error::{Error, Result};

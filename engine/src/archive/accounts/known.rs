@@ -11,9 +11,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::book::{self, Committed, Counts, Run, RunSummary};
-use super::folded::{CopiesMoved, Folded};
 use super::ledger::{Ledger, List, link_key, name_start, place_key, read_counts, read_links};
-use super::state::State;
+use crate::archive::maintain::folded::{CopiesMoved, Folded};
+use crate::archive::state::State;
 use crate::error::{Error, Result};
 use crate::format::bytes::Reader;
 use crate::format::limits;

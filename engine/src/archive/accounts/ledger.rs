@@ -349,8 +349,8 @@ pub(crate) fn put_links(out: &mut Vec<u8>, links: &[Link]) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::archive::known::{read_checkpoint, read_name, read_run};
-    use crate::archive::ranges::Ranges;
+    use crate::archive::accounts::known::{read_checkpoint, read_name, read_run};
+    use crate::archive::accounts::ranges::Ranges;
     use crate::format::document::{ARCHIVE, check_shown};
     use crate::storage::Memory;
     use crate::table::Cursor;

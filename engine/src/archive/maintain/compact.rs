@@ -14,17 +14,17 @@ use std::time::Duration;
 
 use tracing::debug_span;
 
-use super::book::{Book, SegmentRanges};
 use super::dictionaries::{self, Chosen};
 use super::folded::{Folded, Folding};
-use super::late::{BLOCK_ROWS, InOrder, Late};
-use super::ledger;
 use super::merge::{self, Cuts, Merge, MergedRows, STEP_ROWS, Span, TOP_LEVEL};
-use super::record::Home;
-use super::sightings::{Arrived, new_ranges};
-use super::slab::RowRef;
-use super::state::{Live, State};
-use super::{Archive, CompactReport, Shared};
+use crate::archive::accounts::book::{Book, SegmentRanges};
+use crate::archive::accounts::late::{BLOCK_ROWS, InOrder, Late};
+use crate::archive::accounts::ledger;
+use crate::archive::accounts::sightings::{Arrived, new_ranges};
+use crate::archive::commit::record::Home;
+use crate::archive::commit::slab::RowRef;
+use crate::archive::state::{Live, State};
+use crate::archive::{Archive, CompactReport, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::FileKind;
 use crate::manifest::{Change, FileEntry};
@@ -341,7 +341,7 @@ impl Shared {
         })
     }
 
-    pub(super) fn file_number(&self) -> Result<u64> {
+    pub(crate) fn file_number(&self) -> Result<u64> {
         let mut writer = self.writer()?;
         let number = writer.next_file;
         writer.next_file += 1;
@@ -385,7 +385,7 @@ impl Shared {
 
     fn try_publish_merged(
         &self,
-        writer: &mut super::commit::Writer,
+        writer: &mut crate::archive::commit::committing::Writer,
         merged: &Merged,
     ) -> Result<()> {
         let state = self.state();

@@ -17,10 +17,10 @@
 use std::io::{Cursor, Read};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use super::commit::Writer;
-use super::held::Held;
-use super::state::State;
-use super::{Archive, Shared};
+use super::committing::Writer;
+use crate::archive::held::Held;
+use crate::archive::state::State;
+use crate::archive::{Archive, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::multiset::Multiset;
 use crate::manifest::{Change, FileEntry, FileKind};
@@ -37,7 +37,7 @@ const FULL_OBJECTS: usize = 1 << 19;
 
 /// Packs that no manifest names yet.
 #[derive(Debug, Default)]
-pub(super) struct Packing {
+pub(crate) struct Packing {
     /// The one that takes small objects.
     open: Option<PackWriter>,
     /// Packs of one large object each, complete but for their directory.
@@ -173,7 +173,7 @@ impl Shared {
     }
 
     /// Objects that no manifest names yet.
-    pub(super) fn unsealed_objects(&self) -> u64 {
+    pub(crate) fn unsealed_objects(&self) -> u64 {
         self.packing().count() as u64
     }
 
@@ -232,7 +232,7 @@ impl Shared {
 }
 
 /// Opens the pack that a manifest names, and no other one in its place.
-pub(super) fn open_pack(
+pub(crate) fn open_pack(
     storage: &dyn Storage,
     archive: [u8; 16],
     entry: &FileEntry,
@@ -259,7 +259,7 @@ fn open_packs(shared: &Shared, state: &State, added: &[FileEntry]) -> Result<Sta
 
 /// A pack in a manifest. Its hash is that of its directory, which has the address of every
 /// object: the packs' own checksums do the rest, and recordings are not hashed twice.
-pub(super) fn entry(pack: &PackSummary) -> FileEntry {
+pub(crate) fn entry(pack: &PackSummary) -> FileEntry {
     let addresses = pack.objects.iter().map(|(address, _)| Multiset(address.0));
     FileEntry {
         kind: FileKind::Pack,

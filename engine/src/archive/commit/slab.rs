@@ -11,8 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::book::Book;
-use super::quarantine::Refused;
+use crate::archive::accounts::book::Book;
+use crate::archive::accounts::quarantine::Refused;
 use crate::row::{Identity, stamped_modified};
 use crate::segment::NewRow;
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};

@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::known::Known;
 use super::quarantine::{Copies, Records, Refused};
-use super::state::State;
+use crate::archive::state::State;
 use crate::error::Result;
 use crate::types::{ContentAddress, Custodian, RunId, Sequence};
 

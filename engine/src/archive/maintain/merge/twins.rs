@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::super::folded::Folding;
 use super::{Entry, Input};
-use crate::archive::commit::Compare;
-use crate::archive::folded::Folding;
+use crate::archive::commit::committing::Compare;
 use crate::error::Result;
 use crate::types::ContentAddress;
 

@@ -8,10 +8,10 @@ use hashbrown::HashMap;
 
 use tracing::{debug, debug_span};
 
-use super::book::Counts;
 use super::recall::Fingerprint;
 use super::slab::{RowRef, SlabRow};
-use super::{CommitReport, Shared};
+use crate::archive::accounts::book::Counts;
+use crate::archive::{CommitReport, Shared};
 use crate::count::narrow;
 use crate::error::Result;
 use crate::format::limits::decoded;

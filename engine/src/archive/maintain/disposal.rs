@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Shared;
-use super::commit::Writer;
+use crate::archive::Shared;
+use crate::archive::commit::committing::Writer;
 use crate::error::{Error, Result};
 use crate::format::names::{Name, parse_file};
 use crate::manifest::Manifest;
@@ -41,7 +41,7 @@ impl Shared {
 
     /// Removes what came before the grace time and before the last two manifests: a clock that
     /// jumps ahead does not empty the trash at once. Without a grace time all of it goes.
-    pub(super) fn empty_trash(&self, now: Timestamp, newest: u64) -> Result<()> {
+    pub(crate) fn empty_trash(&self, now: Timestamp, newest: u64) -> Result<()> {
         let storage = &*self.host.storage;
         let grace = i64::try_from(self.options.grace_seconds).unwrap_or(i64::MAX / 1000);
         let limit = now.ms().saturating_sub(grace.saturating_mul(1000));

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::known::Known;
 use super::ranges::Ranges;
-use super::state::State;
+use crate::archive::state::State;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_signed, put_varint};
 use crate::format::limits::{self, list};

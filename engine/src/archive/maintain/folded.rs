@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::known;
-use super::state::State;
+use crate::archive::accounts::known;
+use crate::archive::state::State;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_varint};
 use crate::format::head::FOLDS;

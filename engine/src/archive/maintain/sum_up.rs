@@ -5,13 +5,16 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::book;
-use super::held::Missing;
-use super::late::{join_blocks, join_ranges, read_blocks, read_ranges};
-use super::ledger::{LISTS, Ledger, LedgerWriter, List, put_links, read_counts, read_links};
-use super::quarantine::{self, Outcasts};
-use super::state::State;
-use super::{Counts, Shared, merge};
+use super::merge;
+use crate::archive::accounts::book;
+use crate::archive::accounts::late::{join_blocks, join_ranges, read_blocks, read_ranges};
+use crate::archive::accounts::ledger::{
+    LISTS, Ledger, LedgerWriter, List, put_links, read_counts, read_links,
+};
+use crate::archive::accounts::quarantine::{self, Outcasts};
+use crate::archive::held::Missing;
+use crate::archive::state::State;
+use crate::archive::{Counts, Shared};
 use crate::error::{ErrorKind, Result};
 use crate::format::bytes::Reader;
 use crate::format::names::FileKind;
