@@ -119,6 +119,7 @@ pub use archive::{
     Stat, Trouble, VerifyReport, Work, repair, verify,
 };
 pub use cache::CacheUse;
+pub use chatvault_base::{Cancel, OnProgress, Progress, Unit, continue_if, go_on};
 pub use document::{Document, Elements, Members, Path, Value};
 pub use environment::{Environment, EnvironmentOptions};
 pub use error::{Error, ErrorKind, Result};

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
-use crate::progress::{Progress, now};
+use crate::progress::{Bar, now};
 use crate::report::{Copies, Tail, beside_line, by_custodian, print_custodians};
 use crate::text;
 
@@ -319,11 +318,11 @@ fn deliver(
     options: &ImportOptions,
     console: &Console<'_>,
 ) -> Result<Summary, chatvault_ingest::Error> {
-    let bar = Progress::start(console, "importing", "bytes");
+    let bar = Bar::start(console, "importing", "bytes");
     console.stop.heed();
     import(archive, sources, options, &mut |progress| {
-        bar.set(progress.bytes, progress.total_bytes);
-        if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        bar.set(progress.share());
+        console.stop.flow()
     })
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Outcome;
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -103,14 +103,9 @@ fn update(
     snapshot: &Snapshot,
     console: &Console<'_>,
 ) -> anyhow::Result<Report> {
-    let progress = Progress::start(console, "indexing", "rows");
-    console.stop.heed();
+    let progress = Bar::start(console, "indexing", "rows");
     let storage = Host::disk(&arguments.archive).storage;
-    let update = Index::update(&storage, snapshot, &mut |done, total| {
-        progress.set(done, Some(total));
-        !console.stop.asked()
-    });
-    Ok(update?.into())
+    Ok(Index::update(&storage, snapshot, &mut progress.follow(console))?.into())
 }
 
 fn remove(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {

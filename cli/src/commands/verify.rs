@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::missing::{self, Finding};
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::report::{Copies, Tail, beside_line};
 use crate::text;
 
@@ -86,13 +86,9 @@ pub(super) fn check(
     depth: Depth,
     console: &Console<'_>,
 ) -> anyhow::Result<VerifyReport> {
-    let progress = Progress::start(console, "verifying", "rows");
-    console.stop.heed();
-    let mut seen = |done, total| {
-        progress.set(done, Some(total));
-        !console.stop.asked()
-    };
-    chatvault_engine::verify(&Host::disk(folder), &Options::default(), depth, &mut seen)
+    let progress = Bar::start(console, "verifying", "rows");
+    let (host, options) = (Host::disk(folder), Options::default());
+    chatvault_engine::verify(&host, &options, depth, &mut progress.follow(console))
         .with_context(|| format!("cannot verify {}", folder.display()))
 }
 

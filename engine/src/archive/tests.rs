@@ -5,9 +5,12 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use chatvault_base::go_on;
+use chatvault_base::threads::Urgency;
+
 use super::commit::summary::Probe;
 use super::*;
-use crate::environment::{Environment, EnvironmentOptions, Urgency};
+use crate::environment::{Environment, EnvironmentOptions};
 use crate::error::ErrorKind;
 use crate::format::names::FileKind;
 use crate::options::{Host, Options};
@@ -161,7 +164,7 @@ fn large_objects_have_packs_of_their_own_and_full_packs_are_sealed() {
     let _ = archive.put_object(&mut &b"small too"[..]).unwrap();
     archive.seal().unwrap();
     assert_eq!(packs(&place), 4);
-    let report = archive.verify(Depth::Deep, &mut |_, _| true).unwrap();
+    let report = archive.verify(Depth::Deep, &mut go_on).unwrap();
     assert_eq!((report.damages, report.strangers), (Vec::new(), Vec::new()));
     let state = archive.shared.state();
     let mut found = state.packs.iter().filter_map(|pack| pack.get().unwrap().find(&address));
@@ -258,9 +261,8 @@ fn what_waits_for_its_segment_is_bounded_together_with_what_is_being_sealed() {
     let environment = Environment::new(one);
     // The only thread is kept, so that commits seal themselves once they need room.
     let (let_go, kept) = std::sync::mpsc::channel::<()>();
-    environment.jobs().run(Urgency::Soon, move || {
-        let _let_go = kept.recv();
-    });
+    let jobs = environment.jobs();
+    assert!(jobs.run(Urgency::Soon, move || assert!(kept.recv().is_err())));
     let limit = 256 << 10;
     let options = Options { environment: Some(environment), memtable_bytes: limit, ..options() };
     let archive = Archive::create(Host::new(place()), options).unwrap();

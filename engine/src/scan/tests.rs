@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chatvault_base::go_on;
 use chatvault_base::time::text::{Fraction, parse, rendered};
 
 use super::*;
@@ -382,7 +383,7 @@ fn scans_give_what_the_rules_say_whatever_is_sealed_or_merged() {
             match world.dice.roll(4) {
                 0 => world.archive.seal().unwrap(),
                 1 if round > 8 => {
-                    let _ = world.archive.compact(&mut |_, _| true).unwrap();
+                    let _ = world.archive.compact(&mut go_on).unwrap();
                 }
                 _ => {}
             }
@@ -398,7 +399,7 @@ fn scans_give_what_the_rules_say_whatever_is_sealed_or_merged() {
         check_rows(&world, &newest);
         check_rows(&world, &snapshots[snapshots.len() / 2]);
         world.archive.seal().unwrap();
-        let _ = world.archive.compact(&mut |_, _| true).unwrap();
+        let _ = world.archive.compact(&mut go_on).unwrap();
         let merged = world.archive.snapshot().unwrap();
         check(&mut world, &merged, 80);
         check(&mut world, &newest, 30);
@@ -447,7 +448,7 @@ fn a_cursor_stays_good_over_compaction_and_new_rows() {
             let cursor = rows.cursor();
             let known = world.rows.len();
             world.commit(20);
-            let _ = world.archive.compact(&mut |_, _| true).unwrap();
+            let _ = world.archive.compact(&mut go_on).unwrap();
             let later = world.archive.snapshot().unwrap();
             let rest = all(&later, &Scan { cursor: cursor.clone(), ..scan.clone() });
             let is_old = |at: &&ContentAddress| {

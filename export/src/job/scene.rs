@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use chatvault_base::threads;
+use chatvault_base::{OnProgress, Progress};
 use chatvault_engine::{ContentAddress, Snapshot, Timestamp};
 use chatvault_query::Record;
 use chatvault_query::event::Names;
@@ -52,20 +53,18 @@ impl Known {
             let conversations = Conversations::sample(snapshot, chats, rows).map_err(wrong)?;
             return Ok(Some(Self { people, conversations, beside }));
         }
-        let stopped = Arc::clone(&watch.stopped);
-        let (people, conversations) = std::thread::scope(|scope| {
-            let conversations = scope.spawn(move || {
-                let mut on = |_rows| !stopped.load(Ordering::Relaxed);
-                Conversations::collect(snapshot, chats, &mut on).map_err(wrong)
-            });
-            let mut people = people(snapshot, chats, watch)?;
-            if let Some(people) = &mut people {
-                let named = request.custodians.iter().chain(&request.senders);
-                let users = named.map(|id| id.strip_prefix("user:").unwrap_or(id).to_owned());
-                people.look_up(snapshot, users.collect()).map_err(wrong)?;
-            }
-            Ok((people, conversations.join().map_err(|_panic| Error::Worker)??))
-        })?;
+        let cancel = watch.cancel.clone();
+        let collect =
+            |chats| Conversations::collect(snapshot, chats, &mut |_| cancel.flow()).map_err(wrong);
+        let here = |_: &threads::Ended| people(snapshot, chats, watch);
+        let read = threads::beside("export-chats", vec![chats], collect, here);
+        let (mut conversations, people) = read.map_err(|_no_thread| Error::Worker)?;
+        let (mut people, conversations) = (people?, conversations.pop().ok_or(Error::Worker)??);
+        if let Some(people) = &mut people {
+            let named = request.custodians.iter().chain(&request.senders);
+            let users = named.map(|id| id.strip_prefix("user:").unwrap_or(id).to_owned());
+            people.look_up(snapshot, users.collect()).map_err(wrong)?;
+        }
         let known = |(people, conversations)| Self { people, conversations, beside };
         Ok(people.zip(conversations).map(known))
     }
@@ -119,29 +118,24 @@ fn topics(chat: &Conversation, until: Timestamp) -> Vec<(Timestamp, Option<Strin
 
 /// Everybody in some conversations. `None` if it was stopped.
 fn people(snapshot: &Snapshot, chats: &[String], watch: &mut Watch<'_>) -> Result<Option<People>> {
-    let stopped = Arc::clone(&watch.stopped);
+    let cancel = watch.cancel.clone();
     let mut slices = chats.chunks(chats.len().div_ceil(SLICES).max(1));
     let Some(own) = slices.next() else { return Ok(Some(People::default())) };
-    std::thread::scope(|scope| {
-        let collect = |slice: &[String], on: &mut dyn FnMut(u64) -> bool| {
-            People::collect(snapshot, slice, on).map_err(wrong)
-        };
-        let others: Vec<_> = slices
-            .map(|slice| {
-                let stopped = &stopped;
-                scope.spawn(move || collect(slice, &mut |_| !stopped.load(Ordering::Relaxed)))
-            })
-            .collect();
-        let mut all = collect(own, &mut |rows| watch.reading(rows))?;
-        for other in others {
-            let more = other.join().map_err(|_panic| Error::Worker)??;
-            all = all.zip(more).map(|(mut all, more)| {
-                all.join(more);
-                all
-            });
-        }
-        Ok(all)
-    })
+    let collect =
+        |slice: &[String], on: OnProgress<'_>| People::collect(snapshot, slice, on).map_err(wrong);
+    let other = |slice| collect(slice, &mut |_| cancel.flow());
+    let own =
+        |_: &threads::Ended| collect(own, &mut |progress: &Progress| watch.reading(progress.done));
+    let read = threads::beside("export-people", slices.collect(), other, own);
+    let (others, mut all) = read.map_err(|_no_thread| Error::Worker)?;
+    for more in others {
+        let both = all?.zip(more?);
+        all = Ok(both.map(|(mut all, more)| {
+            all.join(more);
+            all
+        }));
+    }
+    all
 }
 
 /// What all renderers of one conversation and window need. Shared by the threads that render.

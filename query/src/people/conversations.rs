@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chatvault_base::{OnProgress, Progress, Unit, go_on};
 use chatvault_engine::{
     Document, MessageKind, RecordKind, RowKeys, Scan, Snapshot, Timestamp, Versions,
 };
@@ -15,7 +16,7 @@ use super::conversation::Conversation;
 use super::ids::Ids;
 use super::kind::ConversationKind;
 use super::packed::{pack, unpack};
-use super::{OnProgress, PROGRESS_ROWS, record, seen};
+use super::{PROGRESS_ROWS, record, seen};
 use crate::error::{Error, Result};
 
 /// Conversations by id.
@@ -74,7 +75,7 @@ impl Conversations {
             open.count(snapshot, &scan)?;
             let kinds = vec![MessageKind::System];
             let events = Scan { kinds, versions: Versions::All, ..scan };
-            let _is_whole = open.read_events(snapshot, &events, &mut |_| true)?;
+            let _is_whole = open.read_events(snapshot, &events, &mut go_on)?;
         }
         open.find_teams(snapshot)?;
         open.read_records(snapshot, conversations)?;
@@ -215,7 +216,8 @@ impl Collector {
             let document = row.document().map_err(Error::Archive)?;
             self.add(row.conversation(), &document, row.created());
             done += 1;
-            if done % PROGRESS_ROWS == 0 && !on_progress(done) {
+            let is_told = done % PROGRESS_ROWS == 0;
+            if is_told && on_progress(&Progress::new(done, None, Unit::Rows)).is_break() {
                 return Ok(false);
             }
         }

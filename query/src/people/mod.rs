@@ -25,6 +25,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use chatvault_base::{OnProgress, Progress, Unit};
 use chatvault_engine::{Document, RecordKind, Scan, Snapshot, Timestamp, Versions};
 use foldhash::fast::RandomState;
 
@@ -35,9 +36,6 @@ pub use conversations::Conversations;
 pub use kind::ConversationKind;
 pub use person::{KnownName, Person};
 pub use session::{About, Session};
-
-/// How far a collection is: rows read so far. False stops it.
-pub type OnProgress<'f> = &'f mut dyn FnMut(u64) -> bool;
 
 /// Rows between two calls for progress.
 const PROGRESS_ROWS: u64 = 1_024;
@@ -68,7 +66,8 @@ impl People {
             let document = row.document().map_err(Error::Archive)?;
             people.add(&document, row.created(), row.modified());
             done += 1;
-            if done % PROGRESS_ROWS == 0 && !on_progress(done) {
+            let is_told = done % PROGRESS_ROWS == 0;
+            if is_told && on_progress(&Progress::new(done, None, Unit::Rows)).is_break() {
                 return Ok(None);
             }
         }

@@ -116,10 +116,7 @@ pub(crate) fn commit(archive: &Archive, custodian: &Custodian, documents: &[&[u8
     assert_eq!(report.counts.offered, documents.len() as u64);
 }
 
-/// Never stops the work that reports its progress.
-pub(crate) fn go_on(_done: u64, _total: u64) -> bool {
-    true
-}
+pub(crate) use chatvault_engine::go_on;
 
 /// Rounds of a test that takes chances, each with its seed.
 pub(crate) fn seeds(rounds: u64) -> impl Iterator<Item = Seed> {

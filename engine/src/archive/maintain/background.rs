@@ -13,13 +13,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chatvault_base::threads::{Jobs, Urgency};
+use chatvault_base::{Cancel, OnProgress, go_on};
 use tracing::{debug, debug_span};
 
 use super::health::Work;
 use crate::archive::commit::committing::Writer;
 use crate::archive::state::Live;
 use crate::archive::{Archive, Shared};
-use crate::environment::{Jobs, Urgency};
 use crate::error::{Error, Result};
 
 /// `close` begins no other step once it wrote so many rows anew: the next process goes on.
@@ -30,7 +31,7 @@ const MERGED_AT_CLOSE: u64 = 1 << 20;
 pub(crate) struct Background {
     jobs: Jobs,
     /// Nothing is begun any more, and merges give up.
-    stop: AtomicBool,
+    stop: Cancel,
     /// A merge waits for a thread or runs.
     merging: AtomicBool,
     /// Held for a moment.
@@ -50,14 +51,10 @@ impl Background {
     pub(crate) fn new(jobs: Jobs) -> Self {
         Self {
             jobs,
-            stop: AtomicBool::new(false),
+            stop: Cancel::default(),
             merging: AtomicBool::new(false),
             unmergeable: Mutex::default(),
         }
-    }
-
-    fn goes_on(&self) -> bool {
-        !self.stop.load(Ordering::SeqCst)
     }
 
     fn unmergeable(&self) -> MutexGuard<'_, Unmergeable> {
@@ -78,7 +75,7 @@ impl Keeper {
     }
 
     fn stop(&self) {
-        self.shared.background.stop.store(true, Ordering::SeqCst);
+        self.shared.background.stop.cancel();
         self.shared.background.jobs.finish();
         self.shared.let_go();
     }
@@ -123,8 +120,8 @@ impl Shared {
     /// Has what is frozen sealed by another thread, once one is free.
     pub(crate) fn seal_in_background(self: &Arc<Self>) {
         let shared = Arc::clone(self);
-        self.background.jobs.run(Urgency::Soon, move || {
-            if shared.background.goes_on() {
+        let _ = self.background.jobs.run(Urgency::Soon, move || {
+            if !shared.background.stop.is_cancelled() {
                 shared.seal_frozen_here();
             }
         });
@@ -154,17 +151,17 @@ impl Shared {
         let background = &self.background;
         let wanted = self.writer.is_some()
             && self.options.background_compaction
-            && background.goes_on()
+            && !background.stop.is_cancelled()
             && self.merge_is_due();
         if !wanted || background.merging.swap(true, Ordering::SeqCst) {
             return;
         }
         let shared = Arc::clone(self);
-        background.jobs.run(Urgency::Late, move || {
+        let _ = background.jobs.run(Urgency::Late, move || {
             // `close` merges what is due itself.
             let closing = shared.writer().map_or(true, |writer| writer.closing);
-            let go_on = || shared.background.goes_on();
-            let merged = !closing && shared.merge_due(&mut |_, _| go_on()).is_ok();
+            let stop = &shared.background.stop;
+            let merged = !closing && shared.merge_due(&mut |_| stop.flow()).is_ok();
             shared.background.merging.store(false, Ordering::SeqCst);
             // There may be more to merge by now: other archives get their turn in between.
             if merged {
@@ -184,7 +181,7 @@ impl Shared {
 
     /// One step of the merges that are due; gives the rows that it wrote anew. An error is one of the
     /// storage, which may be over soon.
-    fn merge_due(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<u64> {
+    fn merge_due(&self, progress: OnProgress<'_>) -> Result<u64> {
         let without = self.background.unmergeable().clone();
         if self.sums_are_due_without(&without) {
             let summed = self.attempt(Work::Merge, || {
@@ -220,7 +217,7 @@ impl Shared {
     fn merge_at_close(&self) {
         let mut rows = 0;
         while rows < MERGED_AT_CLOSE && self.merge_is_due() {
-            match self.merge_due(&mut |_, _| true) {
+            match self.merge_due(&mut go_on) {
                 Ok(more) => rows += more,
                 // It is told by `health`; what is sealed is sealed.
                 Err(_) => return,

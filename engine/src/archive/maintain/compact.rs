@@ -5,13 +5,13 @@
 //! and in a new ledger; then one manifest puts the outputs in the inputs' place.
 
 use std::collections::BTreeSet;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::thread;
 use std::time::Duration;
 
+use chatvault_base::threads::{Ended, beside};
+use chatvault_base::{Cancel, OnProgress, Progress, Unit};
 use tracing::debug_span;
 
 use super::dictionaries::{self, Chosen};
@@ -31,22 +31,19 @@ use crate::manifest::{Change, FileEntry};
 use crate::segment::{self, Effort, Samples, Trained};
 use crate::storage::whole;
 
-/// Told (rows done, all rows); false asks to stop.
-type Progress<'p> = dyn FnMut(u64, u64) -> bool + 'p;
-
 impl Archive {
     /// Merges all segments in conversation order and packs them as small as they get, on the worker
     /// threads of the environment.
     ///
     /// Slow on purpose and out of nobody's way: commits and readers go on meanwhile. It goes by steps
-    /// of about a million rows. `progress` is told (rows done, all rows) and stops it by saying false:
+    /// of about a million rows. `progress` is told of rows, and a `Break` stops it:
     /// what was published stays, and the next call goes on with what is not packed so yet.
     /// `InvalidInput` on a reader.
     ///
     /// First it frees what is in the trash past its grace. On a disk that has no room for everything
     /// anew it merges as many segments at once as there
     /// is room for; `NoSpace` says that some are left, and the archive goes on as it is.
-    pub fn compact(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<CompactReport> {
+    pub fn compact(&self, progress: OnProgress<'_>) -> Result<CompactReport> {
         let _span = debug_span!("compact").entered();
         // On a full disk this is the room for what follows.
         self.shared.free_trash()?;
@@ -99,7 +96,7 @@ impl Shared {
     pub(crate) fn merge_some(
         &self,
         (inputs, level): (&[Arc<Live>], u8),
-        progress: &mut Progress<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Option<u64>> {
         let _turn = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
         let numbers: Vec<u64> = inputs.iter().map(|live| live.entry.number).collect();
@@ -121,7 +118,7 @@ impl Shared {
         inputs: &[Arc<Live>],
         effort: Effort,
         level: u8,
-        progress: &mut Progress<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Option<u64>> {
         let spans = inputs.iter().map(merge::span).collect::<Result<Vec<Span>>>()?;
         let chosen = merge::step(&merge::groups(&spans), &spans);
@@ -166,7 +163,7 @@ impl Shared {
     fn merge_in_pieces(
         &self,
         inputs: &[Arc<Live>],
-        progress: &mut Progress<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Option<u64>> {
         let full = match self.merge_step(inputs, Effort::HARD, HARD_LEVEL, progress) {
             Err(error) if error.kind() == ErrorKind::NoSpace && inputs.len() > 3 => error,
@@ -183,7 +180,7 @@ impl Shared {
 
     /// Merges everything that can be read and is not packed hard, step by step; false if it was asked
     /// to stop.
-    fn merge_all(&self, report: &mut CompactReport, progress: &mut Progress<'_>) -> Result<bool> {
+    fn merge_all(&self, report: &mut CompactReport, progress: OnProgress<'_>) -> Result<bool> {
         loop {
             let mergeable = self.mergeable(&self.state());
             let step = unpacked(&mergeable).and_then(|inputs| {
@@ -192,7 +189,10 @@ impl Shared {
                 }
                 let before = report.rows;
                 let total = before + inputs.iter().map(|live| live.entry.rows).sum::<u64>();
-                self.merge_in_pieces(&inputs, &mut |done, _| progress(before + done, total))
+                let mut of_all = |step: &Progress| {
+                    progress(&Progress::new(before + step.done, total, Unit::Rows))
+                };
+                self.merge_in_pieces(&inputs, &mut of_all)
             });
             match step {
                 Ok(Some(0)) => return Ok(true),
@@ -244,7 +244,7 @@ impl Shared {
         inputs: &[Arc<Live>],
         (effort, level): (Effort, u8),
         cuts: Cuts,
-        progress: &mut Progress<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<bool> {
         let state = self.state();
         let merge = Merge::of(inputs, &state.missing)?;
@@ -281,7 +281,8 @@ impl Shared {
             if some.is_empty() {
                 return Ok(());
             }
-            let told = &mut |seen: u64| progress(done + seen / 2, total);
+            let told =
+                &mut |seen: u64| progress(&Progress::new(done + seen / 2, total, Unit::Rows));
             let how = (effort, dictionary.as_ref());
             let lives = self.build_all(&mut some, (how, level), told)?;
             for (live, (_, rows)) in lives.into_iter().zip(&some) {
@@ -300,45 +301,35 @@ impl Shared {
     }
 
     /// Builds and writes outputs, each on a thread of its own. `told` is told now and then how many
-    /// rows were gone through, each twice, and stops it by saying false.
+    /// rows were gone through, each twice, and stops it by a `Break`.
     fn build_all(
         &self,
         outputs: &mut [(u64, MergedRows<'_>)],
         (how, level): ((Effort, Option<&Trained>), u8),
-        told: &mut dyn FnMut(u64) -> bool,
+        told: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Vec<Live>> {
-        let (seen, stop) = (&AtomicU64::new(0), &AtomicBool::new(!told(0)));
-        thread::scope(|scope| {
-            // The channel ends when the last thread does.
-            let (building, ended) = mpsc::channel::<()>();
-            let build = |(number, rows): &'_ mut (u64, MergedRows<'_>)| {
-                let mut source = Watched { rows, seen, stop };
-                let built = segment::build(self.archive, *number, how, &mut source)?;
-                let entry = self.write_segment(&built, level)?;
-                drop(built);
-                self.open_live(&entry, Late::default())
-            };
-            let start = |output| {
-                let building = building.clone();
-                scope.spawn(move || {
-                    let _building = building;
-                    build(output)
-                })
-            };
-            let threads: Vec<_> = outputs.iter_mut().map(start).collect();
-            drop(building);
-            while ended.recv_timeout(TOLD_EVERY) == Err(RecvTimeoutError::Timeout) {
-                if !told(seen.load(Ordering::Relaxed)) {
-                    stop.store(true, Ordering::Relaxed);
+        if told(0).is_break() {
+            return Err(stop());
+        }
+        let (seen, stop) = (&AtomicU64::new(0), &Cancel::default());
+        let build = |(number, rows): &mut (u64, MergedRows<'_>)| {
+            let mut source = Watched { rows, seen, stop };
+            let built = segment::build(self.archive, *number, how, &mut source)?;
+            let entry = self.write_segment(&built, level)?;
+            drop(built);
+            self.open_live(&entry, Late::default())
+        };
+        let watch = |ended: &Ended| {
+            while !ended.wait(TOLD_EVERY) {
+                if told(seen.load(Ordering::Relaxed)).is_break() {
+                    stop.cancel();
                 }
             }
-            let join = |thread: thread::ScopedJoinHandle<'_, Result<Live>>| {
-                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-            };
-            // All of them end before one that failed is told.
-            let lives: Vec<Result<Live>> = threads.into_iter().map(join).collect();
-            lives.into_iter().collect()
-        })
+        };
+        let ended = beside("chatvault-merge", outputs.iter_mut().collect(), build, watch);
+        // All of them end before one that failed is told.
+        let (lives, ()) = ended.map_err(|cause| Error::io("start a thread", "", cause))?;
+        lives.into_iter().collect()
     }
 
     pub(crate) fn file_number(&self) -> Result<u64> {
@@ -498,14 +489,14 @@ fn late_of((before, now): (&Late, &Late), moves: &[RowRef], late: &mut Arrived) 
 struct Watched<'w, 'm> {
     rows: &'w mut MergedRows<'m>,
     seen: &'w AtomicU64,
-    stop: &'w AtomicBool,
+    stop: &'w Cancel,
 }
 
 impl segment::Source for Watched<'_, '_> {
     fn visit(&mut self, each: &mut segment::Visit<'_>) -> Result<()> {
         let mut seen = 0;
         self.rows.visit(&mut |row| {
-            if seen % WATCHED_ROWS == 0 && self.stop.load(Ordering::Relaxed) {
+            if seen % WATCHED_ROWS == 0 && self.stop.is_cancelled() {
                 return Err(stop());
             }
             seen += 1;

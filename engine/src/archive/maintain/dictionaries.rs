@@ -124,6 +124,8 @@ pub(crate) fn unused<'s>(
 
 #[cfg(test)]
 mod tests {
+    use chatvault_base::go_on;
+
     use super::*;
     use crate::archive::tests::{Place, offer, options, place};
     use crate::archive::{Archive, Depth};
@@ -188,7 +190,7 @@ mod tests {
         let (first, segments) = named(&archive);
         assert_eq!((first.len(), &segments[..]), (1, &[first[0], first[0]][..]));
         let (pinned, all) = (archive.snapshot().unwrap(), rows(&archive));
-        let report = archive.compact(&mut |_, _| true).unwrap();
+        let report = archive.compact(&mut go_on).unwrap();
         assert!(report.finished);
         let (second, segments) = named(&archive);
         assert_eq!((second.len(), segments.contains(&second[0])), (1, true));
@@ -202,7 +204,7 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, 600, "a snapshot reads on under the dictionary in the trash");
-        let report = archive.verify(Depth::Deep, &mut |_, _| true).unwrap();
+        let report = archive.verify(Depth::Deep, &mut go_on).unwrap();
         assert_eq!((report.damages, report.strangers), (Vec::new(), Vec::new()));
         drop(archive);
         import(&place, 600..900);
@@ -229,7 +231,7 @@ mod tests {
         damage(&[100]);
         let archive = open(&place);
         assert_eq!(rows(&archive), all);
-        let report = archive.verify(Depth::Deep, &mut |_, _| true).unwrap();
+        let report = archive.verify(Depth::Deep, &mut go_on).unwrap();
         let files: Vec<&str> = report.damages.iter().map(|damage| &*damage.file).collect();
         assert_eq!(files, [&*path]);
         archive.close().unwrap();

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chatvault_base::{OnProgress, Progress, Unit};
+
 use super::repaired::Repaired;
 use super::{RepairReport, Spare};
 use crate::archive::accounts::book::{Book, Counts, Run, SegmentRanges};
@@ -32,8 +34,6 @@ use crate::types::{ContentAddress, RunId, Sequence};
 
 /// Where the archive's id stands in segments, ledgers and quarantines.
 const ID: std::ops::Range<usize> = 8..24;
-
-type Progress<'p> = dyn FnMut(u64, u64) -> bool + 'p;
 
 pub(super) struct Writing<'a> {
     source: &'a Shared,
@@ -81,7 +81,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Writes everything; false if it was asked to stop.
-    pub(super) fn run(&mut self, spares: &[Spare], progress: &mut Progress<'_>) -> Result<bool> {
+    pub(super) fn run(&mut self, spares: &[Spare], progress: OnProgress<'_>) -> Result<bool> {
         let state = Arc::clone(&self.state);
         let total: u64 = state.segments.iter().map(|live| live.entry.rows).sum();
         let mut done = 0;
@@ -91,14 +91,14 @@ impl<'a> Writing<'a> {
             }
         }
         for live in &state.segments {
-            if !progress(done, total) {
+            if progress(&Progress::new(done, total, Unit::Rows)).is_break() {
                 return Ok(false);
             }
             self.take_segment(live)?;
             done += live.entry.rows;
         }
         for entry in &state.manifest.files {
-            if !progress(done, total) {
+            if progress(&Progress::new(done, total, Unit::Rows)).is_break() {
                 return Ok(false);
             }
             match entry.kind {

@@ -1,5 +1,7 @@
 //! Archives in memory: sound ones, and the same with one thing wrong.
 
+use chatvault_base::go_on;
+
 use super::super::accounts::book::Counts;
 use super::super::accounts::ledger::tests as ledger;
 use super::super::accounts::ranges::Ranges;
@@ -28,7 +30,7 @@ fn full(place: &Place) -> Archive {
 }
 
 fn verify(archive: &Archive, depth: Depth) -> VerifyReport {
-    archive.verify(depth, &mut |_, _| true).unwrap()
+    archive.verify(depth, &mut go_on).unwrap()
 }
 
 fn files(place: &Place) -> Vec<String> {
@@ -170,10 +172,10 @@ fn it_stops_when_told_to_and_says_so() {
     let archive = full(&place);
     for depth in [Depth::Structure, Depth::Deep] {
         let mut calls = 0;
-        let report = archive.verify(depth, &mut |done, all| {
-            assert!(done <= all && all == 120);
+        let report = archive.verify(depth, &mut |progress| {
+            assert!(progress.done <= 120 && progress.of == Some(120));
             calls += 1;
-            calls < 3
+            continue_if(calls < 3)
         });
         let report = report.unwrap();
         assert_eq!((report.finished, report.damages, calls), (false, Vec::new(), 3));
@@ -223,7 +225,7 @@ fn a_busy_writer_is_not_taken_for_damage() {
                     archive.seal().unwrap();
                 }
                 if round % 10 == 9 {
-                    assert!(archive.compact(&mut |_, _| true).unwrap().finished);
+                    assert!(archive.compact(&mut go_on).unwrap().finished);
                 }
             }
             stop.store(true, std::sync::atomic::Ordering::SeqCst);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use chatvault_base::go_on;
 use chatvault_engine::{
     Archive, Custodian, Host, Memory, MessageKey, Options, Origin, RecordKind, Snapshot, Storage,
 };
@@ -118,7 +119,7 @@ impl Sample {
     }
 
     fn update(&self) -> super::Update {
-        Index::update(&self.storage, &self.snapshot(), &mut |_, _| true).unwrap()
+        Index::update(&self.storage, &self.snapshot(), &mut go_on).unwrap()
     }
 
     fn check(&self) -> usize {

@@ -35,6 +35,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
+use chatvault_base::OnProgress;
 use chatvault_engine::{Archive, Sequence, Snapshot, Storage};
 use tantivy::directory::error::OpenReadError;
 use tantivy::{ReloadPolicy, Searcher, TantivyError};
@@ -102,14 +103,13 @@ impl Index {
 
     /// Brings the index up to a snapshot, or builds it; one that is of no use is built anew.
     ///
-    /// `on` is told how many of the new rows are in it, and says whether to go on. When it says no,
-    /// or after a crash, the index is what it was at its last commit.
+    /// `on` is told how many of the new rows are in it. After its `Break`, or a crash, the index is what it was at its last commit.
     ///
     /// `Archive` if the archive cannot be read, `Index` if the index cannot be written.
     pub fn update(
         storage: &Arc<dyn Storage>,
         snapshot: &Snapshot,
-        on: &mut dyn FnMut(u64, u64) -> bool,
+        on: OnProgress<'_>,
     ) -> Result<Update> {
         let _span = tracing::debug_span!("index").entered();
         update::update(&Folder(Arc::clone(storage)), snapshot, on)

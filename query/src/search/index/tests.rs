@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chatvault_base::{continue_if, go_on};
 use chatvault_engine::{
     Archive, Custodian, Host, Memory, Options, Origin, RecordKind, Snapshot, Storage, Stored,
 };
@@ -120,7 +121,7 @@ impl Sample {
     }
 
     pub(super) fn update(&self) -> super::Update {
-        Index::update(&self.storage, &self.snapshot(), &mut |_, _| true).unwrap()
+        Index::update(&self.storage, &self.snapshot(), &mut go_on).unwrap()
     }
 
     pub(super) fn index(&self) -> Index {
@@ -243,7 +244,7 @@ fn an_index_changes_no_answer_up_to_date_or_behind_merged_or_not() {
             assert_eq!(sample.index().sequence(), sample.snapshot().sequence());
             assert!(sample.check(&SEARCHES) > 50, "up to date");
         }
-        assert!(sample.archive.compact(&mut |_, _| true).unwrap().finished);
+        assert!(sample.archive.compact(&mut go_on).unwrap().finished);
         let update = sample.update();
         assert_eq!((update.added, update.rebuilt), (0, None), "merging changes no row");
         assert!(sample.check(&SEARCHES) > 50, "merged");
@@ -274,10 +275,10 @@ fn an_update_that_is_stopped_goes_on_later() {
     let sample = Sample::new(3);
     (0..6).for_each(|_| sample.commit(15));
     let mut calls = 0;
-    let stopped = Index::update(&sample.storage, &sample.snapshot(), &mut |added, total| {
+    let stopped = Index::update(&sample.storage, &sample.snapshot(), &mut |progress| {
         calls += 1;
-        assert!(added <= total);
-        calls < 2
+        assert!(Some(progress.done) <= progress.of);
+        continue_if(calls < 2)
     });
     let stopped = stopped.unwrap();
     assert!(!stopped.finished && stopped.rows > 0, "{stopped:?}");
@@ -301,7 +302,7 @@ fn a_builder_works_on_its_own_thread_and_only_one_at_a_time() {
     assert!(sample.check(&SEARCHES[..6]) > 0);
 
     let held = sample.storage.try_lock(&format!("{FOLDER}/{LOCK}"), "test").unwrap();
-    let error = Index::update(&sample.storage, &sample.snapshot(), &mut |_, _| true).unwrap_err();
+    let error = Index::update(&sample.storage, &sample.snapshot(), &mut go_on).unwrap_err();
     assert!(error.to_string().contains("another process") && !error.is_wrong_query(), "{error}");
     drop(held);
     drop(Builder::start(Arc::clone(&sample.storage), sample.snapshot()).unwrap());

@@ -7,6 +7,7 @@
 //! Transcripts are added with the last step, each when its text is there: that can come long after
 //! its row. Which texts are in is asked of the index itself.
 
+use chatvault_base::{OnProgress, Progress, Unit};
 use chatvault_engine::{
     ContentAddress, LockGuard, RecordKind, Row, RowKeys, Scan, Sequence, Snapshot,
 };
@@ -49,11 +50,7 @@ pub struct Update {
     pub rebuilt: Option<String>,
 }
 
-pub(super) fn update(
-    folder: &Folder,
-    snapshot: &Snapshot,
-    on: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<Update> {
+pub(super) fn update(folder: &Folder, snapshot: &Snapshot, on: OnProgress<'_>) -> Result<Update> {
     folder.0.make_folder(FOLDER).map_err(unreadable)?;
     folder.0.sync_folder("").map_err(unreadable)?;
     let guard = lock(folder)?;
@@ -78,11 +75,7 @@ fn lock(folder: &Folder) -> Result<Box<dyn LockGuard>> {
         .ok_or_else(|| unfit("is being built by another process: wait for it, or stop that one"))
 }
 
-fn locked(
-    folder: &Folder,
-    snapshot: &Snapshot,
-    on: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<Update> {
+fn locked(folder: &Folder, snapshot: &Snapshot, on: OnProgress<'_>) -> Result<Update> {
     let Start { index, about, texts, rebuilt } = start(folder, snapshot)?;
     let mut work = Work {
         fields: Fields::new(),
@@ -170,7 +163,7 @@ struct Work<'s> {
 }
 
 impl Work<'_> {
-    fn run(&mut self, index: &tantivy::Index, on: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
+    fn run(&mut self, index: &tantivy::Index, on: OnProgress<'_>) -> Result<()> {
         let last = self.snapshot.sequence().0;
         let ends = self.steps(last)?;
         if self.total == 0 && self.about.sequence == last && self.update.rebuilt.is_none() {
@@ -230,17 +223,13 @@ impl Work<'_> {
     }
 
     /// Adds what arrived up to a commit; false if it was told to stop.
-    fn step(
-        &mut self,
-        writer: &mut IndexWriter,
-        end: u64,
-        on: &mut dyn FnMut(u64, u64) -> bool,
-    ) -> Result<bool> {
+    fn step(&mut self, writer: &mut IndexWriter, end: u64, on: OnProgress<'_>) -> Result<bool> {
         let mut added = 0;
         let mut add = |document: TantivyDocument| {
             let _ = writer.add_document(document).map_err(failed)?;
             added += 1;
-            Ok(added % PULSE_ROWS != 0 || on(self.update.added + added, self.total))
+            let now = Progress::new(self.update.added + added, self.total, Unit::Rows);
+            Ok(added % PULSE_ROWS != 0 || on(&now).is_continue())
         };
         let is_done = self.add_rows(end, &mut add)?
             && (end != self.snapshot.sequence().0 || self.add_texts(end, &mut add)?);
@@ -259,7 +248,8 @@ impl Work<'_> {
         self.about = about;
         self.update.added += added;
         (self.update.rows, self.update.sequence) = (self.about.rows, self.about.sequence);
-        Ok(on(self.update.added, self.total) || end == self.snapshot.sequence().0)
+        let now = Progress::new(self.update.added, self.total, Unit::Rows);
+        Ok(on(&now).is_continue() || end == self.snapshot.sequence().0)
     }
 
     /// Adds the rows of a step; false if it was told to stop.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chatvault_engine::{
     Archive, ContentAddress, Custodian, Host, Memory, MessageKey, Options, Origin, RecordKind,
-    Scan, Versions,
+    Scan, Versions, go_on,
 };
 
 use super::{
@@ -48,7 +48,7 @@ impl Specimen {
         maker.object(b"hello")?;
         maker.commit("ben", 1)?;
         maker.commit("eve", 0)?;
-        let done = maker.archive.compact(&mut |_, _| true).map_err(Error::other)?;
+        let done = maker.archive.compact(&mut go_on).map_err(Error::other)?;
         if !done.finished {
             return Err(Error::other("the compaction was stopped"));
         }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use chatvault_engine::{
     Archive, ContentAddress, Custodian, Depth, Error, ErrorKind, Memory, Options, Origin,
-    RecordKind, Result, Snapshot, VerifyReport, verify,
+    RecordKind, Result, Snapshot, VerifyReport, go_on, verify,
 };
 
 use super::FileKind;
@@ -92,7 +92,7 @@ impl Trial {
 
     fn verify(&mut self, _: &Specimen, storage: &Memory) {
         let host = host(Arc::new(storage.clone()));
-        let report = verify(&host, &options(), Depth::Deep, &mut |_, _| true);
+        let report = verify(&host, &options(), Depth::Deep, &mut go_on);
         if let Some(report) = self.take("verify", report) {
             for damage in &report.damages {
                 assert!(KINDS.contains(&damage.kind) && !damage.file.is_empty(), "{damage:?}");
@@ -154,7 +154,7 @@ impl Trial {
         });
         self.ask("commit", committed);
         self.ask("seal", archive.seal());
-        self.ask("compact", archive.compact(&mut |_, _| true));
+        self.ask("compact", archive.compact(&mut go_on));
         self.ask("close", archive.close());
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chatvault_base::{continue_if, go_on};
+
 use super::choose::{FANOUT, SEGMENT_ROWS, STEP_ROWS};
 use super::{Span, span};
 use crate::archive::tests::{Place, document, offer, options, place};
@@ -59,7 +61,7 @@ fn deepest(spans: &[Span]) -> usize {
 }
 
 fn is_sound(archive: &Archive, rows: u64) {
-    let report = archive.verify(Depth::Deep, &mut |_, _| true).unwrap();
+    let report = archive.verify(Depth::Deep, &mut go_on).unwrap();
     assert_eq!((report.damages, report.strangers), (Vec::new(), Vec::new()));
     assert_eq!(archive.snapshot().unwrap().count(&Scan::default()).unwrap(), rows);
 }
@@ -107,10 +109,10 @@ fn a_merge_that_is_stopped_keeps_its_steps() {
     live(&place, 0..64, rows, false);
     let archive = open(&place, false);
     let total = 64 * rows;
-    let mut last = (0, 0);
-    let report = archive.compact(&mut |done, all| {
-        last = (done, all);
-        done < total * 3 / 2
+    let mut last = (0, None);
+    let report = archive.compact(&mut |progress| {
+        last = (progress.done, progress.of);
+        continue_if(progress.done < total * 3 / 2)
     });
     let report = report.unwrap();
     assert!(!report.finished && last.0 >= total * 3 / 2, "{report:?}, {last:?}");
@@ -121,11 +123,11 @@ fn a_merge_that_is_stopped_keeps_its_steps() {
     let kept = hard(&archive);
     assert!(kept > 0 && kept < total, "{kept} of {total} rows");
     is_sound(&archive, total);
-    let again = archive.compact(&mut |_, _| true).unwrap();
+    let again = archive.compact(&mut go_on).unwrap();
     assert!(again.finished && again.rows <= total - kept + STEP_ROWS, "{again:?} after {kept}");
     assert_eq!((hard(&archive), deepest(&spans(&archive)[&9])), (total, 1));
     is_sound(&archive, total);
-    assert_eq!(archive.compact(&mut |_, _| true).unwrap().rows, 0);
+    assert_eq!(archive.compact(&mut go_on).unwrap().rows, 0);
 }
 
 #[test]
@@ -137,7 +139,7 @@ fn a_conversation_of_many_rows_is_cut_between_them() {
         let _ = offer(&archive, "ada", &rows.map(|at| document(0, at)).collect::<Vec<_>>());
         archive.seal().unwrap();
     }
-    assert!(archive.compact(&mut |_, _| true).unwrap().finished);
+    assert!(archive.compact(&mut go_on).unwrap().finished);
     let found = segments(&archive);
     assert!((3..=4).contains(&found.len()), "{found:?}");
     assert_eq!(deepest(&spans(&archive)[&9]), 1);

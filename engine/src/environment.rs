@@ -1,16 +1,14 @@
 //! What the archives of a process share: a cache, threads for background work, open files.
 
-mod pool;
-
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
 
+use chatvault_base::threads::{Jobs, Pool};
+
 use crate::cache::{Cache, CacheUse, SharedCache};
 #[cfg(unix)]
 use crate::storage::FileTable;
-use pool::Pool;
-pub(crate) use pool::{Jobs, Urgency};
 
 /// How much the archives of an environment may use together.
 #[derive(Clone, Debug)]
@@ -60,7 +58,7 @@ impl Environment {
     /// An environment within these bounds. Costs nothing before archives use it.
     pub fn new(options: EnvironmentOptions) -> Self {
         let cache = Arc::new(SharedCache::new(options.cache_bytes));
-        let pool = Arc::new(Pool::new(options.background_threads));
+        let pool = Pool::new("chatvault-work", options.background_threads.max(1));
         #[cfg(unix)]
         let files = Arc::new(FileTable::new(options.open_files));
         Self(Arc::new(Shared {
@@ -94,7 +92,7 @@ impl Environment {
 
     /// One archive's background work.
     pub(crate) fn jobs(&self) -> Jobs {
-        Jobs::within(&self.0.pool)
+        self.0.pool.jobs()
     }
 }
 
