@@ -20,7 +20,6 @@ use super::schema::{About, CREATED, FORMAT, Fields, row_number, text_number, tok
 use super::{archive_of, failed, guarded, is_there, open, unfit, unreadable};
 use crate::error::{Error, Result};
 use crate::record::{Text, Texts};
-use crate::rest::key_of;
 
 /// What the writer may hold in memory, over its two threads.
 const HEAP_BYTES: usize = 64 << 20;
@@ -291,7 +290,7 @@ impl Work<'_> {
         let scan = Scan { record, ..arrived(0, end) };
         let mut rows = self.snapshot.scan(&scan).map_err(Error::Archive)?;
         while let Some(row) = rows.next().map_err(Error::Archive)? {
-            let Some(file) = self.texts.file(&key_of(record, &row))? else { continue };
+            let Some(file) = self.texts.file(&row.key())? else { continue };
             let number = text_number(row_number(&row), &file);
             if self.known.binary_search(&number).is_err() {
                 on(&row, &file)?;
