@@ -82,13 +82,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     };
     super::close(archive, &arguments.archive, console)?;
     let report = Report::from(report);
-    if arguments.json {
-        console.json(&report)?;
-    } else {
-        for line in lines(&report) {
-            console.line(line)?;
-        }
-    }
+    console.report(arguments.json, &report, lines(&report))?;
     if report.finished {
         return Ok(Outcome::Done);
     }

@@ -93,13 +93,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         copied.with_context(|| format!("cannot copy to {}", arguments.copy.display()))?
     };
     let report = Report::new(arguments, report);
-    if arguments.json {
-        console.json(&report)?;
-    } else {
-        for line in report.lines() {
-            console.line(line)?;
-        }
-    }
+    console.report(arguments.json, &report, report.lines())?;
     if report.finished {
         return Ok(Outcome::Done);
     }

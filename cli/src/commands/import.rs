@@ -121,11 +121,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let odd: Vec<String> = new.filter(|name| !is_guid(name)).map(ToString::to_string).collect();
     let report =
         Report { dropped_tail, ..report(summary, start.elapsed(), arguments.by_custodian) };
-    if arguments.json {
-        console.json(&report)?;
-    } else {
-        print(&report, console)?;
-    }
+    console.show(arguments.json, &report, |console| print(&report, console))?;
     advise(&report, arguments, console)?;
     if let Some(note) = unfamiliar(&odd) {
         console.remark(note)?;

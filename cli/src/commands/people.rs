@@ -102,11 +102,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     drop(progress);
     let people = people.context("stopped")?;
     let found = people.search(arguments.text.as_deref().unwrap_or_default());
-    if arguments.json {
-        console.json(&Report { people: found.iter().map(|person| entry(person, at)).collect() })?;
-    } else {
-        print(&found, at, console)?;
-    }
+    let report = Report { people: found.iter().map(|person| entry(person, at)).collect() };
+    console.show(arguments.json, &report, |console| print(&found, at, console))?;
     Ok(if found.is_empty() { Outcome::Failed } else { Outcome::Done })
 }
 

@@ -74,11 +74,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         let repaired = repair(&source, &target, &spares, &mut progress.follow(console));
         repaired.with_context(|| format!("cannot repair {}", arguments.archive.display()))?
     };
-    if arguments.json {
-        console.json(&as_json(&report))?;
-    } else {
-        print(&report, console)?;
-    }
+    console.show(arguments.json, &as_json(&report), |console| print(&report, console))?;
     Ok(match (report.finished, report.lost.is_empty()) {
         (false, _) => Outcome::Failed,
         (true, false) => Outcome::Incomplete,

@@ -71,11 +71,9 @@ struct Report<'a> {
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let depth = if arguments.deep { Depth::Deep } else { Depth::Structure };
     let report = check(&arguments.archive, depth, console)?;
-    if arguments.json {
-        console.json(&as_json(&report, arguments.deep))?;
-    } else {
-        print(&report, console)?;
-    }
+    console.show(arguments.json, &as_json(&report, arguments.deep), |console| {
+        print(&report, console)
+    })?;
     let is_sound = report.finished && report.damages.is_empty();
     Ok(if is_sound { Outcome::Done } else { Outcome::Failed })
 }

@@ -112,11 +112,7 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         exports.push(against.check(&folder, one, console)?);
     }
     let all = All { sound: exports.iter().all(|one| one.sound), exports, foreign };
-    if arguments.json {
-        console.json(&all)?;
-    } else {
-        print(&all, console)?;
-    }
+    console.show(arguments.json, &all, |console| print(&all, console))?;
     let is_whole = |one: &One| {
         one.other_reasons == 0 && (against.archive.is_none() || one.proof == proof(Proof::Bytes))
     };

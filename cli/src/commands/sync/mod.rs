@@ -49,11 +49,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let accounts = sync::accounts(&archive)?;
     super::close(archive, folder, console)?;
     let told = Told::new(&report, &accounts);
-    if arguments.json {
-        console.json(&told.as_json())?;
-    } else {
-        told.print(console)?;
-    }
+    console.show(arguments.json, &told.as_json(), |console| told.print(console))?;
     advise(&report, &told, folder, console)?;
     Ok(told.outcome())
 }
