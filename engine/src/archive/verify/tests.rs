@@ -83,14 +83,22 @@ fn a_flipped_bit_in_any_file_is_found_and_the_file_is_named() {
     assert_eq!(verify(&archive, Depth::Deep).damages, Vec::new());
 }
 
-#[test]
-fn damage_names_the_conversations_it_touches_and_hides_no_other() {
+/// The file of the only segment of [`of_one_segment`].
+const SEGMENT: &str = "segments/0000000000000001.seg";
+
+/// An archive of a segment with 36 row groups, and the bytes of that.
+fn of_one_segment() -> (Place, Archive, Vec<u8>) {
     let place = place();
     let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
     let _ = offer(&archive, "anna", &documents(10, 900));
     archive.seal().unwrap();
-    let path = "segments/0000000000000001.seg";
-    let sound = bytes(&place, path);
+    let sound = bytes(&place, SEGMENT);
+    (place, archive, sound)
+}
+
+#[test]
+fn damage_names_the_conversations_it_touches_and_hides_no_other() {
+    let (place, archive, sound) = of_one_segment();
     let state = archive.shared.state();
     let groups = &state.segments[0].segment().unwrap().meta.groups;
     assert_eq!(groups.len(), 36);
@@ -98,7 +106,7 @@ fn damage_names_the_conversations_it_touches_and_hides_no_other() {
     for offset in [groups[3].columns.offset, groups[35].text] {
         wrong[usize::try_from(offset).unwrap() + 20] ^= 1;
     }
-    replace(&place, path, &wrong);
+    replace(&place, SEGMENT, &wrong);
     for depth in [Depth::Structure, Depth::Deep] {
         let report = verify(&archive, depth);
         let found: Vec<(Option<u64>, usize)> = report
@@ -115,18 +123,13 @@ fn damage_names_the_conversations_it_touches_and_hides_no_other() {
 
 #[test]
 fn an_answer_that_meets_damage_names_the_conversations_it_touches() {
-    let place = place();
-    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
-    let _ = offer(&archive, "anna", &documents(10, 900));
-    archive.seal().unwrap();
-    let path = "segments/0000000000000001.seg";
-    let sound = bytes(&place, path);
+    let (place, archive, sound) = of_one_segment();
     let state = archive.shared.state();
     let group = &state.segments[0].segment().unwrap().meta.groups[3];
     for offset in [group.keys.offset, group.columns.offset, group.text] {
         let mut wrong = sound.clone();
         wrong[usize::try_from(offset).unwrap() + 20] ^= 1;
-        replace(&place, path, &wrong);
+        replace(&place, SEGMENT, &wrong);
         let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
         let mut rows = reader.snapshot().unwrap().scan(&Scan::default()).unwrap();
         let error = loop {
@@ -135,7 +138,7 @@ fn an_answer_that_meets_damage_names_the_conversations_it_touches() {
                 Err(error) => break error,
             }
         };
-        assert_eq!((error.file(), error.offset()), (Some(path), Some(offset)));
+        assert_eq!((error.file(), error.offset()), (Some(SEGMENT), Some(offset)));
         assert_eq!(error.touched().conversations.len(), 2, "{error}");
         assert!(error.to_string().contains("19:chat0001@thread.v2"), "{error}");
     }
