@@ -43,6 +43,7 @@ pub(crate) use commit::batch::Preparer;
 pub(crate) use commit::committing::Compare;
 pub(crate) use commit::slab::{Key, Slab, SlabRow};
 pub(crate) use held::{Missing, in_gap};
+pub(crate) use maintain::merge::Limits as MergeLimits;
 pub(crate) use state::{Live, RowId, State};
 
 use std::collections::BTreeSet;

@@ -9,6 +9,7 @@ use chatvault_base::go_on;
 use chatvault_base::threads::Urgency;
 
 use super::commit::summary::Probe;
+use super::maintain::merge::SMALL;
 use super::*;
 use crate::environment::{Environment, EnvironmentOptions};
 use crate::error::ErrorKind;
@@ -26,7 +27,7 @@ pub(super) fn place() -> Place {
 }
 
 pub(super) fn options() -> Options {
-    Options { background_compaction: false, ..Options::default() }
+    Options { background_compaction: false, merge: SMALL, ..Options::default() }
 }
 
 pub(super) fn document(chat: usize, number: u64) -> String {

@@ -16,7 +16,7 @@ use tracing::debug_span;
 
 use super::dictionaries::{self, Chosen};
 use super::folded::{Folded, Folding};
-use super::merge::{self, Cuts, Merge, MergedRows, STEP_ROWS, Span, TOP_LEVEL};
+use super::merge::{self, Cuts, Merge, MergedRows, Span, TOP_LEVEL};
 use crate::archive::accounts::book::{Book, SegmentRanges};
 use crate::archive::accounts::late::{BLOCK_ROWS, InOrder, Late};
 use crate::archive::accounts::ledger;
@@ -121,12 +121,13 @@ impl Shared {
         progress: OnProgress<'_>,
     ) -> Result<Option<u64>> {
         let spans = inputs.iter().map(merge::span).collect::<Result<Vec<Span>>>()?;
-        let chosen = merge::step(&merge::groups(&spans), &spans);
+        let limits = self.options.merge;
+        let chosen = limits.step(&merge::groups(&spans), &spans);
         let rows: u64 = chosen.iter().map(|at| spans[*at].rows).sum();
         let lives: Vec<Arc<Live>> = chosen.iter().map(|at| Arc::clone(&inputs[*at])).collect();
-        if rows > STEP_ROWS && lives.len() > 1 {
+        if rows > limits.step_rows() && lives.len() > 1 {
             // They overlap all the way: once they are cut alike each part is a step.
-            let places = merge::cuts(&lives, rows.div_ceil(STEP_ROWS / 2))?;
+            let places = merge::cuts(&lives, rows.div_ceil(limits.step_rows() / 2))?;
             let is_cut = |at: &&usize| places.iter().any(|place| spans[**at].is_cut_by(place));
             let cut: Vec<&usize> = chosen.iter().filter(is_cut).collect();
             for at in &cut {
@@ -148,7 +149,7 @@ impl Shared {
 
     /// Outputs of so many rows in all, cut where the segments of their level begin.
     fn cuts(&self, rows: u64, level: u8) -> Result<Cuts> {
-        let rows = merge::output_rows(rows);
+        let rows = self.options.merge.output_rows(rows);
         let state = self.state();
         let of_level = state.segments.iter().filter(|live| live.entry.level == level);
         let mut places = Vec::new();
@@ -183,7 +184,7 @@ impl Shared {
     fn merge_all(&self, report: &mut CompactReport, progress: OnProgress<'_>) -> Result<bool> {
         loop {
             let mergeable = self.mergeable(&self.state());
-            let step = unpacked(&mergeable).and_then(|inputs| {
+            let step = unpacked(&mergeable, self.options.merge).and_then(|inputs| {
                 if inputs.is_empty() {
                     return Ok(Some(0));
                 }
@@ -423,14 +424,14 @@ impl Shared {
 
 /// Segments without those that are packed hard, overlap with no other one and lack no sightings, but
 /// for small ones that stand beside another to be merged.
-fn unpacked(lives: &[Arc<Live>]) -> Result<Vec<Arc<Live>>> {
+fn unpacked(lives: &[Arc<Live>], limits: merge::Limits) -> Result<Vec<Arc<Live>>> {
     let spans = lives.iter().map(merge::span).collect::<Result<Vec<Span>>>()?;
     let groups = merge::groups(&spans);
     let packed = |group: &Vec<usize>| match group[..] {
         [at] => lives[at].entry.level == HARD_LEVEL && lives[at].late.is_empty(),
         _ => false,
     };
-    let is_small = |group: &Vec<usize>| merge::is_small(group.iter().map(|at| &spans[*at]));
+    let is_small = |group: &Vec<usize>| limits.is_small(group.iter().map(|at| &spans[*at]));
     let open = |group: Option<&Vec<usize>>| group.is_some_and(|it| !packed(it) || is_small(it));
     let beside =
         |at: usize| open(at.checked_sub(1).map(|at| &groups[at])) || open(groups.get(at + 1));

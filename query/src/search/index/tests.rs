@@ -9,6 +9,7 @@ use chatvault_engine::{
 };
 
 use super::folder::{FOLDER, LOCK};
+use super::limits::Limits;
 use super::{Builder, Index};
 use crate::names::{Kind, Order, Versions};
 use crate::query::Query;
@@ -121,11 +122,11 @@ impl Sample {
     }
 
     pub(super) fn update(&self) -> super::Update {
-        Index::update(&self.storage, &self.snapshot(), &mut go_on).unwrap()
+        Index::update_within(&self.storage, &self.snapshot(), Limits::small(), &mut go_on).unwrap()
     }
 
     pub(super) fn index(&self) -> Index {
-        Index::open(&self.storage, &self.archive).unwrap().unwrap()
+        Index::open_within(&self.storage, &self.archive, Limits::small()).unwrap().unwrap()
     }
 
     fn question(&self, search: &str) -> Query {
@@ -275,11 +276,16 @@ fn an_update_that_is_stopped_goes_on_later() {
     let sample = Sample::new(3);
     (0..6).for_each(|_| sample.commit(15));
     let mut calls = 0;
-    let stopped = Index::update(&sample.storage, &sample.snapshot(), &mut |progress| {
-        calls += 1;
-        assert!(Some(progress.done) <= progress.of);
-        continue_if(calls < 2)
-    });
+    let stopped = Index::update_within(
+        &sample.storage,
+        &sample.snapshot(),
+        Limits::small(),
+        &mut |progress| {
+            calls += 1;
+            assert!(Some(progress.done) <= progress.of);
+            continue_if(calls < 2)
+        },
+    );
     let stopped = stopped.unwrap();
     assert!(!stopped.finished && stopped.rows > 0, "{stopped:?}");
     assert!(sample.index().sequence() < sample.snapshot().sequence());
@@ -294,7 +300,9 @@ fn an_update_that_is_stopped_goes_on_later() {
 fn a_builder_works_on_its_own_thread_and_only_one_at_a_time() {
     let sample = Sample::new(4);
     sample.commit(50);
-    assert!(Index::open(&sample.storage, &sample.archive).unwrap().is_none());
+    assert!(
+        Index::open_within(&sample.storage, &sample.archive, Limits::small()).unwrap().is_none()
+    );
     let builder = Builder::start(Arc::clone(&sample.storage), sample.snapshot()).unwrap();
     sample.commit(50);
     let update = builder.wait().unwrap();
@@ -309,7 +317,9 @@ fn a_builder_works_on_its_own_thread_and_only_one_at_a_time() {
     assert!(sample.update().finished && sample.check(&SEARCHES[..6]) > 0);
 
     assert!(Index::remove(&sample.storage).unwrap() && !Index::remove(&sample.storage).unwrap());
-    assert!(Index::open(&sample.storage, &sample.archive).unwrap().is_none());
+    assert!(
+        Index::open_within(&sample.storage, &sample.archive, Limits::small()).unwrap().is_none()
+    );
 }
 
 #[test]
@@ -356,7 +366,7 @@ fn the_index_of_another_archive_or_of_another_time_is_refused_and_replaced() {
 
 #[track_caller]
 fn check_past(sample: &Sample) {
-    let error = Index::open(&sample.storage, &sample.archive).unwrap_err();
+    let error = Index::open_within(&sample.storage, &sample.archive, Limits::small()).unwrap_err();
     let text = "the search index is of another past of this archive";
     assert!(error.to_string() == text && !error.is_wrong_query(), "{error}");
 }
@@ -452,7 +462,10 @@ fn flip(storage: &Arc<dyn Storage>, path: &str, place: u64) {
 
 /// Are all answers right? Otherwise there was an error; a wrong answer fails the test.
 fn answers(sample: &Sample) -> bool {
-    let Ok(Some(index)) = Index::open(&sample.storage, &sample.archive) else { return false };
+    let Ok(Some(index)) = Index::open_within(&sample.storage, &sample.archive, Limits::small())
+    else {
+        return false;
+    };
     let snapshot = sample.snapshot();
     SEARCHES.iter().all(|search| {
         let question = Query { search: Some((*search).to_owned()), ..Query::default() };

@@ -16,6 +16,7 @@ use tantivy::{IndexSettings, IndexSortByField, IndexWriter, Order, TantivyDocume
 
 use super::folder::{FOLDER, Folder, LOCK};
 use super::later::arrived;
+use super::limits::Limits;
 use super::schema::{About, CREATED, FORMAT, Fields, row_number, text_number, tokenizers};
 use super::{archive_of, failed, guarded, is_there, open, unfit, unreadable};
 use crate::error::{Error, Result};
@@ -24,10 +25,6 @@ use crate::record::{Text, Texts};
 /// What the writer may hold in memory, over its two threads.
 const HEAP_BYTES: usize = 64 << 20;
 const THREADS: usize = 2;
-/// Rows after which a step ends, about: less than that is lost by a crash.
-const STEP_ROWS: usize = if cfg!(test) { 20 } else { 1_000_000 };
-/// Of so many rows one is looked at to find the ends of steps.
-const SAMPLE: usize = if cfg!(test) { 1 } else { 1_000 };
 /// Rows between two looks at whether to stop.
 const PULSE_ROWS: u64 = 1_000;
 
@@ -49,11 +46,16 @@ pub struct Update {
     pub rebuilt: Option<String>,
 }
 
-pub(super) fn update(folder: &Folder, snapshot: &Snapshot, on: OnProgress<'_>) -> Result<Update> {
+pub(super) fn update(
+    folder: &Folder,
+    snapshot: &Snapshot,
+    limits: Limits,
+    on: OnProgress<'_>,
+) -> Result<Update> {
     folder.0.make_folder(FOLDER).map_err(unreadable)?;
     folder.0.sync_folder("").map_err(unreadable)?;
     let guard = lock(folder)?;
-    let result = guarded(|| locked(folder, snapshot, on));
+    let result = guarded(|| locked(folder, snapshot, limits, on));
     drop(guard);
     result
 }
@@ -74,7 +76,12 @@ fn lock(folder: &Folder) -> Result<Box<dyn LockGuard>> {
         .ok_or_else(|| unfit("is being built by another process: wait for it, or stop that one"))
 }
 
-fn locked(folder: &Folder, snapshot: &Snapshot, on: OnProgress<'_>) -> Result<Update> {
+fn locked(
+    folder: &Folder,
+    snapshot: &Snapshot,
+    limits: Limits,
+    on: OnProgress<'_>,
+) -> Result<Update> {
     let Start { index, about, texts, rebuilt } = start(folder, snapshot)?;
     let mut work = Work {
         fields: Fields::new(),
@@ -84,6 +91,7 @@ fn locked(folder: &Folder, snapshot: &Snapshot, on: OnProgress<'_>) -> Result<Up
         update: Update { rows: about.rows, sequence: about.sequence, rebuilt, ..Update::default() },
         about,
         total: 0,
+        limits,
     };
     work.run(&index, on)?;
     work.update.bytes = folder.bytes().map_err(unreadable)?;
@@ -132,7 +140,7 @@ fn in_words(error: &Error) -> String {
 
 /// An index that is there, if it is of what the archive holds.
 fn reusable(folder: &Folder, snapshot: &Snapshot) -> Result<Start> {
-    let (tantivy, index) = open(folder)?;
+    let (tantivy, index) = open(folder, Limits::default())?;
     index.check(snapshot)?;
     if !tantivy.validate_checksum().map_err(failed)?.is_empty() {
         return Err(unfit("is damaged"));
@@ -159,6 +167,7 @@ struct Work<'s> {
     update: Update,
     /// Rows to be added.
     total: u64,
+    limits: Limits,
 }
 
 impl Work<'_> {
@@ -193,7 +202,7 @@ impl Work<'_> {
         let mut seen = 0_usize;
         let mut sample = Vec::new();
         let mut on = |row: RowKeys<'_>| {
-            if seen.is_multiple_of(SAMPLE) {
+            if seen.is_multiple_of(self.limits.sample) {
                 sample.push(row.sequence().0);
             }
             seen += 1;
@@ -209,8 +218,10 @@ impl Work<'_> {
         })?;
         self.total += unread;
         sample.sort_unstable();
-        let mut ends: Vec<u64> =
-            sample.chunks(STEP_ROWS / SAMPLE).filter_map(|step| step.last().copied()).collect();
+        let mut ends: Vec<u64> = sample
+            .chunks(self.limits.step_rows / self.limits.sample)
+            .filter_map(|step| step.last().copied())
+            .collect();
         ends.push(last);
         ends.dedup();
         Ok(ends)

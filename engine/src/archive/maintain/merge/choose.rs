@@ -9,12 +9,21 @@ use crate::manifest::FileEntry;
 
 /// So many runs of a level are merged into one of the next.
 pub(crate) const FANOUT: usize = 8;
-/// Outputs of a merge have about so many rows.
-pub(crate) const SEGMENT_ROWS: u64 = if cfg!(test) { 96 } else { 128 << 10 };
-/// A step of a merge takes no more rows if it can; what a step did is never done again.
-pub(crate) const STEP_ROWS: u64 = 8 * SEGMENT_ROWS;
 /// The highest level of merges that nobody asked for.
 pub(crate) const TOP_LEVEL: u8 = 8;
+
+/// How many rows a merge takes. A value, so that a test can have a small one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Outputs have about so many rows.
+    pub(crate) segment_rows: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { segment_rows: 128 << 10 }
+    }
+}
 
 /// The segments of the oldest runs to merge, by index, and the level that they become.
 pub(crate) fn pick(segments: &[&FileEntry]) -> Option<(Vec<usize>, u8)> {
@@ -90,37 +99,47 @@ pub(crate) fn groups(spans: &[Span]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// The groups that the next step merges: at least one, more as long as they are few rows together.
-pub(crate) fn step(groups: &[Vec<usize>], spans: &[Span]) -> Vec<usize> {
-    let mut chosen: Vec<usize> = Vec::new();
-    let mut rows = 0;
-    for group in groups {
-        rows += group.iter().map(|at| spans[*at].rows).sum::<u64>();
-        if !chosen.is_empty() && rows > STEP_ROWS {
-            break;
-        }
-        chosen.extend(group);
+impl Limits {
+    /// A step of a merge takes no more rows if it can; what a step did is never done again.
+    pub(crate) fn step_rows(self) -> u64 {
+        8 * self.segment_rows
     }
-    chosen
-}
 
-/// Is it worth to be put together with what stands beside it?
-pub(crate) fn is_small<'s>(group: impl Iterator<Item = &'s Span>) -> bool {
-    group.map(|span| span.rows).sum::<u64>() <= SEGMENT_ROWS / 2
-}
+    /// The groups that the next step merges: at least one, more as long as they are few rows together.
+    pub(crate) fn step(self, groups: &[Vec<usize>], spans: &[Span]) -> Vec<usize> {
+        let mut chosen: Vec<usize> = Vec::new();
+        let mut rows = 0;
+        for group in groups {
+            rows += group.iter().map(|at| spans[*at].rows).sum::<u64>();
+            if !chosen.is_empty() && rows > self.step_rows() {
+                break;
+            }
+            chosen.extend(group);
+        }
+        chosen
+    }
 
-/// Rows of each output, given all rows: even, so that no small one is left at the end.
-pub(crate) fn output_rows(rows: u64) -> u64 {
-    let outputs = rows.div_ceil(SEGMENT_ROWS + SEGMENT_ROWS / 4).max(1);
-    rows.div_ceil(outputs)
+    /// Is it worth to be put together with what stands beside it?
+    pub(crate) fn is_small<'s>(self, group: impl Iterator<Item = &'s Span>) -> bool {
+        group.map(|span| span.rows).sum::<u64>() <= self.segment_rows / 2
+    }
+
+    /// Rows of each output, given all rows: even, so that no small one is left at the end.
+    pub(crate) fn output_rows(self, rows: u64) -> u64 {
+        let outputs = rows.div_ceil(self.segment_rows + self.segment_rows / 4).max(1);
+        rows.div_ceil(outputs)
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::format::multiset::Multiset;
     use crate::format::names::FileKind;
     use crate::types::Sequence;
+
+    /// So few rows that a test with a few hundred merges several times.
+    pub(crate) const SMALL: Limits = Limits { segment_rows: 96 };
 
     /// A segment of a level with rows of these commits.
     fn segment(number: u64, level: u8, (first, last): (u64, u64)) -> FileEntry {
@@ -186,19 +205,24 @@ mod tests {
         let spans = [span(5, 6, 1), span(0, 1, 1), span(1, 3, 1), span(4, 4, 1), span(2, 2, 1)];
         let found = groups(&spans);
         assert_eq!(found, [vec![1, 2, 4], vec![3], vec![0]]);
-        assert_eq!(step(&found, &spans), [1, 2, 4, 3, 0]);
-        let large = [span(0, 1, STEP_ROWS), span(2, 3, 1), span(4, 9, STEP_ROWS)];
-        assert_eq!(step(&groups(&large), &large), [0]);
-        assert_eq!(step(&groups(&large[1..]), &large[1..]), [0], "no more than a step's rows");
+        assert_eq!(SMALL.step(&found, &spans), [1, 2, 4, 3, 0]);
+        let rows = SMALL.step_rows();
+        let large = [span(0, 1, rows), span(2, 3, 1), span(4, 9, rows)];
+        assert_eq!(SMALL.step(&groups(&large), &large), [0]);
+        assert_eq!(
+            SMALL.step(&groups(&large[1..]), &large[1..]),
+            [0],
+            "no more than a step's rows"
+        );
         assert!(large[2].is_cut_by(&large[2].last) && !large[2].is_cut_by(&large[2].first));
     }
 
     #[test]
     fn outputs_are_even() {
-        let full = SEGMENT_ROWS;
-        assert_eq!(output_rows(1), 1);
-        assert_eq!(output_rows(full + 1), full + 1);
-        assert_eq!(output_rows(2 * full), full);
-        assert_eq!(output_rows(full * 3 / 2), full * 3 / 4);
+        let (full, rows) = (SMALL.segment_rows, |rows| SMALL.output_rows(rows));
+        assert_eq!(rows(1), 1);
+        assert_eq!(rows(full + 1), full + 1);
+        assert_eq!(rows(2 * full), full);
+        assert_eq!(rows(full * 3 / 2), full * 3 / 4);
     }
 }

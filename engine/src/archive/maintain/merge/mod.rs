@@ -27,9 +27,9 @@ use crate::types::{ContentAddress, Sequence, Timestamp};
 use input::{Head, Input};
 use twins::Twins;
 
-pub(crate) use choose::{
-    Place, STEP_ROWS, Span, TOP_LEVEL, groups, is_small, newest, output_rows, pick, step,
-};
+#[cfg(test)]
+pub(crate) use choose::tests::SMALL;
+pub(crate) use choose::{Limits, Place, Span, TOP_LEVEL, groups, newest, pick};
 
 /// Where a segment's rows lie.
 pub(crate) fn span(live: &Arc<Live>) -> Result<Span> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chatvault_base::{continue_if, go_on};
 
-use super::choose::{FANOUT, SEGMENT_ROWS, STEP_ROWS};
-use super::{Span, span};
+use super::choose::FANOUT;
+use super::{SMALL, Span, span};
 use crate::archive::tests::{Place, document, offer, options, place};
 use crate::archive::{Archive, Depth};
 use crate::format::names::FileKind;
@@ -15,6 +15,8 @@ use crate::options::{Host, Options};
 use crate::scan::Scan;
 use crate::storage::bent::Bend;
 use crate::storage::{Storage, WriteFile, whole};
+
+const SEGMENT_ROWS: u64 = SMALL.segment_rows;
 
 fn open(place: &Place, merges: bool) -> Archive {
     let options = Options { background_compaction: merges, ..options() };
@@ -99,7 +101,7 @@ fn a_level_of_many_segments_is_merged_part_by_part() {
     let by_level = spans(&archive);
     assert_eq!(by_level.keys().copied().collect::<Vec<u8>>(), [2], "{by_level:?}");
     assert_eq!(deepest(&by_level[&2]), 1, "one run");
-    assert!(64 * rows > 2 * STEP_ROWS);
+    assert!(64 * rows > 2 * SMALL.step_rows());
 }
 
 #[test]
@@ -124,7 +126,10 @@ fn a_merge_that_is_stopped_keeps_its_steps() {
     assert!(kept > 0 && kept < total, "{kept} of {total} rows");
     is_sound(&archive, total);
     let again = archive.compact(&mut go_on).unwrap();
-    assert!(again.finished && again.rows <= total - kept + STEP_ROWS, "{again:?} after {kept}");
+    assert!(
+        again.finished && again.rows <= total - kept + SMALL.step_rows(),
+        "{again:?} after {kept}"
+    );
     assert_eq!((hard(&archive), deepest(&spans(&archive)[&9])), (total, 1));
     is_sound(&archive, total);
     assert_eq!(archive.compact(&mut go_on).unwrap().rows, 0);
