@@ -13,8 +13,8 @@ use std::time::Duration;
 /// Does something with each item, on a thread each, while the caller does something else; both results, those
 /// of the items in their order.
 ///
-/// The caller can see whether all items are done. With fewer threads than that, they take the items in turn. An error is the system's, which gives no
-/// thread at all: then nothing was done.
+/// The caller can see whether all items are done. With fewer threads than that, they take the items in turn.
+/// An error is the system's, which gives no thread at all: then nothing was done.
 pub fn beside<I: Send, R: Send, T>(
     name: &str,
     items: Vec<I>,

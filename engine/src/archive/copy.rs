@@ -62,7 +62,8 @@ pub struct CopyReport {
 
 impl Archive {
     /// Copies the archive to another place, beside its writer if there is one, or brings an
-    /// earlier copy up to date; `progress` is told of bytes, and a `Break` stops it. Nothing here changes. What is derived (catalog, search index) is not copied.
+    /// earlier copy up to date; `progress` is told of bytes, and a `Break` stops it. Nothing here changes.
+    /// What is derived (catalog, search index) is not copied.
     ///
     /// The copy has this archive's id and commits and is durable on return. `Exists` if another
     /// archive, other files or one that went its own way is there; `Locked` if the place is being

@@ -9,6 +9,7 @@ mod vault;
 use std::io::Write;
 use std::sync::Arc;
 
+pub(crate) use chatvault_engine::go_on;
 use chatvault_engine::{
     Archive, Custodian, Host, Options, Origin, Result, Scan, Snapshot, Storage,
 };
@@ -115,8 +116,6 @@ pub(crate) fn commit(archive: &Archive, custodian: &Custodian, documents: &[&[u8
     let report = batch.commit().unwrap();
     assert_eq!(report.counts.offered, documents.len() as u64);
 }
-
-pub(crate) use chatvault_engine::go_on;
 
 /// Rounds of a test that takes chances, each with its seed.
 pub(crate) fn seeds(rounds: u64) -> impl Iterator<Item = Seed> {

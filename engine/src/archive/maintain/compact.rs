@@ -36,8 +36,8 @@ impl Archive {
     /// threads of the environment.
     ///
     /// Slow on purpose and out of nobody's way: commits and readers go on meanwhile. It goes by steps
-    /// of about a million rows. `progress` is told of rows, and a `Break` stops it:
-    /// what was published stays, and the next call goes on with what is not packed so yet.
+    /// of about a million rows. `progress` is told of rows, and a `Break` stops it: what was published
+    /// stays, and the next call goes on with what is not packed so yet.
     /// `InvalidInput` on a reader.
     ///
     /// First it frees what is in the trash past its grace. On a disk that has no room for everything

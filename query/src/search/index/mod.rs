@@ -114,7 +114,8 @@ impl Index {
 
     /// Brings the index up to a snapshot, or builds it; one that is of no use is built anew.
     ///
-    /// `on` is told how many of the new rows are in it. After its `Break`, or a crash, the index is what it was at its last commit.
+    /// `on` is told how many of the new rows are in it. After its `Break`, or a crash, the index is what it
+    /// was at its last commit.
     ///
     /// `Archive` if the archive cannot be read, `Index` if the index cannot be written.
     pub fn update(
