@@ -145,7 +145,7 @@ fn collect(
 ) -> anyhow::Result<(Conversations, People)> {
     let progress = Progress::in_words(console);
     let mut on_progress = |done| {
-        progress.say(format!("reading messages: {}", text::count(done)));
+        progress.say(format!("conversations: {}", text::count(done)));
         true
     };
     let all = Conversations::collect(snapshot, chats, &mut on_progress)?.context("stopped")?;

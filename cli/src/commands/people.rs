@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let chats = Meant::of_messages(&archive, &snapshot).chats(&arguments.chat, console)?;
     let progress = Progress::in_words(console);
     let mut on_progress = |done| {
-        progress.say(format!("reading messages: {}", text::count(done)));
+        progress.say(format!("conversations: {}", text::count(done)));
         true
     };
     let people = People::collect(&snapshot, &chats, &mut on_progress)?;

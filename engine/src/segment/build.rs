@@ -16,10 +16,11 @@ use super::columns::{self, Columns, Counts, put_heads};
 use super::dictionary::{TextPacker, Trained};
 use super::keys::{Keys, KeysBuilder};
 use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
-use super::pages::{self, Directory, LISTS, List, custodian_name};
+use super::pages::{self, Directory, LISTS, List, number_name};
 use super::program::{Made, Program};
 use super::sets::put_set;
 use super::stream::Packer;
+use super::tell::{Long, Telling};
 use super::{NewRow, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::put_varint;
@@ -73,29 +74,30 @@ pub(crate) fn build(
     (effort, dictionary): (Effort, Option<&Trained>),
     source: &mut dyn Source,
 ) -> Result<Built> {
-    let (mut binder, counts, senders) = survey(source)?;
-    binder.restart();
-    let senders = Senders::of(senders);
-    let mut writer = Writer::new(archive, number, effort, (binder, counts, senders), dictionary)?;
+    let surveyed = survey(source)?;
+    let mut writer = Writer::new(archive, number, effort, surveyed, dictionary)?;
     source.visit(&mut |row| writer.push(row))?;
     writer.finish()
 }
 
 type Names = HashSet<Box<str>, RandomState>;
 
-fn survey(source: &mut dyn Source) -> Result<(Binder, Counts, Names)> {
+fn survey(source: &mut dyn Source) -> Result<(Binder, Counts, Senders, Telling)> {
     let (mut binder, mut counts, mut senders) =
         (Binder::new(), Counts::default(), Names::default());
+    let mut long = Long::default();
     source.visit(&mut |row| {
         if !binder.bind(row, &mut counts) {
             Binder::bind_whole(row.document, &mut counts);
         }
+        long.add(row.conversation);
         if let Some(sender) = row.sender {
             let _ = senders.get_or_insert_with(sender, |sender| sender.into());
         }
         Ok(())
     })?;
-    Ok((binder, counts, senders))
+    binder.restart();
+    Ok((binder, counts, Senders::of(senders), Telling::of(long)))
 }
 
 /// The senders of a segment, ascending, and their codes.
@@ -134,6 +136,7 @@ struct Writer<'d> {
     conversations: Strings,
     starts: Vec<u32>,
     senders: Senders,
+    telling: Telling,
     set_lists: Vec<Vec<(u32, u64)>>,
     set_numbers: HashMap<Vec<(u32, u64)>, u32, RandomState>,
     /// The set of the row being added.
@@ -157,7 +160,7 @@ impl<'d> Writer<'d> {
         archive: [u8; 16],
         number: u64,
         effort: Effort,
-        (binder, counts, senders): (Binder, Counts, Senders),
+        (binder, counts, senders, telling): (Binder, Counts, Senders, Telling),
         dictionary: Option<&'d Trained>,
     ) -> Result<Self> {
         let mut file = layout::MAGIC.to_vec();
@@ -178,6 +181,7 @@ impl<'d> Writer<'d> {
             conversations: Strings::default(),
             starts: Vec::new(),
             senders,
+            telling,
             set_lists: Vec::new(),
             set_numbers: HashMap::default(),
             set: Vec::new(),
@@ -200,6 +204,7 @@ impl<'d> Writer<'d> {
         if last.is_none_or(|last| self.conversations.text(last) != row.conversation) {
             self.conversations.push(row.conversation.as_bytes());
             self.starts.push(number);
+            self.telling.begin(number);
         }
         let sender = self.senders.code(row.sender);
         let set = self.set(row);
@@ -209,6 +214,7 @@ impl<'d> Writer<'d> {
             Binder::bind_whole(row.document, &mut self.columns);
             self.whole_rows += 1;
         }
+        self.telling.add(row, &self.binder);
         self.documents.extend_from_slice(row.document);
         self.document_ends.push(self.documents.len());
         for (bounds, value) in self.bounds.iter_mut().zip([
@@ -435,6 +441,7 @@ impl<'d> Writer<'d> {
             List::Custodians => self.sets_of_custodians(),
             List::Entries => columns::lists(&self.columns.tables).0,
             List::Predictions => columns::lists(&self.columns.tables).1,
+            List::Facts => self.telling.finish(),
         };
         let starts = std::mem::take(&mut self.starts);
         let mut directory = Directory { items: narrow(items.len()), pages: Vec::new() };
@@ -464,7 +471,7 @@ impl<'d> Writer<'d> {
         pairs.sort_unstable();
         let mut items = Strings::default();
         for theirs in pairs.chunk_by(|one, next| one.0 == next.0) {
-            let mut item = custodian_name(theirs[0].0).to_vec();
+            let mut item = number_name(theirs[0].0).to_vec();
             let sets: Vec<u32> = theirs.iter().map(|(_, set)| *set).collect();
             layout::put_rising(&mut item, &sets);
             items.push(&item);

@@ -23,6 +23,7 @@ mod program;
 mod recent;
 mod sets;
 mod stream;
+mod tell;
 #[cfg(test)]
 mod tests;
 

@@ -166,8 +166,7 @@ impl<'f> Watch<'f> {
     }
 
     /// People and conversations are looked for; false stops it.
-    fn reading(&mut self, rows: u64) -> bool {
-        self.progress.messages = rows;
+    fn reading(&mut self) -> bool {
         self.tell();
         !self.is_stopped()
     }

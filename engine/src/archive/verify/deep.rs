@@ -14,8 +14,10 @@ use super::Verification;
 use super::arrivals::Arrivals;
 use super::files::Readable;
 use super::rows::{Kept, RowCheck};
+use super::told::{self, Said};
 use crate::count::narrow;
 use crate::error::{Error, Result, Touched};
+use crate::facts::Facts;
 use crate::format::merkle;
 use crate::format::multiset::Multiset;
 use crate::segment::{Bounds, Group, Keys, RowReader, Segment, Tables};
@@ -36,6 +38,8 @@ pub(super) struct GroupRead {
     raw_bytes: u64,
     /// Order of the first and the last row.
     edges: Option<(SortKey, SortKey)>,
+    /// The facts of its rows in long conversations.
+    said: Vec<(u32, Facts)>,
     pub(super) damage: Option<Error>,
     /// All rows were read.
     pub(super) whole: bool,
@@ -161,7 +165,7 @@ impl Reader {
         let keys = segment.keys(index).map_err(touching)?;
         check_bounds(group, &keys).map_err(touching)?;
         let (mut first, mut last) = (None, None::<SortKey>);
-        let mut wrong = Wrong::default();
+        let (mut wrong, mut said) = (Wrong::default(), Said::default());
         let late = arrivals.late(segment.meta.number);
         let mut late = InOrder::of(&late);
         for local in 0..keys.rows() {
@@ -175,6 +179,7 @@ impl Reader {
                 error.touching(Touched { rows: Some(1), ..group.touched(conversations) })
             };
             let (address, differs) = check.check(kept, document).map_err(one)?;
+            said.add((kept, segment.meta.rows), || check.document(document));
             let place = SortKey::of(kept, address);
             let ordered = last.as_ref().is_none_or(|last| last.precedes(&place));
             let differs = differs.or((!ordered).then_some("place in the order"));
@@ -190,6 +195,7 @@ impl Reader {
             last = Some(place);
         }
         read.edges = first.zip(last);
+        read.said = said.finish();
         read.whole = true;
         wrong.into_damage(group).map_or(Ok(()), Err)
     }
@@ -247,6 +253,7 @@ struct Sum {
     messages: u64,
     raw_bytes: u64,
     last: Option<SortKey>,
+    said: told::Sum,
     incomplete: bool,
 }
 
@@ -276,7 +283,7 @@ impl Sums<'_, '_> {
     }
 
     fn take(&mut self, (segment, group): (usize, usize), read: GroupRead) {
-        let segment = &*self.segments[segment].segment;
+        let segment = &self.segments[segment].segment;
         let findings = &mut self.verification.findings;
         if let Some(error) = read.damage {
             findings.add(&error);
@@ -297,10 +304,15 @@ impl Sums<'_, '_> {
                 findings.add(&Error::corrupt(message).in_file(segment.path()).at(offset));
             }
         }
+        sum.said.take(read.said, segment);
         if group + 1 < segment.meta.groups.len() {
             return;
         }
-        if let Some(message) = std::mem::take(&mut self.sum).differs(segment) {
+        let mut sum = std::mem::take(&mut self.sum);
+        if let Some(error) = sum.said.finish(segment).filter(|_| !sum.incomplete) {
+            findings.add(&error.in_file(segment.path()));
+        }
+        if let Some(message) = sum.differs(segment) {
             findings.add(&Error::corrupt(message).in_file(segment.path()));
         }
         if let Err(error) = segment.check_lists() {

@@ -20,6 +20,7 @@ mod ledgers;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};

@@ -121,6 +121,7 @@ impl FileKind {
             (Self::Segment, 11) => ("custodians", CUSTODIANS),
             (Self::Segment, 12) => ("entries", &[List(ENTRIES, &[Block])]),
             (Self::Segment, 13) => ("predictions", &[List(PREDICTIONS, &[Block])]),
+            (Self::Segment, 14) => ("facts", FACTS),
             (Self::Ledger, 1) => ("custodians", &[List(ITEMS, &[Inside(&[Fixed(4)]), Block])]),
             (Self::Ledger, 2) => ("names", &[List(ITEMS, &[Inside(&[Block, Fixed(4)]), Block])]),
             (Self::Ledger, 3) => {
@@ -353,6 +354,13 @@ const SETS: &[Shape] =
 const CUSTODIANS: &[Shape] =
     &[List(CUSTODIANS_OF_SETS, &[Inside(&[Fixed(4), List("sets of a custodian", &[Number])])])];
 
+const FACTS: &[Shape] = &[List(
+    "conversations",
+    &[Inside(&[Fixed(4), Signed, Number, List("facts of a conversation", FACT)])],
+)];
+/// What its name shares with the one before, the rest of it, when and how often.
+const FACT: &[Shape] = &[Number, Block, Number, Number, Number];
+
 /// The binding of a segment to its manifest counts on the first fields.
 const FOOTER: &[Shape] = &[
     Number,
@@ -377,6 +385,7 @@ const FOOTER: &[Shape] = &[
     Pages(CUSTODIANS_OF_SETS, 64, &[Frame, Block]),
     Pages(ENTRIES, 128, &[Frame]),
     Pages(PREDICTIONS, 32, &[Frame]),
+    Pages("conversations", 4, &[Frame, Block]),
     Frame,
     Frame,
 ];

@@ -16,11 +16,11 @@ use std::sync::Arc;
 
 use chatvault_engine::{
     Archive, ContentAddress, Custodian, Depth, Error, ErrorKind, Memory, Options, Origin,
-    RecordKind, Result, Snapshot, VerifyReport, verify,
+    RecordKind, Result, Snapshot, VerifyReport, Wanted, verify,
 };
 
 use super::FileKind;
-use super::specimen::{Specimen, everything, host, options};
+use super::specimen::{Specimen, TALK, everything, host, options};
 use crate::Draft;
 
 /// What an error about wrong bytes is.
@@ -114,6 +114,7 @@ impl Trial {
         self.ask("runs", archive.runs());
         self.ask("checkpoints", archive.checkpoints(""));
         self.ask("stat", archive.stat());
+        self.ask("facts", snapshot.facts(TALK, Wanted::Everything));
         for key in specimen.keys.iter().step_by(specimen.keys.len() / 3) {
             self.ask("history", snapshot.history(key));
             self.ask("links", snapshot.links(key));

@@ -266,8 +266,7 @@ pub(super) fn start(
 
 fn tell(work: &Work, before: &str, done: &Progress) {
     if done.phase == Phase::Reading {
-        let line = format!("{before}Reading names: {}", plural(done.messages, "message"));
-        return work.tell(line, 0, None);
+        return work.tell(format!("{before}Reading names"), 0, None);
     }
     let parts = match done.parts {
         0 => String::new(),
