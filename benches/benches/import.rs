@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chatvault_benches::{Export, Trial};
-use chatvault_engine::{Archive, Counts};
+use chatvault_engine::{Archive, Counts, go_on};
 use chatvault_ingest::Source;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, Throughput};
@@ -35,7 +35,7 @@ fn import(group: &mut BenchmarkGroup<'_, WallTime>, what: &str, source: impl Fn(
         bencher.iter_batched(Trial::new, import, BatchSize::PerIteration);
     });
     let archive = trial.open_to_write();
-    assert!(archive.compact(&mut |_, _| true).unwrap().finished);
+    assert!(archive.compact(&mut go_on).unwrap().finished);
     archive.close().unwrap();
     print_size(&format!("{what}, after compact"), &trial.open(), counts);
 }

@@ -144,6 +144,27 @@ impl<'a> Console<'a> {
         Ok(self.out.write_all(b"\n")?)
     }
 
+    /// Writes a report: for programs, or as `print` does for people.
+    pub(crate) fn show(
+        &mut self,
+        is_json: bool,
+        report: &impl Serialize,
+        print: impl FnOnce(&mut Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if is_json { self.json(report) } else { print(self) }
+    }
+
+    /// Writes a report: for programs, or in lines for people.
+    pub(crate) fn report<L: AsRef<str>>(
+        &mut self,
+        is_json: bool,
+        report: &impl Serialize,
+        lines: impl IntoIterator<Item = L>,
+    ) -> anyhow::Result<()> {
+        let print = |own: &mut Self| lines.into_iter().try_for_each(|line| own.line(line));
+        self.show(is_json, report, |own| Ok(print(own)?))
+    }
+
     /// Writes one line of advice, if that is wanted.
     pub(crate) fn remark(&mut self, line: impl AsRef<str>) -> io::Result<()> {
         if self.quiet { Ok(()) } else { self.warn(line) }

@@ -12,8 +12,7 @@ use chatvault_query::statistics::{By, Statistics};
 use chatvault_query::{Query, Record};
 
 use crate::console::Console;
-use crate::progress::Progress;
-use crate::text;
+use crate::progress::Bar;
 
 /// An account as somebody who can be meant.
 pub(crate) fn account(account: &Account) -> Candidate {
@@ -136,8 +135,8 @@ impl Meant<'_> {
             );
         }
         let all = {
-            let progress = Progress::in_words(console);
-            let mut on = |done| told(&progress, "events", done);
+            let progress = Bar::in_words(console);
+            let mut on = progress.count("events");
             Conversations::collect(self.snapshot, &[], &mut on)?.context("stopped")?
         };
         let candidates: Vec<Candidate> = all
@@ -185,8 +184,8 @@ impl Meant<'_> {
             return self.accept(kind, typed, found.as_ref().map_err(Clone::clone), console);
         }
         let people = {
-            let progress = Progress::in_words(console);
-            let mut on = |done| told(&progress, "messages for names", done);
+            let progress = Bar::in_words(console);
+            let mut on = progress.count("messages for names");
             People::collect(self.snapshot, &[], &mut on)?.context("stopped")?
         };
         for person in people.iter() {
@@ -233,9 +232,4 @@ fn joined(candidates: impl Iterator<Item = Candidate>) -> BTreeMap<String, Candi
         known.names.extend(one.names);
     }
     all
-}
-
-fn told(progress: &Progress, what: &str, done: u64) -> bool {
-    progress.say(format!("reading {what}: {}", text::count(done)));
-    true
 }

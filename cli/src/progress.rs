@@ -2,9 +2,11 @@
 //! now and then for a log, or an object a second for a program.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chatvault_engine::Progress;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -40,12 +42,12 @@ pub(crate) enum Show {
 
 /// How far a command is. What is shown on a terminal is gone when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct Bar {
     bar: ProgressBar,
     lines: Option<Lines>,
 }
 
-impl Progress {
+impl Bar {
     /// A bar over `unit`s whose number is told as it goes.
     pub(crate) fn start(console: &Console<'_>, doing: &'static str, unit: &'static str) -> Self {
         let numbers = match unit {
@@ -98,20 +100,37 @@ impl Progress {
         }
     }
 
-    /// `done` of `total`, if that is known.
-    pub(crate) fn set(&self, done: u64, total: Option<u64>) {
+    /// How far it is.
+    pub(crate) fn set(&self, Progress { done, of, .. }: Progress) {
         if let Some(lines) = &self.lines {
             return lines
-                .tell(|state| (state.done, state.total) = (Some(done), total.or(state.total)));
+                .tell(|state| (state.done, state.total) = (Some(done), of.or(state.total)));
         }
-        if let Some(total) = total {
-            self.bar.set_length(total);
+        if let Some(of) = of {
+            self.bar.set_length(of);
         }
         self.bar.set_position(done);
     }
+
+    /// Shows how far an operation is, and stops it when that is asked for.
+    pub(crate) fn follow(&self, console: &Console<'_>) -> impl FnMut(&Progress) -> ControlFlow<()> {
+        console.stop.heed();
+        |done| {
+            self.set(*done);
+            console.stop.flow()
+        }
+    }
+
+    /// Says how many of something were read.
+    pub(crate) fn count(&self, what: &str) -> impl FnMut(&Progress) -> ControlFlow<()> {
+        move |done| {
+            self.say(format!("reading {what}: {}", text::count(done.done)));
+            ControlFlow::Continue(())
+        }
+    }
 }
 
-impl Drop for Progress {
+impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
         if let Some(lines) = self.lines.as_ref().filter(|lines| lines.json) {

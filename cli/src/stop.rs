@@ -2,14 +2,17 @@
 //! SIGHUP count as one.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use chatvault_engine::Cancel;
 
 /// Shared by the signal handler and the command that runs.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     heeded: AtomicBool,
-    asked: AtomicBool,
+    asked: Cancel,
 }
 
 impl Stop {
@@ -29,12 +32,18 @@ impl Stop {
 
     /// Should the command stop at its next commit?
     pub(crate) fn asked(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
+        self.asked.is_cancelled()
+    }
+
+    /// What an operation is told: `Break` if it was asked for.
+    pub(crate) fn flow(&self) -> ControlFlow<()> {
+        self.asked.flow()
     }
 
     fn pressed(&self) {
-        let first = !self.asked.swap(true, Ordering::SeqCst);
-        if !first || !self.heeded.load(Ordering::SeqCst) {
+        let is_first = !self.asked();
+        self.asked.cancel();
+        if !is_first || !self.heeded.load(Ordering::SeqCst) {
             std::process::exit(i32::from(crate::failure::FAILED));
         }
         let note = "stopping at the next safe place; Ctrl-C again stops at once";

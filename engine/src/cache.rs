@@ -353,4 +353,30 @@ mod tests {
         drop(first);
         assert_eq!((shared.usage().entries, shared.usage().bytes), (0, 0));
     }
+
+    #[test]
+    fn what_is_held_as_it_is_stored_is_read_once_within_its_bound() {
+        let (decoded, stored) = (Arc::new(SharedCache::new(0)), Arc::new(SharedCache::new(ROOM)));
+        let cache = Cache::within(&decoded).with_stored(Some(&stored));
+        let mut reads = 0;
+        let mut read = |cache: &Cache, number: u64, offset: u64| {
+            let bytes = cache.stored((number, offset), || {
+                reads += 1;
+                Ok(vec![7; 1_000])
+            });
+            assert_eq!(bytes.unwrap().len(), 1_000);
+            reads
+        };
+        assert_eq!([read(&cache, 1, 0), read(&cache, 1, 0), read(&cache, 1, 9)], [1, 1, 2]);
+        cache.forget(1);
+        assert_eq!(read(&cache, 1, 0), 3, "its segment is gone");
+        for offset in 0..5_000 {
+            let _ = read(&cache, 2, offset);
+        }
+        let held = decoded.usage_with(Some(&stored));
+        assert!(held.stored_bytes > 500_000 && held.stored_bytes <= ROOM as u64, "{held:?}");
+        assert_eq!((held.read_bytes, held.stored_hits), (5_003_000, 1));
+        let none = Cache::new(ROOM);
+        assert_eq!(read(&none, 1, 0) + 1, read(&none, 1, 0), "none is held");
+    }
 }

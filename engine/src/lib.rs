@@ -10,6 +10,7 @@
 //! | open | [`Archive`], with [`Options`], on a [`Host`]: a [`Disk`], [`Memory`] or a [`Storage`] of yours; many archives share an [`Environment`] |
 //! | write | [`Batch`]: documents are offered to it with their [`Custodian`] and [`Origin`], its commit gives a [`CommitReport`] |
 //! | read | [`Snapshot`]: one commit, for good; a [`Scan`] of it gives [`Rows`], a [`Row`] its bytes or a [`Document`], a [`Cursor`] the place to go on |
+//! | know who is who | [`Snapshot::facts`]: what messages of a conversation say of people and of it, as [`Fact`]s |
 //! | look after | [`verify`], [`repair`], [`Archive::compact`], [`Archive::copy_to`], [`Archive::health`], [`Archive::stat`] |
 //! | tell what went wrong | [`Error`], whose [`ErrorKind`] says what to do and whether a retry can help |
 //!
@@ -88,6 +89,7 @@ mod count;
 mod document;
 mod environment;
 mod error;
+mod facts;
 mod format;
 mod journal;
 mod manifest;
@@ -119,9 +121,11 @@ pub use archive::{
     Stat, Trouble, VerifyReport, Work, repair, verify,
 };
 pub use cache::CacheUse;
+pub use chatvault_base::{Cancel, OnProgress, Progress, Unit, continue_if, go_on};
 pub use document::{Document, Elements, Members, Path, Value};
 pub use environment::{Environment, EnvironmentOptions};
 pub use error::{Error, ErrorKind, Result};
+pub use facts::{Fact, Facts, Said, Wanted};
 pub use journal::{DroppedTail, Unproven};
 pub use options::{Clock, Host, Options, SystemClock};
 pub use scan::{Cursor, Explain, Order, Row, RowKeys, Rows, Scan, Stretch, TimeRange, Versions};
@@ -137,6 +141,6 @@ const _: fn() = || {
     fn sent<T: Send>() {}
     fn shared<T: Send + Sync>() {}
     shared::<(Archive, Environment, Snapshot, Host, Options)>();
-    shared::<(Scan, Cursor, Document<'static>, Error)>();
+    shared::<(Scan, Cursor, Document<'static>, Facts, Error)>();
     sent::<(Batch, Rows, Quarantine)>();
 };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 pub use chatvault_base::{Clock, SystemClock};
 
+use crate::archive::MergeLimits;
 use crate::environment::Environment;
 use crate::scan;
 use crate::storage::{Disk, Storage};
@@ -32,6 +33,7 @@ pub struct Options {
     /// Leave out what is damaged or missing instead of failing, and name it: for reading only. Off.
     pub salvage: bool,
     pub(crate) scan: scan::Limits,
+    pub(crate) merge: MergeLimits,
 }
 
 impl Default for Options {
@@ -45,6 +47,7 @@ impl Default for Options {
             grace_seconds: 24 * 60 * 60,
             salvage: false,
             scan: scan::Limits::default(),
+            merge: MergeLimits::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::archive::{
 use crate::cache::CacheUse;
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::facts::{self, Facts, Wanted};
 use crate::format::multiset::Multiset;
 use crate::scan::{self, Addresses, Explain, RowKeys, Rows, Scan, SlabSiblings};
 use crate::segment::tag_number;
@@ -248,6 +249,14 @@ impl Snapshot {
         scan::keys(Arc::clone(&self.view), scan, on)
     }
 
+    /// What the messages of a conversation say of people and of it, in any version. Rows are read only of
+    /// segments that have few of its rows, or commits behind the snapshot's: others have that beside the rows.
+    ///
+    /// `Corrupt`, or an error of the storage, if neither can be read.
+    pub fn facts(&self, conversation: &str, wanted: Wanted) -> Result<Facts> {
+        facts::of_conversation(&self.view, conversation, wanted)
+    }
+
     /// What a scan looks at, and why it does not look at the rest.
     ///
     /// Errors are those of [`Snapshot::keys`].
@@ -398,6 +407,11 @@ impl View {
             slab_addresses: OnceLock::new(),
             spare: Mutex::default(),
         }
+    }
+
+    /// The same commits over a part of the files, without sightings.
+    pub(crate) fn over(&self, state: State) -> Self {
+        Self { bare: true, ..Self::new(Arc::clone(&self.shared), Arc::new(state), self.until) }
     }
 
     pub(crate) fn state(&self) -> &State {

@@ -1,6 +1,7 @@
 //! What can go wrong while parts are written, by what the caller can do about it.
 
 use std::io;
+use std::sync::mpsc::RecvError;
 
 use chatvault_engine::ErrorKind;
 
@@ -141,6 +142,12 @@ pub enum Error {
     /// A thread of ours ended before its work did: a bug, or a system without threads.
     #[error("a worker thread ended early")]
     Worker,
+}
+
+impl From<RecvError> for Error {
+    fn from(_: RecvError) -> Self {
+        Self::Worker
+    }
 }
 
 impl Error {

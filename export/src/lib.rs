@@ -71,7 +71,6 @@ mod job;
 pub mod manifest;
 mod name;
 mod part;
-mod pool;
 pub mod request;
 pub mod sign;
 mod told;

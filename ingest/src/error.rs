@@ -27,6 +27,9 @@ pub enum Error {
     /// Standard input was named more than once: name it once.
     #[error("standard input can be read only once")]
     InputTwice,
+    /// The system starts no thread: end something else, and run it again.
+    #[error("no thread can be started")]
+    Thread(#[source] io::Error),
 }
 
 impl Error {
@@ -34,6 +37,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Archive(error) | Self::Custodian(error) => error.kind(),
+            Self::Thread(cause) => ErrorKind::of(cause).unwrap_or(ErrorKind::Io),
             Self::Source { cause, .. } if cause.kind() != io::ErrorKind::NotFound => {
                 ErrorKind::of(cause).unwrap_or(ErrorKind::Io)
             }

@@ -1,8 +1,9 @@
 //! The run as a whole: starts the threads, watches them, sums up.
 
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use chatvault_base::OnProgress;
+use chatvault_base::threads::{Ended, beside};
 use chatvault_engine::Archive;
 use tracing::debug_span;
 
@@ -26,46 +27,43 @@ pub fn import(
     archive: &Archive,
     sources: Vec<Source>,
     options: &ImportOptions,
-    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    progress: OnProgress<'_, Progress>,
 ) -> Result<Summary, Error> {
     let span = debug_span!("import", label = options.label).entered();
     let (places, rest) = source::places(sources)?;
     let run = archive.begin_run(&options.label).map_err(Error::Archive)?;
     let shared = Shared::new(archive, run, options, Queue::new(places, options.threads.get()));
     shared.unread(rest);
-    std::thread::scope(|scope| {
-        for _ in 0..options.threads.get() {
-            let _joined_by_the_scope = scope.spawn(|| {
-                let _span = span.clone().entered();
-                let _leaving = Leaving(&shared);
-                Worker::new(&shared).run();
-            });
-        }
-        Watch::new(&shared, progress).run();
-    });
+    let work = |_| {
+        let _span = span.clone().entered();
+        let _leaving = Leaving(&shared);
+        Worker::new(&shared).run();
+    };
+    let watch = |ended: &Ended| Watch::new((&shared, ended), progress).run();
+    let workers = (0..options.threads.get()).collect();
+    let ended = beside("chatvault-import", workers, work, watch);
+    let _all = ended.map_err(Error::Thread)?;
     shared.into_summary()
 }
 
 /// Counts what there is to do while it is being done, and tells the caller.
 struct Watch<'a> {
     shared: &'a Shared<'a>,
-    report: &'a mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ended: &'a Ended,
+    report: OnProgress<'a, Progress>,
     told: Instant,
     total_files: Option<u64>,
     total_bytes: Option<u64>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(
-        shared: &'a Shared<'a>,
-        report: &'a mut dyn FnMut(&Progress) -> ControlFlow<()>,
-    ) -> Self {
-        Self { shared, report, told: real_time(), total_files: None, total_bytes: None }
+    fn new((shared, ended): (&'a Shared<'a>, &'a Ended), report: OnProgress<'a, Progress>) -> Self {
+        Self { shared, ended, report, told: real_time(), total_files: None, total_bytes: None }
     }
 
     fn run(mut self) {
         self.count();
-        while !self.shared.wait(TICK) {
+        while !self.ended.wait(TICK) {
             self.tell();
         }
         self.tell();
@@ -79,7 +77,7 @@ impl<'a> Watch<'a> {
             bytes += more_bytes;
             bounded &= !source::is_standard_input(&place.path);
             if self.told.elapsed() >= TICK {
-                if self.shared.wait(Duration::ZERO) {
+                if self.ended.wait(Duration::ZERO) {
                     return;
                 }
                 self.tell();
@@ -93,7 +91,7 @@ impl<'a> Watch<'a> {
         self.told = real_time();
         let (total_files, total_bytes) = (self.total_files, self.total_bytes);
         let progress = Progress { total_files, total_bytes, ..self.shared.progress() };
-        if (self.report)(&progress).is_break() && !self.shared.wait(Duration::ZERO) {
+        if (self.report)(&progress).is_break() && !self.ended.wait(Duration::ZERO) {
             self.shared.stop();
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
+use chatvault_base::Unit;
 use chatvault_engine::{Counts, Custodian, RecordKind, RunId};
 
 /// How to import.
@@ -48,6 +49,13 @@ pub struct Progress {
     pub total_files: Option<u64>,
     /// All bytes, once they are counted; never known with standard input.
     pub total_bytes: Option<u64>,
+}
+
+impl Progress {
+    /// The bytes, as every operation tells how far it is.
+    pub fn share(&self) -> chatvault_base::Progress {
+        chatvault_base::Progress::new(self.bytes, self.total_bytes, Unit::Bytes)
+    }
 }
 
 /// Something to know about one file.

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chatvault_engine::{Archive, CommitReport, RunId};
 
@@ -25,8 +24,6 @@ pub(crate) struct Shared<'a> {
     /// Read often and by all; the lock below is taken only when something is to be written.
     stopped: AtomicBool,
     outcome: Mutex<Outcome>,
-    working: Mutex<usize>,
-    left: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -58,8 +55,6 @@ impl<'a> Shared<'a> {
             copies: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             outcome: Mutex::new(Outcome { summary, error: None }),
-            working: Mutex::new(options.threads.get()),
-            left: Condvar::new(),
         }
     }
 
@@ -126,14 +121,6 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Waits until all threads left, or for `patience`. True if they left.
-    pub(crate) fn wait(&self, patience: Duration) -> bool {
-        let working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.left.wait_timeout_while(working, patience, |working| *working > 0);
-        let (working, _timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        *working == 0
-    }
-
     pub(crate) fn into_summary(self) -> Result<Summary, Error> {
         let progress = self.progress();
         let outcome = self.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +145,7 @@ pub(crate) fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Says that a thread left, however it left: nobody may wait for one that panicked.
+/// A thread that panics stops the others: they would wait for what it does not bring.
 #[derive(Debug)]
 pub(crate) struct Leaving<'a>(pub(crate) &'a Shared<'a>);
 
@@ -167,8 +154,5 @@ impl Drop for Leaving<'_> {
         if std::thread::panicking() {
             self.0.stop();
         }
-        let mut working = self.0.working.lock().unwrap_or_else(PoisonError::into_inner);
-        *working = working.saturating_sub(1);
-        self.0.left.notify_all();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chatvault_engine::{Document, MessageKey, Path, RecordKind, Row, Scan, Snapshot};
+use chatvault_engine::{Document, Path, RecordKind, Row, Scan, Snapshot};
 
 use crate::error::{Error, Result};
 use crate::filter::{Facts, Filter};
@@ -104,7 +104,7 @@ impl Rest {
         if self.has_file && !has_file(&document) {
             return Ok((false, Text::None));
         }
-        let file = texts.file(&key_of(self.record, row))?;
+        let file = texts.file(&row.key())?;
         let candidates = self.candidates.as_ref();
         if !candidates.is_none_or(|candidates| candidates.has_text(row, file.as_ref())) {
             return Ok((false, Text::None));
@@ -138,15 +138,5 @@ impl fmt::Display for Rest {
         let search = self.search.as_ref().map(|search| format!("search {search}"));
         let all: Vec<String> = filter.into_iter().chain(file).chain(search).collect();
         f.write_str(&all.join("; "))
-    }
-}
-
-/// The key of a row.
-pub(crate) fn key_of(record: RecordKind, row: &Row<'_>) -> MessageKey {
-    MessageKey {
-        record,
-        conversation: row.conversation().to_owned(),
-        reply_to: row.reply_to().map(str::to_owned),
-        id: row.id().to_owned(),
     }
 }

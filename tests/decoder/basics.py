@@ -76,23 +76,13 @@ class Input:
     def rising(self):
         return running(self.list(self.v))
 
-    def stream(self):
-        mode = self.byte()
-        if mode == 0:
-            return self.block()
-        need(mode == 1, f"a stream of kind {mode}")
-        raw = self.v()
-        return unzstd(MAGIC + self.block(), raw)
-
     def numbers(self, count):
         mode = self.byte()
         if mode == 0:
             return [self.v()] * count
-        need(mode <= 4, f"numbers of kind {mode}")
-        raw = self.v() if mode == 4 else count
-        stored = self.block()
-        data = Input(unzstd(MAGIC + stored, raw) if mode in (2, 4) else stored)
-        numbers = [data.byte() if mode < 3 else data.v() for _ in range(count)]
+        need(mode <= 2, f"numbers of kind {mode}")
+        data = Input(self.block())
+        numbers = [data.byte() if mode == 1 else data.v() for _ in range(count)]
         data.end()
         return numbers
 
@@ -151,8 +141,6 @@ def library():
 
 ZSTD = library()
 CONTEXT = ZSTD.ZSTD_createDCtx()
-# Streams are stored without it.
-MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 def unzstd(data, raw, dictionary=b""):

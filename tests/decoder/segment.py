@@ -18,9 +18,11 @@ LISTS = {
     "custodians": (11, 64),
     "entries": (12, 128),
     "predictions": (13, 32),
+    "facts": (14, 4),
 }
-WITH_BORDERS = ("conversations", "senders", "custodians")
-CUSTODIAN = 4
+WITH_BORDERS = ("conversations", "senders", "custodians", "facts")
+NUMBERED, NUMBER = ("custodians", "facts"), 4
+LONG_ROWS = 256
 CODE, CODES_OF_ITEM = 3, 64
 MOST_ENTRY = 512
 MOST_LEVELS = 256
@@ -94,7 +96,7 @@ class Directory:
         return items, rows, at
 
     def key(self, item):
-        return item[:CUSTODIAN] if self.name == "custodians" else item
+        return item[:NUMBER] if self.name in NUMBERED else item
 
 
 def ascend(some):
@@ -233,7 +235,7 @@ class Keys:
         self.sequences = running(data.signed(rows))
         self.sets = data.numbers(rows)
         self.siblings, self.beside = data.rising(), data.rising()
-        self.tags = data.stream()
+        self.tags = data.block()
         data.end()
         need(len(self.tags) == 2 * rows, "tags")
 
@@ -310,6 +312,33 @@ def read_dictionary(data, archive, number):
     return dictionary
 
 
+def read_facts(data):
+    base, unit, name, facts = data.z(), data.v(), b"", []
+    for _ in range(data.v()):
+        shared = data.v()
+        need(shared <= len(name), "the name of a fact")
+        name = name[:shared] + data.block()
+        first = base + data.v() * unit
+        last, times = first + data.v() * unit, data.v()
+        said = Input(name)
+        person, code, text = said.text(), said.byte(), as_text(said.take(said.left()))
+        need(unit in (1, 10_000) and code < 9 and first <= last, "a fact")
+        need(code in WITH_TEXT or not text, "the text of a fact")
+        time = b""
+        if code in STEPS:
+            need(first == last, "the time of a step")
+            time = (first + (1 << 63)).to_bytes(8, "big")
+        end = len(name) - len(text.encode())
+        key = name[:end] + time + name[end:]
+        need(not facts or facts[-1][0] < key, "the order of facts")
+        facts.append((key, person, code, text, first, last, times))
+    return facts
+
+
+STEPS, WITH_TEXT = (6, 7, 8), (3, 4, 5, 8)
+
+
+
 class Segment:
     def __init__(self, data, archive, number, dictionaries):
         head = Input(data[:32])
@@ -342,11 +371,23 @@ class Segment:
         custodians = {}
         for item in lists["custodians"]:
             data = Input(item)
-            custodian = int.from_bytes(data.take(CUSTODIAN), "big")
+            custodian = int.from_bytes(data.take(NUMBER), "big")
             custodians[custodian] = data.rising()
             data.end()
         need(custodians == turned(self.sets), "custodians are not the sets the other way round")
+        self.read_facts(lists["facts"])
         return lists, at
+
+    def read_facts(self, items):
+        """The facts of each long conversation, by its first row."""
+        behind = dict(zip(self.first_rows, self.first_rows[1:] + [self.footer.rows]))
+        self.facts = {}
+        for item in items:
+            data = Input(item)
+            row = int.from_bytes(data.take(NUMBER), "big")
+            need(behind.get(row, 0) - row >= LONG_ROWS, "facts of no long conversation")
+            self.facts[row] = read_facts(data)
+            data.end()
 
     def read_sections(self, at, lists):
         sections = {}

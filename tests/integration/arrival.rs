@@ -1,5 +1,6 @@
 //! What arrived when: as of a commit, since a commit, for everybody and for one person.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chatvault_engine::{Custodian, Depth, Memory, Scan, Sequence, Sighting, Versions};
@@ -200,13 +201,13 @@ fn sightings_that_come_while_segments_are_merged_are_kept() {
         archive.seal().unwrap();
     }
     let mut came = None;
-    let report = archive.compact(&mut |_, _| {
+    let report = archive.compact(&mut |_| {
         if came.is_none() {
             commit(archive, &ben(), &documents[..30]);
             archive.seal().unwrap();
             came = Some(archive.snapshot().unwrap().sequence());
         }
-        true
+        ControlFlow::Continue(())
     });
     assert!(report.unwrap().finished);
     let snapshot = archive.snapshot().unwrap();

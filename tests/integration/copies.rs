@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chatvault_engine::{
     Archive, CopyOptions, CopyReport, Depth, ErrorKind, Host, Memory, RecordKind, Result, Storage,
+    continue_if,
 };
 use chatvault_support::storage::{Faulty, Operation, files_in, read_whole};
 use chatvault_support::{Draft, SteppingClock};
@@ -145,9 +146,9 @@ fn a_copy_that_was_stopped_or_killed_is_finished_by_the_next_one() {
     }
     let to = place();
     let mut left = 4;
-    let stopped = archive.copy_to(&host(&to), CopyOptions::default(), &mut |_, _| {
+    let stopped = archive.copy_to(&host(&to), CopyOptions::default(), &mut |_| {
         left -= 1;
-        left > 0
+        continue_if(left > 0)
     });
     assert!(!stopped.unwrap().finished);
     assert!(Archive::open_read_only(host(&to), small()).is_err());
@@ -161,13 +162,13 @@ fn a_copy_that_a_newer_manifest_overtook_leaves_nothing_behind() {
     let (from, to) = (place(), place());
     let archive = archive(&from);
     let mut looks = 0;
-    let report = archive.copy_to(&host(&to), CopyOptions::default(), &mut |_, _| {
+    let report = archive.copy_to(&host(&to), CopyOptions::default(), &mut |_| {
         looks += 1;
         if looks < 4 {
             write(&archive, 5 + looks);
             archive.seal().unwrap();
         }
-        true
+        continue_if(true)
     });
     let report = report.unwrap();
     assert!(report.finished && looks > 4);
@@ -189,13 +190,13 @@ fn a_journal_file_begun_after_the_copied_moment_is_left_out() {
     write(&archive, 2);
     let newest = |place: &Arc<dyn Storage>| files_in(&**place, "journal").unwrap().pop().unwrap().0;
     let (moment, before) = (archive.snapshot().unwrap().sequence(), newest(&from));
-    let report = archive.copy_to(&host(&to), CopyOptions::default(), &mut |_, _| {
+    let report = archive.copy_to(&host(&to), CopyOptions::default(), &mut |_| {
         if newest(&from) == before {
             // The first file that is made is the journal's, the second one the segment's.
             faulty.fail_after(Operation::Create, 1);
             write(&archive, 3);
         }
-        true
+        continue_if(true)
     });
     let report = report.unwrap();
     assert!(newest(&from) > before, "the writer went on in another file");

@@ -1,6 +1,7 @@
 //! A row that was stored beside an unreadable one is folded into it once both can be read.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chatvault_engine::{
@@ -185,7 +186,7 @@ fn what_is_delivered_while_rows_are_folded_is_kept_once() {
     let expected = as_one(told(&storage).rows);
     let archive = Archive::open(host(&storage), small()).unwrap();
     let mut came = None;
-    let report = archive.compact(&mut |_, _| {
+    let report = archive.compact(&mut |_| {
         if came.is_none() {
             // Of some rows there are two to deliver; Ben, Eve and Ada have delivered some.
             for custodian in [ben(), eve()] {
@@ -195,7 +196,7 @@ fn what_is_delivered_while_rows_are_folded_is_kept_once() {
             came = Some(archive.snapshot().unwrap().sequence());
             deliver(&archive, &ada(), 1..=20);
         }
-        true
+        ControlFlow::Continue(())
     });
     assert!(report.unwrap().finished && came.is_some());
     archive.close().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chatvault_engine::{Archive, ErrorKind, Scan, Storage};
+use chatvault_engine::{Archive, ErrorKind, Scan, Storage, continue_if};
 use chatvault_support::storage::{Volatile, files_in, read_whole, write_whole};
 use chatvault_support::{Draft, Random};
 
@@ -106,7 +106,7 @@ fn a_merge_that_is_stopped_changes_nothing() {
         vault.archive().seal().unwrap();
     }
     let before = vault.archive().stat().unwrap().segments;
-    let report = vault.archive().compact(&mut |_, _| false).unwrap();
+    let report = vault.archive().compact(&mut |_| continue_if(false)).unwrap();
     assert!(!report.finished);
     assert_eq!(vault.archive().stat().unwrap().segments, before);
     vault.check();

@@ -177,6 +177,7 @@ fn written(name: &str) -> BTreeMap<String, Vec<u8>> {
                 talk(&archive, part);
                 archive.seal().unwrap();
             }
+            chatter(&archive);
             assert!(archive.compact(&mut go_on).unwrap().finished);
             archive.close().unwrap();
         }
@@ -303,6 +304,37 @@ fn talk(archive: &Archive, part: u64) {
         batch.offer(&ada(), RecordKind::Message, json.as_bytes(), ORIGIN);
     }
     let _report = batch.commit().unwrap();
+}
+
+/// A chat of so many messages that its segment has facts of it.
+fn chatter(archive: &Archive) {
+    let mut batch = archive.batch(archive.begin_run("chatter").unwrap());
+    for nth in 0..256 {
+        let at = START_MS + nth * 60_000;
+        let who = match nth {
+            99 => r#"ada","displayName":"Ada L."#,
+            _ if nth % 3 == 0 => r#"ben","displayName":"Ben"#,
+            _ => r#"ada","displayName":"Ada"#,
+        };
+        let what = match nth {
+            3 => event("membersAdded", r#""members":[{"id":"ben"}]"#),
+            4 => event("chatRenamed", r#""chatDisplayName":"Grüße""#),
+            _ => format!(r#""from":{{"user":{{"id":"{who}"}}}}"#),
+        };
+        let json = format!(
+            r#"{{"id":"{at}","etag":"{at}","chatId":"19:long","createdDateTime":"{time}","lastModifiedDateTime":"{time}",{what}}}"#,
+            time = stamp(at),
+        );
+        batch.offer(&ada(), RecordKind::Message, json.as_bytes(), ORIGIN);
+    }
+    let _report = batch.commit().unwrap();
+}
+
+fn event(name: &str, fields: &str) -> String {
+    let kind = format!("#microsoft.graph.{name}EventMessageDetail");
+    format!(
+        r#""messageType":"systemEventMessage","eventDetail":{{"@odata.type":"{kind}",{fields}}}"#
+    )
 }
 
 /// Everything in an archive, in the words of the Python reader, sorted.

@@ -18,6 +18,7 @@ mod damage;
 mod environment;
 mod exact;
 mod export;
+mod facts;
 mod faults;
 mod folds;
 mod format;

@@ -7,7 +7,7 @@ use chatvault_support::Draft;
 use chatvault_support::storage::{files_in, read_whole, write_whole};
 
 use crate::kit::child::{self, Other};
-use crate::kit::{ada, commit, host, small, texts};
+use crate::kit::{ada, commit, go_on, host, small, texts};
 
 fn memory() -> Arc<dyn Storage> {
     Arc::new(Memory::new())
@@ -79,7 +79,7 @@ fn a_reader_neither_writes_nor_keeps_the_writer_out() {
     assert_eq!(kind(reader.begin_run("no")), ErrorKind::InvalidInput);
     assert_eq!(kind(reader.seal()), ErrorKind::InvalidInput);
     assert_eq!(kind(reader.put_object(&mut &b"no"[..])), ErrorKind::InvalidInput);
-    assert_eq!(kind(reader.compact(&mut |_, _| true)), ErrorKind::InvalidInput);
+    assert_eq!(kind(reader.compact(&mut go_on)), ErrorKind::InvalidInput);
     assert_eq!(files(), before);
     let writer = Archive::open(host(&storage), small()).unwrap();
     commit(&writer, &ada(), &[Draft::chat("19:a", 1).json().as_bytes()]);
@@ -126,7 +126,7 @@ fn a_snapshot_outlives_its_archive() {
     let snapshot = archive.snapshot().unwrap();
     archive.close().unwrap();
     let archive = Archive::open(host(&storage), small()).unwrap();
-    assert!(archive.compact(&mut |_, _| true).unwrap().finished);
+    assert!(archive.compact(&mut go_on).unwrap().finished);
     assert_eq!(texts(&snapshot, &Scan::default()), [text]);
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chatvault_engine::{Custodian, Memory, Snapshot, Stored, Timestamp};
+use chatvault_engine::{Custodian, Memory, Snapshot, Stored, Timestamp, continue_if, go_on};
 use chatvault_query::people::{ConversationKind, Conversations, People};
 use chatvault_query::statistics::{By, Statistics};
 use chatvault_query::{Facts, Filter, Kind, Order, Query, Versions, parse_time};
@@ -289,7 +289,7 @@ fn at(minute: i64) -> Timestamp {
 fn a_conversation_is_known_as_it_was_at_any_time() {
     let vault = story();
     let snapshot = vault.archive().snapshot().unwrap();
-    let all = Conversations::collect(&snapshot, &[], &mut |_| true).unwrap().unwrap();
+    let all = Conversations::collect(&snapshot, &[], &mut go_on).unwrap().unwrap();
     let chat = all.get(GROUP).unwrap();
     assert_eq!((chat.kind, chat.messages, chat.events), (ConversationKind::Group, 9, 6));
     assert_eq!((chat.first, chat.last, chat.participant_count()), (at(0), at(8), 3));
@@ -302,7 +302,7 @@ fn a_conversation_is_known_as_it_was_at_any_time() {
     assert_eq!((ben.first_sent, ben.last_sent), (Some(at(3)), Some(at(3))));
     let channel = all.get("19:x@thread.tacv2").unwrap();
     assert_eq!((channel.team.as_deref(), channel.topic()), (Some("team"), Some("News")));
-    let some = Conversations::collect(&snapshot, &[GROUP.to_owned()], &mut |_| true);
+    let some = Conversations::collect(&snapshot, &[GROUP.to_owned()], &mut go_on);
     assert_eq!(some.unwrap().unwrap().len(), 1);
 }
 
@@ -310,7 +310,7 @@ fn a_conversation_is_known_as_it_was_at_any_time() {
 fn people_are_found_by_every_name_they_had() {
     let vault = story();
     let snapshot = vault.archive().snapshot().unwrap();
-    let people = People::collect(&snapshot, &[], &mut |_| true).unwrap().unwrap();
+    let people = People::collect(&snapshot, &[], &mut go_on).unwrap().unwrap();
     assert_eq!(people.name_at("ann", at(0)), Some("Ann Lee"));
     assert_eq!(people.name_at("ann", at(60)), Some("Ann Lee"), "an event used it last");
     assert_eq!(people.name_at("ann", at(6)), Some("Ann Lee-Fox"));
@@ -322,26 +322,28 @@ fn people_are_found_by_every_name_they_had() {
     assert_eq!(people.get("dan@contoso.com").unwrap().address(), Some("dan@contoso.com"));
     assert_eq!(people.get("cyd").unwrap().name(), None);
     let channel = ["19:x@thread.tacv2".to_owned()];
-    let some = People::collect(&snapshot, &channel, &mut |_| true).unwrap().unwrap();
+    let some = People::collect(&snapshot, &channel, &mut go_on).unwrap().unwrap();
     assert!(some.get("ben").is_none() && some.get("dan@contoso.com").is_some());
 }
 
 #[test]
 fn a_collection_can_be_stopped() {
     let mut vault = Vault::create(Arc::new(Memory::new()));
-    let event =
-        |at: i64| Draft::chat("19:a", AT + at).event("membersLeft", "\"members\":[]").json();
-    let copies: Vec<_> = (0..3_000).map(|at| (kit::ada(), event(at).into_bytes())).collect();
+    let event = |at: i64| {
+        let chat = format!("19:{at:04}");
+        Draft::chat(&chat, AT + at).event("membersLeft", "\"members\":[]").json()
+    };
+    let copies: Vec<_> = (0..150).map(|at| (kit::ada(), event(at).into_bytes())).collect();
     drop(vault.commit(&copies));
     let snapshot = vault.archive().snapshot().unwrap();
     let mut seen = Vec::new();
-    let people = People::collect(&snapshot, &[], &mut |done| {
-        seen.push(done);
-        done < 2_000
+    let people = People::collect(&snapshot, &[], &mut |progress| {
+        seen.push(progress.done);
+        continue_if(progress.done < 100)
     });
     assert!(people.unwrap().is_none());
-    assert_eq!(seen, [1_024, 2_048]);
-    assert!(Conversations::collect(&snapshot, &[], &mut |_| false).unwrap().is_none());
+    assert_eq!(seen, [64, 128]);
+    assert!(Conversations::collect(&snapshot, &[], &mut |_| continue_if(false)).unwrap().is_none());
 }
 
 /// The story on disk.

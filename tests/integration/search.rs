@@ -324,7 +324,7 @@ fn large(messages: i64) -> Arc<dyn Storage> {
     }
     assert_eq!(batch.commit().unwrap().counts.quarantined, 0);
     let snapshot = archive.snapshot().unwrap();
-    assert!(Index::update(&storage, &snapshot, &mut |_, _| true).unwrap().finished);
+    assert!(Index::update(&storage, &snapshot, &mut go_on).unwrap().finished);
     archive.close().unwrap();
     storage
 }

@@ -1,10 +1,9 @@
 //! What a subscriber of an embedder's own is told.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use chatvault_engine::{Archive, Depth, Host, Memory, Options, Scan, Timestamp};
+use chatvault_engine::{Archive, Depth, Host, Memory, Options, Scan, Timestamp, go_on};
 use chatvault_export::{Export, Format, Request, Run};
 use chatvault_ingest::{ImportOptions, Source, import};
 use chatvault_query::Query;
@@ -62,8 +61,7 @@ fn a_subscriber_sees_the_spans_of_what_its_thread_asks_for() {
         let host = Host::new(Arc::new(Memory::default()));
         let archive = Archive::create(host, Options::default()).unwrap();
         let sources = vec![Source::Folders(folder.path().to_owned())];
-        let go_on = &mut |_: &_| ControlFlow::Continue(());
-        let summary = import(&archive, sources, &ImportOptions::default(), go_on).unwrap();
+        let summary = import(&archive, sources, &ImportOptions::default(), &mut go_on).unwrap();
         assert_eq!(summary.counts.stored, 1);
         archive.seal().unwrap();
         let snapshot = archive.snapshot().unwrap();
@@ -73,9 +71,8 @@ fn a_subscriber_sees_the_spans_of_what_its_thread_asks_for() {
         let export =
             Export::new(&snapshot, request, Timestamp::from_ms(1_772_500_000_000)).unwrap();
         let to = Arc::new(Memory::default());
-        let go_on = &mut |_: &_| ControlFlow::Continue(());
-        assert!(export.run(to, Run::default(), go_on).unwrap().finished);
-        assert!(archive.verify(Depth::Deep, &mut |_, _| true).unwrap().damages.is_empty());
+        assert!(export.run(to, Run::default(), &mut go_on).unwrap().finished);
+        assert!(archive.verify(Depth::Deep, &mut go_on).unwrap().damages.is_empty());
     });
     let heard = heard.0.lock().unwrap();
     for name in ["open", "import", "query", "export", "verify"] {

@@ -13,6 +13,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chatvault_base::threads;
 use chatvault_engine::{ContentAddress, ReadFile};
 use futures_util::stream;
 
@@ -172,8 +173,7 @@ pub(crate) fn streamed(reader: Box<dyn Read + Send>, length: u64) -> Body {
         }
     };
     // A thread of its own: a slow browser must not take the place of a page.
-    let thread = std::thread::Builder::new().name("chatvault-file".to_owned()).spawn(read);
-    if thread.is_err() {
+    if threads::start("chatvault-file", read).is_err() {
         return Body::empty();
     }
     Body::from_stream(stream::unfold(queue, async |mut queue| {

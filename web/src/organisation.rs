@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
+use chatvault_base::threads;
 use chatvault_engine::{Archive, Environment, FileName, Host, Options, RunSummary, Snapshot};
 use chatvault_ingest::sync;
 use chatvault_query::search::Index;
@@ -105,8 +106,7 @@ impl Organisation {
         }
         if !self.is_opening.swap(true, Ordering::AcqRel) {
             let own = Arc::clone(self);
-            let thread = std::thread::Builder::new().name("chatvault-open".to_owned());
-            let started = thread.spawn(move || {
+            let started = threads::start("chatvault-open", move || {
                 // What fails here fails again where a page asks, which tells it.
                 let opened = own.snapshot();
                 own.is_opening.store(false, Ordering::Release);

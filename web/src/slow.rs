@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chatvault_base::threads;
+
 use crate::failure::{Failure, Result};
 
 /// So long a page waits for what it asks for. Of a small archive it is there by then.
@@ -63,8 +65,7 @@ impl<T: Send + Sync + 'static> Slow<T> {
         }
         let (own, asked) = (Self(Arc::clone(&self.0)), question.to_owned());
         let (done, wait) = std::sync::mpsc::sync_channel::<()>(0);
-        let thread = std::thread::Builder::new().name("chatvault-slow".to_owned());
-        let started = thread.spawn(move || {
+        let started = threads::start("chatvault-slow", move || {
             let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
             let fault = || Failure::wrong("This could not be read: that is a fault of chatvault");
             let read = Arc::new(read.unwrap_or_else(|_panic| Err(fault())));

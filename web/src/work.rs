@@ -1,10 +1,12 @@
 //! What goes on in the background: a thread each, watched by whoever wants to, stopped on wish.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chatvault_base::{Cancel, Progress, threads};
 use chatvault_engine::{Clock, SystemClock, Timestamp};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -49,7 +51,7 @@ pub(crate) struct Work {
     pub(crate) started: Timestamp,
     /// The organisation's name, and where its pages are.
     org: (String, String),
-    stop: AtomicBool,
+    stop: Cancel,
     seen: watch::Sender<Seen>,
 }
 
@@ -124,12 +126,11 @@ impl Works {
             title,
             started: SystemClock.now(),
             org: (org.name.clone(), org.link()),
-            stop: AtomicBool::new(false),
+            stop: Cancel::default(),
             seen: watch::Sender::new(Seen::default()),
         });
         let own = Arc::clone(&work);
-        let thread = std::thread::Builder::new().name("chatvault-work".to_owned());
-        let _detached = thread.spawn(move || {
+        let _detached = threads::start("chatvault-work", move || {
             let done = catch_unwind(AssertUnwindSafe(|| job(&own)));
             own.end(done.unwrap_or_else(|_panic| {
                 Err(Failure::wrong("It ended early: that is a fault of chatvault"))
@@ -200,16 +201,28 @@ impl Work {
     }
 
     pub(crate) fn ask_to_stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.cancel();
     }
 
     /// Shall it stop at its next safe place?
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.is_cancelled()
+    }
+
+    /// What an operation is told: `Break` if it shall stop.
+    pub(crate) fn flow(&self) -> ControlFlow<()> {
+        self.stop.flow()
+    }
+
+    /// Says how many rows are done, and stops it when that is asked for.
+    pub(crate) fn follow(&self, rows: &Progress) -> ControlFlow<()> {
+        let of = text::plural(rows.of.unwrap_or(rows.done), "row");
+        self.tell(format!("{} of {of}", text::count(rows.done)), *rows);
+        self.flow()
     }
 
     /// Says how far it is.
-    pub(crate) fn tell(&self, line: String, done: u64, of: Option<u64>) {
+    pub(crate) fn tell(&self, line: String, Progress { done, of, .. }: Progress) {
         let share = |of: u64| done.saturating_mul(100).checked_div(of).map(|share| share.min(100));
         let left = of.and_then(|of| self.left(done, of)).map(|left| format!(", {left} left"));
         self.seen.send_modify(|seen| {

@@ -58,11 +58,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let archive = super::open_to_write(&rebuild.archive, Options::default())?;
     let segments = archive.rebuild_catalog()?;
     super::close(archive, &rebuild.archive, console)?;
-    if rebuild.json {
-        console.json(&Rebuilt { segments })?;
-    } else {
-        let segments = text::plural(segments, "segment");
-        console.line(format!("rebuilt the catalog from {segments}"))?;
-    }
+    let line = format!("rebuilt the catalog from {}", text::plural(segments, "segment"));
+    console.report(rebuild.json, &Rebuilt { segments }, [line])?;
     Ok(Outcome::Done)
 }

@@ -15,7 +15,7 @@ use super::sessions;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::meant::Meant;
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::table::{Column, Listing};
 use crate::text;
 use crate::when::Here;
@@ -143,11 +143,8 @@ fn collect(
     snapshot: &Snapshot,
     console: &Console<'_>,
 ) -> anyhow::Result<(Conversations, People)> {
-    let progress = Progress::in_words(console);
-    let mut on_progress = |done| {
-        progress.say(format!("reading messages: {}", text::count(done)));
-        true
-    };
+    let progress = Bar::in_words(console);
+    let mut on_progress = progress.count("conversations");
     let all = Conversations::collect(snapshot, chats, &mut on_progress)?.context("stopped")?;
     if chats.is_empty() {
         return Ok((all, People::default()));

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Outcome;
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -77,22 +77,12 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     options.grace_seconds = grace_seconds;
     let archive = super::open_to_write(&arguments.archive, options)?;
     let report = {
-        let progress = Progress::start(console, "compacting", "rows");
-        console.stop.heed();
-        archive.compact(&mut |done, total| {
-            progress.set(done, Some(total));
-            !console.stop.asked()
-        })?
+        let progress = Bar::start(console, "compacting", "rows");
+        archive.compact(&mut progress.follow(console))?
     };
     super::close(archive, &arguments.archive, console)?;
     let report = Report::from(report);
-    if arguments.json {
-        console.json(&report)?;
-    } else {
-        for line in lines(&report) {
-            console.line(line)?;
-        }
-    }
+    console.report(arguments.json, &report, lines(&report))?;
     if report.finished {
         return Ok(Outcome::Done);
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Outcome;
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -87,22 +87,13 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let mut options = CopyOptions::default();
     options.link = arguments.link;
     let report = {
-        let progress = Progress::start(console, "copying", "bytes");
-        console.stop.heed();
-        let copied = archive.copy_to(&Host::disk(&arguments.copy), options, &mut |done, total| {
-            progress.set(done, Some(total));
-            !console.stop.asked()
-        });
+        let progress = Bar::start(console, "copying", "bytes");
+        let to = Host::disk(&arguments.copy);
+        let copied = archive.copy_to(&to, options, &mut progress.follow(console));
         copied.with_context(|| format!("cannot copy to {}", arguments.copy.display()))?
     };
     let report = Report::new(arguments, report);
-    if arguments.json {
-        console.json(&report)?;
-    } else {
-        for line in report.lines() {
-            console.line(line)?;
-        }
-    }
+    console.report(arguments.json, &report, report.lines())?;
     if report.finished {
         return Ok(Outcome::Done);
     }

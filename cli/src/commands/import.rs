@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
-use crate::progress::{Progress, now};
+use crate::progress::{Bar, now};
 use crate::report::{Copies, Tail, beside_line, by_custodian, print_custodians};
 use crate::text;
 
@@ -122,11 +121,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let odd: Vec<String> = new.filter(|name| !is_guid(name)).map(ToString::to_string).collect();
     let report =
         Report { dropped_tail, ..report(summary, start.elapsed(), arguments.by_custodian) };
-    if arguments.json {
-        console.json(&report)?;
-    } else {
-        print(&report, console)?;
-    }
+    console.show(arguments.json, &report, |console| print(&report, console))?;
     advise(&report, arguments, console)?;
     if let Some(note) = unfamiliar(&odd) {
         console.remark(note)?;
@@ -319,11 +314,11 @@ fn deliver(
     options: &ImportOptions,
     console: &Console<'_>,
 ) -> Result<Summary, chatvault_ingest::Error> {
-    let bar = Progress::start(console, "importing", "bytes");
+    let bar = Bar::start(console, "importing", "bytes");
     console.stop.heed();
     import(archive, sources, options, &mut |progress| {
-        bar.set(progress.bytes, progress.total_bytes);
-        if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        bar.set(progress.share());
+        console.stop.flow()
     })
 }
 

@@ -1,6 +1,6 @@
 //! `index`: builds the full-text index of an archive, or brings it up to date.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use chatvault_engine::{Archive, Host, Snapshot};
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Outcome;
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -84,13 +84,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         return remove(arguments, console);
     }
     let report = update(arguments, &snapshot, console)?;
-    if arguments.json {
-        console.json(&report)?;
-    } else {
-        for line in lines(&report) {
-            console.line(line)?;
-        }
-    }
+    console.report(arguments.json, &report, lines(&report))?;
     if report.finished {
         return Ok(Outcome::Done);
     }
@@ -103,24 +97,15 @@ fn update(
     snapshot: &Snapshot,
     console: &Console<'_>,
 ) -> anyhow::Result<Report> {
-    let progress = Progress::start(console, "indexing", "rows");
-    console.stop.heed();
+    let progress = Bar::start(console, "indexing", "rows");
     let storage = Host::disk(&arguments.archive).storage;
-    let update = Index::update(&storage, snapshot, &mut |done, total| {
-        progress.set(done, Some(total));
-        !console.stop.asked()
-    });
-    Ok(update?.into())
+    Ok(Index::update(&storage, snapshot, &mut progress.follow(console))?.into())
 }
 
 fn remove(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let dropped = Index::remove(&Host::disk(&arguments.archive).storage)?;
-    if arguments.json {
-        console.json(&Dropped { dropped })?;
-    } else {
-        let line = if dropped { "removed the search index" } else { "there is no search index" };
-        console.line(line)?;
-    }
+    let line = if dropped { "removed the search index" } else { "there is no search index" };
+    console.report(arguments.json, &Dropped { dropped }, [line])?;
     Ok(Outcome::Done)
 }
 
@@ -137,17 +122,21 @@ fn lines(report: &Report) -> Vec<String> {
 }
 
 /// Up to so many rows are read for a search without an index.
-const FEW_ROWS: u64 = if cfg!(test) { 1 } else { 50_000 };
+const FEW_ROWS: u64 = 50_000;
 
 /// The index of an archive; without one, `None` for a small archive, else what to do.
 ///
 /// To be asked about snapshots that are taken after this call.
-pub(super) fn open(folder: &std::path::Path, archive: &Archive) -> anyhow::Result<Option<Index>> {
+pub(super) fn open(folder: &Path, archive: &Archive) -> anyhow::Result<Option<Index>> {
+    open_unless_few(folder, archive, FEW_ROWS)
+}
+
+fn open_unless_few(folder: &Path, archive: &Archive, few: u64) -> anyhow::Result<Option<Index>> {
     let advice = || format!("build it with: chatvault index {}", folder.display());
     let index = Index::open(&Host::disk(folder).storage, archive).with_context(advice)?;
     let (rows, _) = archive.snapshot()?.content();
     let told = || format!("this archive has no search index: {}", advice());
-    ensure!(index.is_some() || rows <= FEW_ROWS, told());
+    ensure!(index.is_some() || rows <= few, told());
     Ok(index)
 }
 
@@ -171,7 +160,7 @@ mod tests {
             let origin = Origin { source: "test", offset: 0 };
             batch.offer(&Custodian::user("ann"), RecordKind::Message, json.as_bytes(), origin);
             assert_eq!(batch.commit().unwrap().counts.stored, 1);
-            let told = match open(folder.path(), &archive) {
+            let told = match open_unless_few(folder.path(), &archive, 1) {
                 Ok(index) => {
                     index.map_or("none is needed".to_owned(), |_| "there is one".to_owned())
                 }

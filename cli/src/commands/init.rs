@@ -40,12 +40,11 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         .with_context(|| format!("cannot make an archive in {}", folder.display()))?;
     super::close(archive, folder, console)?;
     let shown = folder.display().to_string();
-    if arguments.json {
-        console.json(&Made { archive: shown, created: true })?;
-    } else {
-        console.line(format!("made an empty archive in {shown}"))?;
-        console.line(format!("next: chatvault sync {shown}, which exports a tenant: help sync"))?;
-        console.line(format!("or:   chatvault import {shown} PAGES_FOLDER"))?;
-    }
+    let lines = [
+        format!("made an empty archive in {shown}"),
+        format!("next: chatvault sync {shown}, which exports a tenant: help sync"),
+        format!("or:   chatvault import {shown} PAGES_FOLDER"),
+    ];
+    console.report(arguments.json, &Made { archive: shown, created: true }, lines)?;
     Ok(Outcome::Done)
 }

@@ -14,7 +14,7 @@ use super::query::time;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::meant::Meant;
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::table::{Column, Listing};
 use crate::text;
 use crate::when::Here;
@@ -97,20 +97,13 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let archive = super::open_to_read(&arguments.archive)?;
     let snapshot = archive.snapshot()?;
     let chats = Meant::of_messages(&archive, &snapshot).chats(&arguments.chat, console)?;
-    let progress = Progress::in_words(console);
-    let mut on_progress = |done| {
-        progress.say(format!("reading messages: {}", text::count(done)));
-        true
-    };
-    let people = People::collect(&snapshot, &chats, &mut on_progress)?;
+    let progress = Bar::in_words(console);
+    let people = People::collect(&snapshot, &chats, &mut progress.count("conversations"))?;
     drop(progress);
     let people = people.context("stopped")?;
     let found = people.search(arguments.text.as_deref().unwrap_or_default());
-    if arguments.json {
-        console.json(&Report { people: found.iter().map(|person| entry(person, at)).collect() })?;
-    } else {
-        print(&found, at, console)?;
-    }
+    let report = Report { people: found.iter().map(|person| entry(person, at)).collect() };
+    console.show(arguments.json, &report, |console| print(&found, at, console))?;
     Ok(if found.is_empty() { Outcome::Failed } else { Outcome::Done })
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::missing::{self, Finding};
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -70,19 +70,11 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let spares = spares.collect::<anyhow::Result<Vec<Spare>>>()?;
     let (source, target) = (Host::disk(&arguments.archive), Host::disk(&arguments.new));
     let report = {
-        let progress = Progress::start(console, "repairing", "rows");
-        console.stop.heed();
-        repair(&source, &target, &spares, &mut |done, total| {
-            progress.set(done, Some(total));
-            !console.stop.asked()
-        })
-        .with_context(|| format!("cannot repair {}", arguments.archive.display()))?
+        let progress = Bar::start(console, "repairing", "rows");
+        let repaired = repair(&source, &target, &spares, &mut progress.follow(console));
+        repaired.with_context(|| format!("cannot repair {}", arguments.archive.display()))?
     };
-    if arguments.json {
-        console.json(&as_json(&report))?;
-    } else {
-        print(&report, console)?;
-    }
+    console.show(arguments.json, &as_json(&report), |console| print(&report, console))?;
     Ok(match (report.finished, report.lost.is_empty()) {
         (false, _) => Outcome::Failed,
         (true, false) => Outcome::Incomplete,

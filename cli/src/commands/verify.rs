@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::console::Console;
 use crate::failure::Outcome;
 use crate::missing::{self, Finding};
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::report::{Copies, Tail, beside_line};
 use crate::text;
 
@@ -71,11 +71,9 @@ struct Report<'a> {
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
     let depth = if arguments.deep { Depth::Deep } else { Depth::Structure };
     let report = check(&arguments.archive, depth, console)?;
-    if arguments.json {
-        console.json(&as_json(&report, arguments.deep))?;
-    } else {
-        print(&report, console)?;
-    }
+    console.show(arguments.json, &as_json(&report, arguments.deep), |console| {
+        print(&report, console)
+    })?;
     let is_sound = report.finished && report.damages.is_empty();
     Ok(if is_sound { Outcome::Done } else { Outcome::Failed })
 }
@@ -86,13 +84,9 @@ pub(super) fn check(
     depth: Depth,
     console: &Console<'_>,
 ) -> anyhow::Result<VerifyReport> {
-    let progress = Progress::start(console, "verifying", "rows");
-    console.stop.heed();
-    let mut seen = |done, total| {
-        progress.set(done, Some(total));
-        !console.stop.asked()
-    };
-    chatvault_engine::verify(&Host::disk(folder), &Options::default(), depth, &mut seen)
+    let progress = Bar::start(console, "verifying", "rows");
+    let (host, options) = (Host::disk(folder), Options::default());
+    chatvault_engine::verify(&host, &options, depth, &mut progress.follow(console))
         .with_context(|| format!("cannot verify {}", folder.display()))
 }
 

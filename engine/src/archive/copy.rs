@@ -12,9 +12,10 @@
 use std::io::ErrorKind as IoKind;
 use std::sync::Arc;
 
+use chatvault_base::{OnProgress, Progress, Unit};
 use tracing::debug_span;
 
-use super::disposal::TRASH;
+use super::maintain::disposal::TRASH;
 use super::open::{FOLDERS, in_the_way, lock};
 use super::{Archive, Shared, State};
 use crate::error::{Error, ErrorKind, Result};
@@ -61,8 +62,8 @@ pub struct CopyReport {
 
 impl Archive {
     /// Copies the archive to another place, beside its writer if there is one, or brings an
-    /// earlier copy up to date; `progress` is told (bytes done, all bytes) and stops it by saying
-    /// false. Nothing here changes. What is derived (catalog, search index) is not copied.
+    /// earlier copy up to date; `progress` is told of bytes, and a `Break` stops it. Nothing here changes.
+    /// What is derived (catalog, search index) is not copied.
     ///
     /// The copy has this archive's id and commits and is durable on return. `Exists` if another
     /// archive, other files or one that went its own way is there; `Locked` if the place is being
@@ -71,7 +72,7 @@ impl Archive {
         &self,
         to: &Host,
         options: CopyOptions,
-        progress: &mut dyn FnMut(u64, u64) -> bool,
+        progress: OnProgress<'_>,
     ) -> Result<CopyReport> {
         let _span = debug_span!("copy").entered();
         self.shared.copy_to(to, options, progress)
@@ -83,7 +84,7 @@ impl Shared {
         &self,
         to: &Host,
         options: CopyOptions,
-        progress: &mut dyn FnMut(u64, u64) -> bool,
+        progress: OnProgress<'_>,
     ) -> Result<CopyReport> {
         let place = &*to.storage;
         check_place(place, self.archive)?;
@@ -261,7 +262,7 @@ struct Copy<'a> {
     state: &'a State,
     earlier: Option<Manifest>,
     link: bool,
-    progress: &'a mut dyn FnMut(u64, u64) -> bool,
+    progress: OnProgress<'a>,
     stopped: bool,
     report: CopyReport,
 }
@@ -531,7 +532,8 @@ impl Copy<'_> {
     }
 
     fn tell(&mut self, done: u64) -> bool {
-        self.stopped = self.stopped || !(self.progress)(done, self.report.bytes);
+        let progress = Progress::new(done, self.report.bytes, Unit::Bytes);
+        self.stopped = self.stopped || (self.progress)(&progress).is_break();
         !self.stopped
     }
 }

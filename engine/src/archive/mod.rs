@@ -8,65 +8,42 @@
 //! later a segment, a ledger and a quarantine file are synced under their names, then named by a
 //! synced manifest, and only then the journal files that held the same are removed.
 
-mod batch;
-mod book;
+mod accounts;
 mod commit;
-mod compact;
 mod copy;
-mod dictionaries;
-mod disposal;
-mod folded;
-mod health;
 mod held;
-mod known;
-mod late;
-mod ledger;
-mod lookup;
 mod maintain;
-mod merge;
 mod open;
-mod outcasts;
-mod put_object;
-mod quarantine;
-mod ranges;
-mod recall;
-mod record;
 mod repair;
-mod repaired;
 mod report;
-mod seal;
-mod sightings;
-mod slab;
-mod stat;
 mod state;
 mod stranded;
-mod sum_up;
-mod summary;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-pub use batch::{Batch, Origin};
-pub use book::{Counts, RunSummary};
+pub use accounts::book::{Counts, RunSummary};
+pub use accounts::outcasts::{Quarantine, Quarantined};
+pub use commit::batch::{Batch, Origin};
 pub use copy::{CopyOptions, CopyReport};
-pub use folded::Folded;
-pub use health::{Health, Trouble, Work};
-pub use outcasts::{Quarantine, Quarantined};
+pub use maintain::folded::Folded;
+pub use maintain::health::{Health, Trouble, Work};
+pub use repair::repaired::Repaired;
 pub use repair::{RepairReport, Spare, repair};
-pub use repaired::Repaired;
 pub use report::{CommitReport, CompactReport, Damage, Depth, Stat, VerifyReport};
 pub use verify::verify;
 
-pub(crate) use batch::Preparer;
-pub(crate) use book::Committed;
-pub(crate) use commit::Compare;
-pub(crate) use held::{Missing, in_gap};
-pub(crate) use known::Known;
-pub(crate) use late::Block;
+pub(crate) use accounts::book::Committed;
+pub(crate) use accounts::known::Known;
+pub(crate) use accounts::late::Block;
 #[cfg(test)]
-pub(crate) use ledger::tests::memory;
-pub(crate) use sightings::Delivered;
-pub(crate) use slab::{Key, Slab, SlabRow};
+pub(crate) use accounts::ledger::tests::memory;
+pub(crate) use accounts::sightings::Delivered;
+pub(crate) use commit::batch::Preparer;
+pub(crate) use commit::committing::Compare;
+pub(crate) use commit::slab::{Key, Slab, SlabRow};
+pub(crate) use held::{Missing, in_gap};
+pub(crate) use maintain::merge::Limits as MergeLimits;
 pub(crate) use state::{Live, RowId, State};
 
 use std::collections::BTreeSet;
@@ -85,10 +62,11 @@ use crate::options::{Host, Options};
 use crate::snapshot::Snapshot;
 use crate::storage::LockGuard;
 use crate::types::RunId;
-use commit::Writer;
-use put_object::Packing;
-use recall::Recall;
-use slab::Moves;
+use commit::committing::{self, Writer};
+use commit::put_object::Packing;
+use commit::recall::Recall;
+use commit::slab::Moves;
+use maintain::{background, health};
 
 /// An open archive: its one writer, or one of any number of readers. Cloning shares it.
 ///
@@ -99,7 +77,7 @@ use slab::Moves;
 pub struct Archive {
     shared: Arc<Shared>,
     /// Stops the background work when the last handle goes.
-    keeper: Arc<maintain::Keeper>,
+    keeper: Arc<background::Keeper>,
 }
 
 /// What all handles, batches and snapshots of an open archive share.
@@ -126,7 +104,7 @@ pub(crate) struct Shared {
     merging: Mutex<()>,
     /// What failed in the background.
     troubles: Mutex<health::Troubles>,
-    background: maintain::Background,
+    background: background::Background,
     catalog: Mutex<Option<Catalog>>,
     /// Packs that are being filled.
     packing: Mutex<Packing>,
@@ -170,7 +148,7 @@ impl Archive {
 
     fn start(shared: Shared) -> Self {
         let shared = Arc::new(shared);
-        let keeper = Arc::new(maintain::Keeper::start(&shared));
+        let keeper = Arc::new(background::Keeper::start(&shared));
         Self { shared, keeper }
     }
 
@@ -289,7 +267,7 @@ impl Shared {
     /// that we hold the lock of?
     fn need_lock(&self) -> Result<()> {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = lock.as_ref().ok_or_else(commit::closed)?.still_held();
+        let held = lock.as_ref().ok_or_else(committing::closed)?.still_held();
         if held.map_err(|cause| Error::io("look at", LOCK, cause))? || planted!("write blindly") {
             return Ok(());
         }
@@ -313,7 +291,7 @@ impl Shared {
     /// The writer, if it still takes what somebody offers.
     fn taking(&self) -> Result<MutexGuard<'_, Writer>> {
         let writer = self.writer()?;
-        if writer.closing { Err(commit::closed()) } else { Ok(writer) }
+        if writer.closing { Err(committing::closed()) } else { Ok(writer) }
     }
 
     fn take_preparer(&self) -> Box<Preparer> {

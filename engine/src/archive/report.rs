@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::book::Counts;
-use super::folded::Folded;
-use super::health::Health;
-use super::repaired::Repaired;
+use super::accounts::book::Counts;
+use super::maintain::folded::Folded;
+use super::maintain::health::Health;
+use super::repair::repaired::Repaired;
 use crate::cache::CacheUse;
 use crate::error::{Error, ErrorKind};
 use crate::journal::{DroppedTail, Unproven};

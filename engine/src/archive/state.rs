@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::accounts::late::Late;
+use super::accounts::ledger::Ledger;
+use super::accounts::quarantine::Outcasts;
+use super::commit::slab::{Key, Slab};
 use super::held::{Held, Missing, in_gap};
-use super::late::Late;
-use super::ledger::Ledger;
-use super::quarantine::Outcasts;
-use super::repaired::Repaired;
-use super::slab::{Key, Slab};
+use super::repair::repaired::Repaired;
 use crate::catalog::Summary;
 use crate::count::narrow;
 use crate::error::{Error, Result};

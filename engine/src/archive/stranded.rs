@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::accounts::ledger::Ledger;
+use super::accounts::quarantine::{self, Outcasts};
+use super::commit::put_object;
 use super::held::Missing;
-use super::ledger::Ledger;
-use super::put_object;
-use super::quarantine::{self, Outcasts};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::multiset::Multiset;

@@ -5,9 +5,13 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::summary::Probe;
+use chatvault_base::go_on;
+use chatvault_base::threads::Urgency;
+
+use super::commit::summary::Probe;
+use super::maintain::merge::SMALL;
 use super::*;
-use crate::environment::{Environment, EnvironmentOptions, Urgency};
+use crate::environment::{Environment, EnvironmentOptions};
 use crate::error::ErrorKind;
 use crate::format::names::FileKind;
 use crate::options::{Host, Options};
@@ -23,7 +27,7 @@ pub(super) fn place() -> Place {
 }
 
 pub(super) fn options() -> Options {
-    Options { background_compaction: false, ..Options::default() }
+    Options { background_compaction: false, merge: SMALL, ..Options::default() }
 }
 
 pub(super) fn document(chat: usize, number: u64) -> String {
@@ -161,7 +165,7 @@ fn large_objects_have_packs_of_their_own_and_full_packs_are_sealed() {
     let _ = archive.put_object(&mut &b"small too"[..]).unwrap();
     archive.seal().unwrap();
     assert_eq!(packs(&place), 4);
-    let report = archive.verify(Depth::Deep, &mut |_, _| true).unwrap();
+    let report = archive.verify(Depth::Deep, &mut go_on).unwrap();
     assert_eq!((report.damages, report.strangers), (Vec::new(), Vec::new()));
     let state = archive.shared.state();
     let mut found = state.packs.iter().filter_map(|pack| pack.get().unwrap().find(&address));
@@ -258,9 +262,8 @@ fn what_waits_for_its_segment_is_bounded_together_with_what_is_being_sealed() {
     let environment = Environment::new(one);
     // The only thread is kept, so that commits seal themselves once they need room.
     let (let_go, kept) = std::sync::mpsc::channel::<()>();
-    environment.jobs().run(Urgency::Soon, move || {
-        let _let_go = kept.recv();
-    });
+    let jobs = environment.jobs();
+    assert!(jobs.run(Urgency::Soon, move || assert!(kept.recv().is_err())));
     let limit = 256 << 10;
     let options = Options { environment: Some(environment), memtable_bytes: limit, ..options() };
     let archive = Archive::create(Host::new(place()), options).unwrap();
@@ -558,38 +561,6 @@ fn an_opening_and_a_look_up_read_as_much_of_a_large_ledger_as_of_a_small_one() {
 }
 
 #[test]
-fn what_is_held_as_it_is_stored_is_read_once_within_its_bound() {
-    let place = place();
-    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
-    let _ = offer(&archive, "anna", &documents(1, 3_000));
-    archive.close().unwrap();
-    let read = |stored_cache_bytes| {
-        let bounds = EnvironmentOptions {
-            cache_bytes: 0,
-            stored_cache_bytes,
-            ..EnvironmentOptions::default()
-        };
-        let options = Options { environment: Some(Environment::new(bounds)), ..options() };
-        let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options).unwrap();
-        let snapshot = reader.snapshot().unwrap();
-        let all = || {
-            let before = snapshot.cache_use().read_bytes;
-            let mut rows = snapshot.scan(&Scan::default()).unwrap();
-            while rows.next().unwrap().is_some() {}
-            snapshot.cache_use().read_bytes - before
-        };
-        let read = [all(), all()];
-        let held = snapshot.cache_use();
-        assert!(held.stored_bytes <= stored_cache_bytes as u64, "{held:?}");
-        (read, held.stored_hits)
-    };
-    let ([first, second], hits) = read(0);
-    assert!(first > 10_000 && second == first && hits == 0, "{first} {second} {hits}");
-    let ([same, none], hits) = read(8 << 20);
-    assert!(same <= first && none == 0 && hits > 0, "{same} {none} {hits}");
-}
-
-#[test]
 fn runs_that_are_spent_in_a_ledger_are_an_error_and_never_begin_anew() {
     for (run, expected) in [(1 << 31, ErrorKind::InvalidInput), ((1 << 31) + 1, ErrorKind::Corrupt)]
     {
@@ -601,10 +572,14 @@ fn runs_that_are_spent_in_a_ledger_are_an_error_and_never_begin_anew() {
         archive.close().unwrap();
         let mut entries = manifest.files.iter();
         let entry = entries.find(|entry| entry.kind == FileKind::Ledger).unwrap();
-        let file = ledger::tests::rewrite(&*place, (manifest.archive, entry.number), |book, _| {
-            let one = book.runs.values().next().unwrap().clone();
-            drop(book.runs.insert(run, one));
-        });
+        let file = accounts::ledger::tests::rewrite(
+            &*place,
+            (manifest.archive, entry.number),
+            |book, _| {
+                let one = book.runs.values().next().unwrap().clone();
+                drop(book.runs.insert(run, one));
+            },
+        );
         replace(&place, &entry.path(), &file);
         let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
         let told = reader.runs().and_then(|_| write_on(&place)).unwrap_err();

@@ -30,6 +30,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use chatvault_base::threads;
+
 use super::seal;
 
 /// Small, because values are few and large ones become files of their own.
@@ -199,14 +201,13 @@ impl Store {
     /// Lets go of a database that misbehaved, on a thread of its own since dropping it may hang.
     pub(super) fn abandon(mut self) {
         let open = self.open.take();
-        let thread = thread::Builder::new().name("catalog-drop".to_owned());
-        let dropped = thread.spawn(move || {
+        let dropped = move || {
             guarded("drop", || {
                 drop(open);
                 Ok(())
             })
-        });
-        drop(dropped);
+        };
+        drop(threads::start("catalog-drop", dropped));
     }
 
     fn opened(&self) -> Result<&Open, String> {
@@ -231,11 +232,9 @@ fn open(files: PathBuf) -> Result<Open, Refusal> {
         return Err(Refusal::Busy("the catalog's lock is taken".to_owned()));
     }
     let (send, receive) = mpsc::channel();
-    let thread = thread::Builder::new().name("catalog-open".to_owned());
-    let opening = thread.spawn(move || {
-        // After the time limit nobody listens: the database is then dropped here.
-        drop(send.send(guarded("open", || open_here(&files))));
-    });
+    // After the time limit nobody listens: the database is then dropped there.
+    let opening = move || drop(send.send(guarded("open", || open_here(&files))));
+    let opening = threads::start("catalog-open", opening);
     drop(opening.map_err(|cause| broken(&cause))?);
     match receive.recv_timeout(OPEN_LIMIT) {
         Ok(opened) => opened.map_err(Refusal::Broken),

@@ -168,11 +168,16 @@ impl Parts {
             parser
                 .parse(json, Limits::trusted(), shape)
                 .map_err(|reason| Error::invalid(format!("no document: {reason}")))?;
-            let mut building = Building { parser, shape, parts: Self::default(), at: (0, 0) };
-            building.parts.slots.reserve_exact(shape.values.len());
-            building.node();
-            Ok(building.parts)
+            Ok(Self::built(parser, shape))
         })
+    }
+
+    /// The parts of a document that was taken apart.
+    pub(crate) fn built(parser: &Parser, shape: &Shape) -> Self {
+        let mut building = Building { parser, shape, parts: Self::default(), at: (0, 0) };
+        building.parts.slots.reserve_exact(shape.values.len());
+        building.node();
+        building.parts
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::frame::{self, Codec};
 use super::head::Head;
 use super::unpack;
+use crate::document::Document;
 use crate::error::Result;
+use crate::facts::{self, Gathering, Saying};
 use crate::manifest::{self, Manifest};
 use crate::objects::PackWriter;
 use crate::segment::{self, Built, Effort, List, NewRow, Source, Visit};
@@ -47,6 +49,21 @@ fn the_frame_is_shown() {
     let mut bytes = Vec::new();
     frame::put(&mut bytes, 7, Codec::None, 5, b"hello");
     check_shown(&bytes);
+}
+
+#[test]
+fn the_facts_of_a_conversation_are_shown() {
+    let mut facts = Gathering::default();
+    for (ticks, sender) in [(5, "ada"), (11, "ada"), (8, "ada")] {
+        let at = Timestamp::from_ticks(ticks);
+        let kind = MessageKind::Message;
+        let saying = Saying { sender: Some(sender), created: at, modified: at, kind };
+        let json = br#"{"from":{"user":{"id":"ada","displayName":"Ada"}}}"#;
+        facts.add(&saying, &Document::parse(json).unwrap());
+    }
+    let mut item = Vec::new();
+    assert!(facts::put(&facts.finish(), &mut item));
+    check_shown(&item);
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(crate) mod decoded {
     pub(crate) const TEMPLATES: usize = 64 * MIB;
     pub(crate) const DICTIONARY: usize = 2 * MIB;
     pub(crate) const FOOTER: usize = 16 * MIB;
+    /// The facts of a conversation, unpacked.
+    pub(crate) const FACTS: usize = 16 * MIB;
     /// One document, rendered.
     pub(crate) const DOCUMENT: usize = 32 * MIB;
     /// The literal text of a row group's templates.
@@ -94,6 +96,7 @@ pub(crate) mod list {
     pub(crate) const CUSTODIANS_OF_ROWS: Limit = Limit::new(1 << 20, 6);
     pub(crate) const PREDICTIONS: Limit = Limit::new(1 << 21, 4);
     pub(crate) const SET_CUSTODIANS: Limit = Limit::new(1 << 20, 2);
+    pub(crate) const FACTS: Limit = Limit::new(1 << 20, 4);
 }
 
 /// Sequences of commits end here: what comes behind one can always be counted.
@@ -166,6 +169,7 @@ mod tests {
             ("templates", vec![d::TEMPLATES]),
             ("dictionary", vec![d::DICTIONARY]),
             ("footer", vec![d::FOOTER]),
+            ("facts of a conversation, unpacked", vec![d::FACTS]),
             ("a document, rendered", vec![d::DOCUMENT]),
             ("literal text of a row group", vec![d::LITERALS]),
             ("sequence of a commit", vec![narrow(SEQUENCE)]),
@@ -218,6 +222,7 @@ mod tests {
             ("custodians of all sets", list::CUSTODIANS_OF_ROWS),
             ("entries of all columns", list::ENTRIES),
             ("items of predictions", list::PREDICTIONS),
+            ("facts of a conversation", list::FACTS),
         ];
         let lists = lists.map(|(name, limit)| (name, vec![limit.items, limit.bytes]));
         let all = values.into_iter().chain(lists).map(|(name, numbers)| (name.to_owned(), numbers));

@@ -2,19 +2,12 @@
 
 use std::cell::RefCell;
 
-use zstd::zstd_safe::{DCtx, DDict, DParameter, FrameFormat, SafeResult, get_error_name};
+use zstd::zstd_safe::{DCtx, DDict, SafeResult, get_error_name};
 
 use crate::error::{Error, Result};
 
 thread_local! {
     static CONTEXT: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
-    static BARE: RefCell<DCtx<'static>> = RefCell::new({
-        let mut context = DCtx::create();
-        let bare = DParameter::Format(FrameFormat::Magicless);
-        // A context that does not know it would refuse each frame, and name it.
-        let _known = context.set_parameter(bare);
-        context
-    });
 }
 
 /// Unpacks a frame that holds exactly `raw` bytes; `what` names it in the error.
@@ -29,13 +22,6 @@ pub(crate) fn unpack(
         Some(dictionary) => context.decompress_using_ddict(&mut out, packed, dictionary),
         None => context.decompress(&mut out, packed),
     });
-    checked(out, unpacked, raw, what)
-}
-
-/// The same of a frame without its magic number, and without a dictionary.
-pub(crate) fn unpack_bare(packed: &[u8], raw: usize, what: &str) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(raw);
-    let unpacked = BARE.with_borrow_mut(|context| context.decompress(&mut out, packed));
     checked(out, unpacked, raw, what)
 }
 
@@ -61,9 +47,5 @@ mod tests {
         assert!(unpack(&packed, 999, None, "it").is_err());
         assert!(unpack(&packed, 1001, None, "it").is_err());
         assert!(unpack(b"no frame", 8, None, "it").is_err());
-        let bare = &packed[4..];
-        assert_eq!(unpack_bare(bare, 1000, "it").unwrap(), [7; 1000]);
-        assert!(unpack_bare(bare, 999, "it").is_err() && unpack_bare(bare, 1001, "it").is_err());
-        assert!(unpack_bare(b"no frame", 8, "it").is_err());
     }
 }

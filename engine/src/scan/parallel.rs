@@ -1,13 +1,14 @@
 //! A scan in conversation order on several threads: each renders a stretch of conversations at a time,
 //! and the stretches are given in order.
 //!
-//! Memory is bounded: nobody begins a stretch that is far ahead of the one being given, and what is
+//! Memory is bounded: no stretch is begun that is far ahead of the one being given, and what is
 //! rendered of each waits in a channel with few places.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chatvault_base::threads::{Jobs, Pool, Urgency};
 
 use super::Scan;
 use super::plan::Query;
@@ -22,131 +23,73 @@ const WAITING: usize = 4;
 /// Rows of a stretch; `None` behind the last.
 type Given = Result<Option<Batch>>;
 
-/// Threads that render, and what they have rendered.
+/// Stretches that are rendered, and those that will be.
 #[derive(Debug)]
 pub(super) struct Parallel {
-    work: Arc<Work>,
-    threads: Vec<JoinHandle<()>>,
-    /// Of each stretch, until it was given.
-    stretches: std::vec::IntoIter<Receiver<Given>>,
-    open: Option<Receiver<Given>>,
-}
-
-#[derive(Debug)]
-struct Work {
     view: Arc<View>,
-    stretches: Vec<Scan>,
-    turns: Mutex<Turns>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct Turns {
-    /// The stretch to begin next, and those that are not begun.
-    next: usize,
-    senders: std::vec::IntoIter<SyncSender<Given>>,
-    /// Stretches before this one may be begun.
-    end: usize,
+    stretches: std::vec::IntoIter<Scan>,
+    /// Of each stretch that is begun, until it was given. They go before `jobs`: who waits with rows learns
+    /// that nobody wants them.
+    begun: VecDeque<Receiver<Given>>,
+    jobs: Jobs,
+    /// A thread takes the readers of a stretch before, which know what it needs by now.
+    spare: Arc<Mutex<Vec<Readers>>>,
 }
 
 impl Parallel {
     pub(super) fn start(view: &Arc<View>, scan: &Scan, threads: usize) -> Result<Self> {
-        let stretches = super::split(view.state(), scan, view.limits().stretch_rows);
-        let (senders, receivers): (Vec<_>, Vec<_>) =
-            stretches.iter().map(|_| sync_channel(WAITING)).unzip();
-        let turns = Turns { next: 0, senders: senders.into_iter(), end: threads * 2 };
-        let work = Arc::new(Work {
-            view: Arc::clone(view),
-            stretches,
-            turns: Mutex::new(turns),
-            changed: Condvar::new(),
-        });
-        let stretches = receivers.into_iter();
-        let mut parallel = Self { work, threads: Vec::new(), stretches, open: None };
-        for _ in 0..threads {
-            let work = Arc::clone(&parallel.work);
-            let thread = std::thread::Builder::new().name("chatvault-scan".to_owned());
-            let thread = thread.spawn(move || work.go_on());
-            let thread = thread.map_err(|cause| Error::io("start a thread", "", cause))?;
-            parallel.threads.push(thread);
-        }
+        let stretches = super::split(view.state(), scan, view.limits().stretch_rows).into_iter();
+        let (view, jobs) = (Arc::clone(view), Pool::new("chatvault-scan", threads).jobs());
+        let (begun, spare) = (VecDeque::new(), Arc::default());
+        let mut parallel = Self { view, stretches, begun, jobs, spare };
+        (0..threads * 2).try_for_each(|_| parallel.begin())?;
         Ok(parallel)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        let Some(scan) = self.stretches.next() else { return Ok(()) };
+        let (send, receive) = sync_channel(WAITING);
+        let (view, spare) = (Arc::clone(&self.view), Arc::clone(&self.spare));
+        let work = move || {
+            let end = render(&view, &scan, &send, &spare).map(|()| None);
+            // Gone if nobody reads on.
+            drop(send.send(end));
+        };
+        self.begun.push_back(receive);
+        let refused = || Error::new(ErrorKind::Io, "the system starts no thread for a scan");
+        self.jobs.run(Urgency::Soon, work).then_some(()).ok_or_else(refused)
     }
 
     /// The next rows, rendered; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Batch>> {
-        loop {
-            if self.open.is_none() {
-                self.open = self.stretches.next();
-            }
-            let Some(open) = &self.open else { return Ok(None) };
+        while let Some(open) = self.begun.front() {
             match open.recv() {
                 Ok(Ok(None)) => {}
                 Ok(batch) => return batch,
                 // Its end was not told: rows would be missing.
                 Err(_) => return Err(Error::new(ErrorKind::Stopped, "a thread of the scan ended")),
             }
-            self.open = None;
-            self.work.turns().end += 1;
-            self.work.changed.notify_one();
+            drop(self.begun.pop_front());
+            self.begin()?;
         }
+        Ok(None)
     }
 }
 
-impl Drop for Parallel {
-    fn drop(&mut self) {
-        self.work.turns().end = 0;
-        self.work.changed.notify_all();
-        // Whoever waits with rows learns that nobody wants them.
-        self.open = None;
-        self.stretches = Vec::new().into_iter();
-        self.threads.drain(..).for_each(|thread| drop(thread.join()));
-    }
-}
-
-impl Work {
-    fn turns(&self) -> MutexGuard<'_, Turns> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn go_on(&self) {
-        let mut readers = Readers::default();
-        while let Some((number, send)) = self.next_turn() {
-            let work = AssertUnwindSafe(|| self.render(number, &send, &mut readers));
-            let rendered = catch_unwind(work);
-            let failed = |_| Err(Error::corrupt("a scan failed in a way that nobody foresaw"));
-            let end = rendered.unwrap_or_else(failed).map(|()| None);
-            // Gone if nobody reads on.
-            drop(send.send(end));
+fn render(
+    view: &Arc<View>,
+    scan: &Scan,
+    send: &SyncSender<Given>,
+    spare: &Mutex<Vec<Readers>>,
+) -> Result<()> {
+    let mut rows = Rows::of(Query::new(Arc::clone(view), scan)?, true)?;
+    let spares = || spare.lock().unwrap_or_else(PoisonError::into_inner);
+    *rows.readers() = spares().pop().unwrap_or_default();
+    while let Some(batch) = rows.next_batch()? {
+        if send.send(Ok(Some(batch))).is_err() {
+            break;
         }
     }
-
-    fn next_turn(&self) -> Option<(usize, SyncSender<Given>)> {
-        let wait = |turns: &mut Turns| {
-            turns.next >= turns.end && turns.end > 0 && turns.next < self.stretches.len()
-        };
-        let turns = self.changed.wait_while(self.turns(), wait);
-        let mut turns = turns.unwrap_or_else(PoisonError::into_inner);
-        if turns.end == 0 {
-            return None;
-        }
-        let send = turns.senders.next()?;
-        turns.next += 1;
-        Some((turns.next - 1, send))
-    }
-
-    /// Renders a stretch with the readers of the one before, which know what it needs by now.
-    fn render(&self, number: usize, send: &SyncSender<Given>, readers: &mut Readers) -> Result<()> {
-        let Some(scan) = self.stretches.get(number) else { return Ok(()) };
-        let query = Query::new(Arc::clone(&self.view), scan)?;
-        let mut rows = Rows::of(query, true)?;
-        std::mem::swap(rows.readers(), readers);
-        while let Some(batch) = rows.next_batch()? {
-            if send.send(Ok(Some(batch))).is_err() {
-                break;
-            }
-        }
-        std::mem::swap(rows.readers(), readers);
-        Ok(())
-    }
+    spares().push(std::mem::take(rows.readers()));
+    Ok(())
 }

@@ -326,6 +326,16 @@ impl<'a> Row<'a> {
         Document::of(json, parts)
     }
 
+    /// Which message it is a row of.
+    pub fn key(&self) -> MessageKey {
+        MessageKey {
+            record: self.keys.record,
+            conversation: self.conversation().to_owned(),
+            reply_to: self.reply_to().map(str::to_owned),
+            id: self.id().to_owned(),
+        }
+    }
+
     /// `chatId`, or `channelIdentity.channelId`.
     pub fn conversation(&self) -> &'a str {
         self.text(&self.keys.conversation)
@@ -392,18 +402,12 @@ impl<'a> Row<'a> {
     ///
     /// Errors are those of [`Row::sightings`].
     pub fn to_stored(&self) -> Result<Stored> {
-        let own = str::to_owned;
         Ok(Stored {
-            key: MessageKey {
-                record: self.keys.record,
-                conversation: own(self.conversation()),
-                reply_to: self.reply_to().map(own),
-                id: own(self.id()),
-            },
+            key: self.key(),
             version: self.version(),
             created: self.created(),
             modified: self.modified(),
-            sender: self.sender().map(own),
+            sender: self.sender().map(str::to_owned),
             kind: self.kind(),
             sequence: self.sequence(),
             address: self.address()?,

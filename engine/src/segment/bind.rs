@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 
 use super::NewRow;
 use super::bound::{Binding, Bound};
+use crate::document::{Document, Parts};
 use crate::format::limits::{decoded, list};
 use crate::row::{Hole, HoleKind, Limits, Parser, PathId, Role, Shape, TemplateId, Templates};
 use crate::types::Timestamp;
@@ -71,6 +72,7 @@ pub(crate) struct Binder {
     columns: HashMap<(PathId, bool), u32, RandomState>,
     pub(crate) contexts: Vec<Context>,
     shape: Shape,
+    is_parsed: bool,
     scratch: Vec<u8>,
     /// What the templates take in their section at most.
     template_bytes: usize,
@@ -125,6 +127,7 @@ impl Binder {
         let mut shape = std::mem::take(&mut self.shape);
         let parsed = self.parser.parse(row.document, Limits::trusted(), &mut shape).is_ok();
         let full = self.is_full(row.document, &shape);
+        self.is_parsed = parsed;
         let parsed = parsed && !full;
         if parsed {
             let root = self.node(row, &shape, &mut Position::default(), sink);
@@ -132,6 +135,12 @@ impl Binder {
         }
         self.shape = shape;
         parsed
+    }
+
+    /// The document of the row that was bound last, if it was taken apart.
+    pub(crate) fn document<'d>(&self, json: &'d [u8]) -> Option<Document<'d>> {
+        let is_of_it = self.is_parsed.then(|| Parts::built(&self.parser, &self.shape));
+        is_of_it.and_then(|parts| Document::of(json, Arc::new(parts)).ok())
     }
 
     /// Keeps a document whole.

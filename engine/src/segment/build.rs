@@ -16,10 +16,11 @@ use super::columns::{self, Columns, Counts, put_heads};
 use super::dictionary::{TextPacker, Trained};
 use super::keys::{Keys, KeysBuilder};
 use super::layout::{self, Bounds, Chunk, Group, Kind, Meta, Place, Strings};
-use super::pages::{self, Directory, LISTS, List, custodian_name};
+use super::pages::{self, Directory, LISTS, List, number_name};
 use super::program::{Made, Program};
+use super::senders::Senders;
 use super::sets::put_set;
-use super::stream::Packer;
+use super::tell::{Long, Telling};
 use super::{NewRow, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bytes::put_varint;
@@ -73,67 +74,46 @@ pub(crate) fn build(
     (effort, dictionary): (Effort, Option<&Trained>),
     source: &mut dyn Source,
 ) -> Result<Built> {
-    let (mut binder, counts, senders) = survey(source)?;
-    binder.restart();
-    let senders = Senders::of(senders);
-    let mut writer = Writer::new(archive, number, effort, (binder, counts, senders), dictionary)?;
+    let surveyed = survey(source)?;
+    let mut writer = Writer::new(archive, number, effort, surveyed, dictionary)?;
     source.visit(&mut |row| writer.push(row))?;
     writer.finish()
 }
 
 type Names = HashSet<Box<str>, RandomState>;
 
-fn survey(source: &mut dyn Source) -> Result<(Binder, Counts, Names)> {
+fn survey(source: &mut dyn Source) -> Result<(Binder, Counts, Senders, Telling)> {
     let (mut binder, mut counts, mut senders) =
         (Binder::new(), Counts::default(), Names::default());
+    let mut long = Long::default();
     source.visit(&mut |row| {
         if !binder.bind(row, &mut counts) {
             Binder::bind_whole(row.document, &mut counts);
         }
+        long.add(row.conversation);
         if let Some(sender) = row.sender {
             let _ = senders.get_or_insert_with(sender, |sender| sender.into());
         }
         Ok(())
     })?;
-    Ok((binder, counts, senders))
-}
-
-/// The senders of a segment, ascending, and their codes.
-#[derive(Debug)]
-struct Senders {
-    names: Strings,
-    codes: HashMap<Box<str>, u32, RandomState>,
-}
-
-impl Senders {
-    fn of(names: Names) -> Self {
-        let mut sorted: Vec<Box<str>> = names.into_iter().collect();
-        sorted.sort_unstable();
-        let mut names = Strings::default();
-        for name in &sorted {
-            names.push(name.as_bytes());
-        }
-        Self { names, codes: sorted.into_iter().zip(1..).collect() }
-    }
-
-    /// 0 for none.
-    fn code(&self, sender: Option<&str>) -> u32 {
-        sender.and_then(|sender| self.codes.get(sender)).copied().unwrap_or(0)
-    }
+    binder.restart();
+    Ok((binder, counts, Senders::of(senders), Telling::of(long)))
 }
 
 struct Writer<'d> {
     file: Vec<u8>,
     effort: Effort,
-    packer: Packer,
     text_packer: TextPacker<'d>,
     /// Of lists, sections and footers.
+    /// Of keys and columns.
+    packer: zstd::bulk::Compressor<'static>,
     list_packer: zstd::bulk::Compressor<'static>,
     binder: Binder,
     columns: Columns,
     conversations: Strings,
     starts: Vec<u32>,
     senders: Senders,
+    telling: Telling,
     set_lists: Vec<Vec<(u32, u64)>>,
     set_numbers: HashMap<Vec<(u32, u64)>, u32, RandomState>,
     /// The set of the row being added.
@@ -157,7 +137,7 @@ impl<'d> Writer<'d> {
         archive: [u8; 16],
         number: u64,
         effort: Effort,
-        (binder, counts, senders): (Binder, Counts, Senders),
+        (binder, counts, senders, telling): (Binder, Counts, Senders, Telling),
         dictionary: Option<&'d Trained>,
     ) -> Result<Self> {
         let mut file = layout::MAGIC.to_vec();
@@ -170,7 +150,7 @@ impl<'d> Writer<'d> {
         Ok(Self {
             file,
             effort,
-            packer: Packer::new(effort.level)?,
+            packer: zstd::bulk::Compressor::new(effort.level).map_err(compression)?,
             text_packer,
             list_packer: zstd::bulk::Compressor::new(effort.level.max(9)).map_err(compression)?,
             binder,
@@ -178,6 +158,7 @@ impl<'d> Writer<'d> {
             conversations: Strings::default(),
             starts: Vec::new(),
             senders,
+            telling,
             set_lists: Vec::new(),
             set_numbers: HashMap::default(),
             set: Vec::new(),
@@ -200,6 +181,7 @@ impl<'d> Writer<'d> {
         if last.is_none_or(|last| self.conversations.text(last) != row.conversation) {
             self.conversations.push(row.conversation.as_bytes());
             self.starts.push(number);
+            self.telling.begin(number);
         }
         let sender = self.senders.code(row.sender);
         let set = self.set(row);
@@ -209,6 +191,7 @@ impl<'d> Writer<'d> {
             Binder::bind_whole(row.document, &mut self.columns);
             self.whole_rows += 1;
         }
+        self.telling.add(row, &self.binder);
         self.documents.extend_from_slice(row.document);
         self.document_ends.push(self.documents.len());
         for (bounds, value) in self.bounds.iter_mut().zip([
@@ -261,11 +244,11 @@ impl<'d> Writer<'d> {
         }
         self.cut_chunk(true);
         let mut payload = Vec::new();
-        self.columns.put_group(&mut self.packer, &mut payload)?;
+        self.columns.put_group(&mut payload);
         let mut keys = Vec::new();
-        self.keys.put(&mut self.packer, &mut keys)?;
+        self.keys.put(&mut keys);
         if !self.renders_back(&keys, &payload)? {
-            payload = self.keep_whole()?;
+            payload = self.keep_whole();
         }
         self.put_group(&keys, &payload)?;
         self.columns.text.clear();
@@ -279,7 +262,7 @@ impl<'d> Writer<'d> {
     }
 
     /// Encodes the group again with every document as one text: what nothing else gives back.
-    fn keep_whole(&mut self) -> Result<Vec<u8>> {
+    fn keep_whole(&mut self) -> Vec<u8> {
         self.columns.drop_group();
         self.chunks.clear();
         self.whole_rows = u32::try_from(self.document_ends.len()).unwrap_or(u32::MAX);
@@ -294,8 +277,8 @@ impl<'d> Writer<'d> {
         }
         self.cut_chunk(true);
         let mut payload = Vec::new();
-        self.columns.put_group(&mut self.packer, &mut payload)?;
-        Ok(payload)
+        self.columns.put_group(&mut payload);
+        payload
     }
 
     /// Decodes the group as a reader will and compares every row with its document.
@@ -386,7 +369,14 @@ impl<'d> Writer<'d> {
     fn put_frame(&mut self, kind: Kind, payload: &[u8]) -> Result<u32> {
         check_decoded(kind, payload)?;
         let start = self.file.len();
-        frame::put(&mut self.file, kind as u8, Codec::None, payload.len(), payload);
+        let mut packed = self.packer.compress(payload).map_err(compression)?;
+        limits::pad(&mut packed, payload.len());
+        let (codec, stored) = if packed.len() < payload.len() {
+            (Codec::Zstd, &*packed)
+        } else {
+            (Codec::None, payload)
+        };
+        frame::put(&mut self.file, kind as u8, codec, payload.len(), stored);
         Ok(narrow(self.file.len() - start))
     }
 
@@ -435,6 +425,7 @@ impl<'d> Writer<'d> {
             List::Custodians => self.sets_of_custodians(),
             List::Entries => columns::lists(&self.columns.tables).0,
             List::Predictions => columns::lists(&self.columns.tables).1,
+            List::Facts => self.telling.finish(),
         };
         let starts = std::mem::take(&mut self.starts);
         let mut directory = Directory { items: narrow(items.len()), pages: Vec::new() };
@@ -464,7 +455,7 @@ impl<'d> Writer<'d> {
         pairs.sort_unstable();
         let mut items = Strings::default();
         for theirs in pairs.chunk_by(|one, next| one.0 == next.0) {
-            let mut item = custodian_name(theirs[0].0).to_vec();
+            let mut item = number_name(theirs[0].0).to_vec();
             let sets: Vec<u32> = theirs.iter().map(|(_, set)| *set).collect();
             layout::put_rising(&mut item, &sets);
             items.push(&item);

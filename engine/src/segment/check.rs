@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::layout::{Group, HEADER_BYTES, Kind, Place, SECTIONS, TRAILER_BYTES};
 use super::open::{Segment, read_at};
-use super::pages::{LISTS, List, custodian_name};
+use super::pages::{LISTS, List, number_name};
 use super::sets::read_sets_of;
 use crate::error::{Error, Result, Touched};
 use crate::format::frame;
@@ -106,8 +106,7 @@ impl Segment {
                 let (name, theirs) = item.split_at_checked(4).ok_or_else(wrong)?;
                 for number in read_sets_of(theirs)? {
                     let set = tables.sets.get(number as usize).unwrap_or_default();
-                    let is_it =
-                        |(custodian, _): &(u32, u64)| custodian_name(*custodian)[..].cmp(name);
+                    let is_it = |(custodian, _): &(u32, u64)| number_name(*custodian)[..].cmp(name);
                     let _ = set.binary_search_by(is_it).map_err(|_missing| wrong())?;
                     left = left.checked_sub(1).ok_or_else(wrong)?;
                 }

@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::bind::{Context, Sink};
 use super::layout::Strings;
-use super::stream::Packer;
+use super::stream;
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_varint, zigzag};
 use crate::format::limits::list;
@@ -263,10 +263,10 @@ impl Columns {
     }
 
     /// Appends the group's columns and forgets its values.
-    pub(crate) fn put_group(&mut self, packer: &mut Packer, out: &mut Vec<u8>) -> Result<()> {
-        packer.put_numbers(out, &self.roots)?;
+    pub(crate) fn put_group(&mut self, out: &mut Vec<u8>) {
+        stream::put_numbers(out, &self.roots);
         put_varint(out, self.inner.len() as u64);
-        packer.put_numbers(out, &self.inner)?;
+        stream::put_numbers(out, &self.inner);
         let mut before = 0;
         for (number, column) in self.columns.iter_mut().enumerate() {
             if column.codes.is_empty() {
@@ -275,13 +275,12 @@ impl Columns {
             put_varint(out, (number + 1 - before) as u64);
             before = number + 1;
             put_varint(out, column.codes.len() as u64);
-            packer.put_numbers(out, &column.codes)?;
+            stream::put_numbers(out, &column.codes);
             column.codes.clear();
         }
         put_varint(out, 0);
         self.roots.clear();
         self.inner.clear();
-        Ok(())
     }
 
     /// Forgets the group's values without writing them: it is encoded again.

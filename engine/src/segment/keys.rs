@@ -7,7 +7,7 @@
 
 use chatvault_base::decimal::put_decimal;
 
-use super::stream::{self, Numbers, Packer};
+use super::stream::{self, Numbers};
 use super::{NewRow, TAG_BYTES};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint, unzigzag, zigzag};
@@ -102,28 +102,28 @@ impl KeysBuilder {
         !self.id_texts.is_empty() || self.id.iter().any(|distance| *distance != 0)
     }
 
-    pub(crate) fn put(&self, packer: &mut Packer, out: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         let whole = |ticks: &i64| ticks % TICKS_PER_MS == 0;
         let in_ms = self.created.iter().chain(&self.modified).all(whole);
         let unit = if in_ms { TICKS_PER_MS } else { 1 };
         put_varint(out, unit.cast_unsigned());
-        packer.put_signed(out, &steps(self.created.iter().map(|ticks| ticks / unit)))?;
+        stream::put_signed(out, &steps(self.created.iter().map(|ticks| ticks / unit)));
         let modified: Vec<i64> = self.modified.iter().map(|ticks| ticks / unit).collect();
-        packer.put_signed(out, &modified)?;
-        packer.put_signed(out, &self.version)?;
-        packer.put_signed(out, &self.id)?;
+        stream::put_signed(out, &modified);
+        stream::put_signed(out, &self.version);
+        stream::put_signed(out, &self.id);
         put_texts(out, &self.id_texts);
-        packer.put_numbers(out, &self.reply)?;
+        stream::put_numbers(out, &self.reply);
         put_texts(out, &self.reply_texts);
-        packer.put_numbers(out, &self.senders)?;
-        packer.put_numbers(out, &self.kinds)?;
-        packer.put_signed(out, &steps(self.sequence.iter().copied()))?;
-        packer.put_numbers(out, &self.sets)?;
+        stream::put_numbers(out, &self.senders);
+        stream::put_numbers(out, &self.kinds);
+        stream::put_signed(out, &steps(self.sequence.iter().copied()));
+        stream::put_numbers(out, &self.sets);
         for marked in [&self.siblings, &self.beside] {
             put_varint(out, marked.len() as u64);
             put_gaps(out, marked.iter().copied());
         }
-        packer.put(out, &self.tags)
+        put_block(out, &self.tags);
     }
 }
 
@@ -195,10 +195,8 @@ impl Keys {
         let set_numbers = below(stream::read_numbers(reader, rows)?, rows, sets)?;
         let siblings = read_gaps(reader, rows)?;
         let beside = read_gaps(reader, rows)?;
-        let tags = stream::read(reader, rows * TAG_BYTES)?;
-        if tags.len() != rows * TAG_BYTES || !reader.is_empty() {
-            return Err(damaged());
-        }
+        let tags = reader.block().filter(|tags| tags.len() == rows * TAG_BYTES);
+        let tags = tags.filter(|_| reader.is_empty()).ok_or_else(damaged)?.to_vec();
         Ok(Self {
             created,
             modified,

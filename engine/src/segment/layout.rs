@@ -34,6 +34,7 @@ pub(crate) enum Kind {
     Custodians = 11,
     Entries = 12,
     Predictions = 13,
+    Facts = 14,
 }
 
 impl Kind {
@@ -51,7 +52,8 @@ impl Kind {
             | Self::Sets
             | Self::Custodians
             | Self::Entries
-            | Self::Predictions => decoded::FRAME,
+            | Self::Predictions
+            | Self::Facts => decoded::FRAME,
         }
     }
 }

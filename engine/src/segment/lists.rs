@@ -12,7 +12,7 @@ use super::bound::Bound;
 use super::columns::{ColumnHead, predicted_code};
 use super::dictionary::Decoder;
 use super::open::Segment;
-use super::pages::{LISTS, List, ListPage, custodian_name};
+use super::pages::{LISTS, List, ListPage, number_name};
 use super::program::{Made, Program};
 use super::sets::{read_set, read_sets_of};
 use crate::error::{Error, Result};
@@ -195,7 +195,7 @@ impl Lists {
 
     /// The sets that a custodian is in, ascending.
     pub(crate) fn sets_of(&self, custodian: u32) -> Result<Vec<u32>> {
-        let name = custodian_name(custodian);
+        let name = number_name(custodian);
         let Some((page, number)) = self.segment.find(List::Custodians, &name)? else {
             return Ok(Vec::new());
         };

@@ -22,8 +22,10 @@ mod pages;
 mod program;
 mod recent;
 mod rows;
+mod senders;
 mod sets;
 mod stream;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -11,11 +11,12 @@ use super::footer;
 use super::keys::Keys;
 use super::layout::{Group, Kind, Meta, Place, Strings};
 use super::lists::{Forming, Forms, Lists};
-use super::pages::{LISTS, List, ListPage};
+use super::pages::{LISTS, List, ListPage, number_name};
 use super::program::{Made, Program};
 use super::sets::Sets;
 use crate::cache::{Cache, CacheKey, Cached, Part};
 use crate::error::{Error, ErrorKind, Result};
+use crate::facts::Gathering;
 use crate::format::bytes::Reader;
 use crate::format::frame::{self, Codec, Frame};
 use crate::format::limits::{FIRST_ITEMS, list};
@@ -145,6 +146,16 @@ impl Segment {
         let page = self.page(list, number)?;
         let index = page.search(list, name).ok();
         Ok(index.map(|index| (page, narrow(number) * list.page_items() + narrow(index))))
+    }
+
+    /// Adds the facts of the conversation that begins with a row; false if it has none here.
+    pub(crate) fn add_facts(&self, first: u32, facts: &mut Gathering) -> Result<bool> {
+        let Some((page, number)) = self.find(List::Facts, &number_name(first))? else {
+            return Ok(false);
+        };
+        let local = (number % List::Facts.page_items()) as usize;
+        let item = page.get(local).and_then(|item| item.get(4..)).unwrap_or_default();
+        facts.add_item(item).map(|()| true).ok_or_else(mixed_up)
     }
 
     /// The rows of a conversation.

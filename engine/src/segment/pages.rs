@@ -9,6 +9,7 @@
 use super::columns::{MAX_ENTRY_BYTES, is_predictions};
 use super::layout::{Kind, Place, Strings, put_rising, read_rising};
 use crate::error::{Error, Result};
+use crate::facts::{self, LONG_ROWS};
 use crate::format::bytes::{Reader, put_block, put_varint};
 use crate::format::limits::{Limit, list};
 
@@ -27,15 +28,18 @@ pub(crate) enum List {
     Entries,
     /// Codes that go with a context, by column.
     Predictions,
+    /// First rows of long conversations, ascending, each with what its messages say of people.
+    Facts,
 }
 
-pub(crate) const LISTS: [List; 6] = [
+pub(crate) const LISTS: [List; 7] = [
     List::Conversations,
     List::Senders,
     List::Sets,
     List::Custodians,
     List::Entries,
     List::Predictions,
+    List::Facts,
 ];
 
 impl List {
@@ -45,6 +49,7 @@ impl List {
             Self::Conversations | Self::Senders | Self::Entries => 128,
             Self::Sets | Self::Custodians => 64,
             Self::Predictions => 32,
+            Self::Facts => 4,
         }
     }
 
@@ -56,12 +61,13 @@ impl List {
             Self::Custodians => Kind::Custodians,
             Self::Entries => Kind::Entries,
             Self::Predictions => Kind::Predictions,
+            Self::Facts => Kind::Facts,
         }
     }
 
     /// Is it looked up by name?
     fn is_sorted(self) -> bool {
-        matches!(self, Self::Conversations | Self::Senders | Self::Custodians)
+        matches!(self, Self::Conversations | Self::Senders | Self::Custodians | Self::Facts)
     }
 
     /// The most items of a segment of so many rows.
@@ -73,14 +79,15 @@ impl List {
             Self::Custodians => list::CUSTODIANS_OF_ROWS,
             Self::Entries => list::ENTRIES,
             Self::Predictions => list::PREDICTIONS,
+            Self::Facts => list::CONVERSATIONS.within((rows / LONG_ROWS) as usize),
         }
     }
 }
 
-/// A custodian as items are in order: four bytes, the highest first.
+/// A custodian, or a row, as items are in order: four bytes, the highest first.
 #[expect(clippy::big_endian_bytes, reason = "names are compared by their bytes")]
-pub(crate) fn custodian_name(custodian: u32) -> [u8; 4] {
-    custodian.to_be_bytes()
+pub(crate) fn number_name(number: u32) -> [u8; 4] {
+    number.to_be_bytes()
 }
 
 /// What the footer says of a page.
@@ -169,8 +176,9 @@ impl Directory {
 
 /// The name that a directory shows of an item.
 fn name_of(list: List, item: &[u8]) -> &[u8] {
-    // Behind a custodian stand its sets.
-    if list == List::Custodians { item.get(..4).unwrap_or(item) } else { item }
+    // Behind a custodian stand its sets, behind a row the facts.
+    let is_numbered = matches!(list, List::Custodians | List::Facts);
+    if is_numbered { item.get(..4).unwrap_or(item) } else { item }
 }
 
 /// The shortest start of a name that is above the one before it.
@@ -237,6 +245,7 @@ impl ListPage {
             List::Custodians => name.len() > 4,
             List::Entries => name.len() <= MAX_ENTRY_BYTES,
             List::Predictions => is_predictions(name),
+            List::Facts => name.get(4..).is_some_and(facts::is_whole),
         };
         let items = Strings::read(reader, limit, |before, item| {
             let name = name_of(list, item);

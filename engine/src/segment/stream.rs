@@ -1,96 +1,37 @@
-//! Streams of integers and bytes inside a frame: constant, bytes, or varints, packed if it helps.
+//! Streams of integers inside a frame: constant, bytes, or varints. The frame is packed as a whole: its
+//! many small streams are alike.
 //!
 //! How many numbers there are is known to the reader and checked. Bytes: FORMAT.md, "Segment".
 
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint, unzigzag, zigzag};
-use crate::format::unpack::unpack_bare;
 
-/// Fewer bytes do not get smaller.
-const MIN_PACKED: usize = 24;
-
-/// Forms of numbers that differ.
+/// Forms of numbers.
+const SAME: u8 = 0;
 const BYTES: u8 = 1;
-const BYTES_PACKED: u8 = 2;
-const VARINTS: u8 = 3;
-const VARINTS_PACKED: u8 = 4;
+const VARINTS: u8 = 2;
 
-/// Packs streams at one compression level.
-pub(crate) struct Packer {
-    zstd: zstd::bulk::Compressor<'static>,
-}
-
-impl std::fmt::Debug for Packer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Packer")
+/// Appends numbers in the shortest form.
+pub(crate) fn put_numbers(out: &mut Vec<u8>, numbers: &[u64]) {
+    let first = numbers.first().copied().unwrap_or(0);
+    if numbers.iter().all(|number| *number == first) {
+        out.push(SAME);
+        return put_varint(out, first);
+    }
+    let narrow = numbers.iter().map(|number| u8::try_from(*number));
+    if let Ok(bytes) = narrow.collect::<std::result::Result<Vec<u8>, _>>() {
+        out.push(BYTES);
+        put_block(out, &bytes);
+    } else {
+        out.push(VARINTS);
+        put_block(out, &varints(numbers));
     }
 }
 
-impl Packer {
-    pub(crate) fn new(level: i32) -> Result<Self> {
-        let mut zstd = zstd::bulk::Compressor::new(level).map_err(compression)?;
-        // A group has many small streams: what each of them can do without counts.
-        zstd.include_magicbytes(false).map_err(compression)?;
-        zstd.include_contentsize(false).map_err(compression)?;
-        Ok(Self { zstd })
-    }
-
-    /// Appends bytes, packed if that saves something.
-    pub(crate) fn put(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
-        if let Some(packed) = self.pack(bytes)? {
-            out.push(1);
-            put_varint(out, bytes.len() as u64);
-            put_block(out, &packed);
-        } else {
-            out.push(0);
-            put_block(out, bytes);
-        }
-        Ok(())
-    }
-
-    /// The bytes packed; `None` if that saves nothing.
-    fn pack(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
-        if bytes.len() < MIN_PACKED {
-            return Ok(None);
-        }
-        let packed = self.zstd.compress(bytes).map_err(compression)?;
-        Ok((packed.len() < bytes.len()).then_some(packed))
-    }
-
-    /// Appends numbers in the cheapest of the forms.
-    pub(crate) fn put_numbers(&mut self, out: &mut Vec<u8>, numbers: &[u64]) -> Result<()> {
-        let first = numbers.first().copied().unwrap_or(0);
-        if numbers.iter().all(|number| *number == first) {
-            out.push(0);
-            put_varint(out, first);
-            return Ok(());
-        }
-        let narrow = numbers
-            .iter()
-            .map(|number| u8::try_from(*number))
-            .collect::<std::result::Result<Vec<u8>, _>>();
-        let (plain, packed, bytes) = match narrow {
-            Ok(bytes) => (BYTES, BYTES_PACKED, bytes),
-            Err(_) => (VARINTS, VARINTS_PACKED, varints(numbers)),
-        };
-        let Some(smaller) = self.pack(&bytes)? else {
-            out.push(plain);
-            put_block(out, &bytes);
-            return Ok(());
-        };
-        out.push(packed);
-        if packed == VARINTS_PACKED {
-            put_varint(out, bytes.len() as u64);
-        }
-        put_block(out, &smaller);
-        Ok(())
-    }
-
-    /// Appends signed numbers.
-    pub(crate) fn put_signed(&mut self, out: &mut Vec<u8>, numbers: &[i64]) -> Result<()> {
-        let unsigned: Vec<u64> = numbers.iter().map(|number| zigzag(*number)).collect();
-        self.put_numbers(out, &unsigned)
-    }
+/// Appends signed numbers.
+pub(crate) fn put_signed(out: &mut Vec<u8>, numbers: &[i64]) {
+    let unsigned: Vec<u64> = numbers.iter().map(|number| zigzag(*number)).collect();
+    put_numbers(out, &unsigned);
 }
 
 fn varints(numbers: &[u64]) -> Vec<u8> {
@@ -99,10 +40,6 @@ fn varints(numbers: &[u64]) -> Vec<u8> {
         put_varint(&mut bytes, *number);
     }
     bytes
-}
-
-fn compression(cause: std::io::Error) -> Error {
-    Error::new(crate::error::ErrorKind::Io, "compression failed").caused_by(cause)
 }
 
 /// Numbers as read back, each as wide as the widest needs to be: decoded groups are what caches
@@ -192,47 +129,20 @@ fn each<N, T>(numbers: &[N], count: usize, mut make: impl FnMut(usize, &N) -> T)
     numbers.iter().take(count).enumerate().map(|(at, number)| make(at, number)).collect()
 }
 
-/// Reads a stream of at most `limit` bytes.
-pub(crate) fn read(reader: &mut Reader<'_>, limit: usize) -> Result<Vec<u8>> {
-    let damaged = || Error::corrupt("stream is damaged");
-    let packing = reader.u8().ok_or_else(damaged)?;
-    let raw = usize::try_from(reader.varint().ok_or_else(damaged)?).unwrap_or(usize::MAX);
-    if raw > limit {
-        return Err(Error::corrupt(format!("stream of {raw} bytes is over {limit}")));
-    }
-    match packing {
-        0 => Ok(reader.take(raw).ok_or_else(damaged)?.to_vec()),
-        1 => {
-            let packed = reader.block().ok_or_else(damaged)?;
-            unpack_bare(packed, raw, "stream")
-        }
-        _ => Err(damaged()),
-    }
-}
-
 /// Reads exactly `count` numbers.
 pub(crate) fn read_numbers(reader: &mut Reader<'_>, count: usize) -> Result<Numbers> {
-    let damaged = || Error::corrupt("numbers are damaged");
-    let form = reader.u8().ok_or_else(damaged)?;
-    if form == 0 {
-        return Ok(Numbers::Same(reader.varint().ok_or_else(damaged)?));
-    }
-    let limit = count.saturating_mul(10);
-    let raw = if form == VARINTS_PACKED {
-        let raw = reader.varint().and_then(|raw| usize::try_from(raw).ok());
-        raw.filter(|raw| *raw <= limit).ok_or_else(damaged)?
-    } else {
-        count
-    };
-    let stored = reader.block().ok_or_else(damaged)?;
-    match form {
-        BYTES if stored.len() == count => Ok(Numbers::Bytes(stored.to_vec())),
-        VARINTS => read_varints(stored, count).ok_or_else(damaged),
-        BYTES_PACKED => Ok(Numbers::Bytes(unpack_bare(stored, raw, "stream")?)),
-        VARINTS_PACKED => {
-            read_varints(&unpack_bare(stored, raw, "stream")?, count).ok_or_else(damaged)
+    try_read_numbers(reader, count).ok_or_else(|| Error::corrupt("numbers are damaged"))
+}
+
+fn try_read_numbers(reader: &mut Reader<'_>, count: usize) -> Option<Numbers> {
+    match reader.u8()? {
+        SAME => Some(Numbers::Same(reader.varint()?)),
+        BYTES => {
+            let bytes = reader.block().filter(|bytes| bytes.len() == count)?;
+            Some(Numbers::Bytes(bytes.to_vec()))
         }
-        _ => Err(damaged()),
+        VARINTS => read_varints(reader.block()?, count),
+        _ => None,
     }
 }
 
@@ -262,7 +172,6 @@ mod tests {
 
     #[test]
     fn numbers_of_every_form_come_back() {
-        let mut packer = Packer::new(3).unwrap();
         for numbers in [
             vec![],
             vec![7; 100],
@@ -273,7 +182,7 @@ mod tests {
             vec![300, 1 << 40, u64::MAX],
         ] {
             let mut out = Vec::new();
-            packer.put_numbers(&mut out, &numbers).unwrap();
+            put_numbers(&mut out, &numbers);
             let mut reader = Reader::new(&out);
             let back = read_numbers(&mut reader, numbers.len()).unwrap();
             let each: Vec<u64> = (0..numbers.len()).map(|at| back.at(at)).collect();
@@ -283,9 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_claims_more_than_its_limit_is_refused_before_memory_is_taken() {
-        let mut out = vec![0];
-        put_varint(&mut out, u64::MAX);
-        assert!(read(&mut Reader::new(&out), 1 << 20).is_err());
+    fn a_stream_that_has_fewer_numbers_than_there_must_be_is_refused_before_memory_is_taken() {
+        for form in [BYTES, VARINTS, 3] {
+            let bytes = [form, 1, 1];
+            assert!(read_numbers(&mut Reader::new(&bytes), usize::MAX).is_err(), "{form}");
+        }
     }
 }

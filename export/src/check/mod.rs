@@ -42,17 +42,13 @@ pub type Answer<'a> = &'a mut dyn Iterator<Item = Result<Subject>>;
 
 /// Checks that the files of the export of this name in a folder agree with each other.
 ///
-/// `watch` is told each part before it is read, with its size.
+/// `watch` is told each part before it is read.
 ///
 /// # Errors
 ///
-/// If there is no index, or the folder cannot be read. What is wrong with the export is no error but
+/// If there is no index, the folder cannot be read, or `Cancelled` after a `Break`. What is wrong with the export is no error but
 /// a finding.
-pub fn check(
-    storage: &dyn Storage,
-    export: &str,
-    watch: &mut dyn FnMut(&str, u64),
-) -> Result<CheckReport> {
+pub fn check(storage: &dyn Storage, export: &str, watch: Watch<'_>) -> Result<CheckReport> {
     read(storage, export, watch).map(|read| read.report)
 }
 
@@ -65,11 +61,7 @@ pub(crate) struct Read {
 }
 
 /// Reads everything that an export has.
-pub(crate) fn read(
-    storage: &dyn Storage,
-    export: &str,
-    watch: &mut dyn FnMut(&str, u64),
-) -> Result<Read> {
+pub(crate) fn read(storage: &dyn Storage, export: &str, watch: Watch<'_>) -> Result<Read> {
     let mut report = CheckReport::default();
     let Some(index) = Index::read(storage, export)? else {
         let problem = "there is none".to_owned();
@@ -80,7 +72,9 @@ pub(crate) fn read(
     whole::check_names(storage, &index, &mut report)?;
     let mut parts = part::Parts::new(storage, &index);
     for record in &index.parts {
-        watch(&record.name, record.bytes);
+        if watch(Step::Reading(&record.name, record.bytes)).is_break() {
+            return Err(Error::Cancelled);
+        }
         parts.check(record, &mut report)?;
     }
     let reasons = parts.finish(&mut report);

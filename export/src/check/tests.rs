@@ -1,6 +1,7 @@
 //! Whatever is done to a part, a check says so and says where.
 
 use std::io::{Cursor, Write};
+use std::ops::ControlFlow;
 
 use chatvault_engine::{Memory, Storage};
 use proptest::prelude::*;
@@ -27,7 +28,7 @@ fn put(storage: &dyn Storage, name: &str, bytes: &[u8]) {
 }
 
 fn findings(memory: &Memory) -> Vec<String> {
-    let report = check(memory, EXPORT, &mut |_, _| {}).unwrap();
+    let report = check(memory, EXPORT, &mut |_| ControlFlow::Continue(())).unwrap();
     report.findings.iter().map(ToString::to_string).collect()
 }
 
@@ -70,8 +71,11 @@ fn assert_found((part, findings): (String, Vec<String>), expected: &str) {
 fn an_untouched_export_is_good() {
     let (memory, index) = plan().export(65_536, 0);
     let mut watched = Vec::new();
-    let report = check(&memory, EXPORT, &mut |part, bytes| {
-        watched.push((part.to_owned(), bytes));
+    let report = check(&memory, EXPORT, &mut |step| {
+        if let Step::Reading(part, bytes) = step {
+            watched.push((part.to_owned(), bytes));
+        }
+        ControlFlow::Continue(())
     });
     let report = report.unwrap();
     assert_eq!(report.findings, []);
@@ -208,9 +212,9 @@ fn an_index_that_was_changed_is_found() {
         assert!(sums || to.contains(' '), "{findings:#?}");
     }
     put(&memory, &name, b"{}");
-    assert!(check(&memory, EXPORT, &mut |_, _| {}).is_err());
+    assert!(check(&memory, EXPORT, &mut |_| ControlFlow::Continue(())).is_err());
     memory.remove(&name).unwrap();
-    assert!(check(&memory, EXPORT, &mut |_, _| {}).is_err());
+    assert!(check(&memory, EXPORT, &mut |_| ControlFlow::Continue(())).is_err());
 }
 
 #[test]
@@ -218,7 +222,7 @@ fn another_answer_of_the_archive_is_found_and_located() {
     let (memory, index) = plan().export(65_536, 0);
     let ask = |numbers: Vec<usize>| {
         let mut subjects = numbers.into_iter().map(|number| Ok(subject(number)));
-        let mut report = check(&memory, EXPORT, &mut |_, _| {}).unwrap();
+        let mut report = check(&memory, EXPORT, &mut |_| ControlFlow::Continue(())).unwrap();
         compare_subjects(&index, &mut subjects, &mut report).unwrap();
         report
             .findings
@@ -275,7 +279,7 @@ proptest! {
         let at = bit.index(bytes.len() * 8);
         bytes[at / 8] ^= 1 << (at % 8);
         put(&memory, name, &bytes);
-        if let Ok(report) = check(&memory, EXPORT, &mut |_, _| {}) {
+        if let Ok(report) = check(&memory, EXPORT, &mut |_| ControlFlow::Continue(())) {
             prop_assert!(!report.is_good(), "bit {at} of {name}");
         }
     }
@@ -284,7 +288,7 @@ proptest! {
     fn made_up_parts_are_no_danger(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let (memory, index) = plan().export(1_000_000, 0);
         put(&memory, &index.parts[0].name, &bytes);
-        let report = check(&memory, EXPORT, &mut |_, _| {}).unwrap();
+        let report = check(&memory, EXPORT, &mut |_| ControlFlow::Continue(())).unwrap();
         prop_assert!(!report.is_good());
     }
 }

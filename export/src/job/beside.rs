@@ -28,21 +28,11 @@ impl Beside {
             let Some(chats) = survey.chats.get(&record).filter(|chats| !chats.is_empty()) else {
                 continue;
             };
-            let scan = Scan { record: record.into(), ..Scan::default() };
-            let mut rows = snapshot.scan(&scan).map_err(archive)?;
-            while let Some(row) = rows.next().map_err(archive)? {
-                let chat = row.conversation();
-                // Calls have many organizers and no meeting.
-                if chat.is_empty() || chats.binary_search_by(|one| one.as_str().cmp(chat)).is_err()
-                {
-                    continue;
-                }
-                let document = row.document().map_err(archive)?;
-                let from = message(record.into(), &document, &Text::None).from;
-                if let Some(from) = from {
-                    let person = (from.id.into_owned(), from.name.map(String::from));
-                    let _first = all.0.entry((record, chat.to_owned())).or_insert(person);
-                }
+            // Calls have many organizers and no meeting.
+            for chat in chats.iter().filter(|chat| !chat.is_empty()) {
+                let organizer = organizer(snapshot, record, chat)?;
+                let known = organizer.map(|person| ((record, chat.clone()), person));
+                all.0.extend(known);
             }
         }
         Ok(all)
@@ -85,4 +75,22 @@ impl Beside {
             slug: String::new(),
         }
     }
+}
+
+/// Who organized a meeting: id, and name if the row says it. The first row that names somebody counts.
+fn organizer(
+    snapshot: &Snapshot,
+    record: Record,
+    chat: &str,
+) -> Result<Option<(String, Option<String>)>> {
+    let conversations = vec![chat.to_owned()];
+    let scan = Scan { record: record.into(), conversations, ..Scan::default() };
+    let mut rows = snapshot.scan(&scan).map_err(archive)?;
+    while let Some(row) = rows.next().map_err(archive)? {
+        let document = row.document().map_err(archive)?;
+        if let Some(from) = message(record.into(), &document, &Text::None).from {
+            return Ok(Some((from.id.into_owned(), from.name.map(String::from))));
+        }
+    }
+    Ok(None)
 }

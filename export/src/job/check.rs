@@ -9,7 +9,7 @@ use chatvault_engine::{MessageKey, Storage};
 use super::attach::{name_of_link, or_never};
 use super::{Export, Run};
 use crate::check::{self, Again, CheckReport, Proof, Reasons, Step, Watch};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 impl Export {
     /// Reads an export in a folder back and holds it against the archive: every byte must be what
@@ -26,14 +26,7 @@ impl Export {
         how: Run<'_>,
         watch: Watch<'_>,
     ) -> Result<CheckReport> {
-        let mut stopped = false;
-        let mut on_part = |part: &str, bytes: u64| {
-            stopped |= watch(Step::Reading(part, bytes)).is_break();
-        };
-        let read = check::read(&**folder, self.name(), &mut on_part)?;
-        if stopped {
-            return Err(Error::Cancelled);
-        }
+        let read = check::read(&**folder, self.name(), watch)?;
         let check::Read { mut report, index, reasons } = read;
         if index.head.tool != self.head.tool {
             report.proof = Proof::Versions;

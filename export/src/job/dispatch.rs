@@ -8,6 +8,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
+use chatvault_base::threads::{Jobs, Promise};
+
 use super::attach::Attachments;
 use super::made::Made;
 use super::render::{Stretch, Workshop};
@@ -15,7 +17,6 @@ use super::scene::Scene;
 use super::slice::{Extent, Slice};
 use crate::entry::{AttachedState, Entry};
 use crate::error::{Error, Result};
-use crate::pool::{Pool, Promise};
 use crate::request::Format;
 
 /// What one job takes into memory of files, about.
@@ -36,7 +37,7 @@ pub(super) enum Step {
 /// Hands slices out.
 pub(super) struct Dispatcher<'r, 'e> {
     pub(super) shop: Arc<Workshop>,
-    pub(super) pool: &'r Pool,
+    pub(super) jobs: &'r Jobs,
     pub(super) attachments: &'r mut Attachments<'e>,
     pub(super) steps: SyncSender<Step>,
     /// Of a conversation that is more than a slice.
@@ -74,7 +75,8 @@ impl Dispatcher<'_, '_> {
         let scene = self.scene.clone();
         if self.shop.request.text_only {
             let shop = Arc::clone(&self.shop);
-            let made = self.pool.run(move || shop.make(&slice, scene, &mut shop.no_attachments()));
+            let made =
+                self.jobs.promise(move || shop.make(&slice, scene, &mut shop.no_attachments()));
             return Ok(self.framed(place, |own| own.send(Step::Slice(made))));
         }
         if self.shop.is_of_lines() {
@@ -141,7 +143,7 @@ impl Dispatcher<'_, '_> {
             return Ok(());
         }
         let shop = Arc::clone(&self.shop);
-        self.send(Step::Slice(self.pool.run(move || shop.render(stretches, place))))
+        self.send(Step::Slice(self.jobs.promise(move || shop.render(stretches, place))))
     }
 }
 

@@ -149,8 +149,7 @@ impl Export {
                 place: Extent::Whole,
             });
         }
-        let name_rows = Some(most);
-        Ok(Survey { first_slices: slices, name_rows, ..self.surveyed(tally, &windows, false) })
+        Ok(Survey { first_slices: slices, ..self.surveyed(tally, &windows, false) })
     }
 
     /// When the last of a scan's rows was created: they come in order.

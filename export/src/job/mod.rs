@@ -38,9 +38,9 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
+use chatvault_base::{Cancel, Unit};
 use chatvault_engine::{Damage, Snapshot, Timestamp};
 use chatvault_query::event::NoNames;
 use serde_json::{Value, json};
@@ -141,8 +141,16 @@ pub struct Progress {
     pub bytes: u64,
 }
 
+impl Progress {
+    /// The messages, as every operation tells how far it is; of how many is not known while it reads.
+    pub fn share(&self) -> chatvault_base::Progress {
+        let of = (self.phase == Phase::Writing).then_some(self.of);
+        chatvault_base::Progress::new(self.messages, of, Unit::Messages)
+    }
+}
+
 /// Is told how far an export is; `Break` stops it at a place from which it can be resumed.
-pub type OnProgress<'f> = &'f mut dyn FnMut(&Progress) -> ControlFlow<()>;
+pub type OnProgress<'f> = chatvault_base::OnProgress<'f, Progress>;
 
 /// Opens what takes a finished part: see [`Export::write_to`].
 pub type OpenPart<'o> = &'o mut dyn FnMut(&PartRecord) -> io::Result<Box<dyn io::Write + 'o>>;
@@ -151,29 +159,24 @@ pub type OpenPart<'o> = &'o mut dyn FnMut(&PartRecord) -> io::Result<Box<dyn io:
 pub(crate) struct Watch<'f> {
     on: OnProgress<'f>,
     progress: Progress,
-    stopped: Arc<AtomicBool>,
+    cancel: Cancel,
 }
 
 impl<'f> Watch<'f> {
     fn new(on: OnProgress<'f>) -> Self {
-        Self { on, progress: Progress::default(), stopped: Arc::default() }
+        Self { on, progress: Progress::default(), cancel: Cancel::default() }
     }
 
     fn tell(&mut self) {
         if (self.on)(&self.progress).is_break() {
-            self.stopped.store(true, Ordering::Relaxed);
+            self.cancel.cancel();
         }
     }
 
-    /// People and conversations are looked for; false stops it.
-    fn reading(&mut self, rows: u64) -> bool {
-        self.progress.messages = rows;
+    /// People and conversations are looked for.
+    fn reading(&mut self) -> ControlFlow<()> {
         self.tell();
-        !self.is_stopped()
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+        self.cancel.flow()
     }
 }
 

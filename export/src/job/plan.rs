@@ -77,8 +77,6 @@ pub(super) struct Survey {
     pub(super) attachments: u64,
     pub(super) is_exact: bool,
     pub(super) sampled: Option<(u64, u64)>,
-    /// Names are looked for in so many rows of each conversation only.
-    pub(super) name_rows: Option<u64>,
 }
 
 /// What was counted of an export so far.
@@ -215,7 +213,6 @@ impl Export {
             attachments: tally.attachments,
             is_exact,
             sampled: None,
-            name_rows: None,
         }
     }
 

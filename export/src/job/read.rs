@@ -119,7 +119,7 @@ impl Entries {
     /// A message with its chosen version only, whoever delivered it.
     pub(super) fn alone(record: RecordKind, row: &Row<'_>) -> Result<Entry> {
         Ok(Entry {
-            key: key_of(record, row),
+            key: row.key(),
             created: row.created(),
             modified: row.modified(),
             versions: vec![Past::of(record, row, (false, true))?.version],
@@ -141,7 +141,7 @@ impl Entries {
             }
             Source::Each(answer, scan) => {
                 let Some(row) = answer.next().map_err(wrong)? else { return Ok(None) };
-                let (key, created) = (key_of(self.record, &row), row.created());
+                let (key, created) = (row.key(), row.created());
                 let mut rows = each(&self.snapshot, scan, &key, created)?;
                 let own = row.json();
                 for past in &mut rows {
@@ -208,7 +208,7 @@ impl Every {
             return Ok(None);
         }
         self.is_waiting = true;
-        let place = |row: Row<'_>| (key_of(self.record, &row), row.created());
+        let place = |row: Row<'_>| (row.key(), row.created());
         Ok(self.rows.last().map(place))
     }
 
@@ -282,15 +282,6 @@ fn number_variants(rows: &mut Vec<Past>) -> Option<Timestamp> {
         }
     }
     Some(modified)
-}
-
-fn key_of(record: RecordKind, row: &Row<'_>) -> MessageKey {
-    MessageKey {
-        record,
-        conversation: row.conversation().to_owned(),
-        reply_to: row.reply_to().map(str::to_owned),
-        id: row.id().to_owned(),
-    }
 }
 
 impl Past {

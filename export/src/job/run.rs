@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
+use chatvault_base::threads::{Ended, Jobs, Pool, beside};
 use chatvault_engine::Storage;
 use tracing::debug_span;
 
@@ -19,7 +20,6 @@ use crate::error::{Error, Result};
 use crate::format::{html, pdf};
 use crate::manifest::{Index, PartRecord};
 use crate::part::{self, Writer};
-use crate::pool::Pool;
 use crate::request::{Format, Request, day};
 use crate::zip::read::Section;
 
@@ -100,8 +100,7 @@ impl Export {
         let format = self.request.format.name();
         let _span = debug_span!("export", format, id = self.id()).entered();
         let mut watch = Watch::new(on_progress);
-        let stopped = Arc::clone(&watch.stopped);
-        writer.cancel_when(move || stopped.load(std::sync::atomic::Ordering::Relaxed));
+        writer.cancel_when(watch.cancel.clone());
         if writer.is_finished() {
             return writer.finish();
         }
@@ -134,7 +133,7 @@ impl Export {
                 parts_windows: self.request.parts_windows(),
             },
             fonts: fonts.map(Arc::new),
-            pool: Pool::new(how.threads),
+            jobs: Pool::new("export", how.threads).jobs(),
             attachments: Attachments::new(&self.snapshot, how.reasons, self.request.text_only),
             watch,
         };
@@ -164,7 +163,7 @@ struct Work<'e, 'f> {
     known: Arc<Known>,
     stage: Stage,
     fonts: Option<Arc<pdf::Fonts>>,
-    pool: Pool,
+    jobs: Jobs,
     attachments: Attachments<'e>,
     watch: Watch<'f>,
 }
@@ -196,13 +195,14 @@ impl Work<'_, '_> {
         let shop = Workshop::new(snapshot, (&self.request, window), &self.stage, known);
         let shop = Arc::new(shop);
         let desk = Desk { placer: Placer::new(writer, &shop), shop: &shop, watch: &mut self.watch };
-        std::thread::scope(|scope| {
-            let (steps, queue) = sync_channel(AHEAD + self.pool.threads());
-            let (pool, attachments, shop) = (&self.pool, &mut self.attachments, Arc::clone(&shop));
-            let reader = Dispatcher { shop, pool, attachments, steps, scene: None };
-            let _reading = scope.spawn(move || reader.run(slices));
-            desk.place_all(&queue)
-        })?;
+        let (steps, queue) = sync_channel(AHEAD + self.jobs.threads());
+        let (jobs, attachments, shop) = (&self.jobs, &mut self.attachments, Arc::clone(&shop));
+        let reader = Dispatcher { shop, jobs, attachments, steps, scene: None };
+        let read = |(reader, slices): (Dispatcher<'_, '_>, _)| reader.run(slices);
+        // The queue goes with the one who places: then the reader ends, too.
+        let place = move |_: &Ended| desk.place_all(&queue);
+        let placed = beside("export-read", vec![(reader, slices)], read, place);
+        placed.map_err(|_no_thread| Error::Worker)?.1?;
         writer.finish_window()
     }
 }

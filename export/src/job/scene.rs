@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use chatvault_base::Progress;
 use chatvault_engine::{ContentAddress, Snapshot, Timestamp};
 use chatvault_query::Record;
 use chatvault_query::event::Names;
@@ -15,13 +15,9 @@ use super::beside::Beside;
 use super::plan::Survey;
 use super::window::named;
 use crate::entry::{Chat, Context, History, Objects, Person, RenderOptions, Window};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::name::slug;
 use crate::request::{Request, wrong};
-
-/// People are looked for in so many slices of the conversations at once: a fixed number, since what
-/// is known of somebody with very many names depends on where the slices end.
-const SLICES: usize = 4;
 
 /// Everything that is known about people and conversations of an export.
 #[derive(Debug, Default)]
@@ -32,7 +28,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Reads what messages say about people; nothing for a format that does not say it. `None` if
+    /// Looks up what messages say about people; nothing for a format that does not say it. `None` if
     /// it was stopped.
     pub(super) fn collect(
         snapshot: &Snapshot,
@@ -47,27 +43,14 @@ impl Known {
         if chats.is_empty() {
             return Ok(Some(Self { beside, ..Self::default() }));
         }
-        if let Some(rows) = survey.name_rows {
-            let people = People::sample(snapshot, chats, rows).map_err(wrong)?;
-            let conversations = Conversations::sample(snapshot, chats, rows).map_err(wrong)?;
-            return Ok(Some(Self { people, conversations, beside }));
-        }
-        let stopped = Arc::clone(&watch.stopped);
-        let (people, conversations) = std::thread::scope(|scope| {
-            let conversations = scope.spawn(move || {
-                let mut on = |_rows| !stopped.load(Ordering::Relaxed);
-                Conversations::collect(snapshot, chats, &mut on).map_err(wrong)
-            });
-            let mut people = people(snapshot, chats, watch)?;
-            if let Some(people) = &mut people {
-                let named = request.custodians.iter().chain(&request.senders);
-                let users = named.map(|id| id.strip_prefix("user:").unwrap_or(id).to_owned());
-                people.look_up(snapshot, users.collect()).map_err(wrong)?;
-            }
-            Ok((people, conversations.join().map_err(|_panic| Error::Worker)??))
-        })?;
-        let known = |(people, conversations)| Self { people, conversations, beside };
-        Ok(people.zip(conversations).map(known))
+        let mut on = |_: &Progress| watch.reading();
+        let people = People::collect(snapshot, chats, &mut on).map_err(wrong)?;
+        let Some(mut people) = people else { return Ok(None) };
+        let named = request.custodians.iter().chain(&request.senders);
+        let users = named.map(|id| id.strip_prefix("user:").unwrap_or(id).to_owned());
+        people.look_up(snapshot, users.collect()).map_err(wrong)?;
+        let conversations = Conversations::uncounted(snapshot, chats, &mut on).map_err(wrong)?;
+        Ok(conversations.map(|conversations| Self { people, conversations, beside }))
     }
 
     /// A conversation at a time; its folder has no name yet.
@@ -115,33 +98,6 @@ fn topics(chat: &Conversation, until: Timestamp) -> Vec<(Timestamp, Option<Strin
     let mut known = chat.titles();
     known.retain(|(since, _)| *since <= until);
     if known.len() > 1 { known } else { Vec::new() }
-}
-
-/// Everybody in some conversations. `None` if it was stopped.
-fn people(snapshot: &Snapshot, chats: &[String], watch: &mut Watch<'_>) -> Result<Option<People>> {
-    let stopped = Arc::clone(&watch.stopped);
-    let mut slices = chats.chunks(chats.len().div_ceil(SLICES).max(1));
-    let Some(own) = slices.next() else { return Ok(Some(People::default())) };
-    std::thread::scope(|scope| {
-        let collect = |slice: &[String], on: &mut dyn FnMut(u64) -> bool| {
-            People::collect(snapshot, slice, on).map_err(wrong)
-        };
-        let others: Vec<_> = slices
-            .map(|slice| {
-                let stopped = &stopped;
-                scope.spawn(move || collect(slice, &mut |_| !stopped.load(Ordering::Relaxed)))
-            })
-            .collect();
-        let mut all = collect(own, &mut |rows| watch.reading(rows))?;
-        for other in others {
-            let more = other.join().map_err(|_panic| Error::Worker)??;
-            all = all.zip(more).map(|(mut all, more)| {
-                all.join(more);
-                all
-            });
-        }
-        Ok(all)
-    })
 }
 
 /// What all renderers of one conversation and window need. Shared by the threads that render.

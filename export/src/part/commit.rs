@@ -27,7 +27,7 @@ impl<'a> Writer<'a> {
         if part.size_with(group, &Records::Pending, &next).fits(cap) {
             return Ok(Some(Records::Pending));
         }
-        part.end_chunks(&self.pool, self.settings.level)?;
+        part.end_chunks(&self.jobs, self.settings.level)?;
         if part.size_with(group, &Records::Pending, &next).fits(cap) {
             return Ok(Some(Records::Pending));
         }
@@ -80,7 +80,7 @@ impl<'a> Writer<'a> {
         let Some(running) = part.records(path) else { return Ok(()) };
         match chunk {
             Some(chunk) => running.add_chunk(chunk),
-            None => running.add(&bytes, &self.pool, self.settings.level),
+            None => running.add(&bytes, &self.jobs, self.settings.level),
         }
     }
 }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use chatvault_base::threads::{Jobs, Promise};
 use chatvault_engine::{ReadFile, Storage};
 
 use super::file::Spool;
 use super::group::Slot;
 use crate::digest::{Hash, Sha256, hex, sha256};
 use crate::error::{Error, Result};
-use crate::pool::{Pool, Promise};
 use crate::zip::deflate::{CHUNK_BYTES, ChunkPlace, Inflater, LAST_BLOCK, chunk};
 use crate::zip::read::Section;
 use crate::zip::{Method, is_compressed};
@@ -109,7 +109,7 @@ pub(super) enum Ready<'a> {
 #[derive(Debug)]
 pub(super) struct Press<'s> {
     pub(super) storage: &'s Arc<dyn Storage>,
-    pub(super) pool: &'s Pool,
+    pub(super) jobs: &'s Jobs,
     pub(super) level: u32,
     /// The name of the next spool.
     pub(super) spool: String,
@@ -133,7 +133,7 @@ impl Press<'_> {
         if raw.len() < HANDED_OVER_BYTES {
             return Ready::Now(pack(raw, level, store));
         }
-        Ready::Soon(self.pool.run(move || pack(raw, level, store)))
+        Ready::Soon(self.jobs.promise(move || pack(raw, level, store)))
     }
 
     /// Deflates a stream chunk by chunk: the first pass, which tells its size.

@@ -3,12 +3,12 @@
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chatvault_base::threads::{Jobs, Promise};
 use chatvault_engine::{ReadFile, Storage, WriteFile};
 
 use super::folder::hash_file;
 use crate::digest::{Hash, Sha256, hex};
 use crate::error::{Error, Result};
-use crate::pool::{Pool, Promise};
 
 /// How much is handed to the system at a time.
 pub(super) const BUFFER_BYTES: usize = 1 << 20;
@@ -17,24 +17,24 @@ pub(super) const BUFFER_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct LaneHash {
     /// A pool of at most one thread: more would not keep the order.
-    lane: Arc<Pool>,
+    lane: Arc<Jobs>,
     state: Arc<Mutex<Sha256>>,
 }
 
 impl LaneHash {
-    pub(super) fn new(lane: &Arc<Pool>) -> Self {
+    pub(super) fn new(lane: &Arc<Jobs>) -> Self {
         Self { lane: Arc::clone(lane), state: Arc::default() }
     }
 
     pub(super) fn update(&self, bytes: Arc<Vec<u8>>) {
         let state = Arc::clone(&self.state);
         let work = move || state.lock().unwrap_or_else(PoisonError::into_inner).update(&bytes);
-        drop(self.lane.run(work));
+        drop(self.lane.promise(work));
     }
 
     pub(super) fn finish(self) -> Promise<Hash> {
         let state = self.state;
-        self.lane.run(move || {
+        self.lane.promise(move || {
             std::mem::take(&mut *state.lock().unwrap_or_else(PoisonError::into_inner)).finish()
         })
     }
@@ -55,7 +55,7 @@ impl PartFile {
     pub(super) fn create(
         storage: &Arc<dyn Storage>,
         path: String,
-        lane: &Arc<Pool>,
+        lane: &Arc<Jobs>,
     ) -> Result<Self> {
         let temporary = Temporary::create(storage, path)?;
         let hash = LaneHash::new(lane);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io::Read;
 
+use chatvault_base::threads::Jobs;
 use foldhash::fast::RandomState;
 
 use super::accounts::{Load, Size};
@@ -15,7 +16,6 @@ use crate::digest::{Hash, sha256};
 use crate::error::{Error, Result};
 use crate::manifest::{Draft, Facts, Key, Last, MANIFEST, PartRecord, SUMS, sums_text};
 use crate::name::fold;
-use crate::pool::Pool;
 use crate::zip::deflate::stored_bytes;
 use crate::zip::record::{End, ZipEntry};
 use crate::zip::{Method, member_bytes};
@@ -125,8 +125,8 @@ impl<'a> OpenPart<'a> {
     }
 
     /// Deflates all records that wait for it.
-    pub(super) fn end_chunks(&mut self, pool: &Pool, level: u32) -> Result<()> {
-        self.running.values_mut().try_for_each(|running| running.end_chunk(pool, level))
+    pub(super) fn end_chunks(&mut self, jobs: &Jobs, level: u32) -> Result<()> {
+        self.running.values_mut().try_for_each(|running| running.end_chunk(jobs, level))
     }
 
     /// Adds what is said about messages.
@@ -175,12 +175,12 @@ impl<'a> OpenPart<'a> {
     pub(super) fn end_records(
         &mut self,
         path: &str,
-        pool: &Pool,
+        jobs: &Jobs,
         level: u32,
     ) -> Result<Option<u32>> {
         let Some(running) = self.running.remove(path) else { return Ok(None) };
         let number = running.number;
-        let slot = running.into_slot(pool, level)?;
+        let slot = running.into_slot(jobs, level)?;
         self.waiting_load = self.waiting_load.plus(slot_load(&slot));
         self.waiting.push_back(slot);
         self.write_waiting(WAITING_BYTES, WAITING_MEMBERS)?;

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use chatvault_base::threads::{Jobs, Promise};
+
 use super::accounts::{Listed, Load};
 use super::content::{Packed, Ready, Store, Sums};
 use super::file::LaneHash;
@@ -10,7 +12,6 @@ use super::group::{RecordFile, Slot};
 use crate::error::Result;
 use crate::manifest::more_digits;
 use crate::name;
-use crate::pool::{Pool, Promise};
 use crate::zip::deflate::{CHUNK_BYTES, ChunkPlace, LAST_BLOCK, chunk, stored_bytes};
 use crate::zip::{Method, member_bytes};
 
@@ -101,19 +102,19 @@ impl Running {
     }
 
     /// Adds a record. Chunks end where the records that are waiting have become many.
-    pub(super) fn add(&mut self, record: &[u8], pool: &Pool, level: u32) -> Result<()> {
+    pub(super) fn add(&mut self, record: &[u8], jobs: &Jobs, level: u32) -> Result<()> {
         self.raw += record.len() as u64;
         self.pending.extend_from_slice(record);
-        if self.pending.len() >= CHUNK_BYTES { self.launch(pool, level) } else { Ok(()) }
+        if self.pending.len() >= CHUNK_BYTES { self.launch(jobs, level) } else { Ok(()) }
     }
 
-    fn launch(&mut self, pool: &Pool, level: u32) -> Result<()> {
+    fn launch(&mut self, jobs: &Jobs, level: u32) -> Result<()> {
         let room = Vec::with_capacity(self.pending.len());
         let raw = Arc::new(std::mem::replace(&mut self.pending, room));
         let most = stored_bytes(raw.len());
-        self.flying.push_back((pool.run(move || Chunk::new(raw, level)), most));
+        self.flying.push_back((jobs.promise(move || Chunk::new(raw, level)), most));
         self.flying_bytes += most;
-        while self.flying.len() > 2 * pool.threads() {
+        while self.flying.len() > 2 * jobs.threads() {
             self.land()?;
         }
         Ok(())
@@ -143,9 +144,9 @@ impl Running {
     }
 
     /// Makes everything exact, by ending the chunk that is not whole.
-    pub(super) fn end_chunk(&mut self, pool: &Pool, level: u32) -> Result<()> {
+    pub(super) fn end_chunk(&mut self, jobs: &Jobs, level: u32) -> Result<()> {
         if !self.pending.is_empty() {
-            self.launch(pool, level)?;
+            self.launch(jobs, level)?;
         }
         self.settle()
     }
@@ -157,8 +158,8 @@ impl Running {
     }
 
     /// The finished file.
-    pub(super) fn into_slot(mut self, pool: &Pool, level: u32) -> Result<Slot<'static>> {
-        self.end_chunk(pool, level)?;
+    pub(super) fn into_slot(mut self, jobs: &Jobs, level: u32) -> Result<Slot<'static>> {
+        self.end_chunk(jobs, level)?;
         self.store.append(&LAST_BLOCK)?;
         let sums = Sums { crc: self.crc.finalize(), sha256: self.sha256.finish().wait()? };
         let (bytes, body) = self.store.into_body()?;

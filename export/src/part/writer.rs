@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use chatvault_base::Cancel;
+use chatvault_base::threads::{Jobs, Pool};
 use chatvault_engine::Storage;
 use tracing::debug;
 
@@ -19,7 +21,6 @@ use crate::error::{Error, Result};
 use crate::manifest::{
     Continued, Counts, Draft, Head, Index, Last, PartRecord, Resume, WindowRecord,
 };
-use crate::pool::Pool;
 
 /// Writes the parts of an export. See the [module](super) for what it promises.
 ///
@@ -27,9 +28,9 @@ use crate::pool::Pool;
 pub(crate) struct Writer<'a> {
     pub(super) settings: Settings,
     pub(super) folder: Folder,
-    pub(super) pool: Pool,
+    pub(super) jobs: Jobs,
     /// One thread that hashes in order.
-    pub(super) lane: Arc<Pool>,
+    pub(super) lane: Arc<Jobs>,
     index: Index,
     /// Parts of an earlier run that are written again: they must come out the same.
     again: VecDeque<PartRecord>,
@@ -44,7 +45,7 @@ pub(crate) struct Writer<'a> {
     /// Is told of parts that come out otherwise, which is then no error.
     on_other: Option<OnOther<'a>>,
     on_part: OnPart<'a>,
-    cancelled: Box<dyn Fn() -> bool + 'a>,
+    cancel: Cancel,
 }
 
 /// Is told of a finished part.
@@ -155,8 +156,8 @@ impl<'a> Writer<'a> {
         }
         let threads = settings.threads;
         Ok(Self {
-            pool: Pool::new(threads),
-            lane: Arc::new(Pool::new(threads.min(1))),
+            jobs: Pool::new("export-pack", threads).jobs(),
+            lane: Arc::new(Pool::new("export-hash", threads.min(1)).jobs()),
             settings,
             folder,
             index,
@@ -170,7 +171,7 @@ impl<'a> Writer<'a> {
             state: if finished { State::Finished } else { State::Writing },
             on_other: None,
             on_part: Box::new(|_| Ok(())),
-            cancelled: Box::new(|| false),
+            cancel: Cancel::default(),
         })
     }
 
@@ -180,9 +181,9 @@ impl<'a> Writer<'a> {
         self.on_part = Box::new(released);
     }
 
-    /// Asks `stop` between pieces whether to stop.
-    pub(crate) fn cancel_when(&mut self, stop: impl Fn() -> bool + 'a) {
-        self.cancelled = Box::new(stop);
+    /// Looks between pieces whether to stop.
+    pub(crate) fn cancel_when(&mut self, cancel: Cancel) {
+        self.cancel = cancel;
     }
 
     /// Is there nothing left to do?
@@ -262,7 +263,7 @@ impl<'a> Writer<'a> {
         let _number = self.continued.remove(&file.path);
         self.guarded(|writer| {
             let Some(part) = &mut writer.part else { return Ok(()) };
-            part.end_records(&file.path, &writer.pool, writer.settings.level).map(drop)
+            part.end_records(&file.path, &writer.jobs, writer.settings.level).map(drop)
         })
     }
 
@@ -322,7 +323,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn check_cancelled(&self) -> Result<()> {
-        if (self.cancelled)() { Err(Error::Cancelled) } else { Ok(()) }
+        if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     fn prepare(&mut self, mut group: Group<'a>) -> Result<Prepared<'a>> {
@@ -347,7 +348,7 @@ impl<'a> Writer<'a> {
     pub(super) fn press(&mut self) -> Press<'_> {
         let spool = self.folder.temporary();
         let level = self.settings.level;
-        Press { storage: &self.folder.storage, pool: &self.pool, level, spool }
+        Press { storage: &self.folder.storage, jobs: &self.jobs, level, spool }
     }
 
     /// Begins a part of the current window.
@@ -390,7 +391,7 @@ impl<'a> Writer<'a> {
         let Some(mut part) = self.part.take() else { return Ok(()) };
         let window = self.window.as_ref().map_or(0, |window| window.text.k);
         for path in part.open_records() {
-            let number = part.end_records(&path, &self.pool, self.settings.level)?;
+            let number = part.end_records(&path, &self.jobs, self.settings.level)?;
             let _before = self.continued.insert(path, number.unwrap_or(0) + 1);
         }
         let mut record = part.finish(last, self.settings.part_bytes)?;

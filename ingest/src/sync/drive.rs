@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use chatvault_base::{OnProgress, threads};
 use chatvault_engine::{Archive, Custodian, RunId};
 use chatvault_graph::{Client, Feed, Meter};
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,7 @@ pub fn sync(
     archive: &Archive,
     service: &Service,
     options: &SyncOptions,
-    progress: &mut dyn FnMut(&SyncProgress) -> ControlFlow<()>,
+    progress: OnProgress<'_, SyncProgress>,
 ) -> Result<SyncReport, SyncError> {
     start_runtime()?.block_on(sync_async(archive, service, options, progress))
 }
@@ -191,8 +192,7 @@ fn start_committing(
     let start = |_| {
         let (archive, queue) = (archive.clone(), Arc::clone(&queue));
         let tallies = Arc::clone(tallies);
-        let thread = std::thread::Builder::new().name("chatvault-commit".to_owned());
-        thread.spawn(move || serve(&archive, id, &queue, &tallies))
+        threads::start("chatvault-commit", move || serve(&archive, id, &queue, &tallies))
     };
     let threads = (0..available_parallelism().map_or(1, usize::from)).map(start);
     threads.collect::<std::io::Result<_>>().map_err(|cause| SyncError::Local {

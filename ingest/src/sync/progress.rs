@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chatvault_base::{Progress, Unit};
+
 use super::content::ContentTally;
 
 /// How far a sync is.
@@ -25,6 +27,14 @@ pub struct SyncProgress {
     pub missing: u64,
     /// The service has asked for a pause, and some requests wait for its end.
     pub throttled: bool,
+}
+
+impl SyncProgress {
+    /// The accounts, as every operation tells how far it is.
+    pub fn share(&self) -> Progress {
+        let of = Some(self.total_accounts).filter(|of| *of > 0);
+        Progress::new(self.accounts, of, Unit::Accounts)
+    }
 }
 
 /// The same while it is counted.

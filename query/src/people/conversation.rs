@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chatvault_engine::{MessageKind, RowKeys, Timestamp};
+use chatvault_engine::{Fact, Said, Timestamp};
 
 use super::kind::ConversationKind;
-use super::seen::Event;
 use super::sorted::Sorted;
 
 /// A conversation, as its messages and events tell it.
@@ -19,7 +18,7 @@ pub struct Conversation {
     pub kind: ConversationKind,
     /// The team of a channel.
     pub team: Option<String>,
-    /// Messages in it, events included.
+    /// Messages in it, events included; 0 where nobody counted them.
     pub messages: u64,
     /// Events among them.
     pub events: u64,
@@ -87,30 +86,28 @@ impl Conversation {
         }
     }
 
-    /// Adds what the index says of a message.
-    pub(super) fn add_row(&mut self, row: RowKeys<'_>, intern: &mut dyn FnMut(&str) -> Arc<str>) {
-        let at = row.created();
-        self.messages += 1;
-        self.events += u64::from(row.kind() == MessageKind::System);
-        self.first = self.first.min(at);
-        self.last = self.last.max(at);
-        if let Some(sender) = row.sender() {
-            self.send(sender, at, intern);
-        }
-    }
-
-    /// Somebody wrote.
-    pub(super) fn send(
-        &mut self,
-        sender: &str,
-        at: Timestamp,
-        intern: &mut dyn FnMut(&str) -> Arc<str>,
-    ) {
-        self.change(sender, intern, |presence| presence.send(at));
+    /// Adds what its messages say of it and of who takes part.
+    pub(super) fn add(&mut self, fact: &Fact<'_>, intern: &mut dyn FnMut(&str) -> Arc<str>) {
+        let step = match fact.said {
+            Said::Began => {
+                (self.first, self.last) = (self.first.min(fact.first), self.last.max(fact.last));
+                return;
+            }
+            Said::Sent => {
+                return self.change(fact.id, intern, |presence| {
+                    presence.send(fact.first);
+                    presence.send(fact.last);
+                });
+            }
+            Said::Came => Step::Came,
+            Said::Left => Step::Left,
+            _ => return,
+        };
+        self.change(fact.id, intern, |presence| presence.steps.insert(fact.first, step));
     }
 
     /// Changes what is known of somebody's presence.
-    fn change(
+    pub(super) fn change(
         &mut self,
         id: &str,
         intern: &mut dyn FnMut(&str) -> Arc<str>,
@@ -122,23 +119,6 @@ impl Conversation {
         let mut presence = Presence::default();
         change(&mut presence);
         self.members.insert(intern(id), presence);
-    }
-
-    /// Adds what an event says of who takes part.
-    pub(super) fn add_event(
-        &mut self,
-        event: &Event<'_>,
-        at: Timestamp,
-        intern: &mut dyn FnMut(&str) -> Arc<str>,
-    ) {
-        let step = match &*event.name {
-            "membersAdded" | "membersJoined" => Step::Came,
-            "membersDeleted" | "membersLeft" => Step::Left,
-            _ => return,
-        };
-        for member in &event.members {
-            self.change(member, intern, |presence| presence.steps.insert(at, step));
-        }
     }
 
     pub(super) fn add_topic(&mut self, topic: &str, at: Timestamp) {

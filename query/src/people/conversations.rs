@@ -1,21 +1,22 @@
-//! All conversations of an archive: messages and senders from its index, the rest from events and
-//! from the records of chats, channels, members and teams.
+//! All conversations of an archive, from what their messages say and from the records of chats,
+//! channels, members and teams.
 //!
-//! Rows come conversation by conversation: one at a time is open, all others are packed. So what is
-//! kept of each is about as large as what is known of it.
+//! They come one by one: the present one is open, all others are packed. So what is kept of each is
+//! about as large as what is known of it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chatvault_base::OnProgress;
 use chatvault_engine::{
-    Document, MessageKind, RecordKind, RowKeys, Scan, Snapshot, Timestamp, Versions,
+    Facts, MessageKind, Path, RecordKind, RowKeys, Said, Scan, Snapshot, Timestamp, Value, Wanted,
 };
 
 use super::conversation::Conversation;
 use super::ids::Ids;
 use super::kind::ConversationKind;
 use super::packed::{pack, unpack};
-use super::{OnProgress, PROGRESS_ROWS, record, seen};
+use super::{each, record};
 use crate::error::{Error, Result};
 
 /// Conversations by id.
@@ -39,8 +40,8 @@ struct Packed {
 }
 
 impl Conversations {
-    /// Looks at some conversations, or at all if none is named. Reads system events, records, and one
-    /// message of a channel. `None` if it was stopped.
+    /// Some conversations, or all if none is named, and from the index how many messages they have. `None`
+    /// if it was stopped.
     ///
     /// `Archive` if the archive cannot be read.
     pub fn collect(
@@ -48,39 +49,24 @@ impl Conversations {
         conversations: &[String],
         on_progress: OnProgress<'_>,
     ) -> Result<Option<Self>> {
-        let scan = Scan { conversations: conversations.to_vec(), ..Scan::default() };
-        let mut open = Collector::default();
-        open.count(snapshot, &scan)?;
-        let kinds = vec![MessageKind::System];
-        let events = Scan { kinds, versions: Versions::All, ..scan };
-        if !open.read_events(snapshot, &events, on_progress)? {
+        let Some(mut open) = Collector::read(snapshot, conversations, on_progress)? else {
             return Ok(None);
-        }
-        open.find_teams(snapshot)?;
-        open.read_records(snapshot, conversations)?;
-        let mut all = open.finish();
-        all.name_teams(snapshot)?;
-        Ok(Some(all))
+        };
+        open.count(snapshot, conversations)?;
+        open.finish(snapshot).map(Some)
     }
 
-    /// What so many rows and events of each say, and records: where all of them are too many.
+    /// The same without the number of messages: of conversations that are named nothing is read but what
+    /// is said of them, however long they are.
     ///
     /// `Archive` if the archive cannot be read.
-    pub fn sample(snapshot: &Snapshot, conversations: &[String], rows: u64) -> Result<Self> {
-        let mut open = Collector::default();
-        for chat in conversations {
-            let (chat, limit) = (vec![chat.clone()], Some(rows));
-            let scan = Scan { conversations: chat, limit, ..Scan::default() };
-            open.count(snapshot, &scan)?;
-            let kinds = vec![MessageKind::System];
-            let events = Scan { kinds, versions: Versions::All, ..scan };
-            let _is_whole = open.read_events(snapshot, &events, &mut |_| true)?;
-        }
-        open.find_teams(snapshot)?;
-        open.read_records(snapshot, conversations)?;
-        let mut all = open.finish();
-        all.name_teams(snapshot)?;
-        Ok(all)
+    pub fn uncounted(
+        snapshot: &Snapshot,
+        conversations: &[String],
+        on_progress: OnProgress<'_>,
+    ) -> Result<Option<Self>> {
+        let open = Collector::read(snapshot, conversations, on_progress)?;
+        open.map(|open| open.finish(snapshot)).transpose()
     }
 
     /// A conversation by its id.
@@ -153,6 +139,27 @@ struct Collector {
 }
 
 impl Collector {
+    /// What messages and records say; `None` if it was stopped.
+    fn read(
+        snapshot: &Snapshot,
+        conversations: &[String],
+        on_progress: OnProgress<'_>,
+    ) -> Result<Option<Self>> {
+        let (mut open, mut channels) = (Self::default(), Vec::new());
+        let mut on = |id: &str, facts: &Facts| open.add(id, facts, &mut channels);
+        if !each(snapshot, (conversations, Wanted::Presence), on_progress, &mut on)? {
+            return Ok(None);
+        }
+        for (channel, topic, at) in channels {
+            if let Some((one, _)) = open.open(&channel) {
+                one.add_topic(&topic, at);
+            }
+        }
+        open.find_teams(snapshot)?;
+        open.read_records(snapshot, conversations)?;
+        Ok(Some(open))
+    }
+
     /// Puts the present one in its place.
     fn close(&mut self) {
         let Some(one) = self.open.take() else { return };
@@ -164,7 +171,7 @@ impl Collector {
                     own.rest = rest;
                 }
             }
-            // Rows come in the order of ids: the place is behind all others.
+            // They mostly come in the order of ids: the place is behind all others.
             Err(place) => self.done.all.insert(place, Packed { id: one.id.into(), rest }),
         }
     }
@@ -178,63 +185,69 @@ impl Collector {
         Some((self.open.as_mut()?, &mut self.done.people))
     }
 
-    fn finish(mut self) -> Conversations {
+    fn finish(mut self, snapshot: &Snapshot) -> Result<Conversations> {
         self.close();
         let Self { mut done, .. } = self;
         done.all.shrink_to_fit();
         done.people.shrink();
-        done
+        done.name_teams(snapshot)?;
+        Ok(done)
     }
 
-    /// From the index: how many messages, when, and from whom.
-    fn count(&mut self, snapshot: &Snapshot, scan: &Scan) -> Result<()> {
+    /// From the index: how many messages, and how many of them are events.
+    fn count(&mut self, snapshot: &Snapshot, conversations: &[String]) -> Result<()> {
+        let scan = Scan { conversations: conversations.to_vec(), ..Scan::default() };
         let mut on = |row: RowKeys<'_>| {
-            if self.open.as_ref().is_none_or(|one| one.id != row.conversation()) {
-                self.close();
-                let known = self.done.get(row.conversation());
-                self.open = known.or_else(|| Some(Conversation::new(row.conversation())));
-            }
-            if let Some(conversation) = &mut self.open {
-                conversation.add_row(row, &mut |id| self.done.people.keep(id));
+            if let Some((one, _)) = self.open(row.conversation()) {
+                one.messages += 1;
+                one.events += u64::from(row.kind() == MessageKind::System);
             }
         };
-        let _ = snapshot.keys(scan, &mut on).map_err(Error::Archive)?;
+        let _ = snapshot.keys(&scan, &mut on).map_err(Error::Archive)?;
         Ok(())
     }
 
-    /// Topics and members; false if it was stopped.
-    fn read_events(
-        &mut self,
-        snapshot: &Snapshot,
-        scan: &Scan,
-        on_progress: OnProgress<'_>,
-    ) -> Result<bool> {
-        let mut rows = snapshot.scan(scan).map_err(Error::Archive)?;
-        let mut done = 0;
-        while let Some(row) = rows.next().map_err(Error::Archive)? {
-            let document = row.document().map_err(Error::Archive)?;
-            self.add(row.conversation(), &document, row.created());
-            done += 1;
-            if done % PROGRESS_ROWS == 0 && !on_progress(done) {
-                return Ok(false);
+    /// Adds what the messages of a conversation say; names of other channels are left for later.
+    fn add(&mut self, id: &str, facts: &Facts, channels: &mut Vec<(String, String, Timestamp)>) {
+        self.close();
+        let people = &mut self.done.people;
+        let mut one = Conversation::new(id);
+        for fact in facts.iter() {
+            match fact.said {
+                Said::Topic(topic) if fact.id.is_empty() || fact.id == id => {
+                    one.add_topic(topic, fact.first);
+                }
+                // The event of a channel's name stands in the team's general channel.
+                Said::Topic(topic) => {
+                    channels.push((fact.id.to_owned(), topic.to_owned(), fact.first));
+                }
+                _ => one.add(&fact, &mut |id| people.keep(id)),
             }
         }
-        Ok(true)
+        if one.first <= one.last {
+            self.open = Some(one);
+        }
     }
 
-    fn add(&mut self, id: &str, message: &Document<'_>, at: Timestamp) {
-        let (event, team) = seen::event(message);
-        let Some((conversation, people)) = self.open(id) else { return };
-        if let Some(team) = &team {
-            conversation.add_team(team);
+    /// Looks into a message of each channel: it says whose it is.
+    fn find_teams(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.close();
+        let team = Path::new("channelIdentity/teamId");
+        let may_have_team =
+            |kind| matches!(kind, ConversationKind::Channel | ConversationKind::Other);
+        for place in 0..self.done.len() {
+            let one = self.done.at(place).filter(|one| may_have_team(one.kind));
+            let Some(Conversation { id, .. }) = one else { continue };
+            let scan = Scan { conversations: vec![id.clone()], limit: Some(1), ..Scan::default() };
+            let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
+            let Some(row) = rows.next().map_err(Error::Archive)? else { continue };
+            let document = row.document().map_err(Error::Archive)?;
+            let team = document.get(&team).and_then(Value::text).filter(|team| !team.is_empty());
+            if let (Some(team), Some((one, _))) = (team, self.open(&id)) {
+                one.add_team(&team);
+            }
         }
-        let Some(event) = event else { return };
-        conversation.add_event(&event, at, &mut |id| people.keep(id));
-        // The event of a channel's name stands in the team's general channel.
-        let named = event.channel.as_deref().unwrap_or(id);
-        if let (Some(topic), Some((conversation, _))) = (&event.topic, self.open(named)) {
-            conversation.add_topic(topic, at);
-        }
+        Ok(())
     }
 
     /// Names and rosters, as their records have them.
@@ -250,29 +263,6 @@ impl Collector {
                 one.add_member(&told.id, told.sees_from, &mut |id| people.keep(id));
             }
         })
-    }
-
-    /// Looks into one message of each channel whose team no event told.
-    fn find_teams(&mut self, snapshot: &Snapshot) -> Result<()> {
-        self.close();
-        let may_have_team =
-            |kind| matches!(kind, ConversationKind::Channel | ConversationKind::Other);
-        for place in 0..self.done.len() {
-            let one = self.done.at(place);
-            let Some(one) = one.filter(|one| one.team.is_none() && may_have_team(one.kind)) else {
-                continue;
-            };
-            let conversations = vec![one.id.clone()];
-            let scan = Scan { conversations, limit: Some(1), ..Scan::default() };
-            let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
-            let Some(row) = rows.next().map_err(Error::Archive)? else { continue };
-            let document = row.document().map_err(Error::Archive)?;
-            if let ((_, Some(team)), Some((one, _))) = (seen::event(&document), self.open(&one.id))
-            {
-                one.add_team(&team);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -2,11 +2,9 @@
 //! over time: gathered from records of users, members, chats, channels and teams, as far as an archive
 //! has them, and from what messages say, because it may have nothing else.
 //!
-//! Names stand in senders, mentions, reactions, members and events. The messages are read once;
-//! memory is bounded by people and their names, not by messages. What a version of a record says holds
-//! until the next one, what the first says before it, too.
-//!
-//! [`Conversations`] reads records and system events only and takes senders from the index.
+//! Names stand in senders, mentions, reactions, members and events: the archive gives what messages of a
+//! conversation say as [`Facts`], and reads no long history for them. Memory is bounded by people and
+//! their names. What a version of a record says holds until the next one, what the first says before it, too.
 
 mod conversation;
 mod conversations;
@@ -15,7 +13,6 @@ mod kind;
 mod packed;
 mod person;
 mod record;
-mod seen;
 mod session;
 mod sorted;
 #[cfg(test)]
@@ -23,9 +20,9 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
-use chatvault_engine::{Document, RecordKind, Scan, Snapshot, Timestamp, Versions};
+use chatvault_base::{OnProgress, Progress, Unit};
+use chatvault_engine::{Facts, RecordKind, RowKeys, Scan, Snapshot, Timestamp, Wanted};
 use foldhash::fast::RandomState;
 
 use crate::error::{Error, Result};
@@ -36,11 +33,8 @@ pub use kind::ConversationKind;
 pub use person::{KnownName, Person};
 pub use session::{About, Session};
 
-/// How far a collection is: rows read so far. False stops it.
-pub type OnProgress<'f> = &'f mut dyn FnMut(u64) -> bool;
-
-/// Rows between two calls for progress.
-const PROGRESS_ROWS: u64 = 1_024;
+/// Conversations between two calls for progress.
+const PROGRESS_STEP: u64 = 64;
 
 /// Everybody whom messages and records name.
 #[derive(Clone, Debug, Default)]
@@ -50,8 +44,8 @@ pub struct People {
 }
 
 impl People {
-    /// Reads every version of every message of some conversations, or of all if none is named, and the
-    /// records of their members and of everybody found. `None` if it was stopped.
+    /// What every version of every message of some conversations says, or of all if none is named, and
+    /// the records of their members and of everybody found. `None` if it was stopped.
     ///
     /// `Archive` if the archive cannot be read.
     pub fn collect(
@@ -59,20 +53,14 @@ impl People {
         conversations: &[String],
         on_progress: OnProgress<'_>,
     ) -> Result<Option<Self>> {
-        let chats = conversations.to_vec();
-        let scan = Scan { conversations: chats, versions: Versions::All, ..Scan::default() };
-        let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
         let mut people = Self::default();
-        let mut done = 0;
-        while let Some(row) = rows.next().map_err(Error::Archive)? {
-            let document = row.document().map_err(Error::Archive)?;
-            people.add(&document, row.created(), row.modified());
-            done += 1;
-            if done % PROGRESS_ROWS == 0 && !on_progress(done) {
-                return Ok(None);
-            }
+        let is_whole =
+            each(snapshot, (conversations, Wanted::Everything), on_progress, &mut |_, facts| {
+                people.add(facts);
+            })?;
+        if !is_whole {
+            return Ok(None);
         }
-        drop(rows);
         people.add_members(snapshot, conversations)?;
         let mut ids: Vec<String> = Vec::new();
         if !conversations.is_empty() {
@@ -87,28 +75,6 @@ impl People {
         }
         people.people.values_mut().for_each(Person::shrink);
         Ok(Some(people))
-    }
-
-    /// What so many rows of each of some conversations say, the first ones, and records: where all of
-    /// them are too many.
-    ///
-    /// `Archive` if the archive cannot be read.
-    pub fn sample(snapshot: &Snapshot, conversations: &[String], rows: u64) -> Result<Self> {
-        let mut people = Self::default();
-        for chat in conversations {
-            let (chat, versions, limit) = (vec![chat.clone()], Versions::All, Some(rows));
-            let scan = Scan { conversations: chat, versions, limit, ..Scan::default() };
-            let mut rows = snapshot.scan(&scan).map_err(Error::Archive)?;
-            while let Some(row) = rows.next().map_err(Error::Archive)? {
-                people.add(&row.document().map_err(Error::Archive)?, row.created(), row.modified());
-            }
-        }
-        let mut ids: Vec<String> = people.people.keys().cloned().collect();
-        ids.sort_unstable();
-        if !ids.is_empty() {
-            people.add_users(snapshot, ids)?;
-        }
-        Ok(people)
     }
 
     /// Adds what the records of users say who may be in no conversation that was read.
@@ -143,27 +109,15 @@ impl People {
         person.or_insert_with(|| Person::called(&told.id, since)).tell(&told, (since, until));
     }
 
-    /// Adds what was collected of other conversations.
-    pub fn join(&mut self, other: Self) {
-        for (id, person) in other.people {
-            match self.people.entry(id) {
-                Entry::Occupied(mut own) => own.get_mut().join(person),
-                Entry::Vacant(place) => drop(place.insert(person)),
+    /// Adds what the messages of a conversation say.
+    fn add(&mut self, facts: &Facts) {
+        for fact in facts.iter().filter(|fact| person::is_of_somebody(&fact.said)) {
+            if let Some(person) = self.people.get_mut(fact.id) {
+                person.add(&fact);
+            } else {
+                drop(self.people.insert(fact.id.to_owned(), Person::new(&fact)));
             }
         }
-    }
-
-    /// Adds what one message says.
-    fn add(&mut self, message: &Document<'_>, created: Timestamp, modified: Timestamp) {
-        seen::identities(message, &mut |role, identity| {
-            let at = if role == seen::Role::Reacted { modified } else { created };
-            if let Some(person) = self.people.get_mut(&*identity.id) {
-                person.add(&identity, at);
-            } else {
-                let person = Person::new(&identity, at);
-                drop(self.people.insert(identity.id.into_owned(), person));
-            }
-        });
     }
 
     /// Somebody by id.
@@ -217,4 +171,31 @@ impl People {
         });
         found.into_iter().map(|(_, person)| person).collect()
     }
+}
+
+/// Calls `on` with what the messages of each conversation say, or of all if none is named; false if it
+/// was stopped.
+fn each(
+    snapshot: &Snapshot,
+    (conversations, wanted): (&[String], Wanted),
+    on_progress: OnProgress<'_>,
+    on: &mut dyn FnMut(&str, &Facts),
+) -> Result<bool> {
+    let mut all: Vec<String> = Vec::new();
+    if conversations.is_empty() {
+        let mut add = |row: RowKeys<'_>| {
+            if all.last().is_none_or(|last| last != row.conversation()) {
+                all.push(row.conversation().to_owned());
+            }
+        };
+        let _rows = snapshot.keys(&Scan::default(), &mut add).map_err(Error::Archive)?;
+    }
+    for (done, id) in (1..).zip(if all.is_empty() { conversations } else { &all }) {
+        on(id, &snapshot.facts(id, wanted).map_err(Error::Archive)?);
+        let is_told = done % PROGRESS_STEP == 0;
+        if is_told && on_progress(&Progress::new(done, None, Unit::Conversations)).is_break() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -189,7 +189,6 @@ impl Unpacker<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::seen::Event;
     use super::*;
 
     const IDS: [&str; 3] =
@@ -222,14 +221,14 @@ mod tests {
                 one.add_topic(&topic, Timestamp::from_ticks(at));
             }
             for (who, at, came) in members {
-                let name = if came { "membersAdded" } else { "membersDeleted" };
+                let step = if came { Step::Came } else { Step::Left };
                 let (who, at) = (format!("p{who}"), Timestamp::from_ticks(at));
-                let members = vec![who.as_str().into()];
-                let event = Event { name: name.into(), members, ..Event::default() };
-                one.add_event(&event, at, &mut |id| people.keep(id));
-                if at.ticks() % 2 == 0 {
-                    one.send(&who, at, &mut |id| people.keep(id));
-                }
+                one.change(&who, &mut |id| people.keep(id), |presence| {
+                    presence.steps.insert(at, step);
+                    if at.ticks() % 2 == 0 {
+                        presence.sent = Some((at, at));
+                    }
+                });
             }
             let bytes = pack(&one, &mut people, &mut teams);
             prop_assert_eq!(unpack(IDS[id], &bytes, &people, &teams), one);

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use chatvault_engine::Timestamp;
+use chatvault_engine::{Fact, Said, Timestamp};
 
 use super::record::Told;
-use super::seen::Identity;
 use crate::resolve::{Called, Candidate};
 
 /// Names of one id that are told apart; who has more is counted under those.
@@ -20,6 +19,8 @@ pub struct Person {
     pub id: String,
     /// The service's word for what they are, such as `aadUser` or `bot`; the last one seen.
     pub kind: Option<String>,
+    /// When that was seen.
+    kind_at: Timestamp,
     /// E-mail addresses: of their own fields, ids and names that are addresses.
     pub addresses: BTreeSet<String>,
     /// When they were seen first.
@@ -34,6 +35,9 @@ pub struct Person {
 /// Names, or addresses, by the time that they were seen first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Uses(Vec<KnownName>);
+
+/// From when until when, and how often.
+type Use = (Timestamp, Timestamp, u64);
 
 /// A name, and when it was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,37 +55,21 @@ pub struct KnownName {
 
 impl Uses {
     /// Of those that are over `most` only the known ones are counted; true if it is a new one.
-    fn add(&mut self, text: &str, (first, last): (Timestamp, Timestamp), most: usize) -> bool {
+    fn add(&mut self, text: &str, (first, last, times): Use, most: usize) -> bool {
         let Self(all) = self;
         let is_new = !all.iter().any(|known| known.name == text);
         if let Some(known) = all.iter_mut().find(|known| known.name == text) {
             known.last = known.last.max(last);
-            known.times += 1;
+            known.times += times;
             if first >= known.first {
                 return false;
             }
             known.first = first;
         } else if all.len() < most {
-            all.push(KnownName { name: text.to_owned(), first, last, times: 1 });
+            all.push(KnownName { name: text.to_owned(), first, last, times });
         }
         self.sort();
         is_new
-    }
-
-    fn join(&mut self, other: Self, most: usize) {
-        for name in other.0 {
-            let has_room = self.0.len() < most;
-            match self.0.iter_mut().find(|known| known.name == name.name) {
-                Some(known) => {
-                    known.first = known.first.min(name.first);
-                    known.last = known.last.max(name.last);
-                    known.times += name.times;
-                }
-                None if has_room => self.0.push(name),
-                None => {}
-            }
-        }
-        self.sort();
     }
 
     fn sort(&mut self) {
@@ -108,10 +96,15 @@ impl Uses {
     }
 }
 
+/// Does something that is said name somebody?
+pub(super) fn is_of_somebody(said: &Said<'_>) -> bool {
+    matches!(said, Said::Seen | Said::Name(_) | Said::Address(_) | Said::Kind(_))
+}
+
 impl Person {
-    pub(super) fn new(identity: &Identity<'_>, at: Timestamp) -> Self {
-        let mut person = Self::called(&identity.id, at);
-        person.add(identity, at);
+    pub(super) fn new(fact: &Fact<'_>) -> Self {
+        let mut person = Self::called(fact.id, fact.first);
+        person.add(fact);
         person
     }
 
@@ -120,6 +113,7 @@ impl Person {
         let mut person = Self {
             id: id.to_owned(),
             kind: None,
+            kind_at: Timestamp::MIN,
             addresses: BTreeSet::new(),
             first: at,
             last: at,
@@ -130,21 +124,18 @@ impl Person {
         person
     }
 
-    /// Adds what a message says of them.
-    pub(super) fn add(&mut self, identity: &Identity<'_>, at: Timestamp) {
-        if at >= self.last
-            && identity.kind.is_some()
-            && self.kind.as_deref() != identity.kind.as_deref()
-        {
-            self.kind = identity.kind.clone().map(std::borrow::Cow::into_owned);
-        }
-        self.first = self.first.min(at);
-        self.last = self.last.max(at);
-        if let Some(address) = &identity.address {
-            self.use_address(address, (at, at));
-        }
-        if let Some(name) = &identity.name {
-            self.add_name(name, (at, at));
+    /// Adds what messages say of them.
+    pub(super) fn add(&mut self, fact: &Fact<'_>) {
+        self.first = self.first.min(fact.first);
+        self.last = self.last.max(fact.last);
+        let when = (fact.first, fact.last, fact.times);
+        match fact.said {
+            Said::Name(name) => self.add_name(name, when),
+            Said::Address(address) => self.use_address(address, when),
+            Said::Kind(kind) if fact.last >= self.kind_at => {
+                (self.kind, self.kind_at) = (Some(kind.to_owned()), fact.last);
+            }
+            _ => {}
         }
     }
 
@@ -153,24 +144,12 @@ impl Person {
         self.first = self.first.min(since);
         self.last = self.last.max(until);
         if let Some(name) = &told.name {
-            self.add_name(name, (since, until));
+            self.add_name(name, (since, until, 1));
         }
         if let Some(address) = told.addresses.iter().find(|address| is_address(address)) {
-            self.use_address(address, (since, until));
+            self.use_address(address, (since, until, 1));
         }
         told.addresses.iter().for_each(|address| self.add_address(address));
-    }
-
-    /// Adds what other messages say of them.
-    pub(super) fn join(&mut self, other: Self) {
-        if other.kind.is_some() && (other.last > self.last || self.kind.is_none()) {
-            self.kind = other.kind;
-        }
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-        other.addresses.iter().for_each(|address| self.add_address(address));
-        self.names.join(other.names, MOST_NAMES);
-        self.used.join(other.used, MOST_ADDRESSES);
     }
 
     /// Gives back the room that lists have left: most people have one name.
@@ -186,14 +165,14 @@ impl Person {
         }
     }
 
-    fn use_address(&mut self, text: &str, when: (Timestamp, Timestamp)) {
+    fn use_address(&mut self, text: &str, when: Use) {
         self.add_address(text);
         if is_address(text) {
             let _is_new = self.used.add(text, when, MOST_ADDRESSES);
         }
     }
 
-    fn add_name(&mut self, name: &str, when: (Timestamp, Timestamp)) {
+    fn add_name(&mut self, name: &str, when: Use) {
         if self.names.add(name, when, MOST_NAMES) {
             self.add_address(name);
         }

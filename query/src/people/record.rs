@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use chatvault_engine::{Document, Row, Scan, Snapshot, Timestamp, Versions};
+use chatvault_engine::{Document, Row, Scan, Snapshot, Timestamp, Value, Versions};
 
 use crate::error::{Error, Result};
 use crate::time::parse_time;
-
-use super::seen::some_text;
 
 /// Somebody as the record of a user or a membership tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +52,11 @@ fn person(record: &Document<'_>, ids: &[&str]) -> Option<Told> {
     }
     told.addresses = [mail, principal].into_iter().flatten().map(Cow::into_owned).collect();
     (!told.id.is_empty()).then_some(told)
+}
+
+/// A text that says something.
+fn some_text(value: Value<'_>) -> Option<Cow<'_, str>> {
+    value.text().filter(|text| !text.trim().is_empty())
 }
 
 /// What the record of a chat, a channel or a team says that it is called; empty: it has no name.

@@ -1,5 +1,9 @@
 //! People from what messages say of them.
 
+use std::sync::Arc;
+
+use chatvault_base::go_on;
+use chatvault_engine::{Archive, Custodian, Host, Memory, Options, Origin};
 use serde_json::{Value, json};
 
 use super::*;
@@ -8,13 +12,23 @@ fn time(text: &str) -> Timestamp {
     crate::parse_time("x", text).unwrap()
 }
 
+/// What an archive says that has these messages.
 fn people(messages: &[(&str, Value)]) -> People {
-    let mut people = People::default();
-    for (at, message) in messages {
+    let host = Host::new(Arc::new(Memory::default()));
+    let archive = Archive::create(host, Options::default()).unwrap();
+    let mut batch = archive.batch(archive.begin_run("x").unwrap());
+    for (number, (at, message)) in (1..).zip(messages) {
+        let mut message = message.clone();
+        message["id"] = json!(format!("{number}"));
+        message["chatId"] = json!("19:a@thread.v2");
+        message["createdDateTime"] = json!(format!("{at}T00:00:00Z"));
+        message["lastModifiedDateTime"] = json!(format!("{at}T00:00:00Z"));
+        let origin = Origin { source: "x", offset: 0 };
         let json = message.to_string();
-        people.add(&Document::parse(json.as_bytes()).unwrap(), time(at), time(at));
+        batch.offer(&Custodian::user("me"), RecordKind::Message, json.as_bytes(), origin);
     }
-    people
+    assert_eq!(batch.commit().unwrap().counts.stored, messages.len() as u64);
+    People::collect(&archive.snapshot().unwrap(), &[], &mut go_on).unwrap().unwrap()
 }
 
 fn from(id: &str, name: &str) -> Value {
@@ -127,21 +141,4 @@ fn names_without_end_are_cut() {
     let many = (0..1_000).map(|number| ("2020-01-01", from("a", &format!("Name {number}"))));
     let people = people(&many.collect::<Vec<_>>());
     assert_eq!(people.known_names("a").count(), 256);
-}
-
-#[test]
-fn an_event_tells_who_came_and_what_it_is_called() {
-    let message = json!({
-        "channelIdentity": {"teamId": "t", "channelId": "19:c"},
-        "eventDetail": {"@odata.type": "#microsoft.graph.channelAddedEventMessageDetail",
-            "channelId": "19:new", "channelDisplayName": "News", "members": [{"id": "a"}, {"id": ""}]},
-    });
-    let text = message.to_string();
-    let document = Document::parse(text.as_bytes()).unwrap();
-    let (event, team) = seen::event(&document);
-    let event = event.unwrap();
-    assert_eq!((&*event.name, event.topic.as_deref()), ("channelAdded", Some("News")));
-    assert_eq!((event.channel.as_deref(), team.as_deref()), (Some("19:new"), Some("t")));
-    assert_eq!(event.members, ["a"]);
-    assert_eq!(seen::event(&Document::parse(b"{\"eventDetail\":{}}").unwrap()), (None, None));
 }

@@ -6,6 +6,7 @@ mod directory;
 mod formats;
 mod interrupted;
 mod moments;
+mod names;
 mod selection;
 mod tampered;
 mod told;

@@ -34,7 +34,7 @@ fn deliver(random: &mut Random, vault: &mut Vault) {
 }
 
 /// What happens to an archive between two looks at it.
-fn live_on(random: &mut Random, vault: &mut Vault) {
+pub(super) fn live_on(random: &mut Random, vault: &mut Vault) {
     for _ in 0..=random.below(4) {
         match random.below(10) {
             0 => vault.archive().seal().unwrap(),

@@ -1,6 +1,7 @@
 //! Whoever changes an export and makes every sum, list and length fit again is found with the archive.
 
 use std::io::{Cursor, Write};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chatvault_engine::{Memory, Storage};
@@ -156,7 +157,13 @@ fn any_change_that_was_made_to_fit_is_found_in_every_format() {
         let mut tried = 0;
         for (what, change) in CHANGES {
             let Some(forged) = forge(&*folder, &index, change) else { continue };
-            let alone = chatvault_export::check::check(&*forged, "test", &mut |_, _| {}).unwrap();
+            let alone =
+                chatvault_export::check::check(
+                    &*forged,
+                    "test",
+                    &mut |_| ControlFlow::Continue(()),
+                )
+                .unwrap();
             let sums: Vec<_> = alone.findings.iter().map(ToString::to_string).collect();
             let fits = |finding: &String| finding.contains("was rewritten");
             assert!(sums.iter().all(fits), "{format:?}: {what} was not made to fit: {sums:#?}");

@@ -9,6 +9,7 @@ mod vault;
 use std::io::Write;
 use std::sync::Arc;
 
+pub(crate) use chatvault_engine::go_on;
 use chatvault_engine::{
     Archive, Custodian, Host, Options, Origin, Result, Scan, Snapshot, Storage,
 };
@@ -114,11 +115,6 @@ pub(crate) fn commit(archive: &Archive, custodian: &Custodian, documents: &[&[u8
     }
     let report = batch.commit().unwrap();
     assert_eq!(report.counts.offered, documents.len() as u64);
-}
-
-/// Never stops the work that reports its progress.
-pub(crate) fn go_on(_done: u64, _total: u64) -> bool {
-    true
 }
 
 /// Rounds of a test that takes chances, each with its seed.

@@ -53,7 +53,7 @@ fn counts(archive: &Archive) -> BTreeMap<RecordKind, u64> {
 
 fn conversations(archive: &Archive) -> Conversations {
     let snapshot = archive.snapshot().unwrap();
-    Conversations::collect(&snapshot, &[], &mut |_| true).unwrap().unwrap()
+    Conversations::collect(&snapshot, &[], &mut go_on).unwrap().unwrap()
 }
 
 fn title(one: &Conversation, at: i64) -> Option<String> {
@@ -80,8 +80,7 @@ fn every_conversation_has_its_name_and_its_silent_members() {
     assert_eq!(report.troubles, []);
     let users = world.tenant.users(world.now()).len() as u64;
     assert_eq!(counts(&archive)[&RecordKind::User], users);
-    let people =
-        People::collect(&archive.snapshot().unwrap(), &[], &mut |_| true).unwrap().unwrap();
+    let people = People::collect(&archive.snapshot().unwrap(), &[], &mut go_on).unwrap().unwrap();
     let all = conversations(&archive);
     let mut silent = 0;
     for one in all.iter() {
@@ -165,7 +164,7 @@ fn what_is_renamed_has_each_name_at_its_time() {
     assert_eq!(titles(&channel), [old[1].clone(), "Operations / Town hall".to_owned()]);
     let chats = [chat.id.clone()];
     let snapshot = archive.snapshot().unwrap();
-    let mut people = People::collect(&snapshot, &chats, &mut |_| true).unwrap().unwrap();
+    let mut people = People::collect(&snapshot, &chats, &mut go_on).unwrap().unwrap();
     people.look_up(&snapshot, vec![user.id.clone()]).unwrap();
     let person = people.get(&user.id).unwrap();
     let at = |at: i64| {

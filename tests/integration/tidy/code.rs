@@ -46,6 +46,27 @@ fn length(source: &Source) -> Vec<String> {
 }
 
 #[test]
+fn threads_are_begun_in_one_place() {
+    check(threads, &[("web/src/a.rs", "std::thread::scope(|scope| {});\n")]);
+}
+
+fn threads(source: &Source) -> Vec<String> {
+    let (folder, _) = source.path.split_once("/src/").unwrap_or_default();
+    let is_product = !folder.is_empty() && !folder.contains('/') && !source.path.contains("test");
+    if !is_product || source.path.starts_with("base/src/threads/") {
+        return Vec::new();
+    }
+    let code = source.code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let begins = |line: &str| {
+        ["thread::spawn(", "thread::scope(", "thread::Builder"].iter().any(|one| line.contains(one))
+    };
+    let lines = (1..).zip(code.lines()).filter(|(_, line)| begins(line));
+    lines
+        .map(|(line, _)| source.finding(line, "begin threads by `chatvault_base::threads`"))
+        .collect()
+}
+
+#[test]
 fn every_test_asserts_something() {
     let bad = [
         ("a.rs", "#[test]\nfn t() { run(); }"),

@@ -11,7 +11,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("ingest", &["base", "engine", "graph"]),
     ("query", &["base", "engine"]),
     ("export", &["base", "engine", "query"]),
-    ("web", &["engine", "ingest", "query", "export"]),
+    ("web", &["base", "engine", "ingest", "query", "export"]),
     ("cli", &["engine", "ingest", "query", "export", "web"]),
     ("tests/support", &["engine", "ingest", "query", "export"]),
     ("tests/support/fake-graph", &["support"]),

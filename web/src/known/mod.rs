@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use chatvault_base::{go_on, threads};
 use chatvault_engine::{Clock, Order, Scan, Snapshot, SystemClock, Timestamp};
 use chatvault_export::entry::{Chat, History, Person};
 use chatvault_query::event::Names;
@@ -79,8 +80,7 @@ impl Cache {
         let is_early = known.is_early(wanted);
         if self.0.begin(is_early) {
             let (state, snapshot) = (Arc::clone(&self.0), snapshot.clone());
-            let read = std::thread::Builder::new().name("chatvault-names".to_owned());
-            if read.spawn(move || state.read(&snapshot)).is_err() {
+            if threads::start("chatvault-names", move || state.read(&snapshot)).is_err() {
                 self.0.end(Reading::default());
             }
         }
@@ -111,12 +111,12 @@ impl State {
         if let (0, Ok(latest)) = (self.now().sequence, latest(snapshot)) {
             self.publish(Known::of(People::default(), Arc::new(latest), 0));
         }
-        let conversations = Conversations::collect(snapshot, &[], &mut |_| true);
+        let conversations = Conversations::collect(snapshot, &[], &mut go_on);
         let conversations = conversations.map(Option::unwrap_or_default).map(Arc::new);
         if let (Ok(conversations), 0) = (&conversations, self.now().sequence) {
             self.publish(Known::of(People::default(), Arc::clone(conversations), 0));
         }
-        let people = People::collect(snapshot, &[], &mut |_| true);
+        let people = People::collect(snapshot, &[], &mut go_on);
         let sequence = snapshot.sequence().0;
         self.publish(match (conversations, people) {
             (Ok(conversations), Ok(people)) => {
@@ -163,7 +163,7 @@ fn latest(snapshot: &Snapshot) -> Result<Conversations> {
     }
     let ids: Vec<String> = ids.into_iter().collect();
     let latest =
-        if ids.is_empty() { None } else { Conversations::collect(snapshot, &ids, &mut |_| true)? };
+        if ids.is_empty() { None } else { Conversations::collect(snapshot, &ids, &mut go_on)? };
     Ok(latest.unwrap_or_default())
 }
 

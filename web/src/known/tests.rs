@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chatvault_base::go_on;
 use chatvault_engine::{Archive, Custodian, Host, Memory, Options, Origin, RecordKind, Snapshot};
 
 use super::*;
@@ -48,8 +49,8 @@ fn snapshot() -> Snapshot {
 
 fn known() -> Known {
     let snapshot = snapshot();
-    let all = Conversations::collect(&snapshot, &[], &mut |_| true).unwrap().unwrap();
-    let people = People::collect(&snapshot, &[], &mut |_| true).unwrap().unwrap();
+    let all = Conversations::collect(&snapshot, &[], &mut go_on).unwrap().unwrap();
+    let people = People::collect(&snapshot, &[], &mut go_on).unwrap().unwrap();
     Known::of(people, Arc::new(all), snapshot.sequence().0)
 }
 

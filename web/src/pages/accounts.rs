@@ -1,6 +1,5 @@
 //! `/a/{org}/accounts`: who is backed up, since when, what is missing and why; and the steps to begin.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -257,9 +256,8 @@ pub(crate) fn backup(call: &Call) -> Result<Response> {
     let job = move |work: &Work| {
         let options = SyncOptions::new(own.folder.join("incoming"));
         let mut on = |progress: &SyncProgress| {
-            let of = Some(progress.total_accounts).filter(|of| *of > 0);
-            work.tell(said(progress), progress.accounts, of);
-            if work.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            work.tell(said(progress), progress.share());
+            work.flow()
         };
         let report = own.write(|archive| Ok(sync::sync(archive, &service, &options, &mut on)?))?;
         let state = match report.outcome() {

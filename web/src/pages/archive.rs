@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::response::Response;
+use chatvault_base::Progress;
 use chatvault_engine::{
     Archive, Counts, Custodian, Depth, Host, Options, RecordKind, Scan, Snapshot, Stat,
     VerifyReport,
@@ -188,10 +189,7 @@ pub(crate) fn index(call: &Call) -> Result<Response> {
     let snapshot = org.snapshot()?;
     let storage = Host::disk(&org.folder).storage;
     let job = move |work: &Work| {
-        let update = Index::update(&storage, &snapshot, &mut |done, of| {
-            work.tell(format!("{} of {}", count(done), plural(of, "row")), done, Some(of));
-            !work.is_stopped()
-        })?;
+        let update = Index::update(&storage, &snapshot, &mut |rows| work.follow(rows))?;
         let state = if update.finished { State::Done } else { State::Stopped };
         let lines = vec![format!("{} added, {} in all", count(update.added), count(update.rows))];
         Ok(Ended { state, lines, next: None })
@@ -207,12 +205,8 @@ pub(crate) fn verify(call: &Call) -> Result<Response> {
     let depth = if is_deep { Depth::Deep } else { Depth::Structure };
     let host = Host::disk(&org.folder);
     let job = move |work: &Work| {
-        let report =
-            chatvault_engine::verify(&host, &Options::default(), depth, &mut |done, of| {
-                work.tell(format!("{} of {}", count(done), plural(of, "row")), done, Some(of));
-                !work.is_stopped()
-            })?;
-        Ok(told(&report))
+        let (options, mut on) = (Options::default(), |rows: &Progress| work.follow(rows));
+        Ok(told(&chatvault_engine::verify(&host, &options, depth, &mut on)?))
     };
     let title = if is_deep { "Verifying every row" } else { "Verifying the files" };
     go(call.site.works.start(&org, (Kind::Verify, title.to_owned()), job)?.link())

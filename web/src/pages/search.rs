@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use chatvault_engine::{MessageKey, Snapshot};
+use chatvault_engine::Snapshot;
 use chatvault_export::entry::Entry;
 use chatvault_export::entry::Viewer;
 use chatvault_query::search::Index;
@@ -163,13 +163,7 @@ fn hits(
     let mut hits = Vec::new();
     while hits.len() < HITS {
         let Some(row) = answer.next()? else { return Ok((hits, None)) };
-        let key = MessageKey {
-            record: record.into(),
-            conversation: row.conversation().to_owned(),
-            reply_to: row.reply_to().map(str::to_owned),
-            id: row.id().to_owned(),
-        };
-        let created = row.created();
+        let (key, created) = (row.key(), row.created());
         if let Some(entry) = viewer.one(&key, record, created)? {
             hits.push(hit(call, (known, snapshot), record, &entry)?);
         }

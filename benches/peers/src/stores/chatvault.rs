@@ -7,7 +7,7 @@ use std::thread;
 
 use chatvault_engine::{
     Archive, Custodian, Host, MessageKey, Options, Origin, RecordKind, RunId, Scan, Snapshot,
-    TimeRange, Timestamp, Versions,
+    TimeRange, Timestamp, Versions, go_on,
 };
 use chatvault_ingest::{ImportOptions, Progress, Source};
 
@@ -62,7 +62,7 @@ impl Peer for Chatvault {
 
     fn compact(&self, place: &Place) -> Result<()> {
         let archive = Archive::open(Host::disk(&place.folder), Options::default())?;
-        let report = archive.compact(&mut |_, _| true)?;
+        let report = archive.compact(&mut go_on)?;
         if !report.finished {
             return Err("the compaction did not finish".into());
         }

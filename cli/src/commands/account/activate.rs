@@ -139,9 +139,7 @@ pub(super) fn run(
         console.json(&Report { active, left_out, changed })?;
         return Ok(Outcome::Done);
     }
-    for line in lines(&changed, active) {
-        console.line(line)?;
-    }
+    lines(&changed, active).iter().try_for_each(|line| console.line(line))?;
     if left_out > 0 {
         let accounts = text::plural(left_out, "account");
         console

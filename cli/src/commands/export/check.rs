@@ -1,11 +1,10 @@
 //! `export check`: reads an export back and says what is wrong with it, if anything is.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use chatvault_engine::{Archive, Disk, Storage};
+use chatvault_engine::{Archive, Disk, Progress, Storage, Unit};
 use chatvault_export::check::{CheckReport, Proof, Step, check};
 use chatvault_export::folder::{Listed, foreign, list};
 use chatvault_export::sign::{PublicKey, is_signed};
@@ -17,7 +16,7 @@ use serde::Serialize;
 use crate::commands::Salvage;
 use crate::console::Console;
 use crate::failure::Outcome;
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::text;
 
 const EXAMPLES: &str = "\
@@ -113,11 +112,7 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
         exports.push(against.check(&folder, one, console)?);
     }
     let all = All { sound: exports.iter().all(|one| one.sound), exports, foreign };
-    if arguments.json {
-        console.json(&all)?;
-    } else {
-        print(&all, console)?;
-    }
+    console.show(arguments.json, &all, |console| print(&all, console))?;
     let is_whole = |one: &One| {
         one.other_reasons == 0 && (against.archive.is_none() || one.proof == proof(Proof::Bytes))
     };
@@ -138,12 +133,15 @@ impl Against {
         let Listed { name, index, .. } = listed;
         let index = index?;
         let total: u64 = index.parts.iter().map(|part| part.bytes).sum();
-        let bar = Progress::start(console, "checking", "bytes");
+        let bar = Bar::start(console, "checking", "bytes");
         let mut done = 0;
         let mut report = match &self.archive {
-            None => check(&**folder, &name, &mut |_, bytes| {
-                bar.set(done, Some(total));
-                done += bytes;
+            None => check(&**folder, &name, &mut |step| {
+                bar.set(Progress::new(done, total, Unit::Bytes));
+                if let Step::Reading(_, bytes) = step {
+                    done += bytes;
+                }
+                console.stop.flow()
             })?,
             Some(archive) => {
                 let export = Export::of_index(&archive.snapshot()?, &index)?;
@@ -175,14 +173,14 @@ impl Against {
         let why = Why::of(archive);
         let reason = |key: &_, content: &str| why.reason(key, content);
         let how = Run { threads: self.threads, reasons: &reason, ..Run::default() };
-        let bar = Progress::start(console, "checking", "messages");
+        let bar = Bar::start(console, "checking", "messages");
         console.stop.heed();
         let report = export.check((folder, &scratch), how, &mut |step| {
             match step {
                 Step::Reading(part, _) => bar.say(format!("checking: {part}")),
                 Step::Rendering(done) => super::show(&bar, "making again", done),
             }
-            if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            console.stop.flow()
         })?;
         Ok(report)
     }

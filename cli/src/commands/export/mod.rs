@@ -7,7 +7,6 @@ mod report;
 mod resume;
 mod selection;
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use chatvault_engine::{
 use chatvault_export::folder::{foreign, list};
 use chatvault_export::manifest::Index;
 use chatvault_export::request::Collected;
-use chatvault_export::{Error, Export, Phase, Progress as Done, Request, Run};
+use chatvault_export::{Error, Export, Phase, Progress, Request, Run};
 use chatvault_ingest::sync::{self, Why};
 
 use arguments::Action;
@@ -27,7 +26,7 @@ use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
 use crate::meant::Meant;
 use crate::missing;
-use crate::progress::Progress;
+use crate::progress::Bar;
 use crate::text;
 
 pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::Result<Outcome> {
@@ -133,15 +132,15 @@ fn with_progress(
     how: Run<'_>,
     console: &Console<'_>,
 ) -> chatvault_export::Result<Index> {
-    let bar = Progress::start(console, "reading names", "messages");
+    let bar = Bar::start(console, "reading names", "messages");
     console.stop.heed();
     export.run(folder, how, &mut |done| {
         show(&bar, "exporting", done);
-        if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        console.stop.flow()
     })
 }
 
-fn show(bar: &Progress, what: &str, done: &Done) {
+fn show(bar: &Bar, what: &str, done: &Progress) {
     if !bar.is_seen() {
         return;
     }
@@ -152,8 +151,6 @@ fn show(bar: &Progress, what: &str, done: &Done) {
         };
         let parts = text::plural(done.parts, "part");
         bar.say(format!("{what}: {window}{parts}, {}", text::size(done.bytes)));
-        bar.set(done.messages, Some(done.of));
-    } else {
-        bar.set(done.messages, None);
     }
+    bar.set(done.share());
 }

@@ -42,13 +42,7 @@ pub(super) fn tell(
     json: bool,
     console: &mut Console<'_>,
 ) -> anyhow::Result<()> {
-    if json {
-        return console.json(&Report::from(estimate));
-    }
-    for line in lines(estimate) {
-        console.line(line)?;
-    }
-    Ok(())
+    console.report(json, &Report::from(estimate), lines(estimate))
 }
 
 fn lines(estimate: &Estimate) -> Vec<String> {

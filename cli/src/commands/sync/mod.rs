@@ -8,7 +8,6 @@ mod help;
 mod options;
 mod watch;
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Context;
@@ -20,7 +19,7 @@ pub(crate) use arguments::Arguments;
 use super::import;
 use crate::console::Console;
 use crate::failure::{Outcome, WrongUsage};
-use crate::progress::{Progress, now};
+use crate::progress::{Bar, now};
 use crate::sync_report::Told;
 use watch::Speed;
 
@@ -50,11 +49,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console<'_>) -> anyhow::R
     let accounts = sync::accounts(&archive)?;
     super::close(archive, folder, console)?;
     let told = Told::new(&report, &accounts);
-    if arguments.json {
-        console.json(&told.as_json())?;
-    } else {
-        told.print(console)?;
-    }
+    console.show(arguments.json, &told.as_json(), |console| told.print(console))?;
     advise(&report, &told, folder, console)?;
     Ok(told.outcome())
 }
@@ -133,7 +128,7 @@ fn deliver(
     options: &SyncOptions,
     console: &Console<'_>,
 ) -> Result<SyncReport, SyncError> {
-    let (line, start) = (Progress::in_words(console), now());
+    let (line, start) = (Bar::in_words(console), now());
     let mut speed = Speed::default();
     console.stop.heed();
     sync::sync(archive, service, options, &mut |progress| {
@@ -141,7 +136,7 @@ fn deliver(
             let now = speed.at(start.elapsed(), progress.copies);
             line.say(watch::words(progress, now));
         }
-        if console.stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        console.stop.flow()
     })
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Spare;
-use crate::archive::disposal::TRASH;
+use crate::archive::maintain::disposal::TRASH;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::format::head::{self, Head};

@@ -6,22 +6,24 @@
 //! listed, and counted in a record of the new archive ([`Repaired`]).
 
 mod mend;
+pub(super) mod repaired;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use std::sync::Arc;
 
+use chatvault_base::OnProgress;
 use tracing::debug_span;
 
-use super::disposal::TRASH;
+use super::maintain::disposal::TRASH;
 use super::open::{self, FOLDERS};
-use super::repaired::Repaired;
 use super::report::Damage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::head::Head;
 use crate::options::{Host, Options};
 use crate::storage::{LockGuard, ReadFile, Storage, whole};
+use repaired::Repaired;
 
 /// Marks a folder in which a repair was begun; what is there may go.
 const MARK: &str = "repair.tmp";
@@ -60,13 +62,13 @@ pub struct RepairReport {
 /// Makes a new archive in `target` from what is whole in `source` and in copies of it.
 ///
 /// The source is only read; nobody may write to it meanwhile, or the result lacks what came last.
-/// `progress` is told (rows done, all rows) and stops it by saying false. `Exists` if the target is not
+/// `progress` is told of rows, and a `Break` stops it. `Exists` if the target is not
 /// empty, unless an earlier repair left it unfinished; `Corrupt` if no manifest can be read anywhere.
 pub fn repair(
     source: &Host,
     target: &Host,
     spares: &[Spare],
-    progress: &mut dyn FnMut(u64, u64) -> bool,
+    progress: OnProgress<'_>,
 ) -> Result<RepairReport> {
     let _span = debug_span!("repair").entered();
     let lock = claim(&*target.storage)?;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chatvault_base::{continue_if, go_on};
+
 use super::{RepairReport, Spare, repair};
 use crate::archive::tests::{
     Place, bytes, document, offer, offer_the_rest, options, paths, place, replace,
@@ -82,10 +84,10 @@ fn repaired(source: &Place, spares: &[&Place]) -> (RepairReport, Place) {
         || paths(source, &FOLDERS).iter().map(|path| bytes(source, path)).collect::<Vec<_>>();
     let (before, target) = (contents(), place());
     let hosts = [source, &target].map(|place| Host::new(Arc::clone(place)));
-    let report = repair(&hosts[0], &hosts[1], &spares, &mut |_, _| true).unwrap();
+    let report = repair(&hosts[0], &hosts[1], &spares, &mut go_on).unwrap();
     assert!(report.finished);
     assert!(contents() == before, "the original was touched");
-    let sound = verify(&hosts[1], &options(), Depth::Deep, &mut |_, _| true).unwrap();
+    let sound = verify(&hosts[1], &options(), Depth::Deep, &mut go_on).unwrap();
     assert_eq!((sound.damages, sound.strangers), (Vec::new(), Vec::new()));
     let archive = Archive::open(hosts[1].clone(), options()).unwrap();
     assert_eq!(archive.stat().unwrap().repaired, std::slice::from_ref(&report.repaired));
@@ -205,7 +207,7 @@ fn a_single_file_of_a_copy_will_do() {
     let target = place();
     let hosts = [&source, &target].map(|place| Host::new(Arc::clone(place)));
     let spare = [Spare::File(sound.open(&path).unwrap())];
-    let report = repair(&hosts[0], &hosts[1], &spare, &mut |_, _| true).unwrap();
+    let report = repair(&hosts[0], &hosts[1], &spare, &mut go_on).unwrap();
     assert_eq!((report.lost, report.from_copies), (Vec::new(), vec![path]));
     assert!(answers(&sound) == answers(&target));
 }
@@ -215,20 +217,20 @@ fn a_stopped_repair_is_begun_anew_and_other_folders_are_refused() {
     let (source, target, foreign) = (specimen(), place(), place());
     let host = |place: &Place| Host::new(Arc::clone(place));
     let mut calls = 0;
-    let stopped = repair(&host(&source), &host(&target), &[], &mut |_, _| {
+    let stopped = repair(&host(&source), &host(&target), &[], &mut |_| {
         calls += 1;
-        calls < 3
+        continue_if(calls < 3)
     });
     assert!(!stopped.unwrap().finished);
     let unfinished = Archive::open(host(&target), options()).unwrap_err();
     assert_eq!(unfinished.kind(), ErrorKind::NotFound);
-    assert!(repair(&host(&source), &host(&target), &[], &mut |_, _| true).unwrap().finished);
+    assert!(repair(&host(&source), &host(&target), &[], &mut go_on).unwrap().finished);
     assert!(answers(&source) == answers(&target));
     foreign.make_folder("").unwrap();
     foreign.make_folder("segments").unwrap();
     foreign.create("segments/notes.txt").unwrap().write_at(0, b"mine").unwrap();
     for place in [&target, &foreign] {
-        let refused = repair(&host(&source), &host(place), &[], &mut |_, _| true).unwrap_err();
+        let refused = repair(&host(&source), &host(place), &[], &mut go_on).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Exists);
     }
     assert_eq!(bytes(&foreign, "segments/notes.txt"), b"mine");

@@ -4,22 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chatvault_base::{OnProgress, Progress, Unit};
+
+use super::repaired::Repaired;
 use super::{RepairReport, Spare};
-use crate::archive::book::{Book, Counts, Run, SegmentRanges};
-use crate::archive::dictionaries;
-use crate::archive::folded::CopiesMoved;
-use crate::archive::known::{self, Known, lost_name};
-use crate::archive::late::read_blocks;
-use crate::archive::ledger::{self, Ledger, List, place_key, read_counts};
-use crate::archive::merge::{Cuts, Merge};
+use crate::archive::accounts::book::{Book, Counts, Run, SegmentRanges};
+use crate::archive::accounts::known::{self, Known, lost_name};
+use crate::archive::accounts::late::read_blocks;
+use crate::archive::accounts::ledger::{self, Ledger, List, place_key, read_counts};
+use crate::archive::accounts::quarantine::Copies;
+use crate::archive::commit::put_object;
+use crate::archive::commit::record::{self, Home, HomeSighting};
+use crate::archive::commit::slab::{RowRef, Seen};
+use crate::archive::maintain::dictionaries;
+use crate::archive::maintain::folded::CopiesMoved;
+use crate::archive::maintain::merge::{Cuts, Merge};
+use crate::archive::maintain::seal::segment_entry;
+use crate::archive::maintain::sum_up::Sum;
 use crate::archive::open;
-use crate::archive::quarantine::Copies;
-use crate::archive::record::{self, Home, HomeSighting};
-use crate::archive::repaired::Repaired;
-use crate::archive::seal::segment_entry;
-use crate::archive::slab::{RowRef, Seen};
-use crate::archive::sum_up::Sum;
-use crate::archive::{Live, Shared, State, put_object};
+use crate::archive::{Live, Shared, State};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::manifest::{FileEntry, FileKind, Manifest};
@@ -31,8 +34,6 @@ use crate::types::{ContentAddress, RunId, Sequence};
 
 /// Where the archive's id stands in segments, ledgers and quarantines.
 const ID: std::ops::Range<usize> = 8..24;
-
-type Progress<'p> = dyn FnMut(u64, u64) -> bool + 'p;
 
 pub(super) struct Writing<'a> {
     source: &'a Shared,
@@ -80,7 +81,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Writes everything; false if it was asked to stop.
-    pub(super) fn run(&mut self, spares: &[Spare], progress: &mut Progress<'_>) -> Result<bool> {
+    pub(super) fn run(&mut self, spares: &[Spare], progress: OnProgress<'_>) -> Result<bool> {
         let state = Arc::clone(&self.state);
         let total: u64 = state.segments.iter().map(|live| live.entry.rows).sum();
         let mut done = 0;
@@ -90,14 +91,14 @@ impl<'a> Writing<'a> {
             }
         }
         for live in &state.segments {
-            if !progress(done, total) {
+            if progress(&Progress::new(done, total, Unit::Rows)).is_break() {
                 return Ok(false);
             }
             self.take_segment(live)?;
             done += live.entry.rows;
         }
         for entry in &state.manifest.files {
-            if !progress(done, total) {
+            if progress(&Progress::new(done, total, Unit::Rows)).is_break() {
                 return Ok(false);
             }
             match entry.kind {

@@ -5,16 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::book::{Book, Counts};
-use super::super::commit::Compare;
-use super::super::folded::{CopiesMoved, Folded};
+use super::super::accounts::book::{Book, Counts};
+use super::super::accounts::ledger::{Ledger, List, place_key, read_counts};
+use super::super::accounts::quarantine::{self, Outcasts, Refused};
+use super::super::commit::committing::Compare;
+use super::super::commit::record::{self, Commit, Home, HomeSighting};
+use super::super::commit::slab::SlabRow;
 use super::super::held::Missing;
-use super::super::ledger::{Ledger, List, place_key, read_counts};
-use super::super::quarantine::{self, Outcasts, Refused};
-use super::super::record::{self, Commit, Home, HomeSighting};
-use super::super::repaired::Repaired;
+use super::super::maintain::folded::{CopiesMoved, Folded};
+use super::super::repair::repaired::Repaired;
 use super::super::report::Depth;
-use super::super::slab::SlabRow;
 use super::arrivals::Arrivals;
 use super::{Findings, rows};
 use crate::cache::Cache;

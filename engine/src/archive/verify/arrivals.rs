@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::super::accounts::late::{InOrder, Late};
+use super::super::accounts::ledger::Ledger;
+use super::super::accounts::ranges::Sighted;
 use super::super::held::Missing;
-use super::super::late::{InOrder, Late};
-use super::super::ledger::Ledger;
-use super::super::ranges::Sighted;
 use crate::manifest::FileEntry;
 
 /// What ledgers and journal say of deliveries.

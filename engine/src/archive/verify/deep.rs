@@ -1,21 +1,24 @@
 //! Every row of every segment: rendered, its address recomputed, its keys compared.
 //!
-//! Row groups are handed out to threads in order; the calling thread puts the results back into
-//! order and sums them up per segment. What waits for its turn is a few groups' addresses.
+//! Threads share the row groups; the calling thread sums them up per segment, in order. What waits for its
+//! turn is a few groups' addresses.
 
 use std::cmp::Ordering as Order;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::thread;
 
-use super::super::late::InOrder;
+use chatvault_base::threads::in_order;
+
+use super::super::accounts::late::InOrder;
 use super::Verification;
 use super::arrivals::Arrivals;
 use super::files::Readable;
 use super::rows::{Kept, RowCheck};
+use super::told::{self, Said};
 use crate::count::narrow;
 use crate::error::{Error, Result, Touched};
+use crate::facts::Facts;
 use crate::format::merkle;
 use crate::format::multiset::Multiset;
 use crate::segment::{Bounds, Group, Keys, RowReader, Segment, Tables};
@@ -23,8 +26,6 @@ use crate::types::{ContentAddress, RecordKind};
 
 /// More threads than this wait for the disk, and each takes memory.
 const MAX_THREADS: usize = 8;
-/// Results that may wait for the calling thread.
-const WAITING: usize = 4;
 
 /// What was found in a row group.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub(super) struct GroupRead {
     raw_bytes: u64,
     /// Order of the first and the last row.
     edges: Option<(SortKey, SortKey)>,
+    /// The facts of its rows in long conversations.
+    said: Vec<(u32, Facts)>,
     pub(super) damage: Option<Error>,
     /// All rows were read.
     pub(super) whole: bool,
@@ -87,34 +90,17 @@ impl Verification<'_> {
         let groups = |(number, one): (usize, &Readable)| {
             (0..one.segment.meta.groups.len()).map(move |group| (number, group))
         };
-        let tasks: Vec<(usize, usize)> = segments.iter().enumerate().flat_map(groups).collect();
-        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let (send, receive) = mpsc::sync_channel(WAITING);
+        let tasks = segments.iter().enumerate().flat_map(groups);
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let work = |send: mpsc::SyncSender<(usize, GroupRead)>| {
-            let mut reader = Reader::default();
-            while !stop.load(Ordering::Relaxed) {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some((segment, group)) = tasks.get(number) else { return };
-                let read = reader.read(&segments[*segment], *segment, *group);
-                if send.send((number, read)).is_err() {
-                    return;
-                }
-            }
+        let mut readers: Vec<Reader> = Vec::new();
+        readers.resize_with(cores.min(MAX_THREADS).min(tasks.clone().count()), Reader::default);
+        let read = |reader: &mut Reader, (segment, group)| {
+            (segment, group, reader.read(&segments[segment], segment, group))
         };
-        thread::scope(|scope| {
-            for _ in 0..cores.min(MAX_THREADS).min(tasks.len()) {
-                let send = send.clone();
-                drop(scope.spawn(|| work(send)));
-            }
-            drop(send);
-            let mut sums =
-                Sums { verification: self, segments, tasks: &tasks, sum: Sum::default() };
-            sums.take_all(&receive);
-            stop.store(true, Ordering::Relaxed);
-            // Whoever waits with a result learns that nobody wants it.
-            drop(receive);
-        });
+        let mut sums = Sums { verification: self, segments, sum: Sum::default() };
+        let take = |(segment, group, read)| sums.take((segment, group), read);
+        // Stopped, the report says so.
+        let _stopped = in_order("chatvault-verify", &mut readers, tasks, read, take);
     }
 }
 
@@ -161,7 +147,7 @@ impl Reader {
         let keys = segment.keys(index).map_err(touching)?;
         check_bounds(group, &keys).map_err(touching)?;
         let (mut first, mut last) = (None, None::<SortKey>);
-        let mut wrong = Wrong::default();
+        let (mut wrong, mut said) = (Wrong::default(), Said::default());
         let late = arrivals.late(segment.meta.number);
         let mut late = InOrder::of(&late);
         for local in 0..keys.rows() {
@@ -175,6 +161,7 @@ impl Reader {
                 error.touching(Touched { rows: Some(1), ..group.touched(conversations) })
             };
             let (address, differs) = check.check(kept, document).map_err(one)?;
+            said.add((kept, segment.meta.rows), || check.document(document));
             let place = SortKey::of(kept, address);
             let ordered = last.as_ref().is_none_or(|last| last.precedes(&place));
             let differs = differs.or((!ordered).then_some("place in the order"));
@@ -190,6 +177,7 @@ impl Reader {
             last = Some(place);
         }
         read.edges = first.zip(last);
+        read.said = said.finish();
         read.whole = true;
         wrong.into_damage(group).map_or(Ok(()), Err)
     }
@@ -247,36 +235,27 @@ struct Sum {
     messages: u64,
     raw_bytes: u64,
     last: Option<SortKey>,
+    said: told::Sum,
     incomplete: bool,
 }
 
 struct Sums<'s, 'a> {
     verification: &'s mut Verification<'a>,
     segments: &'s [Readable],
-    tasks: &'s [(usize, usize)],
     sum: Sum,
 }
 
 impl Sums<'_, '_> {
-    /// Takes all results, in the order of the tasks.
-    fn take_all(&mut self, receive: &mpsc::Receiver<(usize, GroupRead)>) {
-        let (mut early, mut number) = (BTreeMap::new(), 0);
-        for (at, read) in receive {
-            drop(early.insert(at, read));
-            while let Some(read) = early.remove(&number) {
-                let rows = u64::from(read.rows);
-                self.take(self.tasks[number], read);
-                number += 1;
-                self.verification.report.rows += rows;
-                if !self.verification.progress.add(rows) {
-                    return;
-                }
-            }
-        }
+    /// Takes what was found, in the order of the groups.
+    fn take(&mut self, (segment, group): (usize, usize), read: GroupRead) -> ControlFlow<()> {
+        let rows = u64::from(read.rows);
+        self.sum_up((segment, group), read);
+        self.verification.report.rows += rows;
+        self.verification.progress.add(rows)
     }
 
-    fn take(&mut self, (segment, group): (usize, usize), read: GroupRead) {
-        let segment = &*self.segments[segment].segment;
+    fn sum_up(&mut self, (segment, group): (usize, usize), read: GroupRead) {
+        let segment = &self.segments[segment].segment;
         let findings = &mut self.verification.findings;
         if let Some(error) = read.damage {
             findings.add(&error);
@@ -297,10 +276,15 @@ impl Sums<'_, '_> {
                 findings.add(&Error::corrupt(message).in_file(segment.path()).at(offset));
             }
         }
+        sum.said.take(read.said, segment);
         if group + 1 < segment.meta.groups.len() {
             return;
         }
-        if let Some(message) = std::mem::take(&mut self.sum).differs(segment) {
+        let mut sum = std::mem::take(&mut self.sum);
+        if let Some(error) = sum.said.finish(segment).filter(|_| !sum.incomplete) {
+            findings.add(&error.in_file(segment.path()));
+        }
+        if let Some(message) = sum.differs(segment) {
             findings.add(&Error::corrupt(message).in_file(segment.path()));
         }
         if let Err(error) = segment.check_lists() {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use super::super::book::{Link, read_key};
-use super::super::disposal::TRASH;
-use super::super::ledger::{List, read_links};
-use super::super::repaired::Repaired;
+use super::super::accounts::book::{Link, read_key};
+use super::super::accounts::ledger::{List, read_links};
+use super::super::maintain::disposal::TRASH;
+use super::super::repair::repaired::Repaired;
 use super::super::state::State;
 use super::accounts::Accounts;
 use super::arrivals::Arrivals;
@@ -52,7 +52,7 @@ impl Verification<'_> {
         let manifest = Arc::clone(&self.manifest);
         let cache = Arc::new(Cache::new(self.cache_bytes));
         for entry in &manifest.files {
-            if !self.progress.add(0) {
+            if self.progress.add(0).is_break() {
                 break;
             }
             match self.check_entry(entry, accounts, &cache) {
@@ -170,7 +170,7 @@ impl Verification<'_> {
         }
         if self.depth == Depth::Structure {
             self.report.rows += entry.rows;
-            let _ = self.progress.add(entry.rows);
+            let _stopped = self.progress.add(entry.rows);
         }
         let segment = self.open_segment(entry, path, damage.is_some(), Arc::clone(cache))?;
         Ok(self.check_segment(entry, segment, damage, accounts))
@@ -206,7 +206,7 @@ impl Verification<'_> {
             return Ok(Some(Error::corrupt(message).in_file(path).at(bytes.min(entry.bytes))));
         }
         let (mut hasher, mut chunk, mut offset) = (blake3::Hasher::new(), Vec::new(), 0_u64);
-        while offset < bytes && self.progress.add(0) {
+        while offset < bytes && self.progress.add(0).is_continue() {
             let rest = usize::try_from(bytes - offset).unwrap_or(usize::MAX);
             chunk.resize(rest.min(READ_BYTES), 0);
             let read = file.read_at(offset, &mut chunk);

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use super::super::book::{self, Counts};
-use super::super::known::{read_checkpoint, read_name, read_run};
-use super::super::late::{BLOCK_ROWS, read_blocks, read_ranges};
-use super::super::ledger::{LISTS, Ledger, List, Meta, name_start, read_commit};
-use super::super::ledger::{read_counts, read_links};
-use super::super::ranges::Sighted;
+use super::super::accounts::book::{self, Counts};
+use super::super::accounts::known::{read_checkpoint, read_name, read_run};
+use super::super::accounts::late::{BLOCK_ROWS, read_blocks, read_ranges};
+use super::super::accounts::ledger::{LISTS, Ledger, List, Meta, name_start, read_commit};
+use super::super::accounts::ledger::{read_counts, read_links};
+use super::super::accounts::ranges::Sighted;
 use super::accounts::{Accounts, segment_of};
 use super::arrivals::is_early;
 use crate::error::{Error, Result};

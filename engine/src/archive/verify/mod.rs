@@ -20,12 +20,15 @@ mod ledgers;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use chatvault_base::{OnProgress, Progress, Unit, continue_if};
 use tracing::debug_span;
 
 use super::report::{Damage, Depth, VerifyReport};
@@ -46,19 +49,16 @@ const MAX_LOOKS: usize = 20;
 /// Where the archive's own files are.
 const FOLDERS: [&str; 5] = ["", MANIFEST, JOURNAL, "segments", "objects"];
 
-/// Told (rows done, all rows); false asks to stop.
-type Tell<'t> = dyn FnMut(u64, u64) -> bool + 't;
-
 /// Checks an archive from its files alone, whether it can be opened or not; a writer may be at work
 /// beside it. The report has everything that is damaged, missing, or cannot be read.
 ///
-/// `progress` is told (rows done, all rows) and stops it by saying false. `NotFound` if there is no
+/// `progress` is told of rows, and a `Break` stops it. `NotFound` if there is no
 /// archive, `Unsupported` if a newer version wrote it; damage is never an error.
 pub fn verify(
     host: &Host,
     options: &Options,
     depth: Depth,
-    progress: &mut dyn FnMut(u64, u64) -> bool,
+    progress: OnProgress<'_>,
 ) -> Result<VerifyReport> {
     let environment = options.environment.clone().unwrap_or_default();
     let (storage, cache_bytes) = (&*host.storage, environment.options().cache_bytes);
@@ -70,11 +70,7 @@ impl Archive {
     /// process knows to be acknowledged.
     ///
     /// What is wrong is in the report; an error is what keeps it from looking at all.
-    pub fn verify(
-        &self,
-        depth: Depth,
-        progress: &mut dyn FnMut(u64, u64) -> bool,
-    ) -> Result<VerifyReport> {
+    pub fn verify(&self, depth: Depth, progress: OnProgress<'_>) -> Result<VerifyReport> {
         let (shared, state) = (&*self.shared, self.shared.acknowledged());
         let cache_bytes = shared.environment.options().cache_bytes;
         let storage = &*shared.host.storage;
@@ -116,7 +112,7 @@ struct Settled {
 }
 
 impl Check<'_> {
-    fn run(&self, tell: &mut Tell<'_>) -> Result<VerifyReport> {
+    fn run(&self, tell: OnProgress<'_>) -> Result<VerifyReport> {
         let _span = debug_span!("verify", depth = ?self.depth).entered();
         let storage = self.storage;
         let mut findings = Findings::default();
@@ -138,7 +134,7 @@ impl Check<'_> {
             archive,
             depth: self.depth,
             cache_bytes: self.cache_bytes,
-            progress: Progress { tell, done: 0, total: rows(&manifest), stopped: false },
+            progress: Told { tell, done: 0, total: rows(&manifest), stopped: false },
             manifest,
             findings,
             report: VerifyReport::default(),
@@ -215,19 +211,20 @@ fn rows(manifest: &Manifest) -> u64 {
 }
 
 /// How far it is, for whoever waits.
-struct Progress<'t> {
-    tell: &'t mut Tell<'t>,
+struct Told<'t> {
+    tell: OnProgress<'t>,
     done: u64,
     total: u64,
     stopped: bool,
 }
 
-impl Progress<'_> {
-    /// So many rows more; false if it shall stop.
-    fn add(&mut self, rows: u64) -> bool {
+impl Told<'_> {
+    /// So many rows more; `Break` if it shall stop.
+    fn add(&mut self, rows: u64) -> ControlFlow<()> {
         self.done += rows;
-        self.stopped = self.stopped || !(self.tell)(self.done, self.total);
-        !self.stopped
+        let progress = Progress::new(self.done, self.total, Unit::Rows);
+        self.stopped = self.stopped || (self.tell)(&progress).is_break();
+        continue_if(!self.stopped)
     }
 }
 
@@ -259,7 +256,7 @@ struct Verification<'a> {
     depth: Depth,
     cache_bytes: usize,
     manifest: Arc<Manifest>,
-    progress: Progress<'a>,
+    progress: Told<'a>,
     findings: Findings,
     report: VerifyReport,
     /// A file was replaced and removed before it could be read.

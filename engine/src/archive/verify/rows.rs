@@ -1,7 +1,9 @@
 //! What is asked of one row: its document is found under the right keys and address.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use crate::document::{Document, Parts};
 use crate::error::{Error, Result};
 use crate::row::{Canonical, Identity, Limits, Parser, Shape, identify, stamped_modified};
 use crate::segment::{Keys, Tables};
@@ -54,6 +56,13 @@ impl RowCheck {
             Some("tag")
         };
         Ok((address, wrong))
+    }
+}
+
+impl RowCheck {
+    /// The document of the row that was checked last.
+    pub(super) fn document<'d>(&self, json: &'d [u8]) -> Option<Document<'d>> {
+        Document::of(json, Arc::new(Parts::built(&self.parser, &self.shape))).ok()
     }
 }
 

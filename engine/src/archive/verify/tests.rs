@@ -1,8 +1,10 @@
 //! Archives in memory: sound ones, and the same with one thing wrong.
 
-use super::super::book::Counts;
-use super::super::ledger::tests as ledger;
-use super::super::ranges::Ranges;
+use chatvault_base::go_on;
+
+use super::super::accounts::book::Counts;
+use super::super::accounts::ledger::tests as ledger;
+use super::super::accounts::ranges::Ranges;
 use super::super::tests::{
     Place, bytes, document, documents, offer, offer_the_rest, options, paths, place, replace,
 };
@@ -28,7 +30,7 @@ fn full(place: &Place) -> Archive {
 }
 
 fn verify(archive: &Archive, depth: Depth) -> VerifyReport {
-    archive.verify(depth, &mut |_, _| true).unwrap()
+    archive.verify(depth, &mut go_on).unwrap()
 }
 
 fn files(place: &Place) -> Vec<String> {
@@ -81,14 +83,22 @@ fn a_flipped_bit_in_any_file_is_found_and_the_file_is_named() {
     assert_eq!(verify(&archive, Depth::Deep).damages, Vec::new());
 }
 
-#[test]
-fn damage_names_the_conversations_it_touches_and_hides_no_other() {
+/// The file of the only segment of [`of_one_segment`].
+const SEGMENT: &str = "segments/0000000000000001.seg";
+
+/// An archive of a segment with 36 row groups, and the bytes of that.
+fn of_one_segment() -> (Place, Archive, Vec<u8>) {
     let place = place();
     let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
     let _ = offer(&archive, "anna", &documents(10, 900));
     archive.seal().unwrap();
-    let path = "segments/0000000000000001.seg";
-    let sound = bytes(&place, path);
+    let sound = bytes(&place, SEGMENT);
+    (place, archive, sound)
+}
+
+#[test]
+fn damage_names_the_conversations_it_touches_and_hides_no_other() {
+    let (place, archive, sound) = of_one_segment();
     let state = archive.shared.state();
     let groups = &state.segments[0].segment().unwrap().meta.groups;
     assert_eq!(groups.len(), 36);
@@ -96,7 +106,7 @@ fn damage_names_the_conversations_it_touches_and_hides_no_other() {
     for offset in [groups[3].columns.offset, groups[35].text] {
         wrong[usize::try_from(offset).unwrap() + 20] ^= 1;
     }
-    replace(&place, path, &wrong);
+    replace(&place, SEGMENT, &wrong);
     for depth in [Depth::Structure, Depth::Deep] {
         let report = verify(&archive, depth);
         let found: Vec<(Option<u64>, usize)> = report
@@ -113,18 +123,13 @@ fn damage_names_the_conversations_it_touches_and_hides_no_other() {
 
 #[test]
 fn an_answer_that_meets_damage_names_the_conversations_it_touches() {
-    let place = place();
-    let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
-    let _ = offer(&archive, "anna", &documents(10, 900));
-    archive.seal().unwrap();
-    let path = "segments/0000000000000001.seg";
-    let sound = bytes(&place, path);
+    let (place, archive, sound) = of_one_segment();
     let state = archive.shared.state();
     let group = &state.segments[0].segment().unwrap().meta.groups[3];
     for offset in [group.keys.offset, group.columns.offset, group.text] {
         let mut wrong = sound.clone();
         wrong[usize::try_from(offset).unwrap() + 20] ^= 1;
-        replace(&place, path, &wrong);
+        replace(&place, SEGMENT, &wrong);
         let reader = Archive::open_read_only(Host::new(Arc::clone(&place)), options()).unwrap();
         let mut rows = reader.snapshot().unwrap().scan(&Scan::default()).unwrap();
         let error = loop {
@@ -133,7 +138,7 @@ fn an_answer_that_meets_damage_names_the_conversations_it_touches() {
                 Err(error) => break error,
             }
         };
-        assert_eq!((error.file(), error.offset()), (Some(path), Some(offset)));
+        assert_eq!((error.file(), error.offset()), (Some(SEGMENT), Some(offset)));
         assert_eq!(error.touched().conversations.len(), 2, "{error}");
         assert!(error.to_string().contains("19:chat0001@thread.v2"), "{error}");
     }
@@ -170,10 +175,10 @@ fn it_stops_when_told_to_and_says_so() {
     let archive = full(&place);
     for depth in [Depth::Structure, Depth::Deep] {
         let mut calls = 0;
-        let report = archive.verify(depth, &mut |done, all| {
-            assert!(done <= all && all == 120);
+        let report = archive.verify(depth, &mut |progress| {
+            assert!(progress.done <= 120 && progress.of == Some(120));
             calls += 1;
-            calls < 3
+            continue_if(calls < 3)
         });
         let report = report.unwrap();
         assert_eq!((report.finished, report.damages, calls), (false, Vec::new(), 3));
@@ -223,7 +228,7 @@ fn a_busy_writer_is_not_taken_for_damage() {
                     archive.seal().unwrap();
                 }
                 if round % 10 == 9 {
-                    assert!(archive.compact(&mut |_, _| true).unwrap().finished);
+                    assert!(archive.compact(&mut go_on).unwrap().finished);
                 }
             }
             stop.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -317,7 +322,7 @@ impl Source for Forged {
 }
 
 fn read_forged(change: Change) -> GroupRead {
-    let mut compare = super::super::commit::Compare::default();
+    let mut compare = super::super::commit::committing::Compare::default();
     let mut row = |number| {
         let document = document(0, number);
         let (address, _) = compare.document(document.as_bytes()).unwrap();

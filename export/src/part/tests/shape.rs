@@ -1,6 +1,8 @@
 //! What parts look like to other tools, and what a writer refuses.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+
+use chatvault_base::Cancel;
 
 use super::*;
 use crate::digest::hex;
@@ -141,14 +143,28 @@ fn a_part_is_released_while_later_ones_are_written() {
 fn a_cancelled_export_keeps_its_finished_parts_and_nothing_half() {
     let blob = Blob { bytes: 30_000, deflates: false, streams: true, extension: "jpg" };
     let message = Message { files: vec![blob], ..Message::default() };
-    let (memory, calls) = (Memory::new(), Cell::new(0));
+    let (memory, cancel) = (Memory::new(), Cancel::default());
     let mut writer = Writer::create(Arc::new(memory.clone()), settings(65_536, 0), head()).unwrap();
-    writer.cancel_when(|| {
-        calls.set(calls.get() + 1);
-        calls.get() > 10
-    });
+    writer.cancel_when(cancel.clone());
     writer.begin_window(window(1, 1)).unwrap();
-    let first_error = (0..20).find_map(|number| writer.add(message.group(number, &[])).err());
+    // It is asked for while a content is read.
+    let first_error = (0..20).find_map(|number| {
+        let mut group = message.group(number, &[]);
+        for member in &mut group.members {
+            if let (6, Content::Stream(stream)) = (number, &mut member.content) {
+                let open = std::mem::replace(
+                    &mut stream.open,
+                    Box::new(|| Ok(Box::new(std::io::empty()))),
+                );
+                let cancel = cancel.clone();
+                stream.open = Box::new(move || {
+                    cancel.cancel();
+                    open()
+                });
+            }
+        }
+        writer.add(group).err()
+    });
     assert!(matches!(first_error, Some(Error::Cancelled)));
     assert!(matches!(writer.add(Group::default()), Err(Error::Order(_))));
     drop(writer);

@@ -146,7 +146,7 @@ impl Walk {
             if given == 0 {
                 self.contents.count_external(named.external);
             }
-            if let Some(given) = self.take(record, &row, (named.found, given), &mut piece)? {
+            if let Some(given) = self.take(&row, (named.found, given), &mut piece)? {
                 place.inside = Some((blake3::hash(row.json()), given));
                 return Ok((piece, Some(place)));
             }
@@ -221,7 +221,7 @@ impl Walk {
             }
             let named = self.named(record, &row);
             external += named.external;
-            if self.wants_any(&key_of(record, &row), &named.found)? {
+            if self.wants_any(&row.key(), &named.found)? {
                 (offered, external) = (true, 0);
                 let conversation = row.conversation().to_owned();
                 if !offer(Job::Rows { record, conversation }) {
@@ -259,7 +259,6 @@ impl Walk {
     /// Adds to the piece what of a row is still wanted; `Some(given)` if it is full before the end.
     fn take(
         &self,
-        record: RecordKind,
         row: &Row<'_>,
         (found, given): (Vec<Reference>, usize),
         piece: &mut Vec<Wanted>,
@@ -267,7 +266,7 @@ impl Walk {
         if found.is_empty() {
             return Ok(None);
         }
-        let key = key_of(record, row);
+        let key = row.key();
         let linked = self.linked(&key)?;
         let mut item = None;
         for (at, reference) in found.into_iter().enumerate().skip(given) {
@@ -335,14 +334,5 @@ impl Walk {
     /// The commit that this look goes up to.
     pub(super) fn sequence(&self) -> Sequence {
         self.snapshot.sequence()
-    }
-}
-
-fn key_of(record: RecordKind, row: &Row<'_>) -> MessageKey {
-    MessageKey {
-        record,
-        conversation: row.conversation().to_owned(),
-        reply_to: row.reply_to().map(str::to_owned),
-        id: row.id().to_owned(),
     }
 }

@@ -18,19 +18,12 @@ use tantivy::{DocId, Searcher};
 
 use super::columns::Columns;
 use super::later::Later;
+use super::limits::Limits;
 use super::schema::{Fact, Fields, row_number, text_number};
 use super::{Index, failed, guarded};
 use crate::error::Result;
 use crate::search::Search;
 use crate::search::tree::{Phrase, Tree};
-
-/// Most rows held as candidates; a search for more looks at every row instead. 32 MiB.
-pub(super) const MOST_ROWS: usize = if cfg!(test) { 40 } else { 4 << 20 };
-/// Most conversations that a scan is narrowed to.
-pub(super) const MOST_CONVERSATIONS: usize = if cfg!(test) { 3 } else { 10_000 };
-
-/// Most values of a list that the index is asked for.
-const MOST_FACTS: usize = if cfg!(test) { 2 } else { 1_000 };
 
 /// One row in so many has a word with a start that is common.
 const COMMON: u64 = 16;
@@ -112,9 +105,14 @@ impl Index {
         // Of a transcript the search may be about single words in it: what is not in these may be
         // in others.
         let has_texts = scan.record == RecordKind::CallTranscript;
-        let compiler = Compiler { fields: &self.fields, excludes: !has_texts, common: None };
+        let compiler = Compiler {
+            fields: &self.fields,
+            excludes: !has_texts,
+            common: None,
+            facts: self.limits.facts,
+        };
         let asked = compiler.compile(&search.tree);
-        let mut found = Found::new(scan);
+        let mut found = Found::new(scan, self.limits);
         match asked {
             Asked::Everything => found.is_cut = true,
             asked => {
@@ -165,7 +163,7 @@ impl Index {
             let mut docs = Vec::new();
             weight
                 .for_each_no_score(reader, &mut |some: &[DocId]| {
-                    if docs.len() <= MOST_ROWS {
+                    if docs.len() <= self.limits.rows {
                         docs.extend_from_slice(some);
                     }
                 })
@@ -189,16 +187,18 @@ struct Found {
     conversations: Option<HashSet<String>>,
     /// Too much was found to be held.
     is_cut: bool,
+    limits: Limits,
 }
 
 impl Found {
-    fn new(scan: &Scan) -> Self {
+    fn new(scan: &Scan, limits: Limits) -> Self {
         Self {
             rows: Vec::new(),
             created: scan.created,
             times: None,
             conversations: Some(HashSet::new()),
             is_cut: false,
+            limits,
         }
     }
 
@@ -209,7 +209,7 @@ impl Found {
             if !self.is_wanted(time) {
                 continue;
             }
-            if self.rows.len() == MOST_ROWS {
+            if self.rows.len() == self.limits.rows {
                 self.is_cut = true;
                 return Ok(());
             }
@@ -249,7 +249,7 @@ impl Found {
         if !names.contains(name) {
             let _ = names.insert(name.to_owned());
         }
-        if names.len() > MOST_CONVERSATIONS {
+        if names.len() > self.limits.conversations {
             self.conversations = None;
         }
     }
@@ -307,6 +307,8 @@ pub(super) struct Compiler<'f> {
     pub(super) excludes: bool,
     /// Where words with a start are counted: one that most rows have is not asked for.
     pub(super) common: Option<&'f Searcher>,
+    /// Most values of a list that are asked for.
+    pub(super) facts: usize,
 }
 
 impl Compiler<'_> {
@@ -324,7 +326,7 @@ impl Compiler<'_> {
             has_file.then_some(Fact::File).into_iter().collect(),
         ];
         // The scan looks after longer lists.
-        for list in lists.iter().filter(|list| (1..=MOST_FACTS).contains(&list.len())) {
+        for list in lists.iter().filter(|list| (1..=self.facts).contains(&list.len())) {
             clauses.push((Occur::Must, self.any_fact(list)));
         }
         Box::new(BooleanQuery::new(clauses))

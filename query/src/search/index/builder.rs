@@ -1,10 +1,10 @@
 //! An update on a thread of its own.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use chatvault_base::{Cancel, Progress, threads};
 use chatvault_engine::{Snapshot, Storage};
 
 use super::{Index, Update, unfit, unreadable};
@@ -15,19 +15,13 @@ use crate::error::Result;
 /// It takes nothing that a commit waits for. Dropping it stops it and waits for that.
 pub struct Builder {
     thread: Option<JoinHandle<Result<Update>>>,
-    state: Arc<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    added: AtomicU64,
-    total: AtomicU64,
-    stop: AtomicBool,
+    now: Arc<Mutex<Progress>>,
+    stop: Cancel,
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Builder").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
@@ -36,28 +30,26 @@ impl Builder {
     ///
     /// `Index` if the system starts no thread.
     pub fn start(storage: Arc<dyn Storage>, snapshot: Snapshot) -> Result<Self> {
-        let state = Arc::new(State::default());
-        let shared = Arc::clone(&state);
+        let (now, stop) = (Arc::<Mutex<Progress>>::default(), Cancel::default());
+        let (told, asked) = (Arc::clone(&now), stop.clone());
         let work = move || {
-            Index::update(&storage, &snapshot, &mut |added, total| {
-                shared.added.store(added, Ordering::Relaxed);
-                shared.total.store(total, Ordering::Relaxed);
-                !shared.stop.load(Ordering::Relaxed)
+            Index::update(&storage, &snapshot, &mut |progress| {
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = *progress;
+                asked.flow()
             })
         };
-        let thread = std::thread::Builder::new().name("chatvault-search".to_owned()).spawn(work);
-        Ok(Self { thread: Some(thread.map_err(unreadable)?), state })
+        let thread = threads::start("chatvault-search", work).map_err(unreadable)?;
+        Ok(Self { thread: Some(thread), now, stop })
     }
 
     /// How many rows were added, and how many there are to be added.
-    pub fn progress(&self) -> (u64, u64) {
-        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        (read(&self.state.added), read(&self.state.total))
+    pub fn progress(&self) -> Progress {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks it to stop; what it has committed stays.
     pub fn stop(&self) {
-        self.state.stop.store(true, Ordering::Relaxed);
+        self.stop.cancel();
     }
 
     /// Is it done, stopped or failed?

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use chatvault_base::go_on;
 use chatvault_engine::{
     Archive, Custodian, Host, Memory, MessageKey, Options, Origin, RecordKind, Snapshot, Storage,
 };
 
 use super::Index;
+use super::limits::Limits;
 use super::tests::{AT, Chance, pages, rows};
 use crate::answer::Unread;
 use crate::names::{Record, Versions};
@@ -118,11 +120,12 @@ impl Sample {
     }
 
     fn update(&self) -> super::Update {
-        Index::update(&self.storage, &self.snapshot(), &mut |_, _| true).unwrap()
+        Index::update_within(&self.storage, &self.snapshot(), Limits::small(), &mut go_on).unwrap()
     }
 
     fn check(&self) -> usize {
-        let index = Index::open(&self.storage, &self.archive).unwrap().unwrap();
+        let index =
+            Index::open_within(&self.storage, &self.archive, Limits::small()).unwrap().unwrap();
         let snapshot = self.snapshot();
         let mut found = 0;
         for record in Record::CONTENTS {
@@ -186,7 +189,8 @@ fn a_transcript_that_cannot_be_read_is_counted_with_the_index_and_without() {
     sample.link("long", &vec![b'a'; bytes]);
     assert_eq!(sample.update().rows, 1, "what cannot be read is in no index");
     let snapshot = sample.snapshot();
-    let index = Index::open(&sample.storage, &sample.archive).unwrap().unwrap();
+    let index =
+        Index::open_within(&sample.storage, &sample.archive, Limits::small()).unwrap().unwrap();
     for index in [None, Some(&index)] {
         let mut answer = transcripts("budget").run_with(&snapshot, index).unwrap();
         assert_eq!(answer.next().unwrap().map(|row| row.id().to_owned()).as_deref(), Some("short"));
@@ -209,7 +213,8 @@ fn a_question_as_of_a_commit_knows_no_text_that_came_later() {
     sample.link("t", b"WEBVTT\n\n0:0:1.0 --> 0:0:2.0\n<v Ada>budget</v>\n");
     drop(sample.update());
     let snapshot = sample.snapshot();
-    let index = Index::open(&sample.storage, &sample.archive).unwrap().unwrap();
+    let index =
+        Index::open_within(&sample.storage, &sample.archive, Limits::small()).unwrap().unwrap();
     let then = Query { as_of_sequence: Some(before.into()), ..transcripts("budget") };
     for index in [None, Some(&index)] {
         assert_eq!(then.count_with(&snapshot, index).unwrap(), 0);

@@ -11,9 +11,6 @@ use chatvault_engine::{RecordKind, RowKeys, Scan, Sequence, Snapshot, Versions};
 use super::Index;
 use crate::error::{Error, Result};
 
-/// Most rows of a kind that are kept; an index that is behind by more narrows nothing. 16 MiB.
-const MOST_ROWS: usize = if cfg!(test) { 40 } else { 1 << 20 };
-
 /// What is behind an index, by kind.
 #[derive(Debug, Default)]
 pub(super) struct Behind(Mutex<HashMap<RecordKind, Arc<Later>>>);
@@ -43,7 +40,7 @@ impl Index {
             .entry(record)
             .or_insert_with(|| Arc::new(Later { up_to: self.sequence(), ..Later::default() }));
         if later.up_to < snapshot.sequence() && !later.is_full {
-            let _rows = Arc::make_mut(later).read(snapshot, record)?;
+            let _rows = Arc::make_mut(later).read((snapshot, record), self.limits.behind_rows)?;
         }
         Ok(Some(Arc::clone(later)).filter(|later| !later.is_full))
     }
@@ -51,21 +48,18 @@ impl Index {
 
 impl Later {
     /// Adds what arrived since, and gives how many rows were read for it.
-    fn read(&mut self, snapshot: &Snapshot, record: RecordKind) -> Result<u64> {
+    fn read(&mut self, (snapshot, record): (&Snapshot, RecordKind), most: usize) -> Result<u64> {
         let last = snapshot.sequence();
-        let scan = Scan { record, limit: Some(self.room()), ..arrived(self.up_to.0, last.0) };
+        // One row more than are kept shows that there are more.
+        let room = (most + 1).saturating_sub(self.rows.len()) as u64;
+        let scan = Scan { record, limit: Some(room), ..arrived(self.up_to.0, last.0) };
         let mut on = |row: RowKeys<'_>| self.add(row.created().ticks(), row.conversation());
         let read = snapshot.keys(&scan, &mut on).map_err(Error::Archive)?;
         self.up_to = last;
-        if self.rows.len() > MOST_ROWS {
+        if self.rows.len() > most {
             *self = Self { is_full: true, up_to: last, ..Self::default() };
         }
         Ok(read)
-    }
-
-    /// One row more than are kept shows that there are more.
-    fn room(&self) -> u64 {
-        (MOST_ROWS + 1).saturating_sub(self.rows.len()) as u64
     }
 
     fn add(&mut self, time: i64, conversation: &str) {
@@ -125,7 +119,7 @@ mod tests {
         let mut own = Later { up_to: index.sequence(), ..Later::default() };
         for round in 1..=5 {
             sample.put_at(AT + round as u64, &format!("word{round}"));
-            assert_eq!(own.read(&sample.snapshot(), RecordKind::Message).unwrap(), 1);
+            assert_eq!(own.read((&sample.snapshot(), RecordKind::Message), 40).unwrap(), 1);
             for _ in 0..3 {
                 let later = index.later(&sample.snapshot(), RecordKind::Message).unwrap().unwrap();
                 assert_eq!(later.rows().count(), round);
@@ -134,7 +128,7 @@ mod tests {
         let later = index.later(&sample.snapshot(), RecordKind::Message).unwrap().unwrap();
         assert_eq!(later.of(&["19:z".to_owned()]).len(), 5);
         assert_eq!(later.of(&["19:a".to_owned()]).len(), 0);
-        sample.commit(3 * MOST_ROWS);
+        sample.commit(3 * index.limits.behind_rows);
         assert!(index.later(&sample.snapshot(), RecordKind::Message).unwrap().is_none());
         assert!(sample.check(&["offer", "word3"]) > 0, "too much to be kept");
     }

@@ -25,6 +25,7 @@ mod folder;
 #[cfg(test)]
 mod kinds;
 mod later;
+mod limits;
 mod schema;
 mod stretch;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
+use chatvault_base::OnProgress;
 use chatvault_engine::{Archive, Sequence, Snapshot, Storage};
 use tantivy::directory::error::OpenReadError;
 use tantivy::{ReloadPolicy, Searcher, TantivyError};
@@ -49,6 +51,7 @@ use crate::error::{Error, Result};
 use columns::Columns;
 use folder::{FOLDER, Folder, META};
 use later::Behind;
+use limits::Limits;
 use schema::{About, FORMAT, Fields, tokenizers};
 
 /// How often opening is tried while an update removes what it has replaced.
@@ -64,6 +67,7 @@ pub struct Index {
     behind: Arc<Behind>,
     /// Of each segment, once they were read.
     columns: Arc<[OnceLock<Columns>]>,
+    limits: Limits,
 }
 
 impl fmt::Debug for Index {
@@ -79,11 +83,19 @@ impl Index {
     /// index has, and is refused. The error says why an index cannot be used: [`Index::update`]
     /// builds it anew.
     pub fn open(storage: &Arc<dyn Storage>, archive: &Archive) -> Result<Option<Self>> {
+        Self::open_within(storage, archive, Limits::default())
+    }
+
+    fn open_within(
+        storage: &Arc<dyn Storage>,
+        archive: &Archive,
+        limits: Limits,
+    ) -> Result<Option<Self>> {
         let folder = Folder(Arc::clone(storage));
         if !is_there(&folder)? {
             return Ok(None);
         }
-        let (_, index) = open(&folder)?;
+        let (_, index) = open(&folder, limits)?;
         index.check(&archive.snapshot().map_err(Error::Archive)?)?;
         Ok(Some(index))
     }
@@ -102,17 +114,26 @@ impl Index {
 
     /// Brings the index up to a snapshot, or builds it; one that is of no use is built anew.
     ///
-    /// `on` is told how many of the new rows are in it, and says whether to go on. When it says no,
-    /// or after a crash, the index is what it was at its last commit.
+    /// `on` is told how many of the new rows are in it. After its `Break`, or a crash, the index is what it
+    /// was at its last commit.
     ///
     /// `Archive` if the archive cannot be read, `Index` if the index cannot be written.
     pub fn update(
         storage: &Arc<dyn Storage>,
         snapshot: &Snapshot,
-        on: &mut dyn FnMut(u64, u64) -> bool,
+        on: OnProgress<'_>,
+    ) -> Result<Update> {
+        Self::update_within(storage, snapshot, Limits::default(), on)
+    }
+
+    fn update_within(
+        storage: &Arc<dyn Storage>,
+        snapshot: &Snapshot,
+        limits: Limits,
+        on: OnProgress<'_>,
     ) -> Result<Update> {
         let _span = tracing::debug_span!("index").entered();
-        update::update(&Folder(Arc::clone(storage)), snapshot, on)
+        update::update(&Folder(Arc::clone(storage)), snapshot, limits, on)
     }
 
     /// Removes the index; false if there was none.
@@ -168,13 +189,13 @@ fn archive_of(snapshot: &Snapshot) -> String {
 }
 
 /// Opens an index that is there, and what tantivy writes with.
-fn open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
-    let mut opened = guarded(|| try_open(folder));
+fn open(folder: &Folder, limits: Limits) -> Result<(tantivy::Index, Index)> {
+    let mut opened = guarded(|| try_open(folder, limits));
     for _ in 1..TRIES {
         if !opened.as_ref().is_err_and(is_file_gone) {
             break;
         }
-        opened = guarded(|| try_open(folder));
+        opened = guarded(|| try_open(folder, limits));
     }
     let (tantivy, index) = opened?;
     if index.about.format != FORMAT {
@@ -186,7 +207,7 @@ fn open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
     Ok((tantivy, index))
 }
 
-fn try_open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
+fn try_open(folder: &Folder, limits: Limits) -> Result<(tantivy::Index, Index)> {
     let mut index = tantivy::Index::open(folder.clone()).map_err(failed)?;
     // What has no commit of ours yet was stopped in its first step.
     let payload = index.load_metas().map_err(failed)?.payload;
@@ -200,7 +221,7 @@ fn try_open(folder: &Folder) -> Result<(tantivy::Index, Index)> {
     let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into();
     let searcher = reader.map_err(failed)?.searcher();
     let columns = searcher.segment_readers().iter().map(|_| OnceLock::new()).collect();
-    Ok((index, Index { searcher, fields, about, behind: Arc::default(), columns }))
+    Ok((index, Index { searcher, fields, about, behind: Arc::default(), columns, limits }))
 }
 
 /// Tantivy trusts its files more than we do: a panic inside of it is a damaged index.

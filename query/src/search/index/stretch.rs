@@ -16,23 +16,15 @@ use chatvault_engine::{Order, RecordKind, Scan, Snapshot, TimeRange, Timestamp};
 use tantivy::DocId;
 use tantivy::query::{EnableScoring, Weight};
 
-use super::ask::{Asked, Candidates, Compiler, MOST_CONVERSATIONS, MOST_ROWS};
+use super::ask::{Asked, Candidates, Compiler};
 use super::columns::Columns;
 use super::later::Later;
 use super::{Index, failed, guarded};
 use crate::error::Result;
 use crate::search::Search;
 
-/// Candidates of the first stretch: those of a page of hits, and versions that are not the chosen ones.
-const FIRST_ROWS: usize = if cfg!(test) { 3 } else { 32 };
-/// So many times more has each next one: what is read to its end is read in few.
+/// So many times more candidates has each next stretch: what is read to its end is read in few.
 const GROWTH: usize = 8;
-/// Candidates of a stretch, but for those of the same time.
-const STRETCH_ROWS: usize = if cfg!(test) { 60 } else { 65_536 };
-/// So many candidates are looked up one by one; more are read in one scan.
-const FEW_ROWS: usize = if cfg!(test) { 24 } else { 256 };
-/// Documents that are looked at together from the first time on: they are stored from the last.
-const PART_DOCS: u32 = if cfg!(test) { 4 } else { 4_096 };
 
 /// What an index is asked for beside what a scan says.
 #[derive(Clone, Debug)]
@@ -100,7 +92,7 @@ impl Index {
         let Some(later) = self.later(snapshot, scan.record)? else { return Ok(None) };
         let mut behind = later.of(&scan.conversations);
         behind.retain(|(time, _)| is_in(scan.created, *time));
-        let (index, rows, next) = (self.clone(), FIRST_ROWS, VecDeque::new());
+        let (index, rows, next) = (self.clone(), self.limits.first_rows, VecDeque::new());
         let stretches =
             Stretches { index, sought, scan, later, behind, rows, is_over: false, next };
         Ok(Some(Box::new(stretches)))
@@ -111,7 +103,8 @@ impl Stretches {
     /// The next one that has candidates; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Stretch>> {
         while self.next.is_empty() && !self.is_over {
-            let mut best = Best::new(self.rows, self.scan.backwards);
+            let most = (self.rows, self.index.limits.rows);
+            let mut best = Best::new(most, self.scan.backwards);
             guarded(|| self.collect(&mut best))?;
             for (time, name) in &self.behind {
                 if is_in(self.scan.created, *time) {
@@ -119,7 +112,7 @@ impl Stretches {
                 }
             }
             best.finish();
-            self.rows = (self.rows * GROWTH).min(STRETCH_ROWS);
+            self.rows = (self.rows * GROWTH).min(self.index.limits.stretch_rows);
             let scan = self.cut(&best);
             self.next = guarded(|| self.cut_up(scan, &best))?;
         }
@@ -128,8 +121,9 @@ impl Stretches {
 
     /// The candidates of the index that may be among the best.
     fn collect(&self, best: &mut Best) -> Result<()> {
-        let Index { fields, searcher, .. } = &self.index;
-        let compiler = Compiler { fields, excludes: true, common: Some(searcher) };
+        let Index { fields, searcher, limits, .. } = &self.index;
+        let (common, facts) = (Some(searcher), limits.facts);
+        let compiler = Compiler { fields, excludes: true, common, facts };
         let words = self.sought.search.as_ref().map(|search| compiler.compile(&search.tree));
         let query =
             compiler.query((&self.scan, self.sought.has_file), words.unwrap_or(Asked::Everything));
@@ -144,8 +138,8 @@ impl Stretches {
     fn collect_in(&self, segment: usize, weight: &dyn Weight, best: &mut Best) -> Result<()> {
         let columns = self.index.columns(segment)?;
         let reader = self.index.searcher.segment_reader(u32::try_from(segment).unwrap_or(u32::MAX));
-        let backwards = self.scan.backwards;
-        for part in parts(columns.docs_in(self.scan.created), backwards) {
+        let (docs, backwards) = (columns.docs_in(self.scan.created), self.scan.backwards);
+        for part in parts(docs, self.index.limits.part_docs, backwards) {
             let next = if backwards { part.start } else { part.end - 1 };
             if !best.may_be(columns.time(next)) {
                 break;
@@ -205,20 +199,20 @@ impl Stretches {
         }
         let candidates = Candidates::some(std::mem::take(&mut found.numbers), known);
         let stretch = |scan| Stretch { scan, candidates: candidates.clone() };
-        if best.rows.len() <= FEW_ROWS {
+        if best.rows.len() <= self.index.limits.few_rows {
             return Ok(found.by_time(&scan).map(stretch).collect());
         }
-        Ok([stretch(found.together(scan))].into())
+        Ok([stretch(found.together(scan, self.index.limits.conversations))].into())
     }
 }
 
 /// Documents in the order in which a scan asks for them: they are stored from the last time on, and so
 /// the first times are at the end, in parts that grow.
-fn parts(docs: Range<DocId>, backwards: bool) -> Vec<Range<DocId>> {
+fn parts(docs: Range<DocId>, mut size: u32, backwards: bool) -> Vec<Range<DocId>> {
     if backwards {
         return Some(docs).filter(|docs| !docs.is_empty()).into_iter().collect();
     }
-    let (mut parts, mut size, mut end) = (Vec::new(), PART_DOCS, docs.end);
+    let (mut parts, mut end) = (Vec::new(), docs.end);
     while end > docs.start {
         let start = end.saturating_sub(size).max(docs.start);
         parts.push(start..end);
@@ -285,9 +279,9 @@ impl Found {
         scans.into_iter()
     }
 
-    /// One scan for all.
-    fn together(self, mut scan: Scan) -> Scan {
-        if self.names.len() <= MOST_CONVERSATIONS {
+    /// One scan for all, of their conversations if these are few.
+    fn together(self, mut scan: Scan, most: usize) -> Scan {
+        if self.names.len() <= most {
             scan.conversations = self.names;
         }
         scan
@@ -314,6 +308,8 @@ fn both(left: TimeRange, right: TimeRange) -> TimeRange {
 struct Best {
     rows: Vec<(i64, Place)>,
     most: usize,
+    /// Those of the same time that are held.
+    held: usize,
     /// When to cut.
     full: usize,
     is_backwards: bool,
@@ -326,10 +322,10 @@ struct Best {
 }
 
 impl Best {
-    fn new(most: usize, is_backwards: bool) -> Self {
+    fn new((most, held): (usize, usize), is_backwards: bool) -> Self {
         let (full, bound) = (most * 2, None);
         let rows = Vec::new();
-        Self { rows, most, full, is_backwards, bound, is_cut: false, is_too_many: false }
+        Self { rows, most, held, full, is_backwards, bound, is_cut: false, is_too_many: false }
     }
 
     /// Counts up in the direction of the scan.
@@ -354,7 +350,7 @@ impl Best {
         if self.rows.len() >= self.full {
             self.cut();
         }
-        if self.rows.len() < MOST_ROWS {
+        if self.rows.len() < self.held {
             self.rows.push((time, place));
         } else {
             self.is_too_many = true;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chatvault_base::{continue_if, go_on};
 use chatvault_engine::{
     Archive, Custodian, Host, Memory, Options, Origin, RecordKind, Snapshot, Storage, Stored,
 };
 
 use super::folder::{FOLDER, LOCK};
+use super::limits::Limits;
 use super::{Builder, Index};
 use crate::names::{Kind, Order, Versions};
 use crate::query::Query;
@@ -120,11 +122,11 @@ impl Sample {
     }
 
     pub(super) fn update(&self) -> super::Update {
-        Index::update(&self.storage, &self.snapshot(), &mut |_, _| true).unwrap()
+        Index::update_within(&self.storage, &self.snapshot(), Limits::small(), &mut go_on).unwrap()
     }
 
     pub(super) fn index(&self) -> Index {
-        Index::open(&self.storage, &self.archive).unwrap().unwrap()
+        Index::open_within(&self.storage, &self.archive, Limits::small()).unwrap().unwrap()
     }
 
     fn question(&self, search: &str) -> Query {
@@ -243,7 +245,7 @@ fn an_index_changes_no_answer_up_to_date_or_behind_merged_or_not() {
             assert_eq!(sample.index().sequence(), sample.snapshot().sequence());
             assert!(sample.check(&SEARCHES) > 50, "up to date");
         }
-        assert!(sample.archive.compact(&mut |_, _| true).unwrap().finished);
+        assert!(sample.archive.compact(&mut go_on).unwrap().finished);
         let update = sample.update();
         assert_eq!((update.added, update.rebuilt), (0, None), "merging changes no row");
         assert!(sample.check(&SEARCHES) > 50, "merged");
@@ -274,11 +276,16 @@ fn an_update_that_is_stopped_goes_on_later() {
     let sample = Sample::new(3);
     (0..6).for_each(|_| sample.commit(15));
     let mut calls = 0;
-    let stopped = Index::update(&sample.storage, &sample.snapshot(), &mut |added, total| {
-        calls += 1;
-        assert!(added <= total);
-        calls < 2
-    });
+    let stopped = Index::update_within(
+        &sample.storage,
+        &sample.snapshot(),
+        Limits::small(),
+        &mut |progress| {
+            calls += 1;
+            assert!(Some(progress.done) <= progress.of);
+            continue_if(calls < 2)
+        },
+    );
     let stopped = stopped.unwrap();
     assert!(!stopped.finished && stopped.rows > 0, "{stopped:?}");
     assert!(sample.index().sequence() < sample.snapshot().sequence());
@@ -293,7 +300,9 @@ fn an_update_that_is_stopped_goes_on_later() {
 fn a_builder_works_on_its_own_thread_and_only_one_at_a_time() {
     let sample = Sample::new(4);
     sample.commit(50);
-    assert!(Index::open(&sample.storage, &sample.archive).unwrap().is_none());
+    assert!(
+        Index::open_within(&sample.storage, &sample.archive, Limits::small()).unwrap().is_none()
+    );
     let builder = Builder::start(Arc::clone(&sample.storage), sample.snapshot()).unwrap();
     sample.commit(50);
     let update = builder.wait().unwrap();
@@ -301,14 +310,16 @@ fn a_builder_works_on_its_own_thread_and_only_one_at_a_time() {
     assert!(sample.check(&SEARCHES[..6]) > 0);
 
     let held = sample.storage.try_lock(&format!("{FOLDER}/{LOCK}"), "test").unwrap();
-    let error = Index::update(&sample.storage, &sample.snapshot(), &mut |_, _| true).unwrap_err();
+    let error = Index::update(&sample.storage, &sample.snapshot(), &mut go_on).unwrap_err();
     assert!(error.to_string().contains("another process") && !error.is_wrong_query(), "{error}");
     drop(held);
     drop(Builder::start(Arc::clone(&sample.storage), sample.snapshot()).unwrap());
     assert!(sample.update().finished && sample.check(&SEARCHES[..6]) > 0);
 
     assert!(Index::remove(&sample.storage).unwrap() && !Index::remove(&sample.storage).unwrap());
-    assert!(Index::open(&sample.storage, &sample.archive).unwrap().is_none());
+    assert!(
+        Index::open_within(&sample.storage, &sample.archive, Limits::small()).unwrap().is_none()
+    );
 }
 
 #[test]
@@ -355,7 +366,7 @@ fn the_index_of_another_archive_or_of_another_time_is_refused_and_replaced() {
 
 #[track_caller]
 fn check_past(sample: &Sample) {
-    let error = Index::open(&sample.storage, &sample.archive).unwrap_err();
+    let error = Index::open_within(&sample.storage, &sample.archive, Limits::small()).unwrap_err();
     let text = "the search index is of another past of this archive";
     assert!(error.to_string() == text && !error.is_wrong_query(), "{error}");
 }
@@ -451,7 +462,10 @@ fn flip(storage: &Arc<dyn Storage>, path: &str, place: u64) {
 
 /// Are all answers right? Otherwise there was an error; a wrong answer fails the test.
 fn answers(sample: &Sample) -> bool {
-    let Ok(Some(index)) = Index::open(&sample.storage, &sample.archive) else { return false };
+    let Ok(Some(index)) = Index::open_within(&sample.storage, &sample.archive, Limits::small())
+    else {
+        return false;
+    };
     let snapshot = sample.snapshot();
     SEARCHES.iter().all(|search| {
         let question = Query { search: Some((*search).to_owned()), ..Query::default() };

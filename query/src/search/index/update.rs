@@ -7,6 +7,7 @@
 //! Transcripts are added with the last step, each when its text is there: that can come long after
 //! its row. Which texts are in is asked of the index itself.
 
+use chatvault_base::{OnProgress, Progress, Unit};
 use chatvault_engine::{
     ContentAddress, LockGuard, RecordKind, Row, RowKeys, Scan, Sequence, Snapshot,
 };
@@ -15,19 +16,15 @@ use tantivy::{IndexSettings, IndexSortByField, IndexWriter, Order, TantivyDocume
 
 use super::folder::{FOLDER, Folder, LOCK};
 use super::later::arrived;
+use super::limits::Limits;
 use super::schema::{About, CREATED, FORMAT, Fields, row_number, text_number, tokenizers};
 use super::{archive_of, failed, guarded, is_there, open, unfit, unreadable};
 use crate::error::{Error, Result};
 use crate::record::{Text, Texts};
-use crate::rest::key_of;
 
 /// What the writer may hold in memory, over its two threads.
 const HEAP_BYTES: usize = 64 << 20;
 const THREADS: usize = 2;
-/// Rows after which a step ends, about: less than that is lost by a crash.
-const STEP_ROWS: usize = if cfg!(test) { 20 } else { 1_000_000 };
-/// Of so many rows one is looked at to find the ends of steps.
-const SAMPLE: usize = if cfg!(test) { 1 } else { 1_000 };
 /// Rows between two looks at whether to stop.
 const PULSE_ROWS: u64 = 1_000;
 
@@ -52,12 +49,13 @@ pub struct Update {
 pub(super) fn update(
     folder: &Folder,
     snapshot: &Snapshot,
-    on: &mut dyn FnMut(u64, u64) -> bool,
+    limits: Limits,
+    on: OnProgress<'_>,
 ) -> Result<Update> {
     folder.0.make_folder(FOLDER).map_err(unreadable)?;
     folder.0.sync_folder("").map_err(unreadable)?;
     let guard = lock(folder)?;
-    let result = guarded(|| locked(folder, snapshot, on));
+    let result = guarded(|| locked(folder, snapshot, limits, on));
     drop(guard);
     result
 }
@@ -81,7 +79,8 @@ fn lock(folder: &Folder) -> Result<Box<dyn LockGuard>> {
 fn locked(
     folder: &Folder,
     snapshot: &Snapshot,
-    on: &mut dyn FnMut(u64, u64) -> bool,
+    limits: Limits,
+    on: OnProgress<'_>,
 ) -> Result<Update> {
     let Start { index, about, texts, rebuilt } = start(folder, snapshot)?;
     let mut work = Work {
@@ -92,6 +91,7 @@ fn locked(
         update: Update { rows: about.rows, sequence: about.sequence, rebuilt, ..Update::default() },
         about,
         total: 0,
+        limits,
     };
     work.run(&index, on)?;
     work.update.bytes = folder.bytes().map_err(unreadable)?;
@@ -140,7 +140,7 @@ fn in_words(error: &Error) -> String {
 
 /// An index that is there, if it is of what the archive holds.
 fn reusable(folder: &Folder, snapshot: &Snapshot) -> Result<Start> {
-    let (tantivy, index) = open(folder)?;
+    let (tantivy, index) = open(folder, Limits::default())?;
     index.check(snapshot)?;
     if !tantivy.validate_checksum().map_err(failed)?.is_empty() {
         return Err(unfit("is damaged"));
@@ -167,10 +167,11 @@ struct Work<'s> {
     update: Update,
     /// Rows to be added.
     total: u64,
+    limits: Limits,
 }
 
 impl Work<'_> {
-    fn run(&mut self, index: &tantivy::Index, on: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
+    fn run(&mut self, index: &tantivy::Index, on: OnProgress<'_>) -> Result<()> {
         let last = self.snapshot.sequence().0;
         let ends = self.steps(last)?;
         if self.total == 0 && self.about.sequence == last && self.update.rebuilt.is_none() {
@@ -201,7 +202,7 @@ impl Work<'_> {
         let mut seen = 0_usize;
         let mut sample = Vec::new();
         let mut on = |row: RowKeys<'_>| {
-            if seen.is_multiple_of(SAMPLE) {
+            if seen.is_multiple_of(self.limits.sample) {
                 sample.push(row.sequence().0);
             }
             seen += 1;
@@ -217,8 +218,10 @@ impl Work<'_> {
         })?;
         self.total += unread;
         sample.sort_unstable();
-        let mut ends: Vec<u64> =
-            sample.chunks(STEP_ROWS / SAMPLE).filter_map(|step| step.last().copied()).collect();
+        let mut ends: Vec<u64> = sample
+            .chunks(self.limits.step_rows / self.limits.sample)
+            .filter_map(|step| step.last().copied())
+            .collect();
         ends.push(last);
         ends.dedup();
         Ok(ends)
@@ -230,17 +233,13 @@ impl Work<'_> {
     }
 
     /// Adds what arrived up to a commit; false if it was told to stop.
-    fn step(
-        &mut self,
-        writer: &mut IndexWriter,
-        end: u64,
-        on: &mut dyn FnMut(u64, u64) -> bool,
-    ) -> Result<bool> {
+    fn step(&mut self, writer: &mut IndexWriter, end: u64, on: OnProgress<'_>) -> Result<bool> {
         let mut added = 0;
         let mut add = |document: TantivyDocument| {
             let _ = writer.add_document(document).map_err(failed)?;
             added += 1;
-            Ok(added % PULSE_ROWS != 0 || on(self.update.added + added, self.total))
+            let now = Progress::new(self.update.added + added, self.total, Unit::Rows);
+            Ok(added % PULSE_ROWS != 0 || on(&now).is_continue())
         };
         let is_done = self.add_rows(end, &mut add)?
             && (end != self.snapshot.sequence().0 || self.add_texts(end, &mut add)?);
@@ -259,7 +258,8 @@ impl Work<'_> {
         self.about = about;
         self.update.added += added;
         (self.update.rows, self.update.sequence) = (self.about.rows, self.about.sequence);
-        Ok(on(self.update.added, self.total) || end == self.snapshot.sequence().0)
+        let now = Progress::new(self.update.added, self.total, Unit::Rows);
+        Ok(on(&now).is_continue() || end == self.snapshot.sequence().0)
     }
 
     /// Adds the rows of a step; false if it was told to stop.
@@ -301,7 +301,7 @@ impl Work<'_> {
         let scan = Scan { record, ..arrived(0, end) };
         let mut rows = self.snapshot.scan(&scan).map_err(Error::Archive)?;
         while let Some(row) = rows.next().map_err(Error::Archive)? {
-            let Some(file) = self.texts.file(&key_of(record, &row))? else { continue };
+            let Some(file) = self.texts.file(&row.key())? else { continue };
             let number = text_number(row_number(&row), &file);
             if self.known.binary_search(&number).is_err() {
                 on(&row, &file)?;

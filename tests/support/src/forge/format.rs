@@ -121,6 +121,7 @@ impl FileKind {
             (Self::Segment, 11) => ("custodians", CUSTODIANS),
             (Self::Segment, 12) => ("entries", &[List(ENTRIES, &[Block])]),
             (Self::Segment, 13) => ("predictions", &[List(PREDICTIONS, &[Block])]),
+            (Self::Segment, 14) => ("facts", FACTS),
             (Self::Ledger, 1) => ("custodians", &[List(ITEMS, &[Inside(&[Fixed(4)]), Block])]),
             (Self::Ledger, 2) => ("names", &[List(ITEMS, &[Inside(&[Block, Fixed(4)]), Block])]),
             (Self::Ledger, 3) => {
@@ -308,8 +309,7 @@ const LEDGER_FOOTER: &[Shape] = &[
     List("segments of a ledger", &[Number]),
 ];
 
-const NUMBERS: Shape =
-    Choice(&[(1, &[Block]), (2, &[Block]), (3, &[Block]), (4, &[Number, Block])], &[Number]);
+const NUMBERS: Shape = Choice(&[(1, &[Block]), (2, &[Block])], &[Number]);
 const KEY_TEXTS: Shape =
     List("ids of a group that are no numbers; roots likewise", &[Number, Block]);
 
@@ -328,7 +328,7 @@ const KEYS: &[Shape] = &[
     NUMBERS,
     List("siblings of a group", &[Number]),
     List("siblings of a group", &[Number]),
-    Choice(&[(1, &[Number, Block])], &[Block]),
+    Block,
 ];
 
 const COLUMNS: &[Shape] = &[NUMBERS, Number, NUMBERS, Chain(&[Number, NUMBERS])];
@@ -352,6 +352,13 @@ const SETS: &[Shape] =
 
 const CUSTODIANS: &[Shape] =
     &[List(CUSTODIANS_OF_SETS, &[Inside(&[Fixed(4), List("sets of a custodian", &[Number])])])];
+
+const FACTS: &[Shape] = &[List(
+    "conversations",
+    &[Inside(&[Fixed(4), Signed, Number, List("facts of a conversation", FACT)])],
+)];
+/// What its name shares with the one before, the rest of it, when and how often.
+const FACT: &[Shape] = &[Number, Block, Number, Number, Number];
 
 /// The binding of a segment to its manifest counts on the first fields.
 const FOOTER: &[Shape] = &[
@@ -377,6 +384,7 @@ const FOOTER: &[Shape] = &[
     Pages(CUSTODIANS_OF_SETS, 64, &[Frame, Block]),
     Pages(ENTRIES, 128, &[Frame]),
     Pages(PREDICTIONS, 32, &[Frame]),
+    Pages("conversations", 4, &[Frame, Block]),
     Frame,
     Frame,
 ];

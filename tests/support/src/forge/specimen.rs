@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chatvault_engine::{
     Archive, ContentAddress, Custodian, Host, Memory, MessageKey, Options, Origin, RecordKind,
-    Scan, Versions,
+    Scan, Versions, go_on,
 };
 
 use super::{
@@ -28,6 +28,8 @@ pub struct Specimen {
     pub objects: Vec<ContentAddress>,
 }
 
+/// A chat of so many messages that its segment has facts of it.
+pub(super) const TALK: &str = "19:talk";
 /// Rows that one commit brings.
 const ROWS: i64 = 48;
 
@@ -48,7 +50,7 @@ impl Specimen {
         maker.object(b"hello")?;
         maker.commit("ben", 1)?;
         maker.commit("eve", 0)?;
-        let done = maker.archive.compact(&mut |_, _| true).map_err(Error::other)?;
+        let done = maker.archive.compact(&mut go_on).map_err(Error::other)?;
         if !done.finished {
             return Err(Error::other("the compaction was stopped"));
         }
@@ -94,14 +96,20 @@ impl Maker {
         Ok(())
     }
 
-    /// Enough text to train a dictionary on.
+    /// Enough text to train a dictionary on, and enough messages of a chat that it has facts.
     fn talk(&mut self, custodian: &str) -> Result<()> {
         let run = self.archive.begin_run("talk").map_err(Error::other)?;
         let mut batch = self.archive.batch(run);
         let origin = Origin { source: "talk.json", offset: 0 };
-        for at in 0..96 {
-            let text: Vec<&str> = (0..60).map(|_| self.random.word(&WORDS)).collect();
-            let draft = Draft::chat("19:talk", 1_600_000_000_000 + at * 1000);
+        for at in 0..256 {
+            let words = if at < 96 { 60 } else { 1 };
+            let text: Vec<&str> = (0..words).map(|_| self.random.word(&WORDS)).collect();
+            let draft = Draft::chat(TALK, 1_600_000_000_000 + at * 1000);
+            let draft = match at {
+                0 => draft.event("membersAdded", r#""members":[{"id":"id 2"},{"id":"id 3"}]"#),
+                1 => draft.event("chatRenamed", r#""chatDisplayName":"Talk""#),
+                _ => draft.from_user(&format!("id {}", at % 3), "Name"),
+            };
             let document = draft.text(&format!("{at} {}", text.join(" "))).json();
             let custodian = Custodian::user(custodian);
             batch.offer(&custodian, RecordKind::Message, document.as_bytes(), origin);

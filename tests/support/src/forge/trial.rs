@@ -16,11 +16,11 @@ use std::sync::Arc;
 
 use chatvault_engine::{
     Archive, ContentAddress, Custodian, Depth, Error, ErrorKind, Memory, Options, Origin,
-    RecordKind, Result, Snapshot, VerifyReport, verify,
+    RecordKind, Result, Snapshot, VerifyReport, Wanted, go_on, verify,
 };
 
 use super::FileKind;
-use super::specimen::{Specimen, everything, host, options};
+use super::specimen::{Specimen, TALK, everything, host, options};
 use crate::Draft;
 
 /// What an error about wrong bytes is.
@@ -92,7 +92,7 @@ impl Trial {
 
     fn verify(&mut self, _: &Specimen, storage: &Memory) {
         let host = host(Arc::new(storage.clone()));
-        let report = verify(&host, &options(), Depth::Deep, &mut |_, _| true);
+        let report = verify(&host, &options(), Depth::Deep, &mut go_on);
         if let Some(report) = self.take("verify", report) {
             for damage in &report.damages {
                 assert!(KINDS.contains(&damage.kind) && !damage.file.is_empty(), "{damage:?}");
@@ -114,6 +114,7 @@ impl Trial {
         self.ask("runs", archive.runs());
         self.ask("checkpoints", archive.checkpoints(""));
         self.ask("stat", archive.stat());
+        self.ask("facts", snapshot.facts(TALK, Wanted::Everything));
         for key in specimen.keys.iter().step_by(specimen.keys.len() / 3) {
             self.ask("history", snapshot.history(key));
             self.ask("links", snapshot.links(key));
@@ -154,7 +155,7 @@ impl Trial {
         });
         self.ask("commit", committed);
         self.ask("seal", archive.seal());
-        self.ask("compact", archive.compact(&mut |_, _| true));
+        self.ask("compact", archive.compact(&mut go_on));
         self.ask("close", archive.close());
     }
 }

@@ -1,7 +1,6 @@
 //! `/a/{org}/downloads/{folder}/{name}`: one export: how far it is, its parts, whether it is what the
 //! archive gives.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -249,7 +248,7 @@ pub(super) fn start(
         let how = Run { resume, reasons: &reason, ..Run::default() };
         let mut on = |done: &Progress| {
             tell(work, "", done);
-            if work.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            work.flow()
         };
         match export.run(place, how, &mut on) {
             Ok(index) => Ok(ended(&index, link)),
@@ -266,15 +265,14 @@ pub(super) fn start(
 
 fn tell(work: &Work, before: &str, done: &Progress) {
     if done.phase == Phase::Reading {
-        let line = format!("{before}Reading names: {}", plural(done.messages, "message"));
-        return work.tell(line, 0, None);
+        return work.tell(format!("{before}Reading names"), done.share());
     }
     let parts = match done.parts {
         0 => String::new(),
         parts => format!(", {}, {}", plural(parts, "finished part"), size(done.bytes)),
     };
     let line = format!("{before}{} of {}{parts}", count(done.messages), plural(done.of, "message"));
-    work.tell(line, done.messages, Some(done.of));
+    work.tell(line, done.share());
 }
 
 fn ended(index: &Index, link: String) -> Ended {
@@ -311,10 +309,12 @@ fn check(call: &Call, found: &Found, export: Export) -> Result<()> {
         let how = Run { reasons: &reason, ..Run::default() };
         let report = export.check((&place, &scratch), how, &mut |step| {
             match step {
-                Step::Reading(part, _) => work.tell(format!("Reading {part}"), 0, None),
+                Step::Reading(part, _) => {
+                    work.tell(format!("Reading {part}"), chatvault_engine::Progress::default());
+                }
                 Step::Rendering(done) => tell(work, "Making it again: ", done),
             }
-            if work.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            work.flow()
         })?;
         Ok(proved(&report, signed, link))
     };
