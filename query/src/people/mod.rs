@@ -20,8 +20,11 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::thread::available_parallelism;
 
-use chatvault_base::{OnProgress, Progress, Unit};
+use chatvault_base::{OnProgress, Progress, Unit, threads};
 use chatvault_engine::{Facts, RecordKind, RowKeys, Scan, Snapshot, Timestamp, Wanted};
 use foldhash::fast::RandomState;
 
@@ -34,7 +37,9 @@ pub use person::{KnownName, Person};
 pub use session::{About, Session};
 
 /// Conversations between two calls for progress.
-const PROGRESS_STEP: u64 = 64;
+const PROGRESS_STEP: usize = 64;
+/// Threads that read what conversations say, at most.
+const MOST_THREADS: usize = 4;
 
 /// Everybody whom messages and records name.
 #[derive(Clone, Debug, Default)]
@@ -190,12 +195,31 @@ fn each(
         };
         let _rows = snapshot.keys(&Scan::default(), &mut add).map_err(Error::Archive)?;
     }
-    for (done, id) in (1..).zip(if all.is_empty() { conversations } else { &all }) {
-        on(id, &snapshot.facts(id, wanted).map_err(Error::Archive)?);
-        let is_told = done % PROGRESS_STEP == 0;
-        if is_told && on_progress(&Progress::new(done, None, Unit::Conversations)).is_break() {
-            return Ok(false);
+    let named = if all.is_empty() { conversations } else { &all };
+    let slices = named.chunks(PROGRESS_STEP);
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut workers = vec![(); slices.len().clamp(1, cores.min(MOST_THREADS))];
+    let read = |(): &mut (), slice: &[String]| -> chatvault_engine::Result<Vec<Facts>> {
+        slice.iter().map(|id| snapshot.facts(id, wanted)).collect()
+    };
+    let (mut done, mut ids) = (0, named.iter());
+    let take = |facts: chatvault_engine::Result<Vec<Facts>>| {
+        let facts = match facts {
+            Ok(facts) => facts,
+            Err(cause) => return ControlFlow::Break(Err(Error::Archive(cause))),
+        };
+        done += facts.len();
+        // In this order: at the end of the facts no id is taken.
+        facts.iter().zip(ids.by_ref()).for_each(|(facts, id)| on(id, facts));
+        let progress = Progress::new(done as u64, None, Unit::Conversations);
+        let is_told = done.is_multiple_of(PROGRESS_STEP);
+        if is_told && on_progress(&progress).is_break() {
+            return ControlFlow::Break(Ok(false));
         }
+        ControlFlow::Continue(())
+    };
+    match threads::in_order("chatvault-names", &mut workers, slices, read, take) {
+        ControlFlow::Continue(()) => Ok(true),
+        ControlFlow::Break(ended) => ended,
     }
-    Ok(true)
 }
