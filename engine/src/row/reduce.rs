@@ -104,3 +104,34 @@ impl Reducing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(path: &str) -> Vec<Box<str>> {
+        path.split('/').map(Into::into).collect()
+    }
+
+    #[test]
+    fn what_is_nested_deeper_than_any_document_is_no_object() {
+        let nested = |levels: usize| [b"{\"a\":".repeat(levels), b"}".repeat(levels)].concat();
+        let path = names("a/a");
+        assert!(reduce(&nested(1_000_000), &[&path]).is_none());
+        assert!(reduce(br#"{"a":{"b":null}}"#, &[&path]).is_some());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_stands_in_a_segment_for_a_skeleton_is_no_panic(
+            bytes in prop::collection::vec(prop::sample::select(b"{}[]\"\\:, ua0\0\x01\xff".to_vec()), 0..60),
+        ) {
+            let path = names("a/u");
+            drop(reduce(&[b"{", &bytes[..]].concat(), &[&path]));
+        }
+    }
+}

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::escape;
+use super::parse::Limits;
 
 /// Marks a scalar's place in a skeleton.
 pub(crate) const SCALAR: u8 = 0;
@@ -357,7 +358,7 @@ fn flush(text: &mut Vec<u8>, steps: &mut Vec<Step>) {
     }
 }
 
-/// Reads a skeleton that the parser made of valid JSON.
+/// Reads a skeleton: one that the parser made of valid JSON, or what stands in a segment for one.
 pub(super) struct Outline<'t, 's> {
     templates: &'t mut Templates,
     skeleton: &'s [u8],
@@ -375,6 +376,8 @@ impl<'t, 's> Outline<'t, 's> {
 
     pub(super) fn value(&mut self, path: PathId) -> Option<Tree<'s>> {
         match *self.skeleton.get(self.at)? {
+            // A segment that was forged says anything; the parser takes nothing deeper.
+            b'{' if self.depth >= Limits::DEPTH => None,
             b'{' => {
                 self.depth += 1;
                 let object = self.object(path);
