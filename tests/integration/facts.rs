@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chatvault_engine::{Archive, Custodian, Depth, Facts, Memory, Said, Sequence, Storage, Wanted};
+use chatvault_engine::{
+    Archive, Custodian, Depth, Facts, Memory, Said, Sequence, Snapshot, Storage, Wanted,
+};
 use chatvault_support::Draft;
 use chatvault_support::forge::{FileKind, Forge, Packing, Proofs, Specimen};
 
@@ -29,9 +31,13 @@ fn messages(from: i64, to: i64) -> Vec<(Custodian, Vec<u8>)> {
     (from..to).map(message).chain([(ada(), edit.json().into_bytes())]).collect()
 }
 
+fn facts_of(snapshot: &Snapshot, conversation: &str, wanted: Wanted) -> Facts {
+    snapshot.facts(&[conversation.to_owned()], wanted).unwrap().remove(0)
+}
+
 fn facts(vault: &Vault, commit: Sequence) -> [Facts; 2] {
     let snapshot = vault.archive().snapshot().unwrap().as_of(commit);
-    [Wanted::Everything, Wanted::Presence].map(|wanted| snapshot.facts(CHAT, wanted).unwrap())
+    [Wanted::Everything, Wanted::Presence].map(|wanted| facts_of(&snapshot, CHAT, wanted))
 }
 
 #[test]
@@ -68,7 +74,7 @@ fn told(forge: &Forge) -> (Facts, Vec<String>) {
     let storage: Arc<dyn Storage> = Arc::new(forge.make(Proofs::All).unwrap());
     let archive = Archive::open_read_only(host(&storage), small()).unwrap();
     let report = archive.verify(Depth::Deep, &mut go_on).unwrap();
-    let facts = archive.snapshot().unwrap().facts("19:talk", Wanted::Everything).unwrap();
+    let facts = facts_of(&archive.snapshot().unwrap(), "19:talk", Wanted::Everything);
     (facts, report.damages.into_iter().map(|damage| damage.message).collect())
 }
 
@@ -100,5 +106,37 @@ fn nothing_is_said_of_a_conversation_that_is_not_there() {
     let mut vault = Vault::create(Arc::new(Memory::new()));
     drop(vault.commit(&messages(0, 1)));
     let snapshot = vault.archive().snapshot().unwrap();
-    assert_eq!(snapshot.facts("19:nobody", Wanted::Everything).unwrap(), Facts::default());
+    assert_eq!(facts_of(&snapshot, "19:nobody", Wanted::Everything), Facts::default());
+}
+
+#[test]
+fn facts_of_many_conversations_are_those_of_each() {
+    let mut vault = Vault::create(Arc::new(Memory::new()));
+    let chats = ["19:c", "19:long", "19:a", "19:nobody", "19:b", "19:a"].map(str::to_owned);
+    let message = |chat: &str, at: u32| {
+        let at = i64::from(at);
+        let draft = Draft::chat(chat, AT + at).from_user(&format!("p{}", at % 5), "Somebody");
+        (ada(), draft.json().into_bytes())
+    };
+    let ask = |vault: &Vault| {
+        let snapshot = vault.archive().snapshot().unwrap();
+        for wanted in [Wanted::Everything, Wanted::Presence] {
+            let each: Vec<Facts> = chats.iter().map(|id| facts_of(&snapshot, id, wanted)).collect();
+            assert_eq!(snapshot.facts(&chats, wanted).unwrap(), each);
+            assert!(each[0] != each[1] && each[2] != each[4], "{each:?}");
+            assert_eq!((&each[3], &each[2]), (&Facts::default(), &each[5]));
+        }
+    };
+    let short =
+        |from: u32| (from..from + 7).map(|at| message(["19:a", "19:b"][at as usize % 2], at));
+    let long = |from: u32| (from..from + 300).map(|at| message("19:long", at));
+    drop(vault.commit(&short(0).chain(long(0)).chain([message("19:c", 1)]).collect::<Vec<_>>()));
+    ask(&vault);
+    vault.archive().seal().unwrap();
+    ask(&vault);
+    drop(vault.commit(&short(100).chain(long(1_000)).collect::<Vec<_>>()));
+    ask(&vault);
+    vault.archive().seal().unwrap();
+    ask(&vault);
+    assert_eq!(vault.archive().snapshot().unwrap().facts(&[], Wanted::Everything).unwrap(), []);
 }

@@ -14,7 +14,7 @@ mod read;
 mod tests;
 
 pub(crate) use item::{is_whole, put};
-pub(crate) use read::of_conversation;
+pub(crate) use read::of_conversations;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;

@@ -199,9 +199,7 @@ fn each(
     let slices = named.chunks(PROGRESS_STEP);
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let mut workers = vec![(); slices.len().clamp(1, cores.min(MOST_THREADS))];
-    let read = |(): &mut (), slice: &[String]| -> chatvault_engine::Result<Vec<Facts>> {
-        slice.iter().map(|id| snapshot.facts(id, wanted)).collect()
-    };
+    let read = |(): &mut (), slice: &[String]| snapshot.facts(slice, wanted);
     let (mut done, mut ids) = (0, named.iter());
     let take = |facts: chatvault_engine::Result<Vec<Facts>>| {
         let facts = match facts {

@@ -75,10 +75,9 @@ fn an_export_of_one_day_costs_its_day_however_long_the_chat_is() {
 /// Everything that is said of some conversations as of a commit.
 fn said(vault: &Vault, commit: Sequence) -> String {
     let snapshot = vault.archive().snapshot().unwrap().as_of(commit);
-    let facts: Vec<_> =
-        CHATS.iter().map(|chat| snapshot.facts(chat, Wanted::Everything).unwrap()).collect();
-    let facts: Vec<Vec<_>> = facts.iter().map(|facts| facts.iter().collect()).collect();
     let chats = CHATS.map(str::to_owned);
+    let facts = snapshot.facts(&chats, Wanted::Everything).unwrap();
+    let facts: Vec<Vec<_>> = facts.iter().map(|facts| facts.iter().collect()).collect();
     let people = People::collect(&snapshot, &chats, &mut go_on).unwrap().unwrap();
     let people: Vec<_> = people.iter().collect();
     let all = Conversations::uncounted(&snapshot, &chats, &mut go_on).unwrap().unwrap();

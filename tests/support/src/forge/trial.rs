@@ -114,7 +114,7 @@ impl Trial {
         self.ask("runs", archive.runs());
         self.ask("checkpoints", archive.checkpoints(""));
         self.ask("stat", archive.stat());
-        self.ask("facts", snapshot.facts(TALK, Wanted::Everything));
+        self.ask("facts", snapshot.facts(&[TALK.to_owned()], Wanted::Everything));
         for key in specimen.keys.iter().step_by(specimen.keys.len() / 3) {
             self.ask("history", snapshot.history(key));
             self.ask("links", snapshot.links(key));
