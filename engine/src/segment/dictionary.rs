@@ -24,11 +24,14 @@ use crate::storage::{ReadFile, Storage};
 const MAGIC: &[u8; 8] = b"CVDICT01";
 /// Pieces without the last, which is the exclusive or of the others.
 const PIECES: usize = 8;
-const LEVEL: i32 = 19;
+const LEVEL: i32 = 12;
 /// What a training reads at most.
 const SAMPLE_BYTES: usize = 16 << 20;
-/// Of a long text only the beginning is a sample.
+/// Of a long text only the beginning is sampled.
 const TEXT_BYTES: usize = 2048;
+/// Texts are joined to samples of so many bytes, about, as chunks join them: single ones take twice as long
+/// to train on, and pack 1 % worse.
+const JOINED_BYTES: usize = 1 << 10;
 /// A dictionary is this part of the text that it was trained for: it has to pay for itself.
 const PART: usize = 32;
 /// Smaller ones save nothing.
@@ -276,7 +279,12 @@ impl Samples {
             self.skipped = 0;
             let text = &text[..text.len().min(TEXT_BYTES)];
             self.bytes.extend_from_slice(text);
-            self.sizes.push(text.len());
+            // As in a chunk.
+            self.bytes.push(0);
+            match self.sizes.last_mut().filter(|size| **size < JOINED_BYTES) {
+                Some(size) => *size += text.len() + 1,
+                None => self.sizes.push(text.len() + 1),
+            }
             if self.bytes.len() > SAMPLE_BYTES {
                 self.thin();
             }
