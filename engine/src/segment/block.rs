@@ -168,7 +168,6 @@ impl Block {
         keys: &Keys,
         view: &impl Lookup,
     ) -> Result<Self> {
-        let damaged = || Error::corrupt("row group's columns are damaged");
         let reader = &mut Reader::new(bytes);
         let rows = keys.rows();
         let roots = stream::read_numbers(reader, rows)?;
@@ -243,18 +242,22 @@ impl Block {
     /// Walks all rows and leaves marks.
     fn mark(&mut self, rows: usize, inner: usize) -> Result<Cursor> {
         let mut cursor = Cursor { next: vec![0; self.varying.len()], ..Cursor::default() };
+        let mut tally = Tally::new(self.programs.len(), self.varying.len());
         for chunk in 0..self.chunks.len() {
-            let start = cursor.at.row;
             cursor.at.chunk = narrow(chunk);
-            cursor.at.chunk_end = start.saturating_add(self.chunks[chunk].rows);
+            cursor.at.chunk_end = cursor.at.row.saturating_add(self.chunks[chunk].rows);
             cursor.at.text = 0;
-            while cursor.at.row < cursor.at.chunk_end.min(narrow(rows)) {
-                if (cursor.at.row - start).is_multiple_of(MARK_ROWS) {
-                    self.marks.push(cursor.at);
-                    self.marked.extend_from_slice(&cursor.next);
+            let end = cursor.at.chunk_end.min(narrow(rows));
+            while cursor.at.row < end {
+                self.marks.push(cursor.at);
+                self.marked.extend_from_slice(&cursor.next);
+                let next = end.min(cursor.at.row + MARK_ROWS);
+                for row in cursor.at.row..next {
+                    let root = self.roots.at(row as usize);
+                    self.tally(root, &mut cursor, (inner, MAX_DEPTH), &mut tally)?;
                 }
-                self.pass(&mut cursor, inner)?;
-                cursor.at.row += 1;
+                cursor.at.row = next;
+                self.pass_tallied(&mut cursor, &mut tally)?;
             }
         }
         self.marks.shrink_to_fit();
@@ -262,32 +265,79 @@ impl Block {
         Ok(cursor)
     }
 
+    /// Counts the programs of a node and of its elements.
+    fn tally(
+        &self,
+        node: u64,
+        cursor: &mut Cursor,
+        (inner, depth): (usize, usize),
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let place = self.programs.place(node)?;
+        tally.add(place);
+        for _ in 0..self.programs.at(place).arrays {
+            let depth = depth.checked_sub(1).ok_or_else(damaged)?;
+            for _ in 0..self.take_inner(cursor) {
+                let there = Some(cursor.at.inner).filter(|at| (*at as usize) < inner);
+                let _ = there.ok_or_else(damaged)?;
+                let element = self.take_inner(cursor);
+                self.tally(element, cursor, (inner, depth), tally)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes the values of all nodes that were counted. Whose value of a column is text of its own does
+    /// not matter here, only how many are.
+    fn pass_tallied(&self, cursor: &mut Cursor, tally: &mut Tally) -> Result<()> {
+        let Tally { times, found, kinds, before } = tally;
+        before.clone_from(&cursor.next);
+        for place in found.drain(..) {
+            let times = std::mem::take(&mut times[place]);
+            for step in &self.programs.at(place).moves {
+                let (kind, column) = match *step {
+                    Move::Text(column) => (Values::Text, column),
+                    Move::Number(column) => (Values::Number, column),
+                    Move::Own(pieces) => {
+                        let pieces = pieces.saturating_mul(times);
+                        cursor.at.text = cursor.at.text.saturating_add(pieces);
+                        continue;
+                    }
+                    Move::Array => continue,
+                };
+                let slot = self.slot(column);
+                let next = cursor.next.get_mut(slot).ok_or_else(damaged)?;
+                *next = next.wrapping_add(times);
+                let is_same = *kinds[slot].get_or_insert(kind) == kind;
+                is_same.then_some(()).ok_or_else(damaged)?;
+            }
+        }
+        for (slot, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == Some(Values::Text)) {
+            let passed = before[slot] as usize..cursor.next[slot] as usize;
+            let own = self.varying[slot].count_in(passed, INLINE).ok_or_else(damaged)?;
+            cursor.at.text = cursor.at.text.saturating_add(narrow(own));
+        }
+        Ok(())
+    }
+
     /// Passes the values of the cursor's row.
-    fn pass(&self, cursor: &mut Cursor, inner: usize) -> Result<()> {
+    fn pass(&self, cursor: &mut Cursor) -> Result<()> {
         let root = self.programs.get(self.roots.at(cursor.at.row as usize))?;
-        self.count(root, cursor, inner, MAX_DEPTH)
+        self.pass_node(root, cursor, MAX_DEPTH)
+    }
+
+    fn pass_node(&self, node: &Program, cursor: &mut Cursor, depth: usize) -> Result<()> {
+        node.moves.iter().try_for_each(|step| self.take(*step, cursor, depth))
     }
 
     /// Takes what a node takes of the streams.
-    fn count(&self, root: &Program, cursor: &mut Cursor, inner: usize, depth: usize) -> Result<()> {
-        root.moves.iter().try_for_each(|step| self.take(*step, cursor, inner, depth))
-    }
-
-    pub(super) fn take(
-        &self,
-        step: Move,
-        cursor: &mut Cursor,
-        inner: usize,
-        depth: usize,
-    ) -> Result<()> {
-        let damaged = || Error::corrupt("row group's columns are damaged");
+    pub(super) fn take(&self, step: Move, cursor: &mut Cursor, depth: usize) -> Result<()> {
         match step {
             Move::Text(column) => {
                 let code = self.code(column, cursor).ok_or_else(damaged)?;
                 cursor.at.text = cursor.at.text.saturating_add(u32::from(code == INLINE));
             }
             Move::Own(pieces) => cursor.at.text = cursor.at.text.saturating_add(pieces),
-            // At the end each slot must have given as many as it has.
             Move::Number(column) => {
                 let next = cursor.next.get_mut(self.slot(column)).ok_or_else(damaged)?;
                 *next = next.wrapping_add(1);
@@ -295,10 +345,8 @@ impl Block {
             Move::Array => {
                 let depth = depth.checked_sub(1).ok_or_else(damaged)?;
                 for _ in 0..self.take_inner(cursor) {
-                    let there = Some(cursor.at.inner).filter(|at| (*at as usize) < inner);
-                    let _ = there.ok_or_else(damaged)?;
                     let element = self.programs.get(self.take_inner(cursor))?;
-                    self.count(element, cursor, inner, depth)?;
+                    self.pass_node(element, cursor, depth)?;
                 }
             }
         }
@@ -353,7 +401,7 @@ impl Block {
             cursor.next.extend_from_slice(marked.unwrap_or_default());
         }
         while cursor.at.row < to {
-            self.pass(cursor, usize::MAX)?;
+            self.pass(cursor)?;
             self.step_row(cursor);
         }
         Ok(())
@@ -417,6 +465,44 @@ impl Block {
         self.step_row(walk.cursor);
         Ok(())
     }
+}
+
+/// Nodes of the rows between two marks, counted by their programs: most rows have the same few, so
+/// that this is much less than to pass their values one by one.
+struct Tally {
+    /// By the program's place.
+    times: Vec<u32>,
+    found: Vec<usize>,
+    /// By slot, once a program took of it.
+    kinds: Vec<Option<Values>>,
+    /// Numbers of each slot before these rows.
+    before: Vec<u32>,
+}
+
+/// What the numbers of a column say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Values {
+    /// Some may say that text of the row's own follows.
+    Text,
+    Number,
+}
+
+impl Tally {
+    fn new(programs: usize, slots: usize) -> Self {
+        let (times, kinds) = (vec![0; programs], vec![None; slots]);
+        Self { times, found: Vec::new(), kinds, before: Vec::new() }
+    }
+
+    fn add(&mut self, place: usize) {
+        if self.times[place] == 0 {
+            self.found.push(place);
+        }
+        self.times[place] += 1;
+    }
+}
+
+fn damaged() -> Error {
+    Error::corrupt("row group's columns are damaged")
 }
 
 pub(super) fn narrow(row: usize) -> u32 {

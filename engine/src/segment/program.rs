@@ -201,6 +201,8 @@ fn unknown() -> Error {
 pub(crate) struct Program {
     pub(super) made: Made,
     pub(super) moves: Box<[Move]>,
+    /// How many of them are arrays.
+    pub(super) arrays: usize,
     /// Once a row was rendered: of most templates few questions render one.
     steps: OnceLock<Box<[Step]>>,
     /// Bytes in memory, about, steps included.
@@ -213,7 +215,9 @@ impl Program {
         let moves = made.moves(bound);
         let steps = (2 * bound.holes.len() + 1) * size_of::<Step>();
         let held = size_of_val(&*made.columns) + size_of_val(&*moves);
-        Ok(Self { made, moves, steps: OnceLock::new(), bytes: held + steps + bound.bytes() })
+        let arrays = moves.iter().filter(|step| **step == Move::Array).count();
+        let bytes = held + steps + bound.bytes();
+        Ok(Self { made, moves, arrays, steps: OnceLock::new(), bytes })
     }
 
     /// Bytes in memory, about.
@@ -307,9 +311,22 @@ impl Programs {
     }
 
     pub(super) fn shared(&self, number: u64) -> Result<&Arc<Program>> {
+        Ok(&self.0[self.place(number)?].1)
+    }
+
+    /// The place of a template's program among them.
+    pub(super) fn place(&self, number: u64) -> Result<usize> {
         let place = self.0.binary_search_by_key(&number, |(template, _)| u64::from(*template));
-        let program = place.ok().and_then(|place| self.0.get(place));
-        Ok(&program.ok_or_else(unknown)?.1)
+        place.map_err(|_place| unknown())
+    }
+
+    /// The one at a place.
+    pub(super) fn at(&self, place: usize) -> &Program {
+        &self.0[place].1
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Bytes in memory, about, without what groups share.

@@ -3,6 +3,8 @@
 //!
 //! How many numbers there are is known to the reader and checked. Bytes: FORMAT.md, "Segment".
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint, unzigzag, zigzag};
 
@@ -97,12 +99,17 @@ impl Numbers {
 
     /// How often a number is among those held.
     pub(crate) fn count(&self, number: u64) -> usize {
-        match self {
-            Self::Same(_) => 0,
-            Self::Bytes(all) => all.iter().filter(|one| u64::from(**one) == number).count(),
-            Self::Words(all) => all.iter().filter(|one| u64::from(**one) == number).count(),
-            Self::Longs(all) => all.iter().filter(|one| **one == number).count(),
-        }
+        self.count_in(0..self.len(), number).unwrap_or(0)
+    }
+
+    /// How often it is among some of them; `None` if there are not so many.
+    pub(crate) fn count_in(&self, range: Range<usize>, number: u64) -> Option<usize> {
+        Some(match self {
+            Self::Same(_) => return range.is_empty().then_some(0),
+            Self::Bytes(all) => count(all.get(range)?, u8::try_from(number).ok()),
+            Self::Words(all) => count(all.get(range)?, u32::try_from(number).ok()),
+            Self::Longs(all) => count(all.get(range)?, Some(number)),
+        })
     }
 
     /// Are all below a limit?
@@ -123,6 +130,10 @@ impl Numbers {
             Self::Longs(numbers) => numbers.len() * 8,
         }
     }
+}
+
+fn count<N: PartialEq>(numbers: &[N], number: Option<N>) -> usize {
+    number.map_or(0, |number| numbers.iter().filter(|one| **one == number).count())
 }
 
 fn each<N, T>(numbers: &[N], count: usize, mut make: impl FnMut(usize, &N) -> T) -> Vec<T> {

@@ -62,7 +62,7 @@ impl<'w, V: Lookup> Walk<'w, V> {
                 }
                 Step::Remember(column, code) => self.cursor.last.push((*column, *code)),
                 Step::Run(run) => self.run(run, out)?,
-                Step::Pass(step) => self.block.take(*step, self.cursor, usize::MAX, MAX_DEPTH)?,
+                Step::Pass(step) => self.block.take(*step, self.cursor, MAX_DEPTH)?,
                 Step::Hidden(column) => self.hidden(*column)?,
                 other => self.key(other, out)?,
             }
