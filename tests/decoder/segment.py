@@ -35,13 +35,30 @@ class Group:
     keys_size: int
     columns_size: int
     chunks: list
+    bounds: list
+    times: int
+    senders: list
+    sets: list
+
+    def check(self, keys):
+        """Does it say what the keys of its rows say?"""
+        of_keys = [(min(some), max(some)) for some in (keys.created, keys.modified, keys.sequences)]
+        need(self.bounds == of_keys, "bounds of a group")
+        low = min(self.bounds[0][0], self.bounds[1][0])
+        part = (max(self.bounds[0][1], self.bounds[1][1]) - low) // 128 + 1
+        slices = {(at - low) // part for at in keys.created + keys.modified}
+        need(self.times == sum(1 << at for at in slices), "times of a group")
+        need(self.senders == sorted(set(keys.senders)), "senders of a group")
+        need(self.sets == sorted(set(keys.sets)), "sets of a group")
 
 
 def read_group(data):
-    group = Group(data.v(), data.v(), data.v(), data.list(lambda: (data.v(), data.v())))
-    _bounds = [data.bounds() for _ in range(3)]
+    rows, keys, columns = data.v(), data.v(), data.v()
+    chunks = data.list(lambda: (data.v(), data.v()))
+    bounds, times = [data.bounds() for _ in range(3)], int.from_bytes(data.take(16), "little")
     _has_ids, _kinds = data.byte(), data.v()
-    _senders, _sets = data.rising(), data.rising()
+    senders, sets = data.rising(), data.rising()
+    group = Group(rows, keys, columns, chunks, bounds, times, senders, sets)
     need(1 <= group.rows <= 4096, f"a group of {group.rows} rows")
     need(sum(rows for rows, _ in group.chunks) == group.rows, "rows of chunks")
     return group
@@ -417,6 +434,7 @@ class Segment:
         frame = Frame(self.data, at)
         need(frame.end == at + group.keys_size, "keys")
         keys = Keys(frame.of(KEYS), group.rows)
+        group.check(keys)
         frame = Frame(self.data, frame.end)
         columns = Columns(frame.of(COLUMNS), group.rows)
         at, row, rows = frame.end, 0, []

@@ -197,10 +197,11 @@ impl Filter {
     }
 
     fn outside(&self, window: &Window, group: &Group) -> Option<Reason> {
-        if !window.created.meets(group.created) {
+        let may_have = |span: Span| group.may_have((span.first, span.last));
+        if !window.created.meets(group.created) || !may_have(window.created) {
             return Some(Reason::Created);
         }
-        if !window.modified.meets(group.modified) {
+        if !window.modified.meets(group.modified) || !may_have(window.modified) {
             return Some(Reason::Modified);
         }
         self.outside_commits(commits_of(group)).then_some(Reason::Sequence)
@@ -325,12 +326,20 @@ impl Filter {
         let rows = (start, end);
         let beside = if local.beside { &custodians[..] } else { &[] };
         let mut beside = segment.delivered.sweep(segment.live, rows, beside)?;
-        // Where no set has one of them only what is beside the sets counts.
-        let in_sets = local.any_age(group, |_| true);
-        let stretches = if in_sets { vec![rows] } else { beside.stretches(rows) };
-        for row in stretches.into_iter().flat_map(|(start, end)| start..end) {
-            let sequence = keys.sequence(at(row));
-            let own = local.age(keys.set(at(row))).map(|age| sequence.saturating_add(age));
+        let ages = local.ages_in(group);
+        // A row of no set that has one of them can still be delivered beside its set.
+        let stretches = beside.stretches(rows);
+        let mut stretches = stretches.iter().peekable();
+        for row in start..end {
+            let set = keys.set(at(row));
+            let own = ages.binary_search_by_key(&set, |(number, _)| *number as usize);
+            let own = own.ok().and_then(|place| ages.get(place));
+            while stretches.next_if(|(_, to)| *to <= row).is_some() {}
+            let may_be_beside = stretches.peek().is_some_and(|(from, _)| *from <= row);
+            if own.is_none() && !may_be_beside {
+                continue;
+            }
+            let own = own.map(|(_, age)| keys.sequence(at(row)).saturating_add(*age));
             let arrival = own.into_iter().chain(beside.first(row)).min();
             if self.is_wanted(arrival) && in_time(row) && passes(row) {
                 hits.push(row);
@@ -442,11 +451,26 @@ impl Local {
     /// Is one of the custodians in a set of a group, with such an age? Whichever are fewer are gone
     /// through: the sets that matter or those of the group.
     fn any_age(&self, group: &Group, is_it: impl Fn(u64) -> bool) -> bool {
-        if self.ages.len() > group.sets.len() {
+        let within = self.within(group);
+        if within.len() > group.sets.len() {
             return group.sets.iter().any(|set| self.age(*set as usize).is_some_and(&is_it));
         }
         let there = |set: &u32| group.sets.binary_search(set).is_ok();
-        self.ages.iter().any(|(set, age)| is_it(*age) && there(set))
+        within.iter().any(|(set, age)| is_it(*age) && there(set))
+    }
+
+    /// Those between a group's lowest and highest set: mostly none, without a look at its sets.
+    fn within(&self, group: &Group) -> &[(u32, u64)] {
+        let (low, high) = group.set_bounds;
+        let first = self.ages.partition_point(|(set, _)| *set < low);
+        let within = self.ages.get(first..).unwrap_or_default();
+        within.get(..within.partition_point(|(set, _)| *set <= high)).unwrap_or_default()
+    }
+
+    /// The sets of a group that one of the custodians is in, each with his age there.
+    fn ages_in(&self, group: &Group) -> Vec<(u32, u64)> {
+        let there = |(set, _): &&(u32, u64)| group.sets.binary_search(set).is_ok();
+        self.within(group).iter().filter(there).copied().collect()
     }
 
     fn has_sender(&self, code: u32) -> bool {

@@ -122,7 +122,7 @@ impl Lane {
         Ok(self.hits.last().copied())
     }
 
-    /// Looks at the next row group of a range.
+    /// Looks at the next row group of a range that can have rows.
     fn load(&mut self, query: &Query, window: &Window, (start, end): (u32, u32)) -> Result<()> {
         if let Some(slab) = query.slab(self.source) {
             let with = (window, query.view.delivered());
@@ -143,16 +143,17 @@ impl Lane {
         let live = &state.segments[self.source as usize];
         let Some(local) = query.local(self.source)? else { return Ok(()) };
         let segment = live.segment()?;
-        let number = segment.group_of(if self.backwards { end - 1 } else { start });
-        let group = segment.group(number)?;
+        let place = Place { live, local, delivered: query.view.delivered() };
+        let [first, last] = [start, end - 1].map(|row| segment.group_of(row));
+        let numbered = segment.meta.groups.iter().enumerate().skip(first).take(last + 1 - first);
+        let mut wanted = numbered
+            .filter(|(_, group)| query.filter.rules_out_group(&place, group, window).is_none());
+        let next = if self.backwards { wanted.next_back() } else { wanted.next() };
+        let Some((number, group)) = next else { return Ok(()) };
         let part = (start.max(group.first_row), end.min(group.end_row()));
         let rest = if self.backwards { (start, part.0) } else { (part.1, end) };
         if rest.0 < rest.1 {
             self.ranges.push(rest);
-        }
-        let place = Place { live, local, delivered: query.view.delivered() };
-        if query.filter.rules_out_group(&place, group, window).is_some() {
-            return Ok(());
         }
         let gaps = state.missing.gaps(segment, number);
         let Some(keys) = state.missing.pass(segment.keys(number))? else { return Ok(()) };

@@ -104,9 +104,9 @@ struct Writer<'d> {
     file: Vec<u8>,
     effort: Effort,
     text_packer: TextPacker<'d>,
-    /// Of lists, sections and footers.
     /// Of keys and columns.
     packer: zstd::bulk::Compressor<'static>,
+    /// Of lists, sections and footers.
     list_packer: zstd::bulk::Compressor<'static>,
     binder: Binder,
     columns: Columns,
@@ -334,6 +334,8 @@ impl<'d> Writer<'d> {
         let [created, modified, sequence] = self.bounds;
         let rows = u32::try_from(self.keys.rows()).unwrap_or(u32::MAX);
         let columns_at = offset + u64::from(keys_bytes);
+        let sets = distinct(&self.keys.sets);
+        let times = self.keys.times(Group::all_times(created, modified));
         self.meta.groups.push(Group {
             first_row: self.meta.rows - rows,
             rows,
@@ -344,10 +346,12 @@ impl<'d> Writer<'d> {
             created,
             modified,
             sequence,
+            times,
             odd_ids: self.keys.odd_ids(),
             kinds: self.keys.kinds.iter().fold(0, |bits, kind| bits | (1 << (kind & 31))),
             senders: distinct(&self.keys.senders),
-            sets: distinct(&self.keys.sets),
+            set_bounds: layout::bounds_of(&sets),
+            sets,
         });
         self.meta.created.join(created);
         self.meta.modified.join(modified);

@@ -7,6 +7,7 @@
 
 use chatvault_base::decimal::put_decimal;
 
+use super::layout::{Bounds, Times};
 use super::stream::{self, Numbers};
 use super::{NewRow, TAG_BYTES};
 use crate::error::{Error, Result};
@@ -46,6 +47,7 @@ pub(crate) fn kind_of(code: u8) -> Option<(RecordKind, MessageKind)> {
 #[derive(Debug, Default)]
 pub(crate) struct KeysBuilder {
     created: Vec<i64>,
+    /// Minus the creation time.
     modified: Vec<i64>,
     version: Vec<i64>,
     id: Vec<i64>,
@@ -100,6 +102,16 @@ impl KeysBuilder {
     /// Is some id not its row's creation time in milliseconds?
     pub(crate) fn odd_ids(&self) -> bool {
         !self.id_texts.is_empty() || self.id.iter().any(|distance| *distance != 0)
+    }
+
+    /// When rows were created or modified.
+    pub(crate) fn times(&self, within: Bounds) -> Times {
+        let mut times = Times::default();
+        for (created, later) in self.created.iter().zip(&self.modified) {
+            times.add(within, *created);
+            times.add(within, created.wrapping_add(*later));
+        }
+        times
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {

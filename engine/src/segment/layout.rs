@@ -94,6 +94,33 @@ impl Bounds {
     }
 }
 
+/// When rows of a group were created or modified: a bit for each 128th of the time from the first of all
+/// that to the last. A group of several conversations goes over years, and has rows of few days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times(u128);
+
+impl Times {
+    pub(crate) fn add(&mut self, within: Bounds, time: i64) {
+        self.0 |= 1 << slice(within, time);
+    }
+
+    /// Can a row have a time of `first..=last`?
+    pub(crate) fn may_have(self, within: Bounds, (first, last): (i64, i64)) -> bool {
+        let (first, last) = (first.max(within.low), last.min(within.high));
+        if first > last {
+            return false;
+        }
+        let (from, to) = (slice(within, first), slice(within, last));
+        (self.0 >> from) << (u128::BITS - 1 + from - to) != 0
+    }
+}
+
+fn slice(within: Bounds, time: i64) -> u32 {
+    let behind = |time: i64| time.wrapping_sub(within.low).cast_unsigned();
+    let length = behind(within.high) / u64::from(u128::BITS) + 1;
+    u32::try_from(behind(time) / length).map_or(u128::BITS - 1, |at| at.min(u128::BITS - 1))
+}
+
 /// A frame's place in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -120,6 +147,7 @@ pub(crate) struct Group {
     pub(crate) created: Bounds,
     pub(crate) modified: Bounds,
     pub(crate) sequence: Bounds,
+    pub(crate) times: Times,
     /// Some id is not its row's creation time in milliseconds.
     pub(crate) odd_ids: bool,
     /// One bit per record and message kind code.
@@ -128,9 +156,23 @@ pub(crate) struct Group {
     pub(crate) senders: Vec<u32>,
     /// Numbers of the custodian sets, in order.
     pub(crate) sets: Vec<u32>,
+    /// The lowest and the highest of them, beside the rest: a question goes over all groups.
+    pub(crate) set_bounds: (u32, u32),
 }
 
 impl Group {
+    /// What [`Group::times`] goes over.
+    pub(crate) fn all_times(created: Bounds, modified: Bounds) -> Bounds {
+        let mut all = created;
+        all.join(modified);
+        all
+    }
+
+    /// Can a row have been created, or modified, at a time of `first..=last`?
+    pub(crate) fn may_have(&self, times: (i64, i64)) -> bool {
+        self.times.may_have(Self::all_times(self.created, self.modified), times)
+    }
+
     pub(crate) fn end_row(&self) -> u32 {
         self.first_row + self.rows
     }
@@ -164,6 +206,7 @@ impl Group {
         for bounds in [self.created, self.modified, self.sequence] {
             bounds.put(out);
         }
+        out.extend_from_slice(&self.times.0.to_le_bytes());
         out.push(u8::from(self.odd_ids));
         put_varint(out, u64::from(self.kinds));
         put_rising(out, &self.senders);
@@ -180,7 +223,7 @@ impl Group {
         })?;
         let in_chunks: u64 = chunks.iter().map(|chunk| u64::from(chunk.rows)).sum();
         let columns_at = offset + u64::from(keys);
-        let group = Self {
+        let mut group = Self {
             first_row,
             rows,
             keys: Place { offset, bytes: keys },
@@ -190,13 +233,21 @@ impl Group {
             created: Bounds::read(reader)?,
             modified: Bounds::read(reader)?,
             sequence: Bounds::read(reader)?,
+            times: Times(u128::from_le_bytes(reader.array()?)),
             odd_ids: reader.u8()? != 0,
             kinds: reader.varint32()?,
             senders: read_rising(reader, in_group(list::GROUP_CODES))?,
             sets: read_rising(reader, in_group(list::GROUP_CODES))?,
+            set_bounds: (0, 0),
         };
+        group.set_bounds = bounds_of(&group.sets);
         (in_chunks == u64::from(rows) && first_row.checked_add(rows).is_some()).then_some(group)
     }
+}
+
+/// The lowest and the highest of ascending numbers; of none, bounds that nothing is in.
+pub(crate) fn bounds_of(numbers: &[u32]) -> (u32, u32) {
+    numbers.first().copied().zip(numbers.last().copied()).unwrap_or((u32::MAX, 0))
 }
 
 /// A segment's footer.
@@ -422,5 +473,53 @@ impl Strings {
             strings.push(text);
         }
         Some(strings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn times_have_every_time_that_was_added(
+            times in prop::collection::vec(prop_oneof![any::<i64>(), -200_i64..200], 1..20),
+            (from, to) in (any::<i64>(), any::<i64>()),
+        ) {
+            let (mut within, mut all) = (Bounds::EMPTY, Times::default());
+            for time in &times {
+                within.add(*time);
+            }
+            for time in &times {
+                all.add(within, *time);
+            }
+            let (first, last) = (from.min(to), from.max(to));
+            let there = times.iter().any(|time| (first..=last).contains(time));
+            prop_assert!(!there || all.may_have(within, (first, last)));
+            prop_assert!(times.iter().all(|time| all.may_have(within, (*time, *time))));
+            prop_assert!(!all.may_have(within, (last, first.saturating_sub(1))));
+        }
+    }
+
+    #[test]
+    fn times_between_others_are_told_from_them() {
+        let within = Bounds { low: 0, high: 127_999 };
+        let mut times = Times::default();
+        for time in [0, 5_000, 127_999] {
+            times.add(within, time);
+        }
+        assert!(
+            times.may_have(within, (4_000, 5_000)) && times.may_have(within, (127_999, i64::MAX))
+        );
+        assert!(
+            !times.may_have(within, (7_000, 126_000)) && !times.may_have(within, (1_001, 4_000))
+        );
+        assert!(
+            !times.may_have(within, (128_000, i64::MAX)) && !times.may_have(within, (i64::MIN, -1))
+        );
     }
 }

@@ -34,7 +34,7 @@ pub(crate) use block::{Block, Spot, Text};
 pub(crate) use build::{Built, Effort, build};
 pub(crate) use dictionary::{Decoder, Dictionary, Samples, Trained, encode as encode_dictionary};
 pub(crate) use keys::{Keys, kind_code, numeric};
-pub(crate) use layout::{Bounds, Group};
+pub(crate) use layout::{Bounds, Group, Times};
 pub(crate) use lists::{Forms, Lists};
 pub(crate) use open::{Segment, Tables, tag_number};
 pub(crate) use pages::{List, ListPage, border};

@@ -4,6 +4,7 @@
 //! turn is a few groups' addresses.
 
 use std::cmp::Ordering as Order;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
@@ -21,7 +22,7 @@ use crate::error::{Error, Result, Touched};
 use crate::facts::Facts;
 use crate::format::merkle;
 use crate::format::multiset::Multiset;
-use crate::segment::{Bounds, Group, Keys, RowReader, Segment, Tables};
+use crate::segment::{Bounds, Group, Keys, RowReader, Segment, Tables, Times};
 use crate::types::{ContentAddress, RecordKind};
 
 /// More threads than this wait for the disk, and each takes memory.
@@ -145,7 +146,7 @@ impl Reader {
         let names = || segment.conversations(group.first_row..group.end_row());
         let touching = |error: Error| error.touching(group.touched(names()));
         let keys = segment.keys(index).map_err(touching)?;
-        check_bounds(group, &keys).map_err(touching)?;
+        check_zone(group, &keys).map_err(touching)?;
         let (mut first, mut last) = (None, None::<SortKey>);
         let (mut wrong, mut said) = (Wrong::default(), Said::default());
         let late = arrivals.late(segment.meta.number);
@@ -187,18 +188,29 @@ fn rows(segment: &Segment, group: usize) -> u32 {
     segment.group(group).map_or(0, |group| group.rows)
 }
 
-/// Do the bounds that queries skip groups by fit the keys?
-fn check_bounds(group: &Group, keys: &Keys) -> Result<()> {
+/// Does the zone map that queries skip groups by fit the keys?
+fn check_zone(group: &Group, keys: &Keys) -> Result<()> {
     let bounds = |values: &mut dyn Iterator<Item = i64>| {
         let mut bounds = Bounds::EMPTY;
         values.for_each(|value| bounds.add(value));
         bounds
     };
     let sequences = (0..keys.rows()).map(|row| keys.sequence(row).cast_signed());
+    let mut times = Times::default();
+    let all = Group::all_times(group.created, group.modified);
+    keys.created.iter().chain(&keys.modified).for_each(|time| times.add(all, *time));
+    let rows = 0..keys.rows();
+    let numbers =
+        |of_row: &dyn Fn(usize) -> u32| rows.clone().map(of_row).collect::<BTreeSet<u32>>();
+    let senders = numbers(&|row| keys.sender(row));
+    let sets = numbers(&|row| u32::try_from(keys.set(row)).unwrap_or(u32::MAX));
     let same = bounds(&mut keys.created.iter().copied()) == group.created
         && bounds(&mut keys.modified.iter().copied()) == group.modified
-        && bounds(&mut { sequences }) == group.sequence;
-    if same { Ok(()) } else { Err(Error::corrupt("bounds of a row group do not fit its rows")) }
+        && bounds(&mut { sequences }) == group.sequence
+        && times == group.times
+        && senders.iter().eq(&group.senders)
+        && sets.iter().eq(&group.sets);
+    if same { Ok(()) } else { Err(Error::corrupt("zone map of a row group does not fit its rows")) }
 }
 
 /// Rows of a group with which something is wrong: what it is with the first one, and how many.

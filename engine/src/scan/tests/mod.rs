@@ -546,6 +546,38 @@ fn what_footers_say_is_counted_without_a_look_at_rows() {
 }
 
 #[test]
+fn a_day_is_looked_for_in_row_groups_that_have_rows_of_it() {
+    const DAY_MS: i64 = 86_400_000;
+    let mut world = World::new(3);
+    let mut batch = world.archive.batch(world.run);
+    // Each chat has a day to itself, and each of four row groups has chats from all over the year.
+    for number in 0..1024_i64 {
+        let (chat, day) = (number / 8, number / 8 * 37 % 128);
+        let at = Timestamp::from_ms(BASE_MS + day * DAY_MS + number % 8);
+        let (conversation, id) = (format!("19:{chat:03}"), at.ms().to_string());
+        let record = RecordKind::Message;
+        let key = MessageKey { record, conversation, reply_to: None, id };
+        let origin = Origin { source: "test", offset: 0 };
+        batch.offer(&custodian(0), record, world.json(&key, (at, at)).as_bytes(), origin);
+    }
+    drop(batch.commit().unwrap());
+    world.archive.seal().unwrap();
+    let snapshot = world.archive.snapshot().unwrap();
+    let misses = || snapshot.cache_use().misses;
+    for day in 0..128 {
+        let [from, to] = [day, day + 1].map(|day| Some(Timestamp::from_ms(BASE_MS + day * DAY_MS)));
+        for is_created in [true, false] {
+            let (here, all) = (TimeRange { from, to }, TimeRange::default());
+            let (created, modified) = if is_created { (here, all) } else { (all, here) };
+            let before = misses();
+            assert_eq!(snapshot.count(&Scan { created, modified, ..Scan::default() }).unwrap(), 8);
+            // Of two days that share a slice of a group's time it may have one.
+            assert!(misses() - before <= 2, "day {day}");
+        }
+    }
+}
+
+#[test]
 fn snapshots_and_scans_go_to_other_threads() {
     let world = World::new(1);
     let snapshot = world.archive.snapshot().unwrap();

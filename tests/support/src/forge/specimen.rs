@@ -224,9 +224,9 @@ pub(super) fn wide_footer(footer: &[u8], groups: usize) -> Vec<u8> {
     let mut list = Vec::new();
     put_varint(&mut list, groups as u64);
     for _ in 0..groups {
-        // Rows, keys, columns, one chunk; three bounds, odd ids, kinds, senders, sets.
+        // Rows, keys, columns, one chunk; three bounds, times, odd ids, kinds, senders, sets.
         list.extend_from_slice(&[0x80, 0x20, 16, 16, 1, 0x80, 0x20, 16]);
-        list.extend_from_slice(&[0; 10]);
+        list.extend_from_slice(&[0; 26]);
     }
     let mut rows = Vec::new();
     put_varint(&mut rows, groups as u64 * 4096);
