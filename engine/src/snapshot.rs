@@ -249,10 +249,8 @@ impl Snapshot {
         scan::keys(Arc::clone(&self.view), scan, on)
     }
 
-    /// What the messages of some conversations say of people and of them, in any version: of each
-    /// conversation, in the order of their names here. Rows are read only of segments that have few of a
-    /// conversation's rows, or commits behind the snapshot's: others have that beside the rows. Many at a
-    /// time cost less than one after the other; their facts are in memory together.
+    /// What messages of each conversation say of people and of it, in any version. Rows are read of segments
+    /// with few of its rows, or with commits behind the snapshot's. Many at a time cost less.
     ///
     /// `Corrupt`, or an error of the storage, if neither can be read.
     pub fn facts(&self, conversations: &[String], wanted: Wanted) -> Result<Vec<Facts>> {
