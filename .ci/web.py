@@ -232,7 +232,9 @@ def watch(browser, org, archive):
     browser.click(browser.find(".rows tbody th a"))
     browser.click(browser.find(".sheet a.t"))
     browser.until("Transcript")
-    state = "const film = document.getElementById('film'); return [film.duration, film.currentTime, film.videoWidth]"
+    # The page before says "Transcript", too, and has no film.
+    film = "const film = document.getElementById('film') ?? {};"
+    state = film + "return [film.duration, film.currentTime, film.videoWidth]"
     for _ in range(100):
         if browser.script(state)[0]:
             break
