@@ -494,7 +494,6 @@ pub(super) struct GroupPlace<'a> {
     pub(super) keys: &'a Keys,
 }
 
-/// The first and last commit that stored rows of a group.
 /// How many commits behind the rows' own a custodian of a set delivered them first.
 fn age(lists: &Lists, set: u32, custodian: u32) -> Result<u64> {
     let set = lists.set(set as usize)?;
@@ -502,6 +501,7 @@ fn age(lists: &Lists, set: u32, custodian: u32) -> Result<u64> {
     Ok(place.map_or(0, |place| set[place].1))
 }
 
+/// The first and last commit that stored rows of a group.
 fn commits_of(group: &Group) -> [u64; 2] {
     [group.sequence.low, group.sequence.high].map(i64::cast_unsigned)
 }
