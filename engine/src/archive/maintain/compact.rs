@@ -122,7 +122,8 @@ impl Shared {
     ) -> Result<Option<u64>> {
         let spans = inputs.iter().map(merge::span).collect::<Result<Vec<Span>>>()?;
         let limits = self.options.merge;
-        let chosen = limits.step(&merge::groups(&spans), &spans);
+        let is_done = |at: usize| inputs[at].entry.level == level && inputs[at].late.is_empty();
+        let chosen = limits.step(&merge::groups(&spans), &spans, is_done);
         let rows: u64 = chosen.iter().map(|at| spans[*at].rows).sum();
         let lives: Vec<Arc<Live>> = chosen.iter().map(|at| Arc::clone(&inputs[*at])).collect();
         if rows > limits.step_rows() && lives.len() > 1 {

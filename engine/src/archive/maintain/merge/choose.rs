@@ -106,12 +106,23 @@ impl Limits {
     }
 
     /// The groups that the next step merges: at least one, more as long as they are few rows together.
-    pub(crate) fn step(self, groups: &[Vec<usize>], spans: &[Span]) -> Vec<usize> {
+    /// One that is what it is to become does not count: alone it would be merged again and again.
+    pub(crate) fn step(
+        self,
+        groups: &[Vec<usize>],
+        spans: &[Span],
+        is_done: impl Fn(usize) -> bool,
+    ) -> Vec<usize> {
         let mut chosen: Vec<usize> = Vec::new();
         let mut rows = 0;
         for group in groups {
             rows += group.iter().map(|at| spans[*at].rows).sum::<u64>();
-            if !chosen.is_empty() && rows > self.step_rows() {
+            let goes_on = match chosen[..] {
+                [] => true,
+                [one] => is_done(one),
+                _ => false,
+            };
+            if !goes_on && rows > self.step_rows() {
                 break;
             }
             chosen.extend(group);
@@ -205,15 +216,13 @@ pub(crate) mod tests {
         let spans = [span(5, 6, 1), span(0, 1, 1), span(1, 3, 1), span(4, 4, 1), span(2, 2, 1)];
         let found = groups(&spans);
         assert_eq!(found, [vec![1, 2, 4], vec![3], vec![0]]);
-        assert_eq!(SMALL.step(&found, &spans), [1, 2, 4, 3, 0]);
+        assert_eq!(SMALL.step(&found, &spans, |_| false), [1, 2, 4, 3, 0]);
         let rows = SMALL.step_rows();
         let large = [span(0, 1, rows), span(2, 3, 1), span(4, 9, rows)];
-        assert_eq!(SMALL.step(&groups(&large), &large), [0]);
-        assert_eq!(
-            SMALL.step(&groups(&large[1..]), &large[1..]),
-            [0],
-            "no more than a step's rows"
-        );
+        let step = |spans: &[Span], done| SMALL.step(&groups(spans), spans, |at| Some(at) == done);
+        assert_eq!(step(&large, None), [0]);
+        assert_eq!(step(&large[1..], None), [0], "no more than a step's rows");
+        assert_eq!(step(&large[1..], Some(0)), [0, 1], "or nothing would ever be done");
         assert!(large[2].is_cut_by(&large[2].last) && !large[2].is_cut_by(&large[2].first));
     }
 
