@@ -308,16 +308,14 @@ impl Filter {
                 && (!tests.kinds || self.has_kind(keys.kind(at(row))))
                 && (!tests.senders || local.has_sender(keys.sender(at(row))))
         };
-        let in_time = |row: u32| !tests.modified || window.modified.has(keys.modified[at(row)]);
+        let in_time = |row: u32| !tests.modified || window.modified.has(keys.modified(at(row)));
         let Some(custodians) = self.custodians.as_ref().filter(|_| tests.arrival) else {
             let arrives = |row: u32| self.is_wanted(Some(keys.sequence(at(row))));
             let plain = !(tests.created || tests.kinds || tests.senders || tests.arrival);
             let rest = |row: &u32| plain || (passes(*row) && (!tests.arrival || arrives(*row)));
             if tests.modified {
                 // Of most groups a day has few rows, so this decides nearly always.
-                let rows = keys.modified.get(at(start)..at(end)).unwrap_or_default();
-                let hit = (start..).zip(rows).filter(|(_, time)| window.modified.has(**time));
-                hits.extend(hit.map(|(row, _)| row).filter(rest));
+                hits.extend((start..end).filter(|row| in_time(*row) && rest(row)));
             } else {
                 hits.extend((start..end).filter(rest));
             }

@@ -55,7 +55,7 @@ impl Page {
 
     pub(super) fn modified(&self, row: u32) -> i64 {
         match self {
-            Self::Group { keys, first, .. } => keys.modified[(row - first) as usize],
+            Self::Group { keys, first, .. } => keys.modified((row - first) as usize),
             Self::Slab(slab) => Self::row(slab, row).modified.ticks(),
         }
     }

@@ -162,8 +162,11 @@ fn put_texts(out: &mut Vec<u8>, texts: &[(u32, Box<str>)]) {
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(crate) created: Vec<i64>,
-    pub(crate) modified: Vec<i64>,
-    /// How far it is from the modified time: mostly not at all.
+    /// Ticks of a unit of time.
+    unit: i64,
+    /// How much later than it was created a row was modified, in units: mostly not at all.
+    later: Numbers,
+    /// How far it is from the modified time: likewise.
     version: Numbers,
     /// How far it is from the created time: likewise.
     id: Numbers,
@@ -172,7 +175,8 @@ pub(crate) struct Keys {
     reply_texts: Vec<(u32, Box<str>)>,
     senders: Numbers,
     kinds: Numbers,
-    sequence: Vec<u64>,
+    /// The lowest, and how far each row's is above it.
+    sequence: (u64, Numbers),
     sets: Numbers,
     siblings: Vec<u32>,
     beside: Vec<u32>,
@@ -187,8 +191,7 @@ impl Keys {
         let unit = reader.varint().filter(|unit| matches!(unit, 1 | 10_000));
         let unit = unit.ok_or_else(damaged)?.cast_signed();
         let created = add_up(&stream::read_numbers(reader, rows)?, rows, unit);
-        let modified = stream::read_numbers(reader, rows)?
-            .map(rows, |row, later| created[row].wrapping_add(unzigzag(later).wrapping_mul(unit)));
+        let later = stream::read_numbers(reader, rows)?;
         let version = stream::read_numbers(reader, rows)?;
         let id = stream::read_numbers(reader, rows)?;
         let id_texts = read_texts(reader, rows)?;
@@ -202,8 +205,7 @@ impl Keys {
         }
         let sender_codes = below(stream::read_numbers(reader, rows)?, rows, senders + 1)?;
         let kinds = stream::read_numbers(reader, rows)?;
-        let sequence = stream::read_numbers(reader, rows)?;
-        let sequence = add_up(&sequence, rows, 1).into_iter().map(i64::cast_unsigned).collect();
+        let sequence = above_lowest(&add_up(&stream::read_numbers(reader, rows)?, rows, 1));
         let set_numbers = below(stream::read_numbers(reader, rows)?, rows, sets)?;
         let siblings = read_gaps(reader, rows)?;
         let beside = read_gaps(reader, rows)?;
@@ -211,7 +213,8 @@ impl Keys {
         let tags = tags.filter(|_| reader.is_empty()).ok_or_else(damaged)?.to_vec();
         Ok(Self {
             created,
-            modified,
+            unit,
+            later,
             version,
             id,
             id_texts,
@@ -233,17 +236,21 @@ impl Keys {
 
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        let Self { version, id, reply, senders, kinds, sets, .. } = self;
-        let numbers = [version, id, reply, senders, kinds, sets];
+        let Self { later, version, id, reply, senders, kinds, sequence, sets, .. } = self;
+        let numbers = [later, version, id, reply, senders, kinds, &sequence.1, sets];
         let texts = self.id_texts.len() + self.reply_texts.len();
-        self.rows() * (3 * 8 + TAG_BYTES)
+        self.rows() * (8 + TAG_BYTES)
             + numbers.iter().map(|numbers| numbers.bytes()).sum::<usize>()
             + texts * 64
             + (self.siblings.len() + self.beside.len()) * 4
     }
 
+    pub(crate) fn modified(&self, row: usize) -> i64 {
+        self.created[row].wrapping_add(self.later.signed(row).wrapping_mul(self.unit))
+    }
+
     pub(crate) fn version(&self, row: usize) -> u64 {
-        let ms = Timestamp::from_ticks(self.modified[row]).ms();
+        let ms = Timestamp::from_ticks(self.modified(row)).ms();
         self.version.signed(row).wrapping_add(ms).cast_unsigned()
     }
 
@@ -293,7 +300,7 @@ impl Keys {
     }
 
     pub(crate) fn sequence(&self, row: usize) -> u64 {
-        self.sequence[row]
+        self.sequence.0.wrapping_add(self.sequence.1.at(row))
     }
 
     /// The number of the row's custodian set.
@@ -334,6 +341,13 @@ fn add_up(steps: &Numbers, rows: usize, unit: i64) -> Vec<i64> {
         sum = sum.wrapping_add(unzigzag(step));
         sum.wrapping_mul(unit)
     })
+}
+
+fn above_lowest(numbers: &[i64]) -> (u64, Numbers) {
+    let numbers: Vec<u64> = numbers.iter().map(|number| number.cast_unsigned()).collect();
+    let lowest = numbers.iter().min().copied().unwrap_or(0);
+    let above: Vec<u64> = numbers.iter().map(|number| number - lowest).collect();
+    (lowest, Numbers::of(&above))
 }
 
 fn below(numbers: Numbers, rows: usize, limit: usize) -> Result<Numbers> {

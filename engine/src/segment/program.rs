@@ -213,10 +213,12 @@ impl Program {
     pub(super) fn new(view: &impl Lookup, made: Made) -> Result<Self> {
         let bound = bound(view, u64::from(made.template))?;
         let moves = made.moves(bound);
-        let steps = (2 * bound.holes.len() + 1) * size_of::<Step>();
         let held = size_of_val(&*made.columns) + size_of_val(&*moves);
         let arrays = moves.iter().filter(|step| **step == Move::Array).count();
-        let bytes = held + steps + bound.bytes();
+        let is_literal = |(hole, there): (Binding, Column)| matches!((hole, there), (Binding::Text(_), Column::Same(code)) if code > PREDICTED);
+        // A step, and the literal in front of it, whose text groups share.
+        let steps = 2 * made.holes(bound).filter(|hole| !is_literal(*hole)).count() + 1;
+        let bytes = held + steps * size_of::<Step>();
         Ok(Self { made, moves, arrays, steps: OnceLock::new(), bytes })
     }
 

@@ -50,6 +50,7 @@ fn varints(numbers: &[u64]) -> Vec<u8> {
 pub(crate) enum Numbers {
     Same(u64),
     Bytes(Vec<u8>),
+    Halves(Vec<u16>),
     Words(Vec<u32>),
     Longs(Vec<u64>),
 }
@@ -67,6 +68,7 @@ impl Numbers {
         match self {
             Self::Same(_) => None,
             Self::Bytes(numbers) => numbers.get(index).map(|number| u64::from(*number)),
+            Self::Halves(numbers) => numbers.get(index).map(|number| u64::from(*number)),
             Self::Words(numbers) => numbers.get(index).map(|number| u64::from(*number)),
             Self::Longs(numbers) => numbers.get(index).copied(),
         }
@@ -77,8 +79,28 @@ impl Numbers {
         match self {
             Self::Same(_) => 0,
             Self::Bytes(numbers) => numbers.len(),
+            Self::Halves(numbers) => numbers.len(),
             Self::Words(numbers) => numbers.len(),
             Self::Longs(numbers) => numbers.len(),
+        }
+    }
+
+    /// These numbers, as narrow as they can be held.
+    pub(crate) fn of(numbers: &[u64]) -> Self {
+        let first = numbers.first().copied().unwrap_or(0);
+        if numbers.iter().all(|number| *number == first) {
+            return Self::Same(first);
+        }
+        match numbers.iter().map(|number| u32::try_from(*number)).collect() {
+            Ok(words) => Self::of_words(words),
+            Err(_) => Self::Longs(numbers.to_vec()),
+        }
+    }
+
+    fn of_words(words: Vec<u32>) -> Self {
+        match words.iter().map(|word| u16::try_from(*word)).collect() {
+            Ok(halves) => Self::Halves(halves),
+            Err(_) => Self::Words(words),
         }
     }
 
@@ -92,6 +114,9 @@ impl Numbers {
         match self {
             Self::Same(number) => (0..count).map(|at| make(at, *number)).collect(),
             Self::Bytes(numbers) => each(numbers, count, |at, number| make(at, u64::from(*number))),
+            Self::Halves(numbers) => {
+                each(numbers, count, |at, number| make(at, u64::from(*number)))
+            }
             Self::Words(numbers) => each(numbers, count, |at, number| make(at, u64::from(*number))),
             Self::Longs(numbers) => each(numbers, count, |at, number| make(at, *number)),
         }
@@ -107,6 +132,7 @@ impl Numbers {
         Some(match self {
             Self::Same(_) => return range.is_empty().then_some(0),
             Self::Bytes(all) => count(all.get(range)?, u8::try_from(number).ok()),
+            Self::Halves(all) => count(all.get(range)?, u16::try_from(number).ok()),
             Self::Words(all) => count(all.get(range)?, u32::try_from(number).ok()),
             Self::Longs(all) => count(all.get(range)?, Some(number)),
         })
@@ -117,6 +143,7 @@ impl Numbers {
         match self {
             Self::Same(number) => *number < limit,
             Self::Bytes(numbers) => numbers.iter().all(|number| u64::from(*number) < limit),
+            Self::Halves(numbers) => numbers.iter().all(|number| u64::from(*number) < limit),
             Self::Words(numbers) => numbers.iter().all(|number| u64::from(*number) < limit),
             Self::Longs(numbers) => numbers.iter().all(|number| *number < limit),
         }
@@ -126,6 +153,7 @@ impl Numbers {
         match self {
             Self::Same(_) => 0,
             Self::Bytes(numbers) => numbers.len(),
+            Self::Halves(numbers) => numbers.len() * 2,
             Self::Words(numbers) => numbers.len() * 4,
             Self::Longs(numbers) => numbers.len() * 8,
         }
@@ -174,7 +202,7 @@ fn read_varints(bytes: &[u8], count: usize) -> Option<Numbers> {
         };
         words.push(word);
     }
-    varints.is_empty().then_some(Numbers::Words(words))
+    varints.is_empty().then(|| Numbers::of_words(words))
 }
 
 #[cfg(test)]
@@ -192,6 +220,8 @@ mod tests {
             vec![1, 300, 70_000, u64::from(u32::MAX), 1 << 32, 2],
             vec![300, 1 << 40, u64::MAX],
         ] {
+            let held = Numbers::of(&numbers);
+            assert!((0..numbers.len()).map(|at| held.at(at)).eq(numbers.iter().copied()));
             let mut out = Vec::new();
             put_numbers(&mut out, &numbers);
             let mut reader = Reader::new(&out);

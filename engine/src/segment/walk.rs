@@ -71,7 +71,7 @@ impl<'w, V: Lookup> Walk<'w, V> {
     }
 
     fn time(&mut self, ticks: i64, fraction: Fraction, out: &mut Vec<u8>) {
-        let at = self.keys.modified[self.row].wrapping_add(ticks);
+        let at = self.keys.modified(self.row).wrapping_add(ticks);
         self.cursor.printer.print(Timestamp::from_ticks(at), fraction, out);
     }
 
@@ -116,7 +116,7 @@ impl<'w, V: Lookup> Walk<'w, V> {
             }
             Step::Modified(fraction) => {
                 self.cursor.printer.print(
-                    Timestamp::from_ticks(keys.modified[row]),
+                    Timestamp::from_ticks(keys.modified(row)),
                     *fraction,
                     out,
                 );

@@ -198,14 +198,15 @@ fn check_zone(group: &Group, keys: &Keys) -> Result<()> {
     let sequences = (0..keys.rows()).map(|row| keys.sequence(row).cast_signed());
     let mut times = Times::default();
     let all = Group::all_times(group.created, group.modified);
-    keys.created.iter().chain(&keys.modified).for_each(|time| times.add(all, *time));
     let rows = 0..keys.rows();
+    let modified = || rows.clone().map(|row| keys.modified(row));
+    keys.created.iter().copied().chain(modified()).for_each(|time| times.add(all, time));
     let numbers =
         |of_row: &dyn Fn(usize) -> u32| rows.clone().map(of_row).collect::<BTreeSet<u32>>();
     let senders = numbers(&|row| keys.sender(row));
     let sets = numbers(&|row| u32::try_from(keys.set(row)).unwrap_or(u32::MAX));
     let same = bounds(&mut keys.created.iter().copied()) == group.created
-        && bounds(&mut keys.modified.iter().copied()) == group.modified
+        && bounds(&mut modified()) == group.modified
         && bounds(&mut { sequences }) == group.sequence
         && times == group.times
         && senders.iter().eq(&group.senders)

@@ -88,7 +88,7 @@ fn differing(kept: Kept<'_>, identity: &Identity<'_>, out: &mut Vec<u8>) -> Opti
         ("reply_to", reply_to == identity.reply_to.as_deref().map(str::as_bytes)),
         ("version", identity.stamped || keys.version(local) == identity.version),
         ("created time", keys.created.get(local) == Some(&identity.created.ticks())),
-        ("modified time", keys.modified.get(local) == Some(&modified.ticks())),
+        ("modified time", local < keys.rows() && keys.modified(local) == modified.ticks()),
         ("sender", sender == identity.sender.as_deref()),
         ("kind", keys.kind(local) == (identity.record, identity.kind)),
     ];

@@ -33,11 +33,10 @@ impl Said {
         let (record, kind) = keys.kind(local);
         let is_message = record == RecordKind::Message;
         if let Some(document) = is_message.then(document).flatten() {
-            let time =
-                |times: &[i64]| Timestamp::from_ticks(times.get(local).copied().unwrap_or(0));
             let sender = (keys.sender(local) as usize).checked_sub(1);
             let sender = sender.map(|number| tables.senders.text(number));
-            let (created, modified) = (time(&keys.created), time(&keys.modified));
+            let times = [keys.created[local], keys.modified(local)];
+            let [created, modified] = times.map(Timestamp::from_ticks);
             self.gathering.add(&Saying { sender, created, modified, kind }, &document);
         }
     }

@@ -281,7 +281,7 @@ impl Reading<'_> {
             id: text(id),
             version: keys.version(local),
             created: Timestamp::from_ticks(keys.created[local]),
-            modified: Timestamp::from_ticks(keys.modified[local]),
+            modified: Timestamp::from_ticks(keys.modified(local)),
             sender: self.input.sender(&keys, local),
             kind,
             sequence: Sequence(keys.sequence(local)),
