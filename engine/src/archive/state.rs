@@ -64,6 +64,13 @@ pub(crate) struct RowId {
 }
 
 impl State {
+    /// The same without commits in memory, for work that is long: once they are sealed it does not hold
+    /// them back.
+    pub(crate) fn of_files(&self) -> Arc<Self> {
+        let (slabs, sequence) = (Vec::new(), self.manifest.sequence);
+        Arc::new(Self { slabs, sequence, ..self.clone() })
+    }
+
     /// The manifest as the journal records it.
     pub(crate) fn recorded(&self) -> Recorded {
         Recorded { number: self.manifest.number, hash: self.manifest_hash }

@@ -88,6 +88,13 @@ impl Recall {
         self.shard(print).insert(print, row, self.shard_entries);
     }
 
+    /// Gives back what it remembers, and may remember anew.
+    pub(crate) fn forget(&self) {
+        for shard in &self.shards {
+            *shard.lock().unwrap_or_else(PoisonError::into_inner) = Shard::default();
+        }
+    }
+
     fn shard(&self, print: Fingerprint) -> MutexGuard<'_, Shard> {
         let place = usize::try_from(print.0[1]).unwrap_or(0) % SHARDS;
         self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)

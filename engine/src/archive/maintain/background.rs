@@ -250,6 +250,8 @@ impl Shared {
     fn finish(self: &Arc<Self>) -> Result<()> {
         self.writer()?.closing = true;
         self.seal_now()?;
+        // Merges need the memory more than a commit that may still come.
+        self.recall.forget();
         if self.options.background_compaction && self.writer()?.sealed {
             self.merge_at_close();
         }

@@ -100,14 +100,13 @@ impl Shared {
     ) -> Result<Option<u64>> {
         let _turn = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
         let numbers: Vec<u64> = inputs.iter().map(|live| live.entry.number).collect();
-        let state = self.state();
-        if !numbers.iter().all(|number| state.manifest.file(*number).is_some()) {
+        // With the sightings of now, not of when they were picked.
+        let mut inputs = self.state().segments.clone();
+        inputs.retain(|live| numbers.contains(&live.entry.number));
+        if inputs.len() < numbers.len() {
             // Somebody compacted before.
             return Ok(Some(0));
         }
-        // With the sightings of now, not of when they were picked.
-        let now = state.segments.iter().filter(|live| numbers.contains(&live.entry.number));
-        let inputs: Vec<Arc<Live>> = now.cloned().collect();
         let effort = if level < 2 { LIGHT } else { Effort::MERGE };
         self.merge_step(&inputs, effort, level, progress)
     }
@@ -248,7 +247,7 @@ impl Shared {
         cuts: Cuts,
         progress: OnProgress<'_>,
     ) -> Result<bool> {
-        let state = self.state();
+        let state = self.state().of_files();
         let merge = Merge::of(inputs, &state.missing)?;
         let mut folding = Folding::of(&state);
         let total: u64 = inputs.iter().map(|live| live.entry.rows).sum();
