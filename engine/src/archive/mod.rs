@@ -63,9 +63,9 @@ use crate::snapshot::Snapshot;
 use crate::storage::LockGuard;
 use crate::types::RunId;
 use commit::committing::{self, Writer};
+use commit::moves::Moves;
 use commit::put_object::Packing;
 use commit::recall::Recall;
-use commit::slab::Moves;
 use maintain::{background, health};
 
 /// An open archive: its one writer, or one of any number of readers. Cloning shares it.

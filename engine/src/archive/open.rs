@@ -15,10 +15,11 @@ use super::accounts::late::Late;
 use super::accounts::ledger::Ledger;
 use super::accounts::quarantine::Outcasts;
 use super::commit::committing::Writer;
+use super::commit::moves::Moves;
 use super::commit::put_object::open_pack;
 use super::commit::recall::Recall;
 use super::commit::record::{self, Home, HomeSighting};
-use super::commit::slab::{Moves, RowRef, Seen, Slab};
+use super::commit::slab::{RowRef, Seen, Slab};
 use super::held::{Held, Missing};
 use super::maintain::background::Background;
 use super::maintain::disposal::TRASH;
@@ -284,6 +285,7 @@ impl Shared {
         let environment = options.environment.clone().unwrap_or_default();
         let cache = Arc::new(environment.cache());
         let recall = Recall::new(host.clock.random(), options.recall_bytes);
+        let moves = Moves::new(options.merge.moved_rows);
         let state = State {
             manifest: Arc::new(Manifest::first(archive, host.clock.now(), 1)),
             manifest_hash: [0; 32],
@@ -305,7 +307,7 @@ impl Shared {
             cache,
             bytes_written,
             recall,
-            moves: Moves::default(),
+            moves,
             state: RwLock::new(Arc::new(state)),
             writer: None,
             sealing: Mutex::default(),
@@ -456,6 +458,7 @@ impl Shared {
                 sightings: placed(&commit.sightings, &places),
                 refused: commit.refused,
                 book: commit.book,
+                holder: self.moves.holder(),
             }));
             state.sequence = sequence;
             Ok(())

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use tracing::{debug, debug_span};
 
+use super::moves::Holder;
 use super::recall::Fingerprint;
 use super::slab::{RowRef, SlabRow};
 use crate::archive::accounts::book::Counts;
@@ -104,6 +105,9 @@ pub struct Batch {
     shared: Arc<Shared>,
     run: RunId,
     contents: Contents,
+    /// For the places of rows in the contents.
+    #[expect(dead_code, reason = "it holds by living")]
+    holder: Holder,
     preparer: Box<Preparer>,
     prints: HashMap<Fingerprint, u32, RandomState>,
     addresses: HashMap<(RecordKind, ContentAddress), u32, RandomState>,
@@ -114,10 +118,12 @@ pub struct Batch {
 impl Batch {
     pub(crate) fn new(shared: Arc<Shared>, run: RunId) -> Self {
         let preparer = shared.take_preparer();
+        let holder = shared.moves.holder();
         Self {
             shared,
             run,
             contents: Contents::default(),
+            holder,
             preparer,
             prints: HashMap::default(),
             addresses: HashMap::default(),
@@ -281,7 +287,7 @@ impl Batch {
         let canonical = self.shared.recall.canonical(record, &address.0);
         let contents = &mut self.contents;
         if let Some(row) = self.shared.recall.get(canonical).filter(|_| shares) {
-            self.shared.recall.insert(print, row);
+            self.shared.recall.insert(print, || self.shared.moves.resolve(row));
             contents.known.push((row, custodian));
             return Ok(());
         }

@@ -322,7 +322,8 @@ impl Committing<'_> {
         let (documents, rows) = (batch.documents.into_boxed_slice(), rows.into_boxed_slice());
         let seen = Seen { sequence: sequence.0, pairs: sightings };
         let sightings = if seen.pairs.is_empty() { Vec::new() } else { vec![seen] };
-        let slab = Slab { generation, sequence, documents, rows, sightings, refused, book };
+        let holder = self.shared.moves.holder();
+        let slab = Slab { generation, sequence, documents, rows, sightings, refused, book, holder };
         self.write(run, slab, &prints)?;
         Ok((report, Arc::clone(&self.writer.journal)))
     }
@@ -384,7 +385,7 @@ impl Committing<'_> {
     /// From now on copies with these fingerprints are known to be this row.
     fn recall(&self, prints: &[Fingerprint], row: RowRef) {
         for print in prints {
-            self.shared.recall.insert(*print, row);
+            self.shared.recall.insert(*print, || row);
         }
     }
 

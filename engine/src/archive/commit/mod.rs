@@ -5,6 +5,7 @@
 pub(super) mod batch;
 pub(super) mod committing;
 pub(super) mod lookup;
+pub(super) mod moves;
 pub(super) mod put_object;
 pub(super) mod recall;
 pub(super) mod record;

@@ -84,8 +84,18 @@ impl Recall {
         Some(row)
     }
 
-    pub(crate) fn insert(&self, print: Fingerprint, row: RowRef) {
-        self.shard(print).insert(print, row, self.shard_entries);
+    /// Remembers a copy's row, whose place is asked for when nobody renews places beside.
+    pub(crate) fn insert(&self, print: Fingerprint, row: impl FnOnce() -> RowRef) {
+        let shard = &mut *self.shard(print);
+        shard.insert(print, row(), self.shard_entries);
+    }
+
+    /// Replaces all places.
+    pub(crate) fn renew(&self, place: impl Fn(RowRef) -> RowRef) {
+        for shard in &self.shards {
+            let Shard { young, old } = &mut *shard.lock().unwrap_or_else(PoisonError::into_inner);
+            young.iter_mut().chain(old).for_each(|(_, row)| *row = place(*row));
+        }
     }
 
     /// Gives back what it remembers, and may remember anew.
@@ -136,7 +146,7 @@ mod tests {
         let recall = Recall::new([7; 16], 1 << 20);
         let print = |n: u64| recall.fingerprint(RecordKind::Message, &n.to_le_bytes());
         for n in 0..100_000 {
-            recall.insert(print(n), RowRef { generation: 1, index: 5 });
+            recall.insert(print(n), || RowRef { generation: 1, index: 5 });
             assert!(recall.get(print(0)).is_some(), "used all the time");
         }
         assert!(recall.get(print(1)).is_none());

@@ -2,15 +2,11 @@
 //!
 //! Invariants: a slab never changes; its rows are in segment order; it is in the journal frame of
 //! its sequence. A row is known by its generation (a slab or a segment file of this process) and
-//! its index there; [`Moves`] says where the rows of a generation went.
+//! its index there; [`Moves`](super::moves::Moves) says where the rows of a generation went.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
+use super::moves::Holder;
 use crate::archive::accounts::book::Book;
 use crate::archive::accounts::quarantine::Refused;
 use crate::row::{Identity, stamped_modified};
@@ -142,6 +138,9 @@ pub(crate) struct Slab {
     /// Copies that could not be keyed.
     pub(crate) refused: Vec<Refused>,
     pub(crate) book: Book,
+    /// For the places in `sightings`.
+    #[expect(dead_code, reason = "it holds by living")]
+    pub(crate) holder: Holder,
 }
 
 impl Slab {
@@ -188,72 +187,5 @@ impl Slab {
             sibling: row.sibling,
             beside: row.beside,
         }
-    }
-}
-
-/// Where the rows of generations are now.
-#[derive(Debug, Default)]
-pub(crate) struct Moves {
-    table: RwLock<Table>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    next: u32,
-    moved: HashMap<u32, Arc<[RowRef]>, RandomState>,
-}
-
-impl Moves {
-    /// A generation that nothing has yet.
-    pub(crate) fn generation(&self) -> u32 {
-        let table = &mut *self.table.write().unwrap_or_else(PoisonError::into_inner);
-        table.next += 1;
-        table.next
-    }
-
-    /// The rows of a generation are somewhere else from now on.
-    pub(crate) fn record(&self, generation: u32, to: Vec<RowRef>) {
-        let table = &mut *self.table.write().unwrap_or_else(PoisonError::into_inner);
-        drop(table.moved.insert(generation, to.into()));
-    }
-
-    /// Where a row is now.
-    pub(crate) fn resolve(&self, row: RowRef) -> RowRef {
-        let table = &*self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table.resolve(row)
-    }
-
-    /// Where rows are now.
-    pub(crate) fn resolve_all(&self, sightings: &mut [(RowRef, u32)]) {
-        let table = &*self.table.read().unwrap_or_else(PoisonError::into_inner);
-        for (row, _) in sightings.iter_mut() {
-            *row = table.resolve(*row);
-        }
-    }
-
-    /// Where rows were when there were only these generations: a state does not change, though
-    /// its rows move on.
-    pub(crate) fn resolve_within(&self, sightings: &mut [(RowRef, u32)], there: &BTreeSet<u32>) {
-        let table = &*self.table.read().unwrap_or_else(PoisonError::into_inner);
-        for (row, _) in sightings {
-            while !there.contains(&row.generation)
-                && let Some(place) = table.step(*row)
-            {
-                *row = place;
-            }
-        }
-    }
-}
-
-impl Table {
-    fn resolve(&self, mut row: RowRef) -> RowRef {
-        while let Some(place) = self.step(row) {
-            row = place;
-        }
-        row
-    }
-
-    fn step(&self, row: RowRef) -> Option<RowRef> {
-        self.moved.get(&row.generation)?.get(row.index as usize).copied()
     }
 }

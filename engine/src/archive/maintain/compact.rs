@@ -418,6 +418,7 @@ impl Shared {
         next.settle_ledgers();
         writer.homes.retain(|_, home| !matches!(home, Home::Segment(n) if removed.contains(n)));
         self.set_state(next);
+        self.moves.give_back(&self.recall);
         Ok(())
     }
 }

@@ -176,6 +176,7 @@ impl Shared {
         writer.frozen = None;
         writer.sealed = true;
         self.set_state(next);
+        self.moves.give_back(&self.recall);
         self.drop_journals(&writer, journal_from)?;
         drop(writer);
         Ok(())
@@ -224,6 +225,7 @@ impl Shared {
             sightings: Vec::new(),
             refused: Vec::new(),
             book,
+            holder: self.moves.holder(),
         });
         writer.remember(&slab);
         let mut state = (*self.state()).clone();

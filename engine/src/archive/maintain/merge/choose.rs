@@ -17,11 +17,13 @@ pub(crate) const TOP_LEVEL: u8 = 8;
 pub(crate) struct Limits {
     /// Outputs have about so many rows.
     pub(crate) segment_rows: u64,
+    /// Of so many rows it is remembered where they went.
+    pub(crate) moved_rows: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { segment_rows: 128 << 10 }
+        Self { segment_rows: 128 << 10, moved_rows: 1 << 20 }
     }
 }
 
@@ -150,7 +152,7 @@ pub(crate) mod tests {
     use crate::types::Sequence;
 
     /// So few rows that a test with a few hundred merges several times.
-    pub(crate) const SMALL: Limits = Limits { segment_rows: 96 };
+    pub(crate) const SMALL: Limits = Limits { segment_rows: 96, moved_rows: 100 };
 
     /// A segment of a level with rows of these commits.
     fn segment(number: u64, level: u8, (first, last): (u64, u64)) -> FileEntry {

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chatvault_base::{continue_if, go_on};
+use chatvault_base::{Progress, continue_if, go_on};
 
 use super::choose::FANOUT;
 use super::{SMALL, Span, span};
 use crate::archive::tests::{Place, document, offer, options, place};
-use crate::archive::{Archive, Depth};
+use crate::archive::{Archive, Batch, Depth, Origin};
 use crate::format::names::FileKind;
 use crate::manifest::FileEntry;
 use crate::options::{Host, Options};
 use crate::scan::Scan;
 use crate::storage::bent::Bend;
 use crate::storage::{Storage, WriteFile, whole};
+use crate::types::{Custodian, RecordKind};
 
 const SEGMENT_ROWS: u64 = SMALL.segment_rows;
 
@@ -230,4 +231,63 @@ fn what_a_merge_has_built_and_not_named_yet_is_not_cleared_out() {
     archive.seal().unwrap();
     assert!(archive.shared.sum_up(true).unwrap());
     assert!(place.open(&path).is_ok(), "{path} is not in its place");
+}
+
+#[test]
+fn a_process_that_writes_for_long_remembers_few_moves_and_copies_still_find_their_rows() {
+    let (place, rows, days) = (place(), 40_u64, 120_u64);
+    let archive = open(&place, true);
+    let copies = |number: u64| {
+        (number * rows..(number + 1) * rows)
+            .map(|at| document(usize::try_from(at % 13).unwrap(), at))
+            .collect::<Vec<String>>()
+    };
+    let offered = |batch: &mut Batch, name: &str, number: u64| {
+        let origin = Origin { source: "test", offset: 0 };
+        for document in copies(number) {
+            let copy = document.as_bytes();
+            batch.offer(&Custodian::user(name), RecordKind::Message, copy, origin);
+        }
+    };
+    let run = archive.begin_run("test").unwrap();
+    let mut kept = Vec::new();
+    for number in 0..days {
+        let mut batch = archive.batch(run);
+        offered(&mut batch, "ada", number);
+        if number > 30 {
+            // Long sealed and merged, and still known by what the process remembers.
+            offered(&mut batch, "ben", number - 30);
+        }
+        drop(batch.commit().unwrap());
+        if number % 40 == 20 {
+            // A batch that waits for some days has places of rows that move meanwhile.
+            let mut batch = archive.batch(run);
+            offered(&mut batch, "eve", number);
+            kept.push((number + 12, batch));
+        }
+        archive.seal().unwrap();
+        if number % 8 == 7 {
+            let mut told = 0;
+            let mut ends = |_: &Progress| {
+                told += 1;
+                continue_if(told < 10_000)
+            };
+            assert!(archive.compact(&mut ends).unwrap().finished, "day {number}");
+        }
+        for (_, batch) in kept.extract_if(.., |(until, _)| *until == number) {
+            assert_eq!(batch.commit().unwrap().counts.duplicates, rows, "day {number}");
+        }
+        // Nobody has places of before any more: two seals give back what has moved.
+        if number % 40 == 39 {
+            let moved = archive.shared.moves.rows();
+            assert!(moved <= SMALL.moved_rows + 4 * rows, "day {number}: {moved} moves");
+        }
+    }
+    assert!(kept.is_empty());
+    let count = |name: &str| {
+        let custodians = vec![Custodian::user(name)];
+        archive.snapshot().unwrap().count(&Scan { custodians, ..Scan::default() }).unwrap()
+    };
+    assert_eq!([count("ada"), count("ben"), count("eve")], [days, days - 31, 3].map(|n| n * rows));
+    is_sound(&archive, days * rows);
 }
