@@ -267,12 +267,7 @@ fn a_process_that_writes_for_long_remembers_few_moves_and_copies_still_find_thei
         }
         archive.seal().unwrap();
         if number % 8 == 7 {
-            let mut told = 0;
-            let mut ends = |_: &Progress| {
-                told += 1;
-                continue_if(told < 10_000)
-            };
-            assert!(archive.compact(&mut ends).unwrap().finished, "day {number}");
+            let _rows = compacted(&archive);
         }
         for (_, batch) in kept.extract_if(.., |(until, _)| *until == number) {
             assert_eq!(batch.commit().unwrap().counts.duplicates, rows, "day {number}");
@@ -290,4 +285,47 @@ fn a_process_that_writes_for_long_remembers_few_moves_and_copies_still_find_thei
     };
     assert_eq!([count("ada"), count("ben"), count("eve")], [days, days - 31, 3].map(|n| n * rows));
     is_sound(&archive, days * rows);
+}
+
+/// Compacts; gives how many rows were packed anew.
+fn compacted(archive: &Archive) -> u64 {
+    let mut told = 0;
+    let mut ends = |_: &Progress| {
+        told += 1;
+        continue_if(told < 10_000)
+    };
+    let report = archive.compact(&mut ends).unwrap();
+    assert!(report.finished, "it goes on and on");
+    report.rows
+}
+
+#[test]
+fn a_compaction_ends_wherever_rows_lie_and_leaves_nothing_to_do() {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut below = |limit: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % limit
+    };
+    for round in 0..10 {
+        let place = place();
+        let archive = open(&place, false);
+        let mut numbers = std::collections::BTreeSet::new();
+        for _ in 0..5 {
+            for _ in 0..=below(9) {
+                let (chat, chats, rows) = (below(9), 1 + below(3), 1 + below(4) * SEGMENT_ROWS);
+                let new: Vec<u64> = (0..rows).map(|_| below(1 << 20)).collect();
+                let new = new.into_iter().filter(|number| numbers.insert(*number));
+                let chat = |number: u64| usize::try_from(chat + number % chats).unwrap();
+                let documents: Vec<String> =
+                    new.map(|number| document(chat(number), number)).collect();
+                let _ = offer(&archive, "ada", &documents);
+                archive.seal().unwrap();
+            }
+            let _rows = compacted(&archive);
+            assert_eq!(compacted(&archive), 0, "round {round}: packed twice");
+        }
+        is_sound(&archive, numbers.len() as u64);
+    }
 }
