@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from basics import Input, Unsupported, need
 from blake3 import blake3
 
-DRAFT = {"draft-9"}
+DRAFT = {"draft-10"}
 KNOWN = DRAFT | {"folds"}
 KINDS = {1: "seg", 2: "led", 3: "pack", 4: "qtn", 5: "dic"}
 FOLDERS = {kind: "objects" if kind == "pack" else "segments" for kind in KINDS.values()}

@@ -45,7 +45,7 @@ class Group:
         of_keys = [(min(some), max(some)) for some in (keys.created, keys.modified, keys.sequences)]
         need(self.bounds == of_keys, "bounds of a group")
         low = min(self.bounds[0][0], self.bounds[1][0])
-        part = (max(self.bounds[0][1], self.bounds[1][1]) - low) // 128 + 1
+        part = (max(self.bounds[0][1], self.bounds[1][1]) - low) // 512 + 1
         slices = {(at - low) // part for at in keys.created + keys.modified}
         need(self.times == sum(1 << at for at in slices), "times of a group")
         need(self.senders == sorted(set(keys.senders)), "senders of a group")
@@ -55,7 +55,7 @@ class Group:
 def read_group(data):
     rows, keys, columns = data.v(), data.v(), data.v()
     chunks = data.list(lambda: (data.v(), data.v()))
-    bounds, times = [data.bounds() for _ in range(3)], int.from_bytes(data.take(16), "little")
+    bounds, times = [data.bounds() for _ in range(3)], int.from_bytes(data.take(64), "little")
     _has_ids, _kinds = data.byte(), data.v()
     senders, sets = data.rising(), data.rising()
     group = Group(rows, keys, columns, chunks, bounds, times, senders, sets)

@@ -14,7 +14,7 @@ pub(crate) const PATH: &str = "FORMAT";
 pub(crate) const VERSION: u32 = 1;
 /// The draft of format 1 that this program writes and reads: until format 1 is released each
 /// change of bytes makes another one, and none reads the others.
-const DRAFT: &str = "draft-9";
+const DRAFT: &str = "draft-10";
 /// Required by manifests in whose past rows were folded.
 pub(crate) const FOLDS: &str = "folds";
 /// The required features that this program knows.
@@ -180,7 +180,7 @@ mod tests {
                 "chatvault archive",
                 "format 1",
                 "archive 01230405060708090a0b0c0d0e0f10ff",
-                "required draft-9",
+                "required draft-10",
                 "optional a-1 b"
             ]
         );

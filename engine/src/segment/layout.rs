@@ -94,14 +94,18 @@ impl Bounds {
     }
 }
 
-/// When rows of a group were created or modified: a bit for each 128th of the time from the first of all
+/// When rows of a group were created or modified: a bit for each 512th of the time from the first of all
 /// that to the last. A group of several conversations goes over years, and has rows of few days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Times(u128);
+pub(crate) struct Times([u64; TIME_WORDS]);
+
+const TIME_WORDS: usize = 8;
+const SLICES: u64 = TIME_WORDS as u64 * 64;
 
 impl Times {
     pub(crate) fn add(&mut self, within: Bounds, time: i64) {
-        self.0 |= 1 << slice(within, time);
+        let at = slice(within, time);
+        self.0[at / 64] |= 1 << (at % 64);
     }
 
     /// Can a row have a time of `first..=last`?
@@ -111,14 +115,31 @@ impl Times {
             return false;
         }
         let (from, to) = (slice(within, first), slice(within, last));
-        (self.0 >> from) << (u128::BITS - 1 + from - to) != 0
+        (from / 64..=to / 64).any(|word| {
+            let low = if word == from / 64 { u64::MAX << (from % 64) } else { u64::MAX };
+            let high = if word == to / 64 { u64::MAX >> (63 - to % 64) } else { u64::MAX };
+            self.0[word] & low & high != 0
+        })
+    }
+
+    fn put(self, out: &mut Vec<u8>) {
+        self.0.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut words = [0; TIME_WORDS];
+        for word in &mut words {
+            *word = u64::from_le_bytes(reader.array()?);
+        }
+        Some(Self(words))
     }
 }
 
-fn slice(within: Bounds, time: i64) -> u32 {
+/// The slice of a time; of one that is not within, one that there is.
+fn slice(within: Bounds, time: i64) -> usize {
     let behind = |time: i64| time.wrapping_sub(within.low).cast_unsigned();
-    let length = behind(within.high) / u64::from(u128::BITS) + 1;
-    u32::try_from(behind(time) / length).map_or(u128::BITS - 1, |at| at.min(u128::BITS - 1))
+    let length = behind(within.high) / SLICES + 1;
+    usize::try_from((behind(time) / length).min(SLICES - 1)).unwrap_or(0)
 }
 
 /// A frame's place in the file.
@@ -206,7 +227,7 @@ impl Group {
         for bounds in [self.created, self.modified, self.sequence] {
             bounds.put(out);
         }
-        out.extend_from_slice(&self.times.0.to_le_bytes());
+        self.times.put(out);
         out.push(u8::from(self.odd_ids));
         put_varint(out, u64::from(self.kinds));
         put_rising(out, &self.senders);
@@ -233,7 +254,7 @@ impl Group {
             created: Bounds::read(reader)?,
             modified: Bounds::read(reader)?,
             sequence: Bounds::read(reader)?,
-            times: Times(u128::from_le_bytes(reader.array()?)),
+            times: Times::read(reader)?,
             odd_ids: reader.u8()? != 0,
             kinds: reader.varint32()?,
             senders: read_rising(reader, in_group(list::GROUP_CODES))?,
@@ -507,19 +528,17 @@ mod tests {
 
     #[test]
     fn times_between_others_are_told_from_them() {
-        let within = Bounds { low: 0, high: 127_999 };
+        let within = Bounds { low: 0, high: 511_999 };
         let mut times = Times::default();
-        for time in [0, 5_000, 127_999] {
+        for time in [0, 5_000, 400_000, 511_999] {
             times.add(within, time);
         }
-        assert!(
-            times.may_have(within, (4_000, 5_000)) && times.may_have(within, (127_999, i64::MAX))
-        );
-        assert!(
-            !times.may_have(within, (7_000, 126_000)) && !times.may_have(within, (1_001, 4_000))
-        );
-        assert!(
-            !times.may_have(within, (128_000, i64::MAX)) && !times.may_have(within, (i64::MIN, -1))
-        );
+        for there in [(4_000, 5_000), (6_000, 400_000), (511_999, i64::MAX)] {
+            assert!(times.may_have(within, there), "{there:?}");
+        }
+        let others = [(6_000, 399_000), (1_001, 4_000), (401_001, 510_000)];
+        for other in others.into_iter().chain([(512_000, i64::MAX), (i64::MIN, -1)]) {
+            assert!(!times.may_have(within, other), "{other:?}");
+        }
     }
 }

@@ -400,7 +400,7 @@ const GROUP: &[Shape] = &[
     Number,
     Signed,
     Number,
-    Fixed(16),
+    Fixed(64),
     Fixed(1),
     Number,
     List("sender codes of a group; set numbers of a group", &[Number]),

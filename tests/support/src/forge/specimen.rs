@@ -226,7 +226,7 @@ pub(super) fn wide_footer(footer: &[u8], groups: usize) -> Vec<u8> {
     for _ in 0..groups {
         // Rows, keys, columns, one chunk; three bounds, times, odd ids, kinds, senders, sets.
         list.extend_from_slice(&[0x80, 0x20, 16, 16, 1, 0x80, 0x20, 16]);
-        list.extend_from_slice(&[0; 26]);
+        list.extend_from_slice(&[0; 74]);
     }
     let mut rows = Vec::new();
     put_varint(&mut rows, groups as u64 * 4096);
