@@ -50,11 +50,15 @@ impl<'a> Reader<'a> {
     /// LEB128, at most ten bytes.
     #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
-        // Most have one byte.
+        // Most have one byte or two.
         match self.rest {
             [byte @ ..0x80, rest @ ..] => {
                 self.rest = rest;
                 Some(u64::from(*byte))
+            }
+            [low, high @ ..0x80, rest @ ..] => {
+                self.rest = rest;
+                Some(u64::from(low & 0x7f) | u64::from(*high) << 7)
             }
             _ => self.long_varint(),
         }
