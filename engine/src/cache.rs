@@ -3,8 +3,8 @@
 //!
 //! Invariants: an entry weighs what it holds, and together they weigh at most the limit. No lock is
 //! held while something is decoded; whoever wants the same waits for it instead of decoding it too, so
-//! what makes an entry may ask for lists, forms and programs only, which ask for nothing. Entries of an archive go
-//! when its last snapshot goes.
+//! what makes an entry may ask for lists and forms only, which ask for nothing. Entries of an archive go when its last
+//! snapshot goes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use quick_cache::sync::{DefaultLifecycle, GuardResult};
 use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::error::{Error, Result};
-use crate::segment::{Block, Decoder, Forms, Keys, List, ListPage, Program, Tables, Text};
+use crate::segment::{Block, Decoder, Forms, Keys, List, ListPage, Tables, Text};
 use crate::table::Page;
 
 /// A part of the cache with a lock of its own has at least so many bytes: what is larger than a
@@ -40,8 +40,6 @@ pub(crate) enum Part {
     Tags,
     Keys(u32),
     Block(u32),
-    /// By its template and the hash of what else it is made of.
-    Program(u32, u64),
     Text(u32, u32),
     Dictionary,
     /// What stands at an offset of the file, as it is there.
@@ -61,7 +59,6 @@ pub(crate) enum Cached {
     Tags(Arc<Vec<(u32, u32)>>),
     Keys(Arc<Keys>),
     Block(Arc<Block>),
-    Program(Arc<Program>),
     Text(Arc<Text>),
     Dictionary(Arc<Decoder>),
     Stored(Arc<Vec<u8>>),
@@ -79,7 +76,6 @@ impl Cached {
             Self::Tags(tags) => held(size_of::<Vec<(u32, u32)>>(), tags.capacity() * 8),
             Self::Keys(keys) => held(size_of::<Keys>(), keys.bytes()),
             Self::Block(block) => held(size_of::<Block>(), block.bytes()),
-            Self::Program(program) => held(size_of::<Program>(), program.bytes()),
             Self::Text(text) => held(size_of::<Text>(), text.bytes()),
             Self::Dictionary(decoder) => held(size_of::<Decoder>(), decoder.bytes()),
             Self::Stored(bytes) => held(size_of::<Vec<u8>>(), bytes.capacity()),

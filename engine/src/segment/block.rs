@@ -60,8 +60,8 @@ pub(crate) trait Lookup {
     fn contexts(&self) -> &[Context];
     /// Does what some column predicts go with this one?
     fn is_context(&self, column: u32) -> bool;
-    /// The program that is made so, shared if it was asked for before.
-    fn program(&self, made: &Made) -> Result<Arc<Program>>;
+    /// The program that is made so, shared if another group has it; is it new?
+    fn program(&self, made: &Made) -> Result<(Arc<Program>, bool)>;
     /// An entry of a column by its code.
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]>;
     /// These bytes, shared if they were asked for before.

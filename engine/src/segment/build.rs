@@ -503,19 +503,19 @@ impl Lookup for Building<'_> {
         self.0.binder.contexts.contains(&Context::Column(column))
     }
 
-    fn program(&self, made: &Made) -> Result<Arc<Program>> {
+    fn program(&self, made: &Made) -> Result<(Arc<Program>, bool)> {
         let (key, mut known) = (made.hash(), self.0.programs.borrow_mut());
         if let Some(program) = known.get(&key)
             && program.made == *made
         {
-            return Ok(Arc::clone(program));
+            return Ok((Arc::clone(program), false));
         }
         let program = Arc::new(Program::new(self, made.clone())?);
         if known.len() == KEPT_PROGRAMS {
             known.clear();
         }
         let _replaced = known.insert(key, Arc::clone(&program));
-        Ok(program)
+        Ok((program, true))
     }
 
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]> {

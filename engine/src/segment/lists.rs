@@ -1,7 +1,7 @@
 //! What a reader of rows holds of a segment's lists, and what documents are made of.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -28,6 +28,8 @@ pub(crate) struct Forms {
     pub(super) dictionary: OnceLock<Arc<Decoder>>,
     bytes: usize,
     literals: Mutex<Literals>,
+    /// By template and the hash of what else they are made of: those that some row group has.
+    programs: Mutex<HashMap<(u32, u64), Weak<Program>, RandomState>>,
 }
 
 /// Literal text that row groups have in common.
@@ -42,6 +44,8 @@ struct Literals {
 
 /// Literals that the row groups of a segment share; more are each group's own.
 const SHARED_BYTES: usize = 2 << 20;
+/// Programs likewise.
+const SHARED_PROGRAMS: usize = 8_192;
 
 /// Numbers of literals and runs are the process's: decoded groups outlive the forms that they were
 /// decoded with and meet others of the same segment.
@@ -70,7 +74,8 @@ impl Forms {
     ) -> Self {
         let bytes = templates.iter().map(|template| template.bytes() + 128).sum::<usize>()
             + columns.len() * (size_of::<ColumnHead>() + size_of::<Context>() + 1);
-        let (dictionary, literals) = (OnceLock::new(), Mutex::default());
+        let (dictionary, literals, programs) =
+            (OnceLock::new(), Mutex::default(), Mutex::default());
         let mut is_context = vec![false; contexts.len()];
         for context in &contexts {
             if let Context::Column(id) = context
@@ -79,7 +84,7 @@ impl Forms {
                 *flag = true;
             }
         }
-        Self { templates, columns, contexts, is_context, dictionary, bytes, literals }
+        Self { templates, columns, contexts, is_context, dictionary, bytes, literals, programs }
     }
 
     fn literals(&self) -> MutexGuard<'_, Literals> {
@@ -231,8 +236,21 @@ impl Lookup for Forming<'_> {
         self.forms.is_context.get(column as usize).copied().unwrap_or(false)
     }
 
-    fn program(&self, made: &Made) -> Result<Arc<Program>> {
-        self.lists.segment().program(self, made)
+    fn program(&self, made: &Made) -> Result<(Arc<Program>, bool)> {
+        let known = &mut *self.forms.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = made.hash();
+        let there = known.get(&key).and_then(Weak::upgrade);
+        if let Some(program) = there.filter(|program| program.made == *made) {
+            return Ok((program, false));
+        }
+        let program = Arc::new(Program::new(self, made.clone())?);
+        if known.len() >= SHARED_PROGRAMS {
+            known.retain(|_, program| program.strong_count() > 0);
+        }
+        if known.len() < SHARED_PROGRAMS {
+            let _replaced = known.insert(key, Arc::downgrade(&program));
+        }
+        Ok((program, true))
     }
 
     fn entry(&self, column: u32, code: u64) -> Result<&[u8]> {

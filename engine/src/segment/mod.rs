@@ -38,7 +38,6 @@ pub(crate) use layout::{Bounds, Group, Times};
 pub(crate) use lists::{Forms, Lists};
 pub(crate) use open::{Segment, Tables, tag_number};
 pub(crate) use pages::{List, ListPage, border};
-pub(crate) use program::Program;
 pub(crate) use rows::RowReader;
 
 use crate::error::Result;

@@ -12,7 +12,6 @@ use super::keys::Keys;
 use super::layout::{Group, Kind, Meta, Place, Strings};
 use super::lists::{Forming, Forms, Lists};
 use super::pages::{LISTS, List, ListPage, number_name};
-use super::program::{Made, Program};
 use super::sets::Sets;
 use crate::cache::{Cache, CacheKey, Cached, Part};
 use crate::error::{Error, ErrorKind, Result};
@@ -251,18 +250,6 @@ impl Segment {
         };
         match self.cached(Part::Block(narrow(group)), made)? {
             Cached::Block(block) => Ok(block),
-            _ => Err(mixed_up()),
-        }
-    }
-
-    /// The program that is made so: one for all row groups that have the same to make it of.
-    pub(super) fn program(&self, view: &Forming<'_>, made: &Made) -> Result<Arc<Program>> {
-        let (template, hash) = made.hash();
-        let new = || Program::new(view, made.clone()).map(Arc::new);
-        match self.cached(Part::Program(template, hash), || new().map(Cached::Program))? {
-            Cached::Program(program) if program.made == *made => Ok(program),
-            // Another with the same hash.
-            Cached::Program(_) => new(),
             _ => Err(mixed_up()),
         }
     }

@@ -222,11 +222,6 @@ impl Program {
         Ok(Self { made, moves, arrays, steps: OnceLock::new(), bytes })
     }
 
-    /// Bytes in memory, about.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Its steps, with runs. What is compiled now takes its literal text from `room`.
     pub(super) fn steps(&self, view: &impl Lookup, room: &AtomicUsize) -> Result<&[Step]> {
         if let Some(steps) = self.steps.get() {
@@ -281,7 +276,11 @@ impl Program {
 
 /// The programs of the templates that a group uses, by template.
 #[derive(Debug, Default)]
-pub(super) struct Programs(Box<[(u32, Arc<Program>)]>);
+pub(super) struct Programs {
+    list: Box<[(u32, Arc<Program>)]>,
+    /// Bytes in memory, about, of those that no group had before.
+    new_bytes: usize,
+}
 
 impl Programs {
     /// Of the templates that are named; a group's columns are by number.
@@ -291,7 +290,7 @@ impl Programs {
         used: impl Iterator<Item = (u64, Use)>,
     ) -> Result<Self> {
         let mut seen = vec![false; view.templates().len()];
-        let mut list = Vec::new();
+        let (mut list, mut new_bytes) = (Vec::new(), 0);
         for (number, how) in used {
             let place = usize::try_from(number).unwrap_or(usize::MAX);
             match (seen.get_mut(place), how) {
@@ -299,13 +298,14 @@ impl Programs {
                 (None, Use::Root) => return Err(unknown()),
                 (Some(seen), _) => {
                     *seen = true;
-                    let program = view.program(&Made::of(view, number, columns)?)?;
+                    let (program, is_new) = view.program(&Made::of(view, number, columns)?)?;
+                    new_bytes += if is_new { size_of::<Program>() + program.bytes } else { 0 };
                     list.push((program.made.template, program));
                 }
             }
         }
         list.sort_unstable_by_key(|(template, _)| *template);
-        Ok(Self(list.into()))
+        Ok(Self { list: list.into(), new_bytes })
     }
 
     pub(super) fn get(&self, number: u64) -> Result<&Program> {
@@ -313,27 +313,27 @@ impl Programs {
     }
 
     pub(super) fn shared(&self, number: u64) -> Result<&Arc<Program>> {
-        Ok(&self.0[self.place(number)?].1)
+        Ok(&self.list[self.place(number)?].1)
     }
 
     /// The place of a template's program among them.
     pub(super) fn place(&self, number: u64) -> Result<usize> {
-        let place = self.0.binary_search_by_key(&number, |(template, _)| u64::from(*template));
+        let place = self.list.binary_search_by_key(&number, |(template, _)| u64::from(*template));
         place.map_err(|_place| unknown())
     }
 
     /// The one at a place.
     pub(super) fn at(&self, place: usize) -> &Program {
-        &self.0[place].1
+        &self.list[place].1
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
-    /// Bytes in memory, about, without what groups share.
+    /// Bytes in memory, about: what is shared weighs with the group that had it first.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.0)
+        size_of_val(&*self.list) + self.new_bytes
     }
 }
 
