@@ -221,8 +221,11 @@ fn can_be_in(group: &Group, number: Option<i64>) -> bool {
     if group.odd_ids {
         return true;
     }
-    let at = |ms: i64| ms.saturating_mul(TICKS_PER_MS);
-    number.is_some_and(|ms| group.created.meets(at(ms), at(ms.saturating_add(1))))
+    number.is_some_and(|ms| {
+        let from = ms.saturating_mul(TICKS_PER_MS);
+        let to = from.saturating_add(TICKS_PER_MS);
+        group.created.meets(from, to) && group.may_have((from, to - 1))
+    })
 }
 
 /// The rows of a message among those of its conversation in one segment.
