@@ -229,10 +229,16 @@ def watch(browser, org, archive):
     assert ran.returncode in (0, 3), "3: a transcript that the service does not have"
     browser.open(f"{org}/meetings")
     browser.axe("meetings with entries")
-    browser.click(browser.find(".rows tbody th a"))
-    browser.click(browser.find(".sheet a.t"))
+    lines = "return document.querySelectorAll('[data-seek]').length"
+    for _ in range(100):
+        # The server may not have looked yet for what the sync committed last.
+        browser.open(f"{org}/meetings")
+        browser.click(browser.find(".rows tbody th a"))
+        browser.click(browser.find(".sheet a.t"))
+        time.sleep(0.3)
+        if browser.script(lines) > 1:
+            break
     browser.until("Transcript")
-    # The page before says "Transcript", too, and has no film.
     film = "const film = document.getElementById('film') ?? {};"
     state = film + "return [film.duration, film.currentTime, film.videoWidth]"
     for _ in range(100):
