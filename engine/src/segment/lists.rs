@@ -44,8 +44,8 @@ struct Literals {
 
 /// Literals that the row groups of a segment share; more are each group's own.
 const SHARED_BYTES: usize = 2 << 20;
-/// Programs likewise.
-const SHARED_PROGRAMS: usize = 8_192;
+/// Programs that are known; of more, all are forgotten, and made again for the groups that follow.
+const SHARED_PROGRAMS: usize = 4_096;
 
 /// Numbers of literals and runs are the process's: decoded groups outlive the forms that they were
 /// decoded with and meet others of the same segment.
@@ -244,12 +244,10 @@ impl Lookup for Forming<'_> {
             return Ok((program, false));
         }
         let program = Arc::new(Program::new(self, made.clone())?);
-        if known.len() >= SHARED_PROGRAMS {
-            known.retain(|_, program| program.strong_count() > 0);
+        if known.len() == SHARED_PROGRAMS {
+            known.clear();
         }
-        if known.len() < SHARED_PROGRAMS {
-            let _replaced = known.insert(key, Arc::downgrade(&program));
-        }
+        let _replaced = known.insert(key, Arc::downgrade(&program));
         Ok((program, true))
     }
 

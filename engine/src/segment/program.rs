@@ -215,9 +215,12 @@ impl Program {
         let moves = made.moves(bound);
         let held = size_of_val(&*made.columns) + size_of_val(&*moves);
         let arrays = moves.iter().filter(|step| **step == Move::Array).count();
-        let is_literal = |(hole, there): (Binding, Column)| matches!((hole, there), (Binding::Text(_), Column::Same(code)) if code > PREDICTED);
+        let is_step = |(hole, there): &(Binding, Column)| match (hole, there) {
+            (Binding::Text(_), Column::Same(code)) => *code <= PREDICTED,
+            _ => true,
+        };
         // A step, and the literal in front of it, whose text groups share.
-        let steps = 2 * made.holes(bound).filter(|hole| !is_literal(*hole)).count() + 1;
+        let steps = 2 * made.holes(bound).filter(is_step).count() + 1;
         let bytes = held + steps * size_of::<Step>();
         Ok(Self { made, moves, arrays, steps: OnceLock::new(), bytes })
     }
