@@ -120,7 +120,7 @@ fn row<'d>(
         sender,
         kind: MessageKind::Other,
         sequence: Sequence(1),
-        address: ContentAddress([0xab; 32]),
+        address: Some(ContentAddress([0xab; 32])),
         sightings: &[(0, 1)],
         sibling: false,
         beside: false,

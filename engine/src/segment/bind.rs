@@ -12,10 +12,14 @@ use hashbrown::HashMap;
 
 use super::NewRow;
 use super::bound::{Binding, Bound};
+use super::shapes::Shapes;
 use crate::document::{Document, Parts};
+use crate::error::{Error, Result};
 use crate::format::limits::{decoded, list};
-use crate::row::{Hole, HoleKind, Limits, Parser, PathId, Role, Shape, TemplateId, Templates};
-use crate::types::Timestamp;
+use crate::row::{
+    Canonical, Hole, HoleKind, Limits, Parser, PathId, Role, Shape, TemplateId, Templates,
+};
+use crate::types::{ContentAddress, Timestamp};
 
 /// What the value of a text column usually goes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +76,11 @@ pub(crate) struct Binder {
     columns: HashMap<(PathId, bool), u32, RandomState>,
     pub(crate) contexts: Vec<Context>,
     shape: Shape,
+    /// Of the rows before [`Binder::restart`].
+    shapes: Shapes,
+    is_again: bool,
     is_parsed: bool,
+    canonical: Canonical,
     scratch: Vec<u8>,
     /// What the templates take in their section at most.
     template_bytes: usize,
@@ -100,6 +108,7 @@ impl Binder {
     /// The same rows come again, in the same order.
     pub(crate) fn restart(&mut self) {
         self.row = 0;
+        self.is_again = true;
     }
 
     /// Has the segment no room for the templates and columns of another document? The second
@@ -125,16 +134,40 @@ impl Binder {
     /// kept whole.
     pub(crate) fn bind<S: Sink>(&mut self, row: &NewRow<'_>, sink: &mut S) -> bool {
         let mut shape = std::mem::take(&mut self.shape);
-        let parsed = self.parser.parse(row.document, Limits::trusted(), &mut shape).is_ok();
-        let full = self.is_full(row.document, &shape);
-        self.is_parsed = parsed;
-        let parsed = parsed && !full;
+        let full = self.parse(row, &mut shape);
+        let parsed = self.is_parsed && !full;
         if parsed {
             let root = self.node(row, &shape, &mut Position::default(), sink);
             sink.root(root);
         }
         self.shape = shape;
         parsed
+    }
+
+    /// Takes a document apart, or looks up how it was the first time. Is the segment full for it?
+    fn parse(&mut self, row: &NewRow<'_>, shape: &mut Shape) -> bool {
+        if !self.is_again || self.shapes.read(shape).is_none() {
+            let limits = Limits { trusted: row.address.is_some(), ..Limits::trusted() };
+            if self.parser.parse(row.document, limits, shape).is_err() {
+                *shape = Shape::default();
+            }
+            if !self.is_again {
+                self.shapes.keep(shape);
+            }
+        }
+        self.is_parsed = !shape.nodes.is_empty();
+        self.is_full(row.document, shape)
+    }
+
+    /// The content address of the row that was bound last.
+    pub(crate) fn address(&mut self, row: &NewRow<'_>) -> Result<ContentAddress> {
+        if let Some(known) = row.address {
+            return Ok(known);
+        }
+        if !self.is_parsed {
+            return Err(Error::corrupt("stored row is no document"));
+        }
+        Ok(self.canonical.address(&self.parser.templates, row.document, &self.shape).0)
     }
 
     /// The document of the row that was bound last, if it was taken apart.

@@ -1,6 +1,6 @@
 //! Building a segment: two passes over sorted rows, one file in memory.
 //!
-//! The first pass counts which values repeat and gathers samples; the second encodes row groups,
+//! The first pass parses documents and counts which values repeat; the second encodes row groups,
 //! renders every row of a group back and compares. A row that differs is kept whole.
 
 use std::cell::RefCell;
@@ -185,12 +185,13 @@ impl<'d> Writer<'d> {
         }
         let sender = self.senders.code(row.sender);
         let set = self.set(row);
-        self.keys.push(row, u64::from(sender), u64::from(set));
         self.columns.row(u64::from(sender));
         if !self.binder.bind(row, &mut self.columns) {
             Binder::bind_whole(row.document, &mut self.columns);
             self.whole_rows += 1;
         }
+        let address = self.binder.address(row)?;
+        self.keys.push((row, &address), u64::from(sender), u64::from(set));
         self.telling.add(row, &self.binder);
         self.documents.extend_from_slice(row.document);
         self.document_ends.push(self.documents.len());
@@ -201,8 +202,8 @@ impl<'d> Writer<'d> {
         ]) {
             bounds.add(value);
         }
-        self.multiset.insert(&row.address.0);
-        self.tree.push(&row.address.0);
+        self.multiset.insert(&address.0);
+        self.tree.push(&address.0);
         self.meta.rows += 1;
         self.meta.messages += u32::from(!row.sibling);
         self.meta.beside += u32::from(row.beside);

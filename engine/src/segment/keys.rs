@@ -13,7 +13,7 @@ use super::{NewRow, TAG_BYTES};
 use crate::error::{Error, Result};
 use crate::format::bytes::{Reader, put_block, put_varint, unzigzag, zigzag};
 use crate::format::limits::list;
-use crate::types::{MessageKind, RecordKind, TICKS_PER_MS, Timestamp};
+use crate::types::{ContentAddress, MessageKind, RecordKind, TICKS_PER_MS, Timestamp};
 
 /// An id that is a number's shortest decimal form, as nearly all are.
 pub(crate) fn numeric(id: &str) -> Option<i64> {
@@ -64,7 +64,12 @@ pub(crate) struct KeysBuilder {
 }
 
 impl KeysBuilder {
-    pub(crate) fn push(&mut self, row: &NewRow<'_>, sender: u64, set: u64) {
+    pub(crate) fn push(
+        &mut self,
+        (row, address): (&NewRow<'_>, &ContentAddress),
+        sender: u64,
+        set: u64,
+    ) {
         let number = u32::try_from(self.created.len()).unwrap_or(u32::MAX);
         let created_ms = row.created.ms();
         self.created.push(row.created.ticks());
@@ -92,7 +97,7 @@ impl KeysBuilder {
         if row.beside {
             self.beside.push(number);
         }
-        self.tags.extend_from_slice(&row.address.0[..TAG_BYTES]);
+        self.tags.extend_from_slice(&address.0[..TAG_BYTES]);
     }
 
     pub(crate) fn rows(&self) -> usize {

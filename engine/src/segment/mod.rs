@@ -24,6 +24,7 @@ mod recent;
 mod rows;
 mod senders;
 mod sets;
+mod shapes;
 mod stream;
 mod tell;
 #[cfg(test)]
@@ -57,7 +58,8 @@ pub(crate) struct NewRow<'a> {
     pub(crate) sender: Option<&'a str>,
     pub(crate) kind: MessageKind,
     pub(crate) sequence: Sequence,
-    pub(crate) address: ContentAddress,
+    /// If it is known: the document was checked.
+    pub(crate) address: Option<ContentAddress>,
     /// (custodian number, sequence of the commit that delivered it first) in order.
     pub(crate) sightings: &'a [(u32, u64)],
     /// The archive had another row of this message when this one arrived.

@@ -182,7 +182,7 @@ impl Slab {
             sender: row.sender.as_deref(),
             kind: row.kind,
             sequence: self.sequence,
-            address: row.address,
+            address: Some(row.address),
             sightings,
             sibling: row.sibling,
             beside: row.beside,

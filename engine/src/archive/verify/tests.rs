@@ -307,7 +307,7 @@ impl Source for Forged {
                 sender: Some(&sender),
                 kind: MessageKind::Message,
                 sequence: Sequence(1),
-                address: *address,
+                address: Some(*address),
                 sightings: &[(0, 1)],
                 sibling: false,
                 beside: false,
@@ -353,7 +353,7 @@ fn a_row_under_a_wrong_key_is_found_though_every_checksum_fits() {
         "{early}"
     );
     let cases: [(&str, Change); 8] = [
-        ("tag", |row| row.address.0[0] ^= 1),
+        ("tag", |row| row.address.as_mut().unwrap().0[0] ^= 1),
         ("reply_to", |row| row.reply_to = Some("1699999999999")),
         ("version", |row| row.version += 1),
         ("modified time", |row| row.modified = Timestamp::from_ticks(row.modified.ticks() + 1)),

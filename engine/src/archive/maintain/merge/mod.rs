@@ -21,9 +21,9 @@ use crate::archive::commit::slab::RowRef;
 use crate::archive::held::Missing;
 use crate::archive::state::Live;
 use crate::count::narrow;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::segment::{Keys, NewRow, RowReader, Source, Visit};
-use crate::types::{ContentAddress, Sequence, Timestamp};
+use crate::types::{Sequence, Timestamp};
 use input::{Head, Input};
 use twins::Twins;
 
@@ -142,7 +142,7 @@ impl<'m> Outputs<'m> {
         if let Some(folding) = folding {
             Twins::of(inputs, folding).fold(&mut order)?;
         }
-        Ok(Some(MergedRows { inputs, order, addresses: Vec::new() }))
+        Ok(Some(MergedRows { inputs, order }))
     }
 
     /// Is the next row behind another place to cut at than the one before?
@@ -180,8 +180,6 @@ impl<'m> Outputs<'m> {
 pub(crate) struct MergedRows<'m> {
     inputs: &'m [Input],
     order: Vec<Entry>,
-    /// Of each row that stays, once they were gone through.
-    addresses: Vec<ContentAddress>,
 }
 
 /// An input while its rows are gone through.
@@ -219,17 +217,13 @@ impl Source for MergedRows<'_> {
         }
         let mut row = RowBuffers::default();
         // Each row, with those that are folded into it behind it.
-        for (index, twins) in self.order.chunk_by(|_, next| next.folded).enumerate() {
+        for twins in self.order.chunk_by(|_, next| next.folded) {
             let Some((entry, folded)) = twins.split_first() else { continue };
             row.set.clear();
             for twin in folded {
                 self.inputs[twin.input as usize].deliveries(twin.row, &mut row.set)?;
             }
-            row.address = self.addresses.get(index).copied();
-            let address = inputs[entry.input as usize].visit(entry.row, &mut row, each)?;
-            if index == self.addresses.len() {
-                self.addresses.push(address);
-            }
+            inputs[entry.input as usize].visit(entry.row, &mut row, each)?;
         }
         Ok(())
     }
@@ -241,20 +235,12 @@ struct RowBuffers {
     id: Vec<u8>,
     reply_to: Vec<u8>,
     set: Vec<(u32, u64)>,
-    address: Option<ContentAddress>,
-    compare: Compare,
 }
 
 impl Reading<'_> {
-    /// Gives the row, and its content address.
-    fn visit(
-        &mut self,
-        row: u32,
-        buffers: &mut RowBuffers,
-        each: &mut Visit<'_>,
-    ) -> Result<ContentAddress> {
+    fn visit(&mut self, row: u32, buffers: &mut RowBuffers, each: &mut Visit<'_>) -> Result<()> {
         let (keys, local) = self.keys(row)?;
-        let RowBuffers { document, id, reply_to, set, address, compare } = buffers;
+        let RowBuffers { document, id, reply_to, set } = buffers;
         [&mut *document, &mut *id, &mut *reply_to].into_iter().for_each(Vec::clear);
         self.rows.render(row, document)?;
         keys.put_id(local, id);
@@ -266,12 +252,6 @@ impl Reading<'_> {
             set.sort_unstable();
             set.dedup_by_key(|(custodian, _)| *custodian);
         }
-        let address = if let Some(address) = address {
-            *address
-        } else {
-            let found = compare.document(document);
-            found.map_err(|error| error.in_file(self.input.live.entry.path()))?.0
-        };
         let (record, kind) = keys.kind(local);
         each(&NewRow {
             document,
@@ -285,12 +265,18 @@ impl Reading<'_> {
             sender: self.input.sender(&keys, local),
             kind,
             sequence: Sequence(keys.sequence(local)),
-            address,
+            // An address is in no segment.
+            address: None,
             sightings: set,
             sibling: keys.is_sibling(local),
             beside: keys.is_beside(local),
-        })?;
-        Ok(address)
+        })
+        .map_err(|error| match error.file() {
+            None if error.kind() == ErrorKind::Corrupt => {
+                error.in_file(self.input.live.entry.path())
+            }
+            _ => error,
+        })
     }
 
     fn keys(&mut self, row: u32) -> Result<(Arc<Keys>, usize)> {
