@@ -26,7 +26,7 @@ const MAGIC: &[u8; 8] = b"CVDICT01";
 const PIECES: usize = 8;
 const LEVEL: i32 = 12;
 /// What a training reads at most.
-const SAMPLE_BYTES: usize = 16 << 20;
+const SAMPLE_BYTES: usize = 8 << 20;
 /// Of a long text only the beginning is sampled.
 const TEXT_BYTES: usize = 2048;
 /// Texts are joined to samples of so many bytes, about, as chunks join them: single ones take twice as long

@@ -34,6 +34,8 @@ pub(crate) struct Preparer {
     parser: Parser,
     shape: Shape,
     canonical: Canonical,
+    /// What the last batch had: bytes of documents, and new rows.
+    last: (usize, usize),
 }
 
 /// A copy whose bytes were not known: a new row, unless the archive has it after all.
@@ -119,14 +121,21 @@ impl Batch {
     pub(crate) fn new(shared: Arc<Shared>, run: RunId) -> Self {
         let preparer = shared.take_preparer();
         let holder = shared.moves.holder();
+        // The next one is about as large: growing step by step would copy it twice.
+        let (bytes, rows) = preparer.last;
+        let contents = Contents {
+            documents: Vec::with_capacity(bytes),
+            fresh: Vec::with_capacity(rows),
+            ..Contents::default()
+        };
         Self {
             shared,
             run,
-            contents: Contents::default(),
+            contents,
             holder,
             preparer,
-            prints: HashMap::default(),
-            addresses: HashMap::default(),
+            prints: HashMap::with_capacity_and_hasher(rows, RandomState::default()),
+            addresses: HashMap::with_capacity_and_hasher(rows, RandomState::default()),
             outcasts: HashMap::default(),
             last: 0,
         }
@@ -232,6 +241,7 @@ impl Batch {
     /// not be compared.
     pub fn commit(mut self) -> Result<CommitReport> {
         let contents = std::mem::take(&mut self.contents);
+        self.preparer.last = (contents.documents.len(), contents.fresh.len());
         let _span = debug_span!("commit", run = self.run.0).entered();
         let report = self.shared.commit(self.run, contents)?;
         debug!(sequence = report.sequence.0, stored = report.counts.stored, "committed");
@@ -271,7 +281,7 @@ impl Batch {
         json: &[u8],
         print: Fingerprint,
     ) -> std::result::Result<(), String> {
-        let Preparer { parser, shape, canonical } = &mut *self.preparer;
+        let Preparer { parser, shape, canonical, .. } = &mut *self.preparer;
         parser.relax();
         let limit = self.shared.options.document_bytes.min(decoded::DOCUMENT);
         parser.parse(json, Limits::of(limit), shape)?;

@@ -414,10 +414,11 @@ impl Committing<'_> {
                 continue;
             }
             let newest = same.iter().map(|at| new[*at as usize].0.version).max();
+            let document = batch.documents.get(row.document.clone()).unwrap_or_default();
             let mut found = if row.stamped {
-                self.look_up_stamped(&mut row, (run, newest))?
+                self.look_up_stamped((&mut row, document), (run, newest))?
             } else {
-                self.look_up(&row)?
+                self.look_up(&row, document)?
             };
             if let Found::New(standing) = &mut found {
                 standing.sibling |= !same.is_empty();
@@ -524,17 +525,32 @@ pub(crate) struct Compare {
 impl Compare {
     /// The content address of a row, and the length of its canonical form.
     pub(crate) fn row(&mut self, live: &Live, row: u32) -> Result<(ContentAddress, usize)> {
+        self.render(live, row)?;
+        let document = std::mem::take(&mut self.document);
+        let found = self.document(&document);
+        self.document = document;
+        found.map_err(|error| error.in_file(live.entry.path()))
+    }
+
+    /// Is a document with this content address a copy of a row? Mostly it has the row's bytes.
+    pub(crate) fn is_copy(
+        &mut self,
+        (live, row): (&Live, u32),
+        document: &[u8],
+        address: &ContentAddress,
+    ) -> Result<bool> {
+        self.render(live, row)?;
+        Ok(self.document == document || self.address(live, row)? == *address)
+    }
+
+    fn render(&mut self, live: &Live, row: u32) -> Result<()> {
         let reader = match self.reader.take() {
             Some((generation, reader)) if generation == live.generation => reader,
             _ => RowReader::new(Arc::clone(live.segment()?))?,
         };
         let (_, reader) = self.reader.insert((live.generation, reader));
         self.document.clear();
-        reader.render(row, &mut self.document)?;
-        let document = std::mem::take(&mut self.document);
-        let found = self.document(&document);
-        self.document = document;
-        found.map_err(|error| error.in_file(live.entry.path()))
+        reader.render(row, &mut self.document)
     }
 
     pub(crate) fn address(&mut self, live: &Live, row: u32) -> Result<ContentAddress> {

@@ -1,6 +1,6 @@
 //! What a copy is to the rows that are there: a copy of one of them, or a new row.
 //!
-//! Invariant: it is called a duplicate only of a row whose whole content address was compared.
+//! Invariant: it is called a duplicate only of a row whose bytes or whole content address were compared.
 
 use super::committing::{Committing, Compare};
 use super::recall::Fingerprint;
@@ -27,8 +27,8 @@ pub(crate) struct Standing {
 }
 
 impl Committing<'_> {
-    /// Does the archive have this row?
-    pub(crate) fn look_up(&mut self, row: &SlabRow) -> Result<Found> {
+    /// Does the archive have this row, of this document?
+    pub(crate) fn look_up(&mut self, row: &SlabRow, document: &[u8]) -> Result<Found> {
         let key = row.key();
         let mut standing = Standing::default();
         for (place, there) in self.writer.index.find(&key) {
@@ -45,7 +45,7 @@ impl Committing<'_> {
             if !live.may_have(conversation) {
                 continue;
             }
-            match look_up_in(live, row, (&mut self.compare, &mut standing)) {
+            match look_up_in(live, (row, document), (&mut self.compare, &mut standing)) {
                 Ok(Some(place)) => return Ok(Found::Duplicate(place)),
                 Ok(None) => {}
                 Err(_) if planted!("call what cannot be read a duplicate") => {
@@ -63,20 +63,20 @@ impl Committing<'_> {
     /// newer: its version is when the run began that saw it, and more than any before it.
     pub(crate) fn look_up_stamped(
         &mut self,
-        row: &mut SlabRow,
+        (row, document): (&mut SlabRow, &[u8]),
         (run, newest): (RunId, Option<u64>),
     ) -> Result<Found> {
         let in_archive = self.newest_version(&row.key());
         if let (Some(version), None) = (in_archive, newest) {
             row.stamp(version);
-            if let Found::Duplicate(place) = self.look_up(row)? {
+            if let Found::Duplicate(place) = self.look_up(row, document)? {
                 return Ok(Found::Duplicate(place));
             }
         }
         let begun = u64::try_from(self.begun(run).ms()).unwrap_or(0);
         let behind = in_archive.max(newest).map_or(0, |version| version.saturating_add(1));
         row.stamp(begun.max(behind));
-        self.look_up(row)
+        self.look_up(row, document)
     }
 
     /// The newest version of a message, as far as it can be read.
@@ -124,7 +124,7 @@ fn newest_in(live: &Live, key: &Key<'_>) -> Result<Option<u64>> {
 /// Looks for a row in a segment, and takes down how it stands to the rows of its message there.
 fn look_up_in(
     live: &Live,
-    row: &SlabRow,
+    (row, document): (&SlabRow, &[u8]),
     (compare, standing): (&mut Compare, &mut Standing),
 ) -> Result<Option<RowRef>> {
     let segment = live.segment()?;
@@ -141,7 +141,7 @@ fn look_up_in(
             return Ok(Some(RowRef { generation: live.generation, index }));
         }
         if keys.tag(local) == &row.address.0[..keys.tag(local).len()]
-            && compare.address(live, index)? == row.address
+            && compare.is_copy((live, index), document, &row.address)?
         {
             return Ok(Some(RowRef { generation: live.generation, index }));
         }

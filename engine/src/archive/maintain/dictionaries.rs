@@ -19,7 +19,7 @@ use crate::types::Sequence;
 /// Another dictionary is trained for so many times the rows that the newest one was trained for.
 const MORE: u64 = 2;
 /// For that about so many rows of a merge are read.
-const SAMPLED_ROWS: u64 = 250_000;
+const SAMPLED_ROWS: u64 = 100_000;
 
 /// A dictionary to pack with, and its file if no manifest names it yet.
 #[derive(Debug, Default)]
