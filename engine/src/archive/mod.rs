@@ -92,6 +92,8 @@ pub(crate) struct Shared {
     bytes_written: Arc<AtomicU64>,
     recall: Recall,
     moves: Moves,
+    /// Of a writer: were there segments when it was opened? What came later its recall knows.
+    had_rows: bool,
     /// What there is, unacknowledged commits included; replaced as a whole.
     state: RwLock<Arc<State>>,
     /// `None` for a reader.

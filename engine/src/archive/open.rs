@@ -221,6 +221,7 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     state.slabs.iter().for_each(|slab| writer.remember(slab));
     shared.troubles = Mutex::new(health::load(&*storage));
     shared.dropped_tail = Mutex::new(recovery.torn);
+    shared.had_rows = !state.segments.is_empty();
     shared.state = RwLock::new(state);
     // By now the journal records the manifest that says what is not needed.
     shared.clear_out(&writer)?;
@@ -308,6 +309,7 @@ impl Shared {
             bytes_written,
             recall,
             moves,
+            had_rows: false,
             state: RwLock::new(Arc::new(state)),
             writer: None,
             sealing: Mutex::default(),

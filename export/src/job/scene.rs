@@ -44,13 +44,12 @@ impl Known {
             return Ok(Some(Self { beside, ..Self::default() }));
         }
         let mut on = |_: &Progress| watch.reading();
-        let people = People::collect(snapshot, chats, &mut on).map_err(wrong)?;
-        let Some(mut people) = people else { return Ok(None) };
+        let both = Conversations::with_people(snapshot, chats, &mut on).map_err(wrong)?;
+        let Some((conversations, mut people)) = both else { return Ok(None) };
         let named = request.custodians.iter().chain(&request.senders);
         let users = named.map(|id| id.strip_prefix("user:").unwrap_or(id).to_owned());
         people.look_up(snapshot, users.collect()).map_err(wrong)?;
-        let conversations = Conversations::uncounted(snapshot, chats, &mut on).map_err(wrong)?;
-        Ok(conversations.map(|conversations| Self { people, conversations, beside }))
+        Ok(Some(Self { people, conversations, beside }))
     }
 
     /// A conversation at a time; its folder has no name yet.

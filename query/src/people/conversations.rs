@@ -16,7 +16,7 @@ use super::conversation::Conversation;
 use super::ids::Ids;
 use super::kind::ConversationKind;
 use super::packed::{pack, unpack};
-use super::{each, record};
+use super::{People, each, record};
 use crate::error::{Error, Result};
 
 /// Conversations by id.
@@ -49,24 +49,27 @@ impl Conversations {
         conversations: &[String],
         on_progress: OnProgress<'_>,
     ) -> Result<Option<Self>> {
-        let Some(mut open) = Collector::read(snapshot, conversations, on_progress)? else {
+        let Some(mut open) = Collector::read(snapshot, conversations, None, on_progress)? else {
             return Ok(None);
         };
         open.count(snapshot, conversations)?;
         open.finish(snapshot).map(Some)
     }
 
-    /// The same without the number of messages: of conversations that are named nothing is read but what
-    /// is said of them, however long they are.
+    /// The same without the number of messages, and whom [`People::collect`] finds. What is said of
+    /// conversations that are named is read once, and nothing else of them, however long they are.
     ///
     /// `Archive` if the archive cannot be read.
-    pub fn uncounted(
+    pub fn with_people(
         snapshot: &Snapshot,
         conversations: &[String],
         on_progress: OnProgress<'_>,
-    ) -> Result<Option<Self>> {
-        let open = Collector::read(snapshot, conversations, on_progress)?;
-        open.map(|open| open.finish(snapshot)).transpose()
+    ) -> Result<Option<(Self, People)>> {
+        let mut people = People::default();
+        let open = Collector::read(snapshot, conversations, Some(&mut people), on_progress)?;
+        let Some(open) = open else { return Ok(None) };
+        people.finish(snapshot, conversations)?;
+        Ok(Some((open.finish(snapshot)?, people)))
     }
 
     /// A conversation by its id.
@@ -139,15 +142,22 @@ struct Collector {
 }
 
 impl Collector {
-    /// What messages and records say; `None` if it was stopped.
+    /// What messages and records say, to `people` too; `None` if it was stopped.
     fn read(
         snapshot: &Snapshot,
         conversations: &[String],
+        mut people: Option<&mut People>,
         on_progress: OnProgress<'_>,
     ) -> Result<Option<Self>> {
         let (mut open, mut channels) = (Self::default(), Vec::new());
-        let mut on = |id: &str, facts: &Facts| open.add(id, facts, &mut channels);
-        if !each(snapshot, (conversations, Wanted::Presence), on_progress, &mut on)? {
+        let wanted = if people.is_some() { Wanted::Everything } else { Wanted::Presence };
+        let mut on = |id: &str, facts: &Facts| {
+            open.add(id, facts, &mut channels);
+            if let Some(people) = &mut people {
+                people.add(facts);
+            }
+        };
+        if !each(snapshot, (conversations, wanted), on_progress, &mut on)? {
             return Ok(None);
         }
         for (channel, topic, at) in channels {

@@ -66,20 +66,26 @@ impl People {
         if !is_whole {
             return Ok(None);
         }
-        people.add_members(snapshot, conversations)?;
+        people.finish(snapshot, conversations)?;
+        Ok(Some(people))
+    }
+
+    /// Adds what records say of members, and of everybody found.
+    fn finish(&mut self, snapshot: &Snapshot, conversations: &[String]) -> Result<()> {
+        self.add_members(snapshot, conversations)?;
         let mut ids: Vec<String> = Vec::new();
         if !conversations.is_empty() {
             let pairs = conversations.iter().filter_map(|id| ConversationKind::pair(id));
             ids.extend(pairs.flat_map(|(left, right)| [left.to_owned(), right.to_owned()]));
-            ids.extend(people.people.keys().cloned());
+            ids.extend(self.people.keys().cloned());
             ids.sort_unstable();
             ids.dedup();
         }
         if conversations.is_empty() || !ids.is_empty() {
-            people.add_users(snapshot, ids)?;
+            self.add_users(snapshot, ids)?;
         }
-        people.people.values_mut().for_each(Person::shrink);
-        Ok(Some(people))
+        self.people.values_mut().for_each(Person::shrink);
+        Ok(())
     }
 
     /// Adds what the records of users say who may be in no conversation that was read.

@@ -80,8 +80,10 @@ fn said(vault: &Vault, commit: Sequence) -> String {
     let facts: Vec<Vec<_>> = facts.iter().map(|facts| facts.iter().collect()).collect();
     let people = People::collect(&snapshot, &chats, &mut go_on).unwrap().unwrap();
     let people: Vec<_> = people.iter().collect();
-    let all = Conversations::uncounted(&snapshot, &chats, &mut go_on).unwrap().unwrap();
-    let all: Vec<_> = all.iter().collect();
+    let both = Conversations::with_people(&snapshot, &chats, &mut go_on).unwrap().unwrap();
+    let again: Vec<_> = both.1.iter().collect();
+    assert_eq!(format!("{again:?}"), format!("{people:?}"));
+    let all: Vec<_> = both.0.iter().collect();
     format!("{facts:#?} {people:#?} {all:#?}")
 }
 

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use tracing::{debug, debug_span};
 
+use super::committing::Compare;
 use super::moves::Holder;
 use super::recall::Fingerprint;
 use super::slab::{RowRef, SlabRow};
@@ -34,6 +35,7 @@ pub(crate) struct Preparer {
     parser: Parser,
     shape: Shape,
     canonical: Canonical,
+    compare: Compare,
     /// What the last batch had: bytes of documents, and new rows.
     last: (usize, usize),
 }
@@ -281,7 +283,7 @@ impl Batch {
         json: &[u8],
         print: Fingerprint,
     ) -> std::result::Result<(), String> {
-        let Preparer { parser, shape, canonical, .. } = &mut *self.preparer;
+        let Preparer { parser, shape, canonical, compare, .. } = &mut *self.preparer;
         parser.relax();
         let limit = self.shared.options.document_bytes.min(decoded::DOCUMENT);
         parser.parse(json, Limits::of(limit), shape)?;
@@ -290,10 +292,18 @@ impl Batch {
         if let Some(conversation) = conversation.filter(|_| record == RecordKind::Member) {
             identity.conversation = conversation.into();
         }
-        let address = canonical.address(&parser.templates, json, shape);
         self.contents.counts[custodian as usize].offered += 1;
         // Equal bytes may be rows of several keys, or of several versions.
         let shares = !record.is_keyed_outside() && !identity.stamped;
+        if shares && self.shared.had_rows {
+            let row = (&identity.key(), identity.version);
+            if let Some(row) = self.shared.stored_as(row, json, compare) {
+                self.shared.recall.insert(print, || self.shared.moves.resolve(row));
+                self.contents.known.push((row, custodian));
+                return Ok(());
+            }
+        }
+        let address = canonical.address(&parser.templates, json, shape);
         let canonical = self.shared.recall.canonical(record, &address.0);
         let contents = &mut self.contents;
         if let Some(row) = self.shared.recall.get(canonical).filter(|_| shares) {
@@ -339,6 +349,8 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
+        // What it read is the cache's to keep.
+        self.preparer.compare = Compare::default();
         self.shared.give_preparer(std::mem::take(&mut self.preparer));
     }
 }
@@ -348,4 +360,32 @@ fn trim(json: &[u8]) -> &[u8] {
     let Some(start) = json.iter().position(|byte| !space(byte)) else { return b"" };
     let end = json.iter().rposition(|byte| !space(byte)).map_or(start, |last| last + 1);
     &json[start..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Archive;
+    use crate::archive::tests::{documents, offer, options, place};
+    use crate::options::Host;
+
+    #[test]
+    fn a_copy_of_a_row_from_before_the_process_is_known_by_its_bytes() {
+        let (place, documents) = (place(), documents(2, 40));
+        let archive = Archive::create(Host::new(Arc::clone(&place)), options()).unwrap();
+        let _ = offer(&archive, "anna", &documents);
+        archive.close().unwrap();
+        let archive = Archive::open(Host::new(Arc::clone(&place)), options()).unwrap();
+        let mut batch = archive.batch(archive.begin_run("again").unwrap());
+        let origin = Origin { source: "x", offset: 0 };
+        let spelled = documents[7].replacen(':', ": ", 1);
+        let edited = documents[8].replacen("\"etag\":\"", "\"etag\":\"9", 1);
+        assert!(spelled != documents[7] && edited != documents[8]);
+        for document in documents.iter().chain([&spelled, &edited]) {
+            batch.offer(&Custodian::user("ben"), RecordKind::Message, document.as_bytes(), origin);
+        }
+        assert_eq!((batch.contents.known.len(), batch.contents.fresh.len()), (80, 2));
+        let counts = batch.commit().unwrap().counts;
+        assert_eq!((counts.offered, counts.duplicates, counts.stored), (82, 81, 1));
+    }
 }

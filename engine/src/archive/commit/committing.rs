@@ -539,8 +539,13 @@ impl Compare {
         document: &[u8],
         address: &ContentAddress,
     ) -> Result<bool> {
+        Ok(self.has_bytes((live, row), document)? || self.address(live, row)? == *address)
+    }
+
+    /// Are these the bytes of a row?
+    pub(crate) fn has_bytes(&mut self, (live, row): (&Live, u32), bytes: &[u8]) -> Result<bool> {
         self.render(live, row)?;
-        Ok(self.document == document || self.address(live, row)? == *address)
+        Ok(self.document == bytes)
     }
 
     fn render(&mut self, live: &Live, row: u32) -> Result<()> {

@@ -2,13 +2,17 @@
 //!
 //! Invariant: it is called a duplicate only of a row whose bytes or whole content address were compared.
 
+use std::sync::Arc;
+
 use super::committing::{Committing, Compare};
 use super::recall::Fingerprint;
 use super::slab::{Key, RowRef, SlabRow};
 use super::summary::Probe;
+use crate::archive::Shared;
 use crate::archive::held::Missing;
 use crate::archive::state::{Live, find_in_segment};
 use crate::error::Result;
+use crate::segment::Keys;
 use crate::types::{RunId, Timestamp};
 
 /// What a fresh copy turned out to be.
@@ -24,6 +28,28 @@ pub(crate) struct Standing {
     pub(crate) variant: bool,
     /// What it may equal could not be read.
     pub(crate) beside: bool,
+}
+
+impl Shared {
+    /// The row of a segment whose bytes these are. What stands in the way of an answer meets the commit.
+    pub(crate) fn stored_as(
+        &self,
+        (key, version): (&Key<'_>, u64),
+        document: &[u8],
+        compare: &mut Compare,
+    ) -> Option<RowRef> {
+        let conversation = Probe::of(key.conversation.as_bytes());
+        let state = self.state();
+        self.summarize(&state);
+        let may_have = |live: &&Arc<Live>| live.may_have(conversation);
+        state.segments.iter().filter(may_have).find_map(|live| {
+            let rows = rows_in(live, key).ok()?.flatten();
+            let mut rows = rows.filter(|(_, keys, local)| keys.version(*local) == version);
+            let mut is_it = |index| compare.has_bytes((live, index), document).unwrap_or(false);
+            let (index, ..) = rows.find(|(index, ..)| is_it(*index))?;
+            Some(RowRef { generation: live.generation, index })
+        })
+    }
 }
 
 impl Committing<'_> {
@@ -109,14 +135,26 @@ pub(crate) fn twin(
     same.iter().copied().find(|at| is_it(&new[*at as usize].0))
 }
 
-/// The newest version of a message in a segment.
-fn newest_in(live: &Live, key: &Key<'_>) -> Result<Option<u64>> {
+/// The rows of a message in a segment, each with its group's keys and its place in the group.
+fn rows_in<'l>(
+    live: &'l Live,
+    key: &Key<'_>,
+) -> Result<impl Iterator<Item = Result<(u32, Arc<Keys>, usize)>> + use<'l>> {
     let segment = live.segment()?;
-    let mut newest = None;
-    for index in find_in_segment(segment, key, &Missing::default())? {
+    let found = find_in_segment(segment, key, &Missing::default())?;
+    Ok(found.into_iter().map(move |index| {
         let group = segment.group_of(index);
         let local = (index - segment.group(group)?.first_row) as usize;
-        newest = newest.max(Some(segment.keys(group)?.version(local)));
+        Ok((index, segment.keys(group)?, local))
+    }))
+}
+
+/// The newest version of a message in a segment.
+fn newest_in(live: &Live, key: &Key<'_>) -> Result<Option<u64>> {
+    let mut newest = None;
+    for row in rows_in(live, key)? {
+        let (_, keys, local) = row?;
+        newest = newest.max(Some(keys.version(local)));
     }
     Ok(newest)
 }
@@ -127,12 +165,9 @@ fn look_up_in(
     (row, document): (&SlabRow, &[u8]),
     (compare, standing): (&mut Compare, &mut Standing),
 ) -> Result<Option<RowRef>> {
-    let segment = live.segment()?;
-    for index in find_in_segment(segment, &row.key(), &Missing::default())? {
+    for found in rows_in(live, &row.key())? {
         standing.sibling = true;
-        let group = segment.group_of(index);
-        let keys = segment.keys(group)?;
-        let local = (index - segment.group(group)?.first_row) as usize;
+        let (index, keys, local) = found?;
         if keys.version(local) != row.version {
             continue;
         }

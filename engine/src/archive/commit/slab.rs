@@ -108,6 +108,17 @@ impl SlabRow {
     }
 }
 
+impl Identity<'_> {
+    pub(crate) fn key(&self) -> Key<'_> {
+        Key {
+            record: self.record,
+            conversation: &self.conversation,
+            reply_to: self.reply_to.as_deref(),
+            id: &self.id,
+        }
+    }
+}
+
 /// A message's key, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key<'a> {

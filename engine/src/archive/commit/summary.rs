@@ -104,7 +104,7 @@ impl Archive {
 }
 
 impl Shared {
-    /// Makes the summaries of all segments known, before a commit looks for rows in them; cannot fail.
+    /// Makes the summaries of all segments known, before somebody looks for rows in them; cannot fail.
     pub(crate) fn summarize(&self, state: &State) {
         let is_known = |live: &Arc<Live>| live.summary.get().is_some();
         if state.segments.iter().all(is_known) {
