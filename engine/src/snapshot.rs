@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-
 use tracing::debug;
 
 use crate::archive::{
-    Committed, Counts, Damage, Delivered, Folded, Key, Known, Quarantine, RowId, Shared, State,
+    Committed, Counts, Damage, Delivered, Folded, Key, Known, Quarantine, RowId, SetReaders,
+    Shared, State,
 };
 use crate::cache::CacheUse;
 use crate::document::Document;
@@ -448,13 +448,13 @@ impl View {
         Ok(numbers)
     }
 
-    /// Who delivered a row up to a commit.
-    pub(crate) fn sightings(&self, at: RowId, until: u64) -> Result<Vec<Sighting>> {
+    /// Who delivered a row up to the readers' commit.
+    pub(crate) fn sightings(&self, at: RowId, readers: &SetReaders) -> Result<Vec<Sighting>> {
         if self.bare {
             return Ok(Vec::new());
         }
         self.need_sightings(at)?;
-        let sightings = self.delivered().of_row(&self.state, at, until)?;
+        let sightings = self.delivered().of_row(&self.state, at, readers)?;
         let sighting = |(number, sequence): (u32, u64)| {
             let custodian = self.name(number)?;
             let sequence = Sequence(sequence);
@@ -471,10 +471,10 @@ impl View {
         sightings.into_iter().map(sighting).collect()
     }
 
-    /// The numbers of those who delivered a row up to a commit, ascending.
-    pub(crate) fn custodians(&self, at: RowId, until: u64) -> Result<Vec<u32>> {
+    /// The numbers of those who delivered a row up to the readers' commit, ascending.
+    pub(crate) fn custodians(&self, at: RowId, readers: &SetReaders) -> Result<Vec<u32>> {
         self.need_sightings(at)?;
-        let sightings = self.delivered().of_row(&self.state, at, until)?;
+        let sightings = self.delivered().of_row(&self.state, at, readers)?;
         Ok(sightings.into_iter().map(|(number, _)| number).collect())
     }
 

@@ -38,7 +38,7 @@ pub(crate) use accounts::known::Known;
 pub(crate) use accounts::late::Block;
 #[cfg(test)]
 pub(crate) use accounts::ledger::tests::memory;
-pub(crate) use accounts::sightings::Delivered;
+pub(crate) use accounts::sightings::{Delivered, SetReaders};
 pub(crate) use commit::batch::Preparer;
 pub(crate) use commit::committing::Compare;
 pub(crate) use commit::slab::{Key, Slab, SlabRow};

@@ -10,7 +10,7 @@ use super::filter::{Filter, Local};
 use super::page::Page;
 use super::stretch::Stretch;
 use super::{Order, Scan, Versions};
-use crate::archive::{Missing, RowId, Slab, SlabRow};
+use crate::archive::{Missing, RowId, SetReaders, Slab, SlabRow};
 use crate::count::narrow;
 use crate::document::Path;
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ pub(super) struct Query {
     pub(super) paths: Option<Arc<[Path]>>,
     /// What the filter means in each segment, once that was touched.
     locals: Vec<OnceLock<Option<Local>>>,
+    /// For those who ask who delivered its rows.
+    pub(super) sets: SetReaders,
 }
 
 impl Query {
@@ -46,6 +48,7 @@ impl Query {
             stretch: Stretch::default(),
             paths: None,
             locals: self.locals.iter().map(|_| OnceLock::new()).collect(),
+            sets: SetReaders::new(self.filter.until()),
             ..*self
         }
     }
@@ -73,6 +76,7 @@ impl Query {
             names
         });
         Ok(Self {
+            sets: SetReaders::new(filter.until()),
             filter,
             order: scan.order,
             backwards: scan.backwards,

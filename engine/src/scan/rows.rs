@@ -385,7 +385,7 @@ impl<'a> Row<'a> {
     ///
     /// `Corrupt`, or an error of the storage, if a ledger that can know of one cannot be read.
     pub fn sightings(&self) -> Result<Vec<Sighting>> {
-        self.query.view.sightings(self.keys.at, self.query.filter.until())
+        self.query.view.sightings(self.keys.at, &self.query.sets)
     }
 
     /// Who delivered it up to the commit that the scan is as of, ascending, as numbers of which [`Snapshot::custodian`] knows the names: for
@@ -395,7 +395,7 @@ impl<'a> Row<'a> {
     ///
     /// `Corrupt`, or an error of the storage, if a ledger that can know of one cannot be read.
     pub fn custodians(&self) -> Result<Vec<u32>> {
-        self.query.view.custodians(self.keys.at, self.query.filter.until())
+        self.query.view.custodians(self.keys.at, &self.query.sets)
     }
 
     /// The row as a value of its own, with its content address and who delivered it.

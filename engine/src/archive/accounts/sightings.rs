@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::book::SegmentRanges;
 use super::late::{BLOCK_ROWS, Block, InOrder, Late};
@@ -63,6 +63,7 @@ pub(crate) fn new_ranges(segments: &[Arc<Live>], arrived: &Arrived) -> SegmentRa
 }
 
 /// Reads the custodian sets of a segment's rows, best in row order.
+#[derive(Debug)]
 struct SetReader {
     lists: Lists,
     group: Option<(u32, u32, Arc<crate::segment::Keys>)>,
@@ -103,6 +104,44 @@ impl SetReader {
     }
 }
 
+/// Reads the sets of a question's rows, as of a commit.
+#[derive(Debug)]
+pub(crate) struct SetReaders {
+    until: u64,
+    /// By segment, the last one first.
+    list: Mutex<VecDeque<(u64, SetReader)>>,
+}
+
+/// Segments whose reader is kept: rows of a conversation come from a few at a time.
+const READERS: usize = 8;
+
+impl SetReaders {
+    pub(crate) fn new(until: u64) -> Self {
+        Self { until, list: Mutex::default() }
+    }
+
+    fn list(&self) -> MutexGuard<'_, VecDeque<(u64, SetReader)>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `read` with a segment's reader, which nobody else has meanwhile.
+    fn of<T>(&self, live: &Live, read: impl FnOnce(&mut SetReader) -> Result<T>) -> Result<T> {
+        let (mut list, number) = (self.list(), live.entry.number);
+        let known = list.iter().position(|(segment, _)| *segment == number);
+        let known = known.and_then(|place| list.remove(place));
+        drop(list);
+        let mut reader = match known {
+            Some((_, reader)) => reader,
+            None => SetReader::new(live)?,
+        };
+        let found = read(&mut reader)?;
+        let mut list = self.list();
+        list.truncate(READERS - 1);
+        list.push_front((number, reader));
+        Ok(found)
+    }
+}
+
 /// All sightings of a state, for questions about custodians.
 #[derive(Debug)]
 pub(crate) struct Delivered {
@@ -123,15 +162,23 @@ impl Delivered {
         Self { arrived: arrived.collect(), blocks: Mutex::default() }
     }
 
-    /// Who delivered a row up to a commit, and in which one first; in order of custodian.
-    pub(crate) fn of_row(&self, state: &State, at: RowId, until: u64) -> Result<Vec<(u32, u64)>> {
+    /// Who delivered a row up to the readers' commit, and in which one first; in order of custodian.
+    pub(crate) fn of_row(
+        &self,
+        state: &State,
+        at: RowId,
+        readers: &SetReaders,
+    ) -> Result<Vec<(u32, u64)>> {
         let mut all = Vec::new();
         let generation = if let Some(live) = state.segments.get(at.source as usize) {
-            let mut rows = SetReader::new(live)?;
-            let (set, sequence) = rows.set(at.row)?;
-            all.extend(
-                set.iter().map(|(custodian, age)| (*custodian, sequence.saturating_add(*age))),
-            );
+            readers.of(live, |reader| {
+                let (set, sequence) = reader.set(at.row)?;
+                let ages = set.iter();
+                all.extend(
+                    ages.map(|(custodian, age)| (*custodian, sequence.saturating_add(*age))),
+                );
+                Ok(())
+            })?;
             if !live.late.is_empty() {
                 self.block(live, at.row / BLOCK_ROWS)?.of_row(at.row, &mut all);
             }
@@ -145,7 +192,7 @@ impl Delivered {
         if let Some(ranges) = self.arrived.get(&generation) {
             ranges.of_row(at.row, &mut all);
         }
-        all.retain(|(_, sequence)| *sequence <= until || planted!("tell sightings of now"));
+        all.retain(|(_, sequence)| *sequence <= readers.until || planted!("tell sightings of now"));
         all.sort_unstable();
         all.dedup_by_key(|(custodian, _)| *custodian);
         Ok(all)
