@@ -92,8 +92,9 @@ pub(crate) struct Shared {
     bytes_written: Arc<AtomicU64>,
     recall: Recall,
     moves: Moves,
-    /// Of a writer: were there segments when it was opened? What came later its recall knows.
-    had_rows: bool,
+    /// Segments of generations before this one were there when a writer was opened: what came later its
+    /// recall knows.
+    opened_at: u32,
     /// What there is, unacknowledged commits included; replaced as a whole.
     state: RwLock<Arc<State>>,
     /// `None` for a reader.

@@ -221,7 +221,7 @@ fn open_writer(host: Host, options: Options, lock: Box<dyn LockGuard>) -> Result
     state.slabs.iter().for_each(|slab| writer.remember(slab));
     shared.troubles = Mutex::new(health::load(&*storage));
     shared.dropped_tail = Mutex::new(recovery.torn);
-    shared.had_rows = !state.segments.is_empty();
+    shared.opened_at = shared.moves.generation();
     shared.state = RwLock::new(state);
     // By now the journal records the manifest that says what is not needed.
     shared.clear_out(&writer)?;
@@ -309,7 +309,7 @@ impl Shared {
             bytes_written,
             recall,
             moves,
-            had_rows: false,
+            opened_at: 0,
             state: RwLock::new(Arc::new(state)),
             writer: None,
             sealing: Mutex::default(),

@@ -295,13 +295,11 @@ impl Batch {
         self.contents.counts[custodian as usize].offered += 1;
         // Equal bytes may be rows of several keys, or of several versions.
         let shares = !record.is_keyed_outside() && !identity.stamped;
-        if shares && self.shared.had_rows {
-            let row = (&identity.key(), identity.version);
-            if let Some(row) = self.shared.stored_as(row, json, compare) {
-                self.shared.recall.insert(print, || self.shared.moves.resolve(row));
-                self.contents.known.push((row, custodian));
-                return Ok(());
-            }
+        let own = (&identity.key(), identity.version);
+        if shares && let Some(row) = self.shared.stored_before(own, json, compare) {
+            self.shared.recall.insert(print, || self.shared.moves.resolve(row));
+            self.contents.known.push((row, custodian));
+            return Ok(());
         }
         let address = canonical.address(&parser.templates, json, shape);
         let canonical = self.shared.recall.canonical(record, &address.0);

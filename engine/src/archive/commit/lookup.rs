@@ -31,18 +31,24 @@ pub(crate) struct Standing {
 }
 
 impl Shared {
-    /// The row of a segment whose bytes these are. What stands in the way of an answer meets the commit.
-    pub(crate) fn stored_as(
+    /// The row that has these bytes, if it is in a segment from before the process. What stands in the way
+    /// of an answer meets the commit.
+    pub(crate) fn stored_before(
         &self,
         (key, version): (&Key<'_>, u64),
         document: &[u8],
         compare: &mut Compare,
     ) -> Option<RowRef> {
-        let conversation = Probe::of(key.conversation.as_bytes());
         let state = self.state();
+        let is_old = |live: &&Arc<Live>| live.generation < self.opened_at;
+        if !state.segments.iter().any(|live| is_old(&live)) {
+            return None;
+        }
         self.summarize(&state);
-        let may_have = |live: &&Arc<Live>| live.may_have(conversation);
-        state.segments.iter().filter(may_have).find_map(|live| {
+        let conversation = Probe::of(key.conversation.as_bytes());
+        let mut old =
+            state.segments.iter().filter(is_old).filter(|live| live.may_have(conversation));
+        old.find_map(|live| {
             let rows = rows_in(live, key).ok()?.flatten();
             let mut rows = rows.filter(|(_, keys, local)| keys.version(*local) == version);
             let mut is_it = |index| compare.has_bytes((live, index), document).unwrap_or(false);
