@@ -112,19 +112,6 @@ impl Catalog {
         self.state().run(|keeper| keeper.retain(live));
     }
 
-    /// How far a named piece of background work got.
-    #[cfg_attr(not(test), expect(dead_code, reason = "only tests ask for it so far"))]
-    pub(crate) fn counter(&self, name: &str) -> Option<u64> {
-        self.read(&Key::Counter(name.to_owned()), codec::decode_counter)
-    }
-
-    /// Remembers how far a named piece of background work got.
-    #[cfg_attr(not(test), expect(dead_code, reason = "only tests ask for it so far"))]
-    pub(crate) fn set_counter(&self, name: &str, count: u64) {
-        let encode = |key: &[u8]| codec::encode_counter(key, count);
-        self.write(&Key::Counter(name.to_owned()), encode);
-    }
-
     /// Says that the catalog tells about this state now, and hands it to the operating system.
     pub(crate) fn stamp(&self, stamp: &Stamp) {
         self.write(&Key::Stamp, |key| codec::encode_stamp(key, stamp));
@@ -142,7 +129,7 @@ impl Catalog {
     }
 
     /// Bytes on disk.
-    #[cfg_attr(not(test), expect(dead_code, reason = "only tests ask for it so far"))]
+    #[cfg(test)]
     pub(crate) fn disk_bytes(&self) -> u64 {
         self.state().place.as_ref().map_or(0, |place| disk_bytes(&place.folder))
     }
@@ -261,7 +248,7 @@ impl Keeper {
             Self::Memory(values) => {
                 values.retain(|key, _| match key {
                     Key::Segment(number) => live.contains(number),
-                    Key::Counter(_) | Key::Stamp => true,
+                    Key::Stamp => true,
                 });
                 Ok(())
             }

@@ -55,7 +55,6 @@ const VALUE: &[u8] = b"v";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Segment(u64),
-    Counter(String),
     Stamp,
 }
 
@@ -64,7 +63,6 @@ impl Key {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Segment(number) => format!("{SEGMENT_PREFIX}{number}"),
-            Self::Counter(name) => format!("counter/{name}"),
             Self::Stamp => "stamp".to_owned(),
         }
     }
@@ -111,7 +109,7 @@ impl Store {
                 Some((tree, _)) => tree.get(VALUE),
                 None => Ok(None),
             },
-            Key::Counter(_) | Key::Stamp => open.db.get(key.name()),
+            Key::Stamp => open.db.get(key.name()),
         });
         Ok(found?.map(|value| value.to_vec()))
     }
