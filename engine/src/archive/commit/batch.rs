@@ -148,6 +148,9 @@ impl Batch {
     /// Never fails: what cannot be keyed (no JSON object, no id, no conversation, over a limit)
     /// goes to the quarantine with the reason, and is counted. A custodian without an id fails the
     /// whole batch when it is committed.
+    ///
+    /// Bytes that this process has met are told by a hash of them. Others are parsed, and the row of their
+    /// version is read if the archive had it when it was opened.
     pub fn offer(
         &mut self,
         custodian: &Custodian,
