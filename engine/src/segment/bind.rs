@@ -165,7 +165,9 @@ impl Binder {
             return Ok(known);
         }
         if !self.is_parsed {
-            return Err(Error::corrupt("stored row is no document"));
+            let parsed = self.parser.parse(row.document, Limits::of(usize::MAX), &mut self.shape);
+            let reason = parsed.err().unwrap_or_default();
+            return Err(Error::corrupt(format!("stored row is no document: {reason}")));
         }
         Ok(self.canonical.address(&self.parser.templates, row.document, &self.shape).0)
     }

@@ -6,7 +6,7 @@ use crate::row::{Shape, Span};
 /// Bytes of shapes that are kept; the documents behind them are parsed again.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Shapes in the order of their rows, some 40 bytes each.
+/// Shapes in the order of their rows, some 45 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
     bytes: Vec<u8>,

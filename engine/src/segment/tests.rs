@@ -9,10 +9,11 @@ use super::open::unpack;
 use super::pages::{Directory, LISTS, List, ListPage, PageEntry};
 use super::{Effort, NewRow, RowReader, Segment, Source, Visit, build, footer};
 use crate::cache::Cache;
-use crate::document::{Path, Reducer};
-use crate::error::Result;
+use crate::document::{Document, Path, Reducer};
+use crate::error::{ErrorKind, Result};
 use crate::format::bytes::{Reader, put_block};
 use crate::format::frame::{self, Codec};
+use crate::format::multiset::Multiset;
 use crate::storage::bent::Bend;
 use crate::storage::{Memory, ReadFile, Storage, whole};
 use crate::types::{ContentAddress, MessageKind, RecordKind, Sequence, Timestamp};
@@ -462,4 +463,27 @@ impl ReadFile for CountedFile {
         let _ = self.1.fetch_add(out.len() as u64, Ordering::Relaxed);
         self.0.read_at(offset, out)
     }
+}
+
+/// Rows as a merge gives them: their addresses are found while the segment is built.
+struct Merged(Vec<String>);
+
+impl Source for Merged {
+    fn visit(&mut self, each: &mut Visit<'_>) -> Result<()> {
+        Rows(self.0.clone()).visit(&mut |row| each(&NewRow { address: None, ..*row }))
+    }
+}
+
+#[test]
+fn addresses_of_merged_rows_are_those_of_their_documents() {
+    let mut sum = Multiset::default();
+    for document in rows() {
+        sum.insert(&Document::parse(document.as_bytes()).unwrap().address().0);
+    }
+    let built = build(ARCHIVE, 1, (Effort::FRESH, None), &mut Merged(rows())).unwrap();
+    assert_eq!(built.meta.multiset, sum.0);
+    let broken = [rows(), vec![r#"{"id":"9","body":"#.to_owned()]].concat();
+    let error = build(ARCHIVE, 1, (Effort::FRESH, None), &mut Merged(broken)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("is no document: "), "{error}");
 }
